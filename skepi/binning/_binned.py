@@ -1,0 +1,223 @@
+"""Binned openness of pairs: rows computed on demand, the tensor never exists."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skepi._rows import resolve_rows
+from skepi.binning._overlap import SlotOperator
+from skepi.exceptions import DenseSizeError
+from skepi.intervals import concatenate_ranges
+from skepi.paired import GeneCellPairs
+
+#: Largest dense copy that is made without being asked to, in bytes.
+MAX_DENSE_BYTES = 8 * 2**30
+
+_CHUNK_ENTRIES = 8_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class SlotScaling:
+    """``(log1p(value) - mean) * inverse_scale`` for each slot; both (n_slots,)."""
+
+    mean: NDArray[np.float32]
+    inverse_scale: NDArray[np.float32]
+
+    def apply(self, values: NDArray, slots: Any) -> NDArray:
+        """Scale values, (n,) or (n, cell types), that belong to these slots."""
+        mean, inverse_scale = self.mean[slots], self.inverse_scale[slots]
+        if values.ndim == 2:
+            mean, inverse_scale = mean[:, None], inverse_scale[:, None]
+        return (np.log1p(values) - mean) * inverse_scale
+
+
+class BinnedOpenness:
+    """Openness of pairs in bins along the direction of transcription, (n_pairs, n_bins).
+
+    Made by :class:`TSSBinner`. Rows are computed when they are asked for; slicing rows copies only codes.
+    There are three ways out: dense batches (:meth:`dense`), one gene in all its cell types
+    (:meth:`gene_blocks`), and :meth:`tocsr` or ``numpy.asarray`` for any scikit-learn estimator.
+
+    Attributes
+    ----------
+    pairs : GeneCellPairs
+        Genes and cell types of the rows.
+    edges : ndarray of int64, shape (n_bins + 1,)
+        Bin edges in bp from the TSS; upstream is negative.
+    operator : SlotOperator
+        Which peak adds how much to which slot, for all genes of the data set.
+    scaling : SlotScaling or None
+        Log and z-score of each slot, from :class:`skepi.preprocessing.LogZScaler`.
+    """
+
+    ndim = 2
+    dtype = np.dtype(np.float32)
+
+    def __init__(
+        self,
+        pairs: GeneCellPairs,
+        edges: NDArray[np.int64],
+        operator: SlotOperator,
+        inverse_depth: NDArray[np.float32],
+        scaling: SlotScaling | None = None,
+    ) -> None:
+        self.pairs = pairs
+        self.edges = edges
+        self.operator = operator
+        self.inverse_depth = inverse_depth
+        self.scaling = scaling
+
+    @property
+    def genes(self) -> pd.DataFrame:
+        """Table of genes of the data set."""
+        return self.pairs.genes
+
+    @property
+    def cell_types(self) -> pd.DataFrame:
+        """Table of cell types of the data set."""
+        return self.pairs.cell_types
+
+    @property
+    def gene_codes(self) -> NDArray[np.int64]:
+        """Row of ``genes`` for each pair."""
+        return self.pairs.gene_codes
+
+    @property
+    def cell_type_codes(self) -> NDArray[np.int64]:
+        """Row of ``cell_types`` for each pair."""
+        return self.pairs.cell_type_codes
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_pairs, n_bins)``."""
+        return len(self.pairs), self.operator.n_bins
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, rows: Any) -> "BinnedOpenness":
+        return self._with(pairs=self.pairs[rows])
+
+    def __repr__(self) -> str:
+        state = "log z-scores" if self.scaling is not None else "openness"
+        return f"BinnedOpenness: {len(self):,} pairs x {self.shape[1]:,} bins of {state}"
+
+    def scaled(self, operator: SlotOperator, scaling: SlotScaling) -> "BinnedOpenness":
+        """Same pairs with log and z-score of each slot of ``operator``, which has at least the present slots."""
+        return self._with(operator=operator, scaling=scaling)
+
+    def dense(self, rows: Any = slice(None), dtype: Any = np.float32) -> NDArray:
+        """Feature matrix of the chosen rows, (n_rows, n_bins)."""
+        rows = resolve_rows(rows, len(self))
+        out = np.zeros((rows.size, self.shape[1]), dtype=dtype)
+        for chunk in self._row_chunks(rows):
+            row, slot, values = self._row_values(rows[chunk])
+            out[chunk][row, self.operator.slot_bin[slot]] = values
+        return out
+
+    def tocsr(self, rows: Any = slice(None), dtype: Any = np.float32) -> sp.csr_array:
+        """Feature matrix of the chosen rows as a sparse array; only touched slots are stored."""
+        rows = resolve_rows(rows, len(self))
+        counts = np.diff(self.operator.gene_ptr)[self.gene_codes[rows]]
+        ptr = np.concatenate([[0], np.cumsum(counts)])
+        index_type = np.int32 if ptr[-1] < np.iinfo(np.int32).max else np.int64
+        data, columns = np.empty(ptr[-1], dtype=dtype), np.empty(ptr[-1], dtype=index_type)
+        for chunk in self._row_chunks(rows):
+            place = slice(ptr[chunk.start], ptr[chunk.stop])
+            _, slot, data[place] = self._row_values(rows[chunk])
+            columns[place] = self.operator.slot_bin[slot]
+        return sp.csr_array((data, columns, ptr.astype(index_type)), shape=(rows.size, self.shape[1]))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
+        if copy is False:
+            raise ValueError("binned openness is computed on demand, so a dense array is always a copy")
+        dtype = np.dtype(dtype or np.float32)
+        check_dense_size(self.shape, dtype, MAX_DENSE_BYTES)
+        return self.dense(dtype=dtype)
+
+    def slot_values(self, cell_type_codes: NDArray | None = None) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """Yield ``slots, values`` over all genes of the data set: values is (slots, cell types).
+
+        Values are scaled if these rows are; cell types are all of the data set unless chosen.
+        """
+        cells: Any = slice(None) if cell_type_codes is None else cell_type_codes
+        openness = np.ascontiguousarray(self.pairs.tables.openness[:, cells])
+        step = max(1, _CHUNK_ENTRIES // max(1, openness.shape[1]))
+        for first in range(0, self.operator.n_slots, step):
+            slots = slice(first, min(first + step, self.operator.n_slots))
+            values = self.operator.matrix(slots.start, slots.stop) @ openness * self.inverse_depth[cells]
+            yield slots, values if self.scaling is None else self.scaling.apply(values, slots)
+
+    def gene_blocks(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
+        """Yield ``rows, bins, values`` for each gene that occurs: values is (rows of the gene, its slots)."""
+        by_gene = np.argsort(self.gene_codes, kind="stable")
+        genes, first = np.unique(self.gene_codes[by_gene], return_index=True)
+        ends = np.append(first[1:], by_gene.size)
+        slots_of = self.operator.gene_ptr
+        step = max(1, _CHUNK_ENTRIES // max(1, len(self.cell_types)))
+        # Genes go in groups whose slots are neighbours, so that one sparse product serves many genes.
+        group = (slots_of[genes + 1] - slots_of[genes[0]]) // step if genes.size else genes
+        for members in np.split(np.arange(genes.size), np.flatnonzero(np.diff(group)) + 1):
+            slots = concatenate_ranges(slots_of[genes[members]], slots_of[genes[members] + 1])
+            values = self._values_of_slots(slots)
+            place = np.concatenate([[0], np.cumsum(np.diff(slots_of)[genes[members]])])
+            for k, member in enumerate(members):
+                rows = by_gene[first[member] : ends[member]]
+                mine = slice(place[k], place[k + 1])
+                yield rows, self.operator.slot_bin[slots[mine]], values[mine][:, self.cell_type_codes[rows]].T
+
+    def _values_of_slots(self, slots: NDArray) -> NDArray[np.float32]:
+        """Values of chosen slots in all cell types, (slots, cell types)."""
+        start, stop = self.operator.entry_ptr[slots], self.operator.entry_ptr[slots + 1]
+        entries = concatenate_ranges(start, stop)
+        ptr = np.concatenate([[0], np.cumsum(stop - start)]).astype(np.int32)
+        shape = (slots.size, self.operator.n_peaks)
+        chosen = sp.csr_array((self.operator.weight[entries], self.operator.peak[entries], ptr), shape=shape)
+        values = chosen @ self.pairs.tables.openness * self.inverse_depth
+        return values if self.scaling is None else self.scaling.apply(values, slots)
+
+    def _row_values(self, rows: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+        """Row (0, 1, ...), slot and value of every touched slot of the chosen rows."""
+        op = self.operator
+        genes, cells = self.gene_codes[rows], self.cell_type_codes[rows]
+        first, last = op.gene_ptr[genes], op.gene_ptr[genes + 1]
+        slot = concatenate_ranges(first, last)
+        row = np.repeat(np.arange(rows.size), last - first)
+        entry = concatenate_ranges(op.entry_ptr[first], op.entry_ptr[last])
+        cell_of_entry = np.repeat(cells, op.entry_ptr[last] - op.entry_ptr[first])
+        # Slots of one row are neighbours, so an entry's place among the asked slots is a shift of its slot.
+        shift = np.concatenate([[0], np.cumsum(last - first)[:-1]]) - first
+        place = op.entry_slot[entry] + np.repeat(shift, op.entry_ptr[last] - op.entry_ptr[first])
+        signal = op.weight[entry] * self.pairs.tables.openness[op.peak[entry], cell_of_entry]
+        values = np.bincount(place, weights=signal, minlength=slot.size).astype(np.float32)
+        values *= self.inverse_depth[cells[row]]
+        return row, slot, values if self.scaling is None else self.scaling.apply(values, slot)
+
+    def _row_chunks(self, rows: NDArray) -> Iterator[slice]:
+        """Cut rows so that no chunk needs more than a stated number of entries."""
+        op = self.operator
+        genes = self.gene_codes[rows]
+        entries = np.cumsum(op.entry_ptr[op.gene_ptr[genes + 1]] - op.entry_ptr[op.gene_ptr[genes]])
+        cuts = np.flatnonzero(np.diff(entries // _CHUNK_ENTRIES)) + 1
+        bounds = np.concatenate([[0], cuts, [rows.size]])
+        for a, b in zip(bounds[:-1], bounds[1:], strict=True):
+            yield slice(int(a), int(b))
+
+    def _with(self, **changes: Any) -> Self:
+        fields = ("pairs", "edges", "operator", "inverse_depth", "scaling")
+        return type(self)(**{**{name: getattr(self, name) for name in fields}, **changes})
+
+
+def check_dense_size(shape: tuple[int, int], dtype: np.dtype, max_bytes: float) -> None:
+    """Refuse a dense array larger than ``max_bytes``, with both sizes in the message."""
+    size = shape[0] * shape[1] * dtype.itemsize
+    if size > max_bytes:
+        raise DenseSizeError(
+            f"a dense {shape[0]:,} x {shape[1]:,} array of {dtype} takes {size / 2**30:.1f} GiB, more than the "
+            f"limit of {max_bytes / 2**30:.1f} GiB; use Materialize(format='csr') or Materialize(max_bytes=...)"
+        )

@@ -1,0 +1,203 @@
+"""Which peak adds how much to which bin of which gene: a sparse table, built once for a data set."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skepi.intervals import bin_index, concatenate_ranges, overlap_bp, to_offsets
+
+IntArray = NDArray[np.int64]
+
+_GENES_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, eq=False)
+class SlotOperator:
+    """Linear map from the openness of peaks to the slots of genes.
+
+    A slot is a (gene, bin) that at least one peak touches. Slots are ordered by gene, then by bin.
+
+    Attributes
+    ----------
+    gene_ptr : ndarray of int64, shape (n_genes + 1,)
+        Slots of gene ``g`` are ``gene_ptr[g] : gene_ptr[g + 1]``.
+    slot_bin : ndarray of int32, shape (n_slots,)
+        Bin of each slot, increasing within a gene.
+    entry_ptr : ndarray of int64, shape (n_slots + 1,)
+        Entries of slot ``s`` are ``entry_ptr[s] : entry_ptr[s + 1]``.
+    peak : ndarray of int32, shape (n_entries,)
+        Row of ``peaks``.
+    weight : ndarray of float32, shape (n_entries,)
+        What one unit of the peak's openness adds to the slot.
+    n_bins, n_peaks : int
+    """
+
+    gene_ptr: IntArray
+    slot_bin: NDArray[np.int32]
+    entry_ptr: IntArray
+    peak: NDArray[np.int32]
+    weight: NDArray[np.float32]
+    n_bins: int
+    n_peaks: int
+
+    @property
+    def n_genes(self) -> int:
+        """Number of genes."""
+        return self.gene_ptr.size - 1
+
+    @property
+    def n_slots(self) -> int:
+        """Number of slots of all genes."""
+        return self.slot_bin.size
+
+    @cached_property
+    def entry_slot(self) -> NDArray[np.int32]:
+        """Slot of each entry, (n_entries,)."""
+        return np.repeat(np.arange(self.n_slots, dtype=np.int32), np.diff(self.entry_ptr))
+
+    def slot_keys(self) -> IntArray:
+        """``gene * n_bins + bin`` of each slot, increasing."""
+        gene = np.repeat(np.arange(self.n_genes), np.diff(self.gene_ptr))
+        return gene * self.n_bins + self.slot_bin
+
+    def matrix(self, first_slot: int, last_slot: int) -> sp.csr_array:
+        """Rows ``first_slot .. last_slot - 1`` as a sparse array, (n_slots, n_peaks)."""
+        a, b = self.entry_ptr[first_slot], self.entry_ptr[last_slot]
+        ptr = (self.entry_ptr[first_slot : last_slot + 1] - a).astype(np.int32)  # as wide as peak: no copies
+        return sp.csr_array((self.weight[a:b], self.peak[a:b], ptr), shape=(ptr.size - 1, self.n_peaks))
+
+    def with_slots(self, keys: IntArray) -> "SlotOperator":
+        """Add slots without entries so that the slots are exactly ``keys``, a superset of the present ones."""
+        count = np.zeros(keys.size, dtype=np.int64)
+        count[np.searchsorted(keys, self.slot_keys())] = np.diff(self.entry_ptr)
+        gene, slot_bin = np.divmod(keys, self.n_bins)
+        return SlotOperator(
+            np.searchsorted(gene, np.arange(self.n_genes + 1)).astype(np.int64),
+            slot_bin.astype(np.int32),
+            _pointers(count),
+            self.peak,
+            self.weight,
+            self.n_bins,
+            self.n_peaks,
+        )
+
+
+def build_operator(
+    peaks: pd.DataFrame, genes: pd.DataFrame, edges: IntArray, assign: str, weight: str
+) -> SlotOperator:
+    """Assign every peak to the bins of every gene in reach; see :class:`skepi.binning.TSSBinner`."""
+    index = PeakIndex(peaks)
+    blocks = [
+        _block(index, genes.iloc[first : first + _GENES_AT_ONCE], edges, assign, weight)
+        for first in range(0, len(genes), _GENES_AT_ONCE)
+    ]
+    slots_of_gene, slot_bin, entries_of_slot, peak, shares = (
+        np.concatenate(parts) for parts in zip(*blocks, strict=True)
+    )
+    return SlotOperator(
+        _pointers(slots_of_gene), slot_bin, _pointers(entries_of_slot), peak, shares, edges.size - 1, len(peaks)
+    )
+
+
+def _block(
+    index: "PeakIndex", genes: pd.DataFrame, edges: IntArray, assign: str, weight: str
+) -> tuple[IntArray, NDArray, IntArray, NDArray, NDArray]:
+    """Slots a gene, bin a slot, entries a slot, peak and weight an entry, for a few genes."""
+    gene, peak = index.in_reach(genes, int(np.abs(edges).max()) + 1)
+    start, end = index.start[peak], index.end[peak]
+    minus = (genes["strand"] == "-").to_numpy()[gene]
+    pair, bins, shared_bp = _ASSIGN[assign](start, end, genes["tss"].to_numpy()[gene], minus, edges)
+    length = (end - start)[pair] if weight == "peak_length" else np.diff(edges)[bins]
+    key = gene[pair] * (edges.size - 1) + bins
+    order = np.argsort(key, kind="stable")
+    slots, first = np.unique(key[order], return_index=True)
+    slot_gene, slot_bin = np.divmod(slots, edges.size - 1)
+    return (
+        np.bincount(slot_gene, minlength=len(genes)),
+        slot_bin.astype(np.int32),
+        np.diff(np.append(first, key.size)),
+        peak[pair][order].astype(np.int32),
+        (shared_bp / length)[order].astype(np.float32),
+    )
+
+
+class PeakIndex:
+    """Peaks sorted within each chromosome, for finding those in reach of a gene."""
+
+    def __init__(self, peaks: pd.DataFrame) -> None:
+        self.start, self.end = peaks["start"].to_numpy(), peaks["end"].to_numpy()
+        self.by_chrom = {
+            chrom: rows[np.argsort(self.start[rows], kind="stable")]
+            for chrom, rows in peaks.groupby("chrom", sort=False).indices.items()
+        }
+        # Ends need not increase with starts, so the first peak in reach is found by the running maximum.
+        self.reached = {chrom: np.maximum.accumulate(self.end[rows]) for chrom, rows in self.by_chrom.items()}
+
+    def in_reach(self, genes: pd.DataFrame, reach: int) -> tuple[IntArray, IntArray]:
+        """Every (gene row, peak row) with a base of the peak within ``reach`` bp of the TSS, gene by gene."""
+        tss = genes["tss"].to_numpy()
+        found_genes, found_peaks = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for chrom, of_genes in genes.groupby("chrom", sort=False).indices.items():
+            if chrom not in self.by_chrom:
+                continue
+            rows = self.by_chrom[chrom]
+            low = np.searchsorted(self.reached[chrom], tss[of_genes] - reach, side="right")
+            high = np.maximum(np.searchsorted(self.start[rows], tss[of_genes] + reach, side="right"), low)
+            gene, peak = np.repeat(of_genes, high - low), rows[concatenate_ranges(low, high)]
+            touches = self.end[peak] > tss[gene] - reach
+            found_genes.append(gene[touches])
+            found_peaks.append(peak[touches])
+        gene, peak = np.concatenate(found_genes), np.concatenate(found_peaks)
+        order = np.argsort(gene, kind="stable")
+        return gene[order], peak[order]
+
+
+def _pointers(counts: IntArray) -> IntArray:
+    """Start of each run, and the end of the last."""
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+
+def _by_overlap(start: IntArray, end: IntArray, tss: IntArray, minus: NDArray, edges: IntArray) -> tuple[IntArray, ...]:
+    """Every bin that a peak overlaps, with the bases they share."""
+    low, high = to_offsets(start, end, tss, minus)
+    first = np.maximum(bin_index(low, edges), 0)
+    last = np.minimum(bin_index(high - 1, edges), edges.size - 2)
+    n_bins = np.maximum(last - first + 1, 0)
+    pair = np.repeat(np.arange(start.size), n_bins)
+    bins = concatenate_ranges(first, first + n_bins)
+    return pair, bins, overlap_bp(low[pair], high[pair], edges[bins], edges[bins + 1])
+
+
+def _by_midpoint(start: IntArray, end: IntArray, tss: IntArray, minus: NDArray, edges: IntArray) -> tuple[IntArray, ...]:
+    """The bin that holds a peak's middle, with the whole length of the peak.
+
+    Of two middle bases the downstream one counts, on both strands.
+    """
+    low, high = to_offsets(start, end, tss, minus)
+    bins = bin_index((low + high) // 2, edges)
+    pair = np.flatnonzero((bins >= 0) & (bins < edges.size - 1))
+    return pair, bins[pair], (end - start)[pair]
+
+
+def _by_end(start: IntArray, end: IntArray, tss: IntArray, minus: NDArray, edges: IntArray) -> tuple[IntArray, ...]:
+    """The report's code: the bin that strictly holds a peak's genomic end, with the bases they share.
+
+    Its bins are cut at coordinates ``tss + edge`` (plus) and ``tss - edge`` (minus), and an end that lies on
+    an edge belongs to no bin.
+    """
+    mirrored = np.where(minus, tss - end, end - tss)
+    bins = bin_index(mirrored, edges)
+    inside = (bins >= 0) & (bins < edges.size - 1)
+    inside &= edges[np.clip(bins, 0, edges.size - 1)] != mirrored
+    pair = np.flatnonzero(inside)
+    bins = bins[pair]
+    lower = np.where(minus[pair], tss[pair] - edges[bins + 1], tss[pair] + edges[bins])
+    upper = np.where(minus[pair], tss[pair] - edges[bins], tss[pair] + edges[bins + 1])
+    return pair, bins, overlap_bp(start[pair], end[pair], lower, upper)
+
+
+_ASSIGN = {"overlap": _by_overlap, "midpoint": _by_midpoint, "end": _by_end}

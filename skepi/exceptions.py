@@ -1,0 +1,49 @@
+"""Errors and warnings that a caller may want to catch by name."""
+
+
+class TableError(ValueError):
+    """A table (peaks, openness, genes, cell types, expression) cannot be used as it is."""
+
+
+class ChromosomeMismatchError(TableError):
+    """Two tables share no chromosome name, as with ``1`` and ``chr1``."""
+
+
+class UnknownNameError(KeyError):
+    """A gene or cell type was asked for that the tables do not hold."""
+
+    def __str__(self) -> str:
+        # KeyError prints the repr of its argument, which hides line breaks and adds quotes.
+        return str(self.args[0]) if self.args else ""
+
+
+class MissingExpressionError(ValueError):
+    """Targets were asked of a data set that holds openness only."""
+
+
+class UnmatchedDataError(ValueError):
+    """A fitted model and a data set have no gene in common."""
+
+
+class DenseSizeError(MemoryError):
+    """A dense copy of binned openness would exceed the stated size."""
+
+
+class DivergenceError(ArithmeticError):
+    """The loss of a network became infinite or not a number."""
+
+
+class ChromosomeWarning(UserWarning):
+    """Some genes lie on chromosomes without a single peak."""
+
+
+class EmptyLibraryWarning(UserWarning):
+    """A cell type has no counts at all, so that its normalised expression is not defined."""
+
+
+class UnseenGeneWarning(UserWarning):
+    """Predictions were asked for genes that had no training pair."""
+
+
+class UnfittedSignalWarning(UserWarning):
+    """Much of a data set's openness falls into slots that the scaler has never seen."""

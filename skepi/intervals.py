@@ -1,0 +1,63 @@
+"""Arithmetic on half-open intervals ``[start, end)`` held in integer arrays.
+
+Positions are 0-based; a base at position ``p`` is the interval ``[p, p + 1)``. Offsets are measured
+from the transcription start site (TSS) in the direction of transcription: the TSS itself has offset 0,
+upstream is negative and downstream positive on both strands.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+
+#: Largest position that a table may hold.
+MAX_POSITION = int(np.iinfo(np.int32).max)
+
+
+def to_offsets(start: IntArray, end: IntArray, tss: IntArray, minus: NDArray[np.bool_]) -> tuple[IntArray, IntArray]:
+    """Turn genomic intervals into offsets from a TSS, in the direction of transcription.
+
+    On the plus strand ``[start, end)`` becomes ``[start - tss, end - tss)``; on the minus strand the
+    bases are counted backwards, which gives ``[tss - end + 1, tss - start + 1)``.
+
+    Examples
+    --------
+    >>> to_offsets(np.array([100, 100]), np.array([103, 103]), np.array([100, 100]), np.array([False, True]))
+    (array([ 0, -2]), array([3, 1]))
+    """
+    return np.where(minus, tss - end + 1, start - tss), np.where(minus, tss - start + 1, end - tss)
+
+
+def overlap_bp(start: IntArray, end: IntArray, other_start: IntArray, other_end: IntArray) -> IntArray:
+    """Count the bases that two half-open intervals share; 0 where they are apart.
+
+    Examples
+    --------
+    >>> overlap_bp(np.array([0, 0]), np.array([10, 10]), np.array([8, 10]), np.array([20, 20]))
+    array([2, 0])
+    """
+    return np.maximum(np.minimum(end, other_end) - np.maximum(start, other_start), 0)
+
+
+def bin_index(offset: IntArray, edges: IntArray) -> IntArray:
+    """Index of the bin ``[edges[k], edges[k + 1])`` that holds each offset; -1 before, ``n_bins`` after.
+
+    Examples
+    --------
+    >>> bin_index(np.array([-5, 0, 9, 10]), np.array([0, 5, 10]))
+    array([-1,  0,  1,  2])
+    """
+    return np.searchsorted(edges, offset, side="right").astype(np.int64) - 1
+
+
+def concatenate_ranges(start: IntArray, stop: IntArray) -> IntArray:
+    """Join the integer ranges ``start[i] .. stop[i] - 1`` into one array.
+
+    Examples
+    --------
+    >>> concatenate_ranges(np.array([0, 5, 9]), np.array([2, 5, 11]))
+    array([ 0,  1,  9, 10])
+    """
+    length = stop - start
+    first = np.repeat(start - np.concatenate([[0], np.cumsum(length)[:-1]]), length)
+    return first + np.arange(first.size)

@@ -1,0 +1,266 @@
+"""LassoBaseline: the report's L1 linear model, solved exactly from second moments."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import lasso_path
+from sklearn.utils import column_or_1d
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skepi._rows import is_binned
+
+FloatArray = NDArray[np.float64]
+
+_PREDICT_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Centred second moments of rows and target: all that a least-squares model needs to know.
+
+    Attributes
+    ----------
+    gram : ndarray of float64, shape (n_features, n_features)
+        Sum over rows of the products of centred features.
+    xy : ndarray of float64, shape (n_features,)
+        Sum of the products of centred features and centred target.
+    yy : float
+        Sum of squares of the centred target.
+    x_mean : ndarray of float64, shape (n_features,)
+    y_mean : float
+    n_rows : int
+    """
+
+    gram: FloatArray
+    xy: FloatArray
+    yy: float
+    x_mean: FloatArray
+    y_mean: float
+    n_rows: int
+
+
+class LassoBaseline(RegressorMixin, BaseEstimator):
+    r"""Linear regression with an L1 penalty, the report's baseline, to a stated duality gap.
+
+    Minimises, with the intercept b unpenalised,
+
+    .. math:: \frac{1}{n} \lVert y - X w - b \rVert^2 + \lambda \lVert w \rVert_1
+
+    which is ``sklearn.linear_model.Lasso(alpha=lam / 2)``. Rows enter only through their second moments, summed
+    gene by gene where rows are lazy, so a dense matrix of all rows is never made.
+
+    Parameters
+    ----------
+    lam : float, default=1e-3
+        :math:`\lambda`, in squared units of ``y`` per unit of weight. 0 is least squares.
+    tol : float, default=1e-10
+        Duality gap to reach, relative to the mean square of ``y - mean(y)``.
+    max_iter : int, default=100_000
+        Sweeps of coordinate descent.
+
+    Attributes
+    ----------
+    coef_ : ndarray of float64, shape (n_features,)
+        In the order of the bins, most upstream first; exactly 0 where a feature is left out.
+    intercept_ : float
+    dual_gap_ : float
+        Reached, relative as ``tol``.
+    n_iter_ : int
+        Sweeps made.
+    n_features_in_ : int
+
+    Warns
+    -----
+    ConvergenceWarning
+        Where the gap is greater than ``tol``.
+
+    References
+    ----------
+    Duren et al., PNAS 2017 (one L1 model a gene); the solver is scikit-learn's coordinate descent on a Gram
+    matrix, followed by an exact solution on the signs that it found.
+
+    Examples
+    --------
+    >>> model = LassoBaseline(lam=1.0).fit([[-1.0], [0.0], [1.0]], [0.0, 1.0, 2.0])
+    >>> model.coef_, model.intercept_
+    (array([0.25]), 1.0)
+    """
+
+    def __init__(self, lam: float = 1e-3, *, tol: float = 1e-10, max_iter: int = 100_000) -> None:
+        self.lam = lam
+        self.tol = tol
+        self.max_iter = max_iter
+
+    def fit(self, X: Any, y: ArrayLike) -> Self:
+        """Fit the weights.
+
+        Parameters
+        ----------
+        X : BinnedOpenness or array-like of shape (n_rows, n_features)
+        y : array-like of shape (n_rows,)
+        """
+        if not (np.isfinite(self.lam) and self.lam >= 0):
+            raise ValueError(f"lam must be finite and 0 or greater, got {self.lam!r}")
+        moments = self._moments(X, y)
+        coef, gap, self.n_iter_ = solve(moments, self.lam, self.tol, self.max_iter)
+        self.coef_ = coef
+        self.intercept_ = float(moments.y_mean - moments.x_mean @ coef)
+        self.dual_gap_ = gap
+        if gap > self.tol:
+            warnings.warn(
+                f"duality gap {gap:.1e} of the target's variance is greater than tol={self.tol:.1e} after "
+                f"{self.n_iter_} sweeps; a greater lam or max_iter helps",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def path(self, X: Any, y: ArrayLike, lams: ArrayLike) -> pd.DataFrame:
+        """Fit many penalties from one pass over the rows, each started from the next greater one.
+
+        Parameters
+        ----------
+        X, y
+            As in :meth:`fit`; this estimator is left as it is.
+        lams : array-like of float
+            Penalties in any order.
+
+        Returns
+        -------
+        DataFrame
+            One row a penalty in the order given, with columns ``lam, intercept, dual_gap, n_iter, coef`` (an array
+            in each row).
+        """
+        moments = self._moments(X, y, reset=False)
+        lams = np.atleast_1d(np.asarray(lams, dtype=np.float64))
+        found: dict[float, dict[str, Any]] = {}
+        coef = None
+        for lam in sorted(set(lams.tolist()), reverse=True):
+            coef, gap, n_iter = solve(moments, lam, self.tol, self.max_iter, coef)
+            intercept = float(moments.y_mean - moments.x_mean @ coef)
+            found[lam] = {"lam": lam, "intercept": intercept, "dual_gap": gap, "n_iter": n_iter, "coef": coef}
+        return pd.DataFrame([found[lam] for lam in lams.tolist()])
+
+    def predict(self, X: Any) -> FloatArray:
+        """Predict, (n_rows,), in units of ``y``."""
+        check_is_fitted(self)
+        if not is_binned(X):
+            return validate_data(self, X, reset=False, dtype=np.float64) @ self.coef_ + self.intercept_
+        if X.shape[1] != self.n_features_in_:
+            raise ValueError(f"X has {X.shape[1]} bins, but LassoBaseline is expecting {self.n_features_in_} bins")
+        out = np.full(len(X), self.intercept_)
+        for first in range(0, len(X), _PREDICT_ROWS):
+            rows = slice(first, first + _PREDICT_ROWS)
+            out[rows] += X.tocsr(np.arange(len(X))[rows]) @ self.coef_
+        return out
+
+    def _moments(self, X: Any, y: ArrayLike, reset: bool = True) -> Moments:
+        if not is_binned(X):
+            checker = self if reset else type(self)()
+            X, y = validate_data(checker, X, y, y_numeric=True, dtype=np.float64)
+            return moments_of_array(X, np.asarray(y, dtype=np.float64))
+        y = column_or_1d(y, warn=True).astype(np.float64)
+        if y.shape != (len(X),) or not np.isfinite(y).all():
+            raise ValueError(f"wanted {len(X)} finite values of y, one a pair")
+        if reset:
+            self.n_features_in_ = X.shape[1]
+        return moments_of_pairs(X, y)
+
+
+def moments_of_array(X: FloatArray, y: FloatArray) -> Moments:
+    """Centred moments of plain rows, in float64."""
+    x_mean, y_mean = X.mean(axis=0), float(y.mean())
+    centred, target = X - x_mean, y - y_mean
+    return Moments(centred.T @ centred, centred.T @ target, float(target @ target), x_mean, y_mean, len(y))
+
+
+def moments_of_pairs(X: Any, y: FloatArray) -> Moments:
+    """Centred moments of lazy rows, gene by gene: only touched bins cost anything."""
+    n_bins = X.shape[1]
+    gram, xy, total = np.zeros((n_bins, n_bins)), np.zeros(n_bins), np.zeros(n_bins)
+    y_mean = float(y.mean())
+    for rows, bins, values in X.gene_blocks():
+        block = values.astype(np.float64)
+        gram[bins[:, None], bins] += block.T @ block
+        xy[bins] += block.T @ (y[rows] - y_mean)
+        total[bins] += block.sum(axis=0)
+    x_mean = total / len(y)
+    # Centring the target first makes the mean of the features drop out of xy.
+    gram -= len(y) * np.outer(x_mean, x_mean)
+    return Moments(gram, xy, float(np.sum((y - y_mean) ** 2)), x_mean, y_mean, len(y))
+
+
+def solve(
+    moments: Moments, lam: float, tol: float, max_iter: int, start: FloatArray | None = None
+) -> tuple[FloatArray, float, int]:
+    """Weights, relative duality gap and sweeps for one penalty.
+
+    Coordinate descent finds which weights are not zero and their signs; on those the optimum is the solution of
+    a linear system, which is taken where it has the same signs and the smaller gap.
+    """
+    if moments.yy == 0:
+        return np.zeros(moments.xy.size), 0.0, 0
+    # The Gram form of lasso_path reads G, Xy and |y| alone: one row stands for all, so alpha is not per row.
+    row, target = np.zeros((1, moments.xy.size)), np.array([np.sqrt(moments.yy)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # judged by our own gap below
+        _, coefs, _, n_iters = lasso_path(
+            np.asfortranarray(row),
+            target,
+            alphas=np.array([lam * moments.n_rows / 2]),
+            precompute=moments.gram,
+            Xy=moments.xy,
+            coef_init=start,
+            return_n_iter=True,
+            check_input=False,
+            tol=max(tol, 1e-8) / 2,
+            max_iter=max_iter,
+        )
+    coef = np.ascontiguousarray(coefs[:, 0])
+    gap = duality_gap(moments, coef, lam)
+    polished = _solve_on_signs(moments, coef, lam)
+    polished_gap = duality_gap(moments, polished, lam) if polished is not None else np.inf
+    if polished is not None and polished_gap <= max(gap, np.finfo(float).eps):
+        coef, gap = polished, polished_gap
+    return coef, gap, int(n_iters[0])
+
+
+def duality_gap(moments: Moments, coef: FloatArray, lam: float) -> float:
+    r"""Primal less dual of the penalised mean squared error, relative to the mean square of the centred target.
+
+    The dual point is the residual r, shrunk until :math:`2 |X^T r|_\infty / n \le \lambda`.
+    """
+    gram_coef = moments.gram @ coef
+    residual_xy = moments.xy - gram_coef
+    rr = moments.yy - 2 * moments.xy @ coef + coef @ gram_coef
+    ry = moments.yy - moments.xy @ coef
+    steepest = 2 * np.abs(residual_xy).max() / moments.n_rows
+    shrink = min(1.0, lam / steepest) if steepest > 0 else 1.0
+    primal = rr / moments.n_rows + lam * np.abs(coef).sum()
+    dual = (2 * shrink * ry - shrink**2 * rr) / moments.n_rows
+    return float(max(primal - dual, 0.0) / (moments.yy / moments.n_rows))
+
+
+def _solve_on_signs(moments: Moments, coef: FloatArray, lam: float) -> FloatArray | None:
+    """Optimum among weights with the given signs; None where it leaves them or is not unique."""
+    active = np.flatnonzero(coef)
+    if active.size == 0:
+        return None
+    signs = np.sign(coef[active])
+    try:
+        factor = np.linalg.cholesky(moments.gram[np.ix_(active, active)])
+    except np.linalg.LinAlgError:
+        return None
+    half = np.linalg.solve(factor, moments.xy[active] - lam * moments.n_rows / 2 * signs)
+    weights = np.linalg.solve(factor.T, half)
+    if (np.sign(weights) != signs).any():
+        return None
+    out = np.zeros_like(coef)
+    out[active] = weights
+    return out

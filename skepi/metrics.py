@@ -1,0 +1,220 @@
+"""Skill over the training mean of the gene, and correlation within genes: the law for every comparison.
+
+All functions take one value a held-out pair and sum over **all folds before dividing**: concatenate the
+folds first (:func:`skepi.model_selection.cross_val_pairs` does).
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from skepi._rows import is_pairs
+
+FloatArray = NDArray[np.float64]
+
+
+def skill(y_true: ArrayLike, y_pred: ArrayLike, train_mean: ArrayLike) -> float:
+    r"""Share of squared error saved over the training mean of the gene.
+
+    .. math:: 1 - \sum_i (L_i - \hat L_i)^2 \Big/ \sum_i (L_i - \mu_i)^2
+
+    with :math:`L` the truth, :math:`\hat L` the prediction and :math:`\mu` the mean of the pair's gene over the
+    training pairs of the pair's fold. Predicting :math:`\mu` scores 0, the truth 1; a model may score below 0.
+
+    Parameters
+    ----------
+    y_true, y_pred, train_mean : array-like of shape (n_pairs,)
+        In the same units (log expression).
+
+    Raises
+    ------
+    ValueError
+        For unequal lengths, values that are not finite, or a truth that equals the training mean everywhere.
+
+    Examples
+    --------
+    >>> skill([1, 3], [1, 2], [2, 2])
+    0.5
+    """
+    truth, prediction, mean = _columns(y_true, y_pred, train_mean)
+    return 1 - _ratio(np.sum((truth - prediction) ** 2), np.sum((truth - mean) ** 2))
+
+
+def skill_by(y_true: ArrayLike, y_pred: ArrayLike, train_mean: ArrayLike, by: ArrayLike) -> pd.DataFrame:
+    """Skill of each group of pairs (fold, cell type or gene).
+
+    Parameters
+    ----------
+    y_true, y_pred, train_mean : array-like of shape (n_pairs,)
+    by : array-like of shape (n_pairs,)
+        Label of the group of each pair.
+
+    Returns
+    -------
+    DataFrame
+        One row a group, in order of first appearance: ``skill`` (NaN where the truth equals the training mean
+        throughout), ``mse`` and ``mse_mean`` (of the model and of the training mean; squared units of ``y``)
+        and ``n_pairs``.
+    """
+    truth, prediction, mean = _columns(y_true, y_pred, train_mean)
+    table = pd.DataFrame({"mse": (truth - prediction) ** 2, "mse_mean": (truth - mean) ** 2})
+    groups = table.groupby(_labels(by, truth.size), sort=False)
+    out = groups.mean()
+    out.insert(0, "skill", 1 - out["mse"] / out["mse_mean"].where(out["mse_mean"] > 0))
+    out["n_pairs"] = groups.size()
+    return out
+
+
+def gene_correlation(y_true: ArrayLike, y_pred: ArrayLike, train_mean: ArrayLike, genes: ArrayLike) -> pd.Series:
+    """Pearson correlation of truth and prediction for each gene, both less the training mean.
+
+    The training mean is taken off before correlating: it falls as the held-out value rises, which makes
+    the correlation of raw values wrong (-1 for the mean alone in leave-one-out).
+
+    Parameters
+    ----------
+    y_true, y_pred, train_mean : array-like of shape (n_pairs,)
+    genes : array-like of shape (n_pairs,)
+        Gene of each pair.
+
+    Returns
+    -------
+    Series
+        One value a gene, in order of first appearance; NaN where truth or prediction does not vary.
+    """
+    truth, prediction, mean = _columns(y_true, y_pred, train_mean)
+    table = pd.DataFrame({"t": truth - mean, "p": prediction - mean})
+    labels = _labels(genes, truth.size)
+    table -= table.groupby(labels, sort=False).transform("mean")
+    # What is left after taking off a mean of equal values is rounding, not variation.
+    noise = 1e-12 * np.maximum(np.abs(truth).max(), np.abs(prediction).max())
+    table = table.where(table.abs() > noise, 0.0)
+    products = pd.DataFrame({"tp": table["t"] * table["p"], "tt": table["t"] ** 2, "pp": table["p"] ** 2})
+    sums = products.groupby(labels, sort=False).sum()
+    scale = np.sqrt(sums["tt"] * sums["pp"])
+    return (sums["tp"] / scale.where(scale > 0)).rename("r")
+
+
+def within_gene_skill(y_true: ArrayLike, y_pred: ArrayLike, genes: ArrayLike) -> float:
+    """Skill for genes without training pairs, where a training mean does not exist.
+
+    Each gene's mean over the test pairs is taken off truth and prediction, then as in :func:`skill`;
+    predicting no variation within a gene scores 0. Not comparable with :func:`skill`.
+
+    Parameters
+    ----------
+    y_true, y_pred, genes : array-like of shape (n_pairs,)
+
+    Examples
+    --------
+    >>> within_gene_skill([1, 3, 5, 5], [7, 9, 0, 0], ["a", "a", "b", "b"])
+    1.0
+    """
+    truth, prediction = _columns(y_true, y_pred)
+    table = pd.DataFrame({"t": truth, "p": prediction})
+    table -= table.groupby(_labels(genes, truth.size), sort=False).transform("mean")
+    return 1 - _ratio(np.sum((table["t"] - table["p"]) ** 2), np.sum(table["t"] ** 2))
+
+
+def report_r2(z_true: ArrayLike, z_pred: ArrayLike) -> float:
+    r"""R2 of the report's protocol: :math:`1 - \sum (z - \hat z)^2 / \sum z^2`.
+
+    For targets z-scored per gene over all cell types, folds concatenated. It sees the test cell types through
+    the z-scores and is for replication only.
+    """
+    truth, prediction = _columns(z_true, z_pred)
+    return 1 - _ratio(np.sum((truth - prediction) ** 2), np.sum(truth**2))
+
+
+def summarize(held_out: pd.DataFrame) -> pd.Series:
+    """Scores of held-out predictions in one row.
+
+    Parameters
+    ----------
+    held_out : DataFrame
+        From :func:`skepi.model_selection.cross_val_pairs`.
+
+    Returns
+    -------
+    Series
+        ``skill``, ``r_median`` and ``r_mean`` over genes (with ``r_genes``, the number of genes that have one),
+        ``rmse`` in the units of ``y``, ``within_gene_skill`` and ``n_pairs``. Where genes have no training
+        mean, ``skill`` and the correlations are NaN.
+    """
+    truth, prediction, genes = held_out["y_true"], held_out["y_pred"], held_out["gene"]
+    seen = held_out["train_mean"].notna().all()
+    columns = truth, prediction, held_out["train_mean"]
+    r = gene_correlation(*columns, genes).dropna() if seen else pd.Series(dtype=float)
+    return pd.Series(
+        {
+            "skill": skill(*columns) if seen else np.nan,
+            "r_median": r.median(),
+            "r_mean": r.mean(),
+            "r_genes": r.size,
+            "rmse": float(np.sqrt(np.mean((truth - prediction) ** 2))),
+            "within_gene_skill": within_gene_skill(truth, prediction, genes),
+            "n_pairs": len(held_out),
+        }
+    )
+
+
+def skill_scorer(estimator: Any, X: Any, y: ArrayLike) -> float:
+    """Skill against the training means that a fitted estimator keeps; for ``scoring=`` in a search.
+
+    The estimator, or the last step of the pipeline, must be a :class:`skepi.compose.GeneZTarget` (or keep
+    ``gene_mean_`` and offer ``training_mean(X)`` in the same way).
+
+    Raises
+    ------
+    TypeError
+        Where no training mean is found: a bare regressor is judged by R2, which on log expression is dominated
+        by differences between genes.
+    ValueError
+        Where ``X`` holds genes without training pairs.
+    """
+    return skill(y, estimator.predict(X), _keeper_of_means(estimator).training_mean(X))
+
+
+def within_gene_skill_scorer(estimator: Any, X: Any, y: ArrayLike) -> float:
+    """:func:`within_gene_skill` for ``scoring=`` under splits by chromosome; needs pairs as ``X``."""
+    if not is_pairs(X):
+        raise TypeError(f"wanted pairs, which know their gene; got {type(X).__name__}")
+    return within_gene_skill(y, estimator.predict(X), X.gene_codes)
+
+
+def _keeper_of_means(estimator: Any) -> Any:
+    """Find the part of a fitted estimator that keeps the training mean of each gene."""
+    for candidate in (estimator, getattr(estimator, "steps", [(None, None)])[-1][1]):
+        if hasattr(candidate, "gene_mean_") and hasattr(candidate, "training_mean"):
+            return candidate
+    raise TypeError(
+        f"{type(estimator).__name__} keeps no gene_mean_, so skill cannot be measured: "
+        "wrap the regressor in GeneZTarget"
+    )
+
+
+def _columns(*columns: ArrayLike) -> tuple[FloatArray, ...]:
+    """Equal lengths, finite, float64."""
+    arrays = tuple(np.asarray(column, dtype=np.float64) for column in columns)
+    if any(array.ndim != 1 or array.shape != arrays[0].shape for array in arrays):
+        raise ValueError(f"wanted one value a pair in each argument, got shapes {[a.shape for a in arrays]}")
+    if arrays[0].size == 0:
+        raise ValueError("no pairs to score")
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise ValueError("scores need finite numbers; a training mean that is NaN marks a gene without training pairs")
+    return arrays
+
+
+def _labels(labels: ArrayLike, size: int) -> NDArray:
+    array = np.asarray(labels)
+    if array.shape != (size,):
+        raise ValueError(f"labels have shape {array.shape}, wanted ({size},): one a pair")
+    return array
+
+
+def _ratio(error: float, variation: float) -> float:
+    if variation == 0:
+        raise ValueError("the truth does not vary, so a share of its variation is not defined")
+    return float(error / variation)

@@ -1,0 +1,178 @@
+"""Held-out predictions with the training mean beside them, and the control with shuffled cell types."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from skepi._rows import is_pairs
+from skepi.metrics import skill, within_gene_skill
+
+FloatArray = NDArray[np.float64]
+
+
+def cross_val_pairs(
+    estimator: Any, X: Any, y: ArrayLike, cv: Any, *, n_jobs: int | None = None, return_estimators: bool = False
+) -> Any:
+    """Fit on each fold's training pairs and predict its test pairs.
+
+    Parameters
+    ----------
+    estimator : estimator
+        In units of ``y``; cloned for every fold.
+    X : pairs
+    y : array-like of shape (n_pairs,)
+    cv : splitter
+    n_jobs : int, optional
+    return_estimators : bool, default=False
+        Whether to return the list of fitted estimators as well.
+
+    Returns
+    -------
+    DataFrame
+        One row a test pair: ``fold, gene, cell_type, y_true, y_pred, train_mean``. ``train_mean`` is the mean of
+        the gene's training pairs in that fold, NaN where it has none.
+    """
+    y = _checked(X, y)
+
+    def of_fold(fold: int, train: NDArray, test: NDArray) -> tuple[pd.DataFrame, Any]:
+        model = clone(estimator).fit(X[train], y[train])
+        frame = X[test].to_frame() if hasattr(X, "to_frame") else _names(X[test])
+        frame.insert(0, "fold", fold)
+        frame["y_true"] = y[test]
+        frame["y_pred"] = model.predict(X[test])
+        frame["train_mean"] = training_means(X[train], y[train])[X[test].gene_codes]
+        return frame, model
+
+    folds = enumerate(cv.split(X, y))
+    results = Parallel(n_jobs=n_jobs)(delayed(of_fold)(fold, train, test) for fold, (train, test) in folds)
+    table = pd.concat([frame for frame, _ in results], ignore_index=True)
+    return (table, [model for _, model in results]) if return_estimators else table
+
+
+def training_means(X: Any, y: FloatArray) -> FloatArray:
+    """Mean of ``y`` for each gene of the data set, (n_genes,); NaN for a gene without pairs."""
+    count = np.bincount(X.gene_codes, minlength=len(X.genes))
+    total = np.bincount(X.gene_codes, weights=y, minlength=len(X.genes))
+    return np.divide(total, count, out=np.full(count.size, np.nan), where=count > 0)
+
+
+def permute_cell_types(X: Any, y: ArrayLike, random_state: Any = None) -> FloatArray:
+    """Permute the cell-type labels of ``y`` jointly for all genes.
+
+    Parameters
+    ----------
+    X : pairs
+        Every gene in every cell type that occurs, each pair once.
+    y : array-like of shape (n_pairs,)
+    random_state : int, RandomState or None
+
+    Returns
+    -------
+    ndarray of float64, shape (n_pairs,)
+        The value of pair (g, c) is the old value of (g, permutation of c).
+
+    Raises
+    ------
+    ValueError
+        Where pairs are missing or occur twice, so that labels cannot be permuted jointly.
+    """
+    y = _checked(X, y)
+    genes, row = np.unique(X.gene_codes, return_inverse=True)
+    cells, column = np.unique(X.cell_type_codes, return_inverse=True)
+    place = np.full((genes.size, cells.size), -1)
+    place[row, column] = np.arange(len(X))
+    if len(X) != place.size or (place < 0).any():
+        raise ValueError("permuting cell types jointly needs every gene in every cell type, each pair once")
+    permutation = check_random_state(random_state).permutation(cells.size)
+    return y[place[row, permutation[column]]]
+
+
+@dataclass(frozen=True)
+class ShuffleControl:
+    """Scores of a procedure on targets whose cell types were permuted.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (n_permutations,)
+        Skill, or within-gene skill, over all folds.
+    score : float
+        The same on the targets as they are.
+    """
+
+    scores: FloatArray
+    score: float
+
+    @property
+    def mean(self) -> float:
+        """Mean score of the permutations."""
+        return float(self.scores.mean())
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error of that mean."""
+        return float(self.scores.std(ddof=1) / np.sqrt(self.scores.size))
+
+    @property
+    def passed(self) -> bool:
+        """Whether the mean does not exceed 0 by more than 2 standard errors."""
+        return self.mean <= 2 * self.standard_error + 1e-12
+
+
+def shuffle_control(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    cv: Any,
+    *,
+    metric: str = "skill",
+    n_permutations: int = 20,
+    random_state: Any = 0,
+    n_jobs: int | None = None,
+) -> ShuffleControl:
+    """Refit everything on targets with permuted cell types: a clean procedure scores about 0 or below.
+
+    Parameters
+    ----------
+    estimator, X, y, cv
+        As in :func:`cross_val_pairs`.
+    metric : {"skill", "within_gene_skill"}, default="skill"
+        The second for splits that hold out genes.
+    n_permutations : int, default=20
+    random_state : int, RandomState or None, default=0
+    n_jobs : int, optional
+        Folds at once.
+    """
+    if n_permutations < 2:
+        raise ValueError(f"n_permutations must be 2 or greater, got {n_permutations}")
+    if metric not in ("skill", "within_gene_skill"):
+        raise ValueError(f"metric must be 'skill' or 'within_gene_skill', got {metric!r}")
+    rng = check_random_state(random_state)
+
+    def score(targets: ArrayLike) -> float:
+        table = cross_val_pairs(estimator, X, targets, cv, n_jobs=n_jobs)
+        if metric == "skill":
+            return skill(table["y_true"], table["y_pred"], table["train_mean"])
+        return within_gene_skill(table["y_true"], table["y_pred"], table["gene"])
+
+    scores = [score(permute_cell_types(X, y, rng)) for _ in range(n_permutations)]
+    return ShuffleControl(np.array(scores), score(y))
+
+
+def _names(X: Any) -> pd.DataFrame:
+    genes, cells = X.genes["name"].to_numpy(), X.cell_types["name"].to_numpy()
+    return pd.DataFrame({"gene": genes[X.gene_codes], "cell_type": cells[X.cell_type_codes]})
+
+
+def _checked(X: Any, y: ArrayLike) -> FloatArray:
+    if not is_pairs(X):
+        raise TypeError(f"wanted pairs, which know their gene and cell type; got {type(X).__name__}")
+    values = np.asarray(y, dtype=np.float64)
+    if values.shape != (len(X),):
+        raise ValueError(f"y has shape {values.shape}, wanted ({len(X)},): one a pair")
+    return values

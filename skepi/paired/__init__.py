@@ -1,0 +1,6 @@
+"""Paired openness and expression tables, and the (gene, cell type) pairs made from them."""
+
+from skepi.paired._dataset import PairedDataset
+from skepi.paired._pairs import GeneCellPairs
+
+__all__ = ["GeneCellPairs", "PairedDataset"]

@@ -1,0 +1,209 @@
+"""A data set of openness and, where known, expression of the same cell types."""
+
+import warnings
+from typing import Any, Literal, overload
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skepi.exceptions import ChromosomeWarning, MissingExpressionError
+from skepi.paired import _checks
+from skepi.paired._pairs import GeneCellPairs, codes_of
+from skepi.paired._tables import OpennessTables
+
+
+class PairedDataset:
+    """Openness of peaks and expression of genes in the same cell types, checked at the door.
+
+    Parameters
+    ----------
+    openness : DataFrame, ndarray or sparse array, shape (n_peaks, n_cell_types)
+        Non-negative, finite signal on a linear scale (fold enrichment, counts). Rows are in the order of
+        ``peaks``; columns of a DataFrame are matched to the cell types by name.
+    peaks : DataFrame or mapping
+        Columns ``chrom, start, end``: 0-based half-open, in bp, any order, no interval twice.
+    genes : DataFrame or mapping
+        Columns ``name, chrom, tss, strand``: ``tss`` is the 0-based position of the first transcribed
+        base, strand is ``+`` or ``-``; further columns are kept.
+    expression : DataFrame or ndarray, shape (n_genes, n_cell_types), optional
+        What is to be predicted, on the scale it is to be predicted in (normalised log expression); see
+        :meth:`transform_expression` for counts. A DataFrame with names as index is matched by name.
+    cell_types : DataFrame or sequence of str, optional
+        Column ``name`` and, where known, ``lineage``. By default the columns of ``openness``.
+
+    Attributes
+    ----------
+    tables : OpennessTables
+        Everything but expression; the only thing that rows of ``X`` refer to.
+    expression : ndarray of float64, shape (n_genes, n_cell_types), or None
+        Read-only, rows in the order of ``genes``.
+
+    Raises
+    ------
+    TableError
+        Where a table cannot be used as it is: the message says what came and what was wanted.
+    ChromosomeMismatchError
+        Where peaks and genes have no chromosome name in common (``1`` and ``chr1``).
+
+    Warns
+    -----
+    ChromosomeWarning
+        Where some genes lie on chromosomes without a peak.
+
+    Examples
+    --------
+    >>> data = PairedDataset(
+    ...     openness=pd.DataFrame({"HSC": [1.0, 2.0], "Ery": [0.0, 3.0]}),
+    ...     peaks={"chrom": ["chr1", "chr1"], "start": [90, 500], "end": [110, 600]},
+    ...     genes={"name": ["GATA1"], "chrom": ["chr1"], "tss": [100], "strand": ["+"]},
+    ...     expression=[[0.5, 2.0]],
+    ... )
+    >>> X, y = data.pairs(return_X_y=True)
+    >>> X
+    GeneCellPairs: 2 pairs of 1 genes and 2 cell types
+    >>> y
+    array([0.5, 2. ])
+    """
+
+    def __init__(
+        self, openness: Any, peaks: Any, genes: Any, expression: Any = None, cell_types: Any = None
+    ) -> None:
+        peak_table = _checks.check_peaks(peaks)
+        gene_table = _checks.check_genes(genes)
+        if not hasattr(openness, "shape"):
+            openness = np.asarray(openness)
+        if len(openness.shape) != 2:
+            raise _checks.TableError(f"openness: wanted two dimensions, got shape {openness.shape}")
+        cell_type_table = _checks.check_cell_types(cell_types, openness, openness.shape[1])
+        values = _checks.check_openness(openness, len(peak_table), cell_type_table)
+        _warn_of_lonely_genes(_checks.check_shared_chromosomes(peak_table, gene_table), gene_table)
+        self.tables = OpennessTables(peak_table, gene_table, cell_type_table, values)
+        self.expression: NDArray[np.float64] | None = None
+        if expression is not None:
+            self.expression = _checks.check_expression(expression, gene_table, cell_type_table)
+
+    @property
+    def genes(self) -> pd.DataFrame:
+        """Table of genes, in the user's order."""
+        return self.tables.genes
+
+    @property
+    def peaks(self) -> pd.DataFrame:
+        """Table of peaks, in the user's order."""
+        return self.tables.peaks
+
+    @property
+    def cell_types(self) -> pd.DataFrame:
+        """Table of cell types, in the user's order."""
+        return self.tables.cell_types
+
+    @property
+    def openness(self) -> NDArray[np.float32]:
+        """Signal, (n_peaks, n_cell_types), read-only."""
+        return self.tables.openness
+
+    def __repr__(self) -> str:
+        targets = "openness and expression" if self.expression is not None else "openness only"
+        return (
+            f"PairedDataset: {len(self.peaks):,} peaks, {len(self.genes):,} genes, "
+            f"{len(self.cell_types):,} cell types; {targets}"
+        )
+
+    @overload
+    def pairs(
+        self, genes: Any = None, cell_types: Any = None, *, return_X_y: Literal[False] = False
+    ) -> GeneCellPairs: ...
+    @overload
+    def pairs(
+        self, genes: Any = None, cell_types: Any = None, *, return_X_y: Literal[True]
+    ) -> tuple[GeneCellPairs, NDArray[np.float64]]: ...
+    def pairs(
+        self, genes: Any = None, cell_types: Any = None, *, return_X_y: bool = False
+    ) -> GeneCellPairs | tuple[GeneCellPairs, NDArray[np.float64]]:
+        """Make rows of ``X``: every chosen gene in every chosen cell type, gene by gene.
+
+        Parameters
+        ----------
+        genes, cell_types : sequence of str, optional
+            Names, in the order wanted; all by default.
+        return_X_y : bool, default=False
+            Whether to return the expression of each pair as well.
+
+        Returns
+        -------
+        X : GeneCellPairs
+        y : ndarray of float64, shape (n_pairs,)
+            Only with ``return_X_y=True``.
+
+        Raises
+        ------
+        UnknownNameError
+            Where a name is absent from the tables.
+        MissingExpressionError
+            Where ``y`` is asked of a data set without expression.
+        """
+        gene = np.arange(len(self.genes)) if genes is None else codes_of(genes, self.genes, "gene(s)")
+        cell = (
+            np.arange(len(self.cell_types))
+            if cell_types is None
+            else codes_of(cell_types, self.cell_types, "cell type(s)")
+        )
+        X = GeneCellPairs(self.tables, np.repeat(gene, cell.size), np.tile(cell, gene.size))
+        if not return_X_y:
+            return X
+        if self.expression is None:
+            raise MissingExpressionError("this data set holds openness only: there is no y to return")
+        return X, self.expression[X.gene_codes, X.cell_type_codes]
+
+    def subset(self, genes: Any = None, cell_types: Any = None) -> "PairedDataset":
+        """Keep the named genes and cell types, in the order named; all peaks stay.
+
+        Statistics "for every gene of the data set" then mean these genes alone.
+        """
+        gene = slice(None) if genes is None else codes_of(genes, self.genes, "gene(s)")
+        cell = slice(None) if cell_types is None else codes_of(cell_types, self.cell_types, "cell type(s)")
+        return PairedDataset(
+            self.openness[:, cell],
+            self.peaks,
+            self.genes.iloc[gene],
+            None if self.expression is None else self.expression[gene][:, cell],
+            self.cell_types.iloc[cell],
+        )
+
+    def transform_expression(self, normalizer: Any, fit_cell_types: Any = None) -> "PairedDataset":
+        """Return a data set whose expression is normalised, with the genes that the normaliser keeps.
+
+        Parameters
+        ----------
+        normalizer : transformer
+            Rows are cell types and columns genes, as in :class:`skepi.normalization.ExpressionNormalizer`;
+            ``get_support`` says which genes it keeps. It is fitted here.
+        fit_cell_types : sequence of str, optional
+            Cell types that the reference is learned from; all by default, which is right only where no
+            cell type is held out later.
+        """
+        if self.expression is None:
+            raise MissingExpressionError("this data set holds openness only: there is nothing to normalise")
+        fit_on = (
+            slice(None) if fit_cell_types is None else codes_of(fit_cell_types, self.cell_types, "cell type(s)")
+        )
+        by_cell_type = pd.DataFrame(
+            self.expression.T, index=self.cell_types["name"], columns=list(self.genes["name"])
+        )
+        normalizer.fit(by_cell_type.iloc[fit_on])
+        values = np.asarray(normalizer.transform(by_cell_type)).T
+        return PairedDataset(
+            self.openness, self.peaks, self.genes[normalizer.get_support()], values, self.cell_types
+        )
+
+
+def _warn_of_lonely_genes(on_peaks: pd.Series, genes: pd.DataFrame) -> None:
+    if not on_peaks.all():
+        lonely = genes.loc[~on_peaks, "chrom"].value_counts()
+        named = ", ".join(f"{chrom} ({count})" for chrom, count in lonely.head(5).items())
+        warnings.warn(
+            f"{int(lonely.sum())} gene(s) lie on chromosomes without any peak, so all their openness is 0: {named}",
+            ChromosomeWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,146 @@
+"""Pairs (gene, cell type): the rows of ``X``."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skepi._rows import resolve_rows
+from skepi.exceptions import UnknownNameError
+from skepi.paired._tables import OpennessTables
+
+
+class GeneCellPairs:
+    """Rows of ``X``: pairs of a gene and a cell type, with a reference to the openness tables.
+
+    Made by :meth:`PairedDataset.pairs`. Immutable. Indexing rows by a slice, a mask or an integer array
+    gives pairs again and copies only the codes. There is no way from here to expression.
+
+    Parameters
+    ----------
+    tables : OpennessTables
+        Peaks, genes, cell types and openness.
+    gene_codes, cell_type_codes : ndarray of int, shape (n_pairs,)
+        Row numbers into ``genes`` and ``cell_types``.
+
+    Attributes
+    ----------
+    genes, cell_types, peaks : DataFrame
+        Tables of the data set, 0-based half-open positions in bp.
+    shape : tuple
+        ``(n_pairs, 2)``: a gene and a cell type.
+    """
+
+    ndim = 2
+
+    def __init__(self, tables: OpennessTables, gene_codes: NDArray, cell_type_codes: NDArray) -> None:
+        self._tables = tables
+        self._gene_codes = _frozen_codes(gene_codes)
+        self._cell_type_codes = _frozen_codes(cell_type_codes)
+
+    @property
+    def tables(self) -> OpennessTables:
+        """Openness side of the data set."""
+        return self._tables
+
+    @property
+    def genes(self) -> pd.DataFrame:
+        """Table of genes: ``name, chrom, tss, strand``."""
+        return self._tables.genes
+
+    @property
+    def cell_types(self) -> pd.DataFrame:
+        """Table of cell types: ``name`` and, where known, ``lineage``."""
+        return self._tables.cell_types
+
+    @property
+    def peaks(self) -> pd.DataFrame:
+        """Table of peaks: ``chrom, start, end``."""
+        return self._tables.peaks
+
+    @property
+    def gene_codes(self) -> NDArray[np.int64]:
+        """Row of ``genes`` for each pair, (n_pairs,)."""
+        return self._gene_codes
+
+    @property
+    def cell_type_codes(self) -> NDArray[np.int64]:
+        """Row of ``cell_types`` for each pair, (n_pairs,)."""
+        return self._cell_type_codes
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_pairs, 2)``."""
+        return len(self), 2
+
+    def __len__(self) -> int:
+        return self._gene_codes.size
+
+    def __getitem__(self, rows: Any) -> "GeneCellPairs":
+        rows = resolve_rows(rows, len(self))
+        return GeneCellPairs(self._tables, self._gene_codes[rows], self._cell_type_codes[rows])
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NDArray:
+        raise TypeError("pairs have no numbers yet: put TSSBinner() before this step of the Pipeline")
+
+    def __repr__(self) -> str:
+        n_genes, n_cell_types = np.unique(self.gene_codes).size, np.unique(self.cell_type_codes).size
+        return f"GeneCellPairs: {len(self):,} pairs of {n_genes:,} genes and {n_cell_types:,} cell types"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Names of each pair: DataFrame with columns ``gene, cell_type``."""
+        return pd.DataFrame(
+            {
+                "gene": self.genes["name"].to_numpy()[self.gene_codes],
+                "cell_type": self.cell_types["name"].to_numpy()[self.cell_type_codes],
+            }
+        )
+
+    def unstack(self, values: Any) -> pd.DataFrame:
+        """Arrange one value a pair as a table, genes x cell types.
+
+        Parameters
+        ----------
+        values : array-like of shape (n_pairs,)
+
+        Returns
+        -------
+        DataFrame
+            Genes and cell types that occur, in the order of the tables; NaN where a pair does not occur.
+
+        Raises
+        ------
+        ValueError
+            Where the lengths differ or a pair occurs twice.
+        """
+        values = np.asarray(values)
+        if values.shape != (len(self),):
+            raise ValueError(f"values has shape {values.shape}, wanted ({len(self)},): one value a pair")
+        genes, row = np.unique(self.gene_codes, return_inverse=True)
+        cell_types, column = np.unique(self.cell_type_codes, return_inverse=True)
+        if np.unique(row * cell_types.size + column).size != len(self):
+            raise ValueError("the same pair occurs more than once; a table has one place for it")
+        table = np.full((genes.size, cell_types.size), np.nan)
+        table[row, column] = values
+        return pd.DataFrame(
+            table,
+            index=pd.Index(self.genes["name"].to_numpy()[genes], name="gene"),
+            columns=pd.Index(self.cell_types["name"].to_numpy()[cell_types], name="cell_type"),
+        )
+
+
+def codes_of(names: Any, table: pd.DataFrame, what: str) -> NDArray[np.int64]:
+    """Row numbers of names in a table; an absent name is an error."""
+    names = [names] if isinstance(names, str) else [str(name) for name in names]
+    codes = pd.Index(table["name"]).get_indexer(names)
+    if (codes < 0).any():
+        absent = [name for name, code in zip(names, codes, strict=True) if code < 0]
+        raise UnknownNameError(f"{what} not in the tables: {', '.join(absent[:5])} ({len(absent)} name(s))")
+    return codes.astype(np.int64)
+
+
+def _frozen_codes(codes: NDArray) -> NDArray[np.int64]:
+    codes = np.array(codes, dtype=np.int64, copy=True)
+    codes.flags.writeable = False
+    return codes

@@ -1,0 +1,57 @@
+"""The openness side of a data set: all that rows of ``X`` may refer to, and nothing of expression."""
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skepi.exceptions import TableError
+
+_OPERATORS_KEPT = 2
+
+
+class OpennessTables:
+    """Peaks, genes, cell types and openness of one data set, shared by all its pairs.
+
+    Parameters
+    ----------
+    peaks, genes, cell_types : DataFrame
+        Checked tables in the user's row order.
+    openness : ndarray of float32, shape (n_peaks, n_cell_types)
+        Signal of each peak in each cell type; read-only.
+
+    Notes
+    -----
+    Derived tables that depend on these and on settings alone (the overlap of peaks with bins) are kept
+    here for reuse between folds; they do not travel when the object is pickled.
+    """
+
+    def __init__(
+        self, peaks: pd.DataFrame, genes: pd.DataFrame, cell_types: pd.DataFrame, openness: NDArray[np.float32]
+    ) -> None:
+        self.peaks = peaks
+        self.genes = genes
+        self.cell_types = cell_types
+        self.openness = openness
+        self._derived: dict[Hashable, Any] = {}
+
+    def mean_openness(self) -> NDArray[np.float64]:
+        """Mean over the peaks of each cell type, (n_cell_types,); a cell type without signal is an error."""
+        depth = self.openness.mean(axis=0, dtype=np.float64)
+        if (depth == 0).any():
+            empty = ", ".join(self.cell_types["name"][depth == 0])
+            raise TableError(f"openness: no signal in cell type(s) {empty}; depth=None leaves them unscaled")
+        return depth
+
+    def derived(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """Return what ``make()`` gives for this key, made once and kept while it is among the latest."""
+        if key not in self._derived:
+            while len(self._derived) >= _OPERATORS_KEPT:
+                self._derived.pop(next(iter(self._derived)))
+            self._derived[key] = make()
+        return self._derived[key]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_derived": {}}

@@ -1,0 +1,241 @@
+"""LogZScaler: log1p, then centre and scale every slot with training statistics and a pooled floor."""
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skepi.binning import BinnedOpenness
+from skepi.binning._binned import SlotScaling
+from skepi.exceptions import UnfittedSignalWarning, UnmatchedDataError
+from skepi.intervals import concatenate_ranges
+
+_STATISTICS = ("training", "all")
+
+
+class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    r"""Log-transform openness and z-score each slot (gene, bin), with a floor from the bin's pooled scale.
+
+    With :math:`v = \ln(1 + x)` of slot s in bin b, mean and SD over the training cell types,
+
+    .. math:: z = \frac{v - \mathrm{mean}_s}{\mathrm{SD}_s + f \cdot \mathrm{pooled}_b}
+
+    where :math:`f` is ``scale_floor`` and :math:`\mathrm{pooled}_b` the root mean square of
+    :math:`v - \mathrm{mean}_s` over the touched slots of the bin and the training cell types. SDs divide by n.
+
+    Parameters
+    ----------
+    scale_floor : float, default=1.0
+        In units of the pooled scale. ``0`` is the report's z-score, which explodes on unseen cell types
+        (a slot that does not vary becomes 0); ``inf`` leaves one scale a bin, the pooled one.
+    statistics : {"training", "all"}, default="training"
+        Cell types that statistics come from: those of the rows given to ``fit``, or all of the data set,
+        as in the report (a leak; for replication only).
+    min_fitted_share : float, default=0.5
+        A data set of which a smaller share of the signal lies in slots seen in ``fit`` gives a warning.
+
+    Attributes
+    ----------
+    gene_names_ : ndarray of str, shape (n_genes,)
+        All genes of the data set that the rows referred to, not only those in the rows.
+    gene_ptr_ : ndarray of int64, shape (n_genes + 1,)
+        Slots of gene g are ``gene_ptr_[g] : gene_ptr_[g + 1]``.
+    slot_bin_ : ndarray of int32, shape (n_slots,)
+        Bin of each slot.
+    mean_, sd_ : ndarray of float32, shape (n_slots,)
+        Of ln(1 + openness) over the training cell types; shape (n_features,) and float64 on plain arrays.
+    pooled_ : ndarray of float64, shape (n_bins,)
+        Pooled scale of each bin; 0 where no peak touches it.
+    n_features_in_ : int
+        Number of bins.
+
+    Raises
+    ------
+    ValueError
+        For negative openness, fewer than two training cell types, rows scaled already, or other bins than
+        in ``fit``.
+    UnmatchedDataError
+        Where a data set has no gene in common with the one seen in ``fit``.
+
+    Warns
+    -----
+    UnfittedSignalWarning
+        Where less than ``min_fitted_share`` of the signal lies in slots seen in ``fit``.
+
+    Notes
+    -----
+    On another data set, the slots are those of both: one without peaks there has openness 0, so
+    :math:`z = -\mathrm{mean} / \mathrm{scale}`; one new to the scaler has mean 0 and SD 0, so its scale is
+    :math:`f \cdot \mathrm{pooled}_b`. Slots whose scale is 0 become 0.
+
+    On plain arrays each column is one slot and one bin: its scale is :math:`(1 + f)` SD, or SD for ``inf``.
+
+    Examples
+    --------
+    >>> LogZScaler(scale_floor=0).fit_transform(np.expm1([[1.0, 0.0], [3.0, 0.0]])).round(6)
+    array([[-1.,  0.],
+           [ 1.,  0.]])
+    """
+
+    def __init__(
+        self, scale_floor: float = 1.0, *, statistics: str = "training", min_fitted_share: float = 0.5
+    ) -> None:
+        self.scale_floor = scale_floor
+        self.statistics = statistics
+        self.min_fitted_share = min_fitted_share
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn mean and SD of each slot from the training cell types.
+
+        Parameters
+        ----------
+        X : BinnedOpenness or array-like of shape (n_rows, n_bins)
+        y : None
+            Ignored.
+        """
+        if not self.scale_floor >= 0:
+            raise ValueError(f"scale_floor must be 0 or greater, got {self.scale_floor!r}")
+        if self.statistics not in _STATISTICS:
+            raise ValueError(f"statistics must be one of {_STATISTICS}, got {self.statistics!r}")
+        if isinstance(X, BinnedOpenness):
+            self._fit_slots(X)
+        else:
+            self._fit_columns(X)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Scale rows.
+
+        Parameters
+        ----------
+        X : BinnedOpenness or array-like of shape (n_rows, n_bins)
+
+        Returns
+        -------
+        BinnedOpenness or ndarray
+            Same kind and shape as ``X``.
+        """
+        check_is_fitted(self)
+        if not isinstance(X, BinnedOpenness):
+            values = np.log1p(self._checked_array(X, reset=False)) - self.mean_
+            return values * self._inverse_scale(self.sd_, np.arange(values.shape[1]))
+        self._check_rows(X)
+        keys = self._keys_in(X)
+        own = X.operator.slot_keys()
+        operator, all_keys = X.operator, own
+        if not np.array_equal(keys, own):
+            self._warn_of_unfitted(X, keys)
+            all_keys = np.union1d(keys, own)
+            operator = X.operator.with_slots(all_keys)
+        mean, sd = np.zeros(all_keys.size, np.float32), np.zeros(all_keys.size, np.float32)
+        place = np.searchsorted(all_keys, keys)
+        mean[place], sd[place] = self.mean_[self._shared_slots(X)], self.sd_[self._shared_slots(X)]
+        return X.scaled(operator, SlotScaling(mean, self._inverse_scale(sd, operator.slot_bin)))
+
+    def fitted_share(self, X: BinnedOpenness) -> float:
+        """Share of the openness around the genes of a data set that lies in slots seen in ``fit``."""
+        check_is_fitted(self)
+        self._check_rows(X)
+        return self._share(X, self._keys_in(X))
+
+    def _fit_slots(self, X: BinnedOpenness) -> None:
+        if X.scaling is not None:
+            raise ValueError("these rows are scaled already: use one LogZScaler in a Pipeline")
+        cells = np.arange(len(X.cell_types)) if self.statistics == "all" else np.unique(X.cell_type_codes)
+        if cells.size < 2:
+            raise ValueError(f"LogZScaler needs at least 2 training cell types, got {cells.size}: nothing varies")
+        op = X.operator
+        mean, sd = np.empty(op.n_slots, np.float32), np.empty(op.n_slots, np.float32)
+        squares = np.zeros(op.n_bins)
+        for slots, values in X.slot_values(cells):
+            values = np.log1p(values, dtype=np.float64)
+            mean[slots] = values.mean(axis=1)
+            variance = values.var(axis=1)
+            # Equal values leave rounding behind; without a floor it would be divided by itself.
+            variance[np.ptp(values, axis=1) == 0] = 0
+            sd[slots] = np.sqrt(variance)
+            squares += np.bincount(op.slot_bin[slots], weights=variance, minlength=op.n_bins)
+        touched = np.bincount(op.slot_bin, minlength=op.n_bins)
+        self.pooled_ = np.sqrt(squares / np.maximum(touched, 1))
+        self.mean_, self.sd_ = mean, sd
+        self.gene_names_ = X.genes["name"].to_numpy(dtype=object)
+        self.gene_ptr_, self.slot_bin_ = op.gene_ptr, op.slot_bin
+        self.n_features_in_ = op.n_bins
+
+    def _fit_columns(self, X: ArrayLike) -> None:
+        values = np.log1p(self._checked_array(X, reset=True))
+        self.mean_ = values.mean(axis=0)
+        self.sd_ = np.where(np.ptp(values, axis=0) == 0, 0.0, values.std(axis=0))
+        self.pooled_ = self.sd_
+        for name in ("gene_names_", "gene_ptr_", "slot_bin_"):
+            self.__dict__.pop(name, None)
+
+    def _inverse_scale(self, sd: NDArray, bins: NDArray) -> NDArray:
+        pooled = self.pooled_[bins]
+        scale = pooled if np.isinf(self.scale_floor) else sd + self.scale_floor * pooled
+        return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0).astype(sd.dtype)
+
+    def _matches(self, X: BinnedOpenness) -> NDArray[np.int64]:
+        """Row of each gene of ``X`` among the fitted genes; -1 for a gene without one."""
+        found = pd.Index(self.gene_names_).get_indexer(X.genes["name"])
+        if (found < 0).all():
+            raise UnmatchedDataError(
+                f"no gene in common: fitted on {self.gene_names_[0]}, ... ({self.gene_names_.size} genes), got "
+                f"{X.genes['name'].iloc[0]}, ... ({len(X.genes)} genes)"
+            )
+        return found
+
+    def _shared_slots(self, X: BinnedOpenness) -> NDArray[np.int64]:
+        """Fitted slots of the genes of ``X``, in the order of those genes."""
+        found = self._matches(X)
+        found = found[found >= 0]
+        return concatenate_ranges(self.gene_ptr_[found], self.gene_ptr_[found + 1])
+
+    def _keys_in(self, X: BinnedOpenness) -> NDArray[np.int64]:
+        """Fitted slots as ``gene * n_bins + bin`` with the gene numbers of ``X``, increasing."""
+        found = self._matches(X)
+        gene = np.flatnonzero(found >= 0)
+        length = np.diff(self.gene_ptr_)[found[gene]]
+        return np.repeat(gene, length) * X.operator.n_bins + self.slot_bin_[self._shared_slots(X)]
+
+    def _share(self, X: BinnedOpenness, keys: NDArray[np.int64]) -> float:
+        signal = X.pairs.tables.openness @ X.inverse_depth
+        in_slots = X.operator.matrix(0, X.operator.n_slots) @ signal
+        total = float(in_slots.sum())
+        return float(in_slots[np.isin(X.operator.slot_keys(), keys)].sum()) / total if total > 0 else 0.0
+
+    def _warn_of_unfitted(self, X: BinnedOpenness, keys: NDArray[np.int64]) -> None:
+        share = self._share(X, keys)
+        if share < self.min_fitted_share:
+            warnings.warn(
+                f"only {share:.0%} of the openness around the genes lies in slots that the scaler has seen; "
+                f"the rest has no learned mean or scale (warned below {self.min_fitted_share:.0%})",
+                UnfittedSignalWarning,
+                stacklevel=3,
+            )
+
+    def _check_rows(self, X: BinnedOpenness) -> None:
+        if not hasattr(self, "gene_names_"):
+            raise ValueError("fitted on a plain array: pairs were not expected")
+        if X.scaling is not None:
+            raise ValueError("these rows are scaled already: use one LogZScaler in a Pipeline")
+        if X.shape[1] != self.n_features_in_:
+            raise ValueError(f"X has {X.shape[1]} bins, but LogZScaler is expecting {self.n_features_in_} bins")
+
+    def _checked_array(self, X: ArrayLike, reset: bool) -> NDArray:
+        if not reset and hasattr(self, "gene_names_"):
+            raise ValueError("fitted on pairs: a plain array has no genes to look up")
+        values = validate_data(self, X, reset=reset, dtype=(np.float64, np.float32))
+        if (values < 0).any():
+            raise ValueError("Negative values in data passed to LogZScaler: wanted openness on a linear scale")
+        return values
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
