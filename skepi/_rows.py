@@ -4,7 +4,6 @@ Rows that know their gene and cell type are *pairs*; rows that can also give num
 Both are described here by what they offer, so that a model needs no import of the container.
 """
 
-from collections.abc import Iterator
 from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
@@ -36,10 +35,6 @@ class BinnedRows(PairRows, Protocol):
     def shape(self) -> tuple[int, int]: ...
     def dense(self, rows: Any = slice(None), dtype: Any = np.float32) -> NDArray:
         """Feature matrix of the chosen rows, (n_rows, n_bins)."""
-        ...
-
-    def gene_blocks(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray]]:
-        """Yield ``rows, bins, values`` for each gene: values is (rows of the gene, its slots)."""
         ...
 
 

@@ -61,3 +61,57 @@ def concatenate_ranges(start: IntArray, stop: IntArray) -> IntArray:
     length = stop - start
     first = np.repeat(start - np.concatenate([[0], np.cumsum(length)[:-1]]), length)
     return first + np.arange(first.size)
+
+
+class IntervalIndex:
+    """Intervals sorted within each chromosome, for finding those near a position.
+
+    Parameters
+    ----------
+    chrom : ndarray of str, shape (n_intervals,)
+    start, end : ndarray of int64, shape (n_intervals,)
+        0-based half-open, in any order; they may overlap.
+
+    Examples
+    --------
+    >>> index = IntervalIndex(np.array(["chr1", "chr1"]), np.array([50, 10]), np.array([60, 20]))
+    >>> index.in_reach(np.array(["chr1"]), np.array([25]), reach=10)
+    (array([0]), array([1]))
+    """
+
+    def __init__(self, chrom: NDArray, start: IntArray, end: IntArray) -> None:
+        self.start, self.end = start, end
+        self.by_chrom = {
+            name: rows[np.argsort(start[rows], kind="stable")] for name, rows in _rows_by_label(chrom).items()
+        }
+        # Ends need not increase with starts, so the first in reach is found by the running maximum.
+        self.reached = {name: np.maximum.accumulate(end[rows]) for name, rows in self.by_chrom.items()}
+
+    def in_reach(self, chrom: NDArray, position: IntArray, reach: int) -> tuple[IntArray, IntArray]:
+        """Every (position row, interval row) with a base in ``[position - reach, position + reach]``.
+
+        Ordered by position row, then by start.
+        """
+        near, found = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for name, here in _rows_by_label(chrom).items():
+            if name not in self.by_chrom:
+                continue
+            rows = self.by_chrom[name]
+            low = np.searchsorted(self.reached[name], position[here] - reach, side="right")
+            high = np.searchsorted(self.start[rows], position[here] + reach, side="right")
+            high = np.maximum(high, low)
+            row, interval = np.repeat(here, high - low), rows[concatenate_ranges(low, high)]
+            touches = self.end[interval] > position[row] - reach
+            near.append(row[touches])
+            found.append(interval[touches])
+        position_row, interval_row = np.concatenate(near), np.concatenate(found)
+        order = np.argsort(position_row, kind="stable")
+        return position_row[order], interval_row[order]
+
+
+def _rows_by_label(labels: NDArray) -> dict[str, IntArray]:
+    """Row numbers of each distinct label."""
+    names, codes = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
+    order = np.argsort(codes, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(codes))[:-1])
+    return dict(zip(names.tolist(), parts, strict=True))

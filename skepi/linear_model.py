@@ -17,7 +17,7 @@ from skepi._rows import is_binned
 
 FloatArray = NDArray[np.float64]
 
-_PREDICT_ROWS = 10_000
+_ROWS_AT_ONCE = 4_096
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
     .. math:: \frac{1}{n} \lVert y - X w - b \rVert^2 + \lambda \lVert w \rVert_1
 
     which is ``sklearn.linear_model.Lasso(alpha=lam / 2)``. Rows enter only through their second moments, summed
-    gene by gene where rows are lazy, so a dense matrix of all rows is never made.
+    batch by batch where rows are lazy, so a dense matrix of all rows is never made.
 
     Parameters
     ----------
@@ -155,8 +155,8 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
         if X.shape[1] != self.n_features_in_:
             raise ValueError(f"X has {X.shape[1]} bins, but LassoBaseline is expecting {self.n_features_in_} bins")
         out = np.full(len(X), self.intercept_)
-        for first in range(0, len(X), _PREDICT_ROWS):
-            rows = slice(first, first + _PREDICT_ROWS)
+        for first in range(0, len(X), _ROWS_AT_ONCE):
+            rows = slice(first, first + _ROWS_AT_ONCE)
             out[rows] += X.tocsr(np.arange(len(X))[rows]) @ self.coef_
         return out
 
@@ -181,19 +181,19 @@ def moments_of_array(X: FloatArray, y: FloatArray) -> Moments:
 
 
 def moments_of_pairs(X: Any, y: FloatArray) -> Moments:
-    """Centred moments of lazy rows, gene by gene: only touched bins cost anything."""
-    n_bins = X.shape[1]
-    gram, xy, total = np.zeros((n_bins, n_bins)), np.zeros(n_bins), np.zeros(n_bins)
-    y_mean = float(y.mean())
-    for rows, bins, values in X.gene_blocks():
-        block = values.astype(np.float64)
-        gram[bins[:, None], bins] += block.T @ block
-        xy[bins] += block.T @ (y[rows] - y_mean)
-        total[bins] += block.sum(axis=0)
+    """Centred moments of lazy rows, added up over dense batches in float64."""
+    gram, xy, total = np.zeros((X.shape[1], X.shape[1])), np.zeros(X.shape[1]), np.zeros(X.shape[1])
+    target = y - y.mean()
+    for first in range(0, len(y), _ROWS_AT_ONCE):
+        rows = slice(first, first + _ROWS_AT_ONCE)
+        batch = X.dense(rows, np.float64)
+        gram += batch.T @ batch
+        xy += batch.T @ target[rows]
+        total += batch.sum(axis=0)
     x_mean = total / len(y)
-    # Centring the target first makes the mean of the features drop out of xy.
+    # The target is centred already, so the mean of the features drops out of xy.
     gram -= len(y) * np.outer(x_mean, x_mean)
-    return Moments(gram, xy, float(np.sum((y - y_mean) ** 2)), x_mean, y_mean, len(y))
+    return Moments(gram, xy, float(target @ target), x_mean, float(y.mean()), len(y))
 
 
 def solve(

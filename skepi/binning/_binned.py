@@ -40,8 +40,8 @@ class BinnedOpenness:
     """Openness of pairs in bins along the direction of transcription, (n_pairs, n_bins).
 
     Made by :class:`TSSBinner`. Rows are computed when they are asked for; slicing rows copies only codes.
-    There are three ways out: dense batches (:meth:`dense`), one gene in all its cell types
-    (:meth:`gene_blocks`), and :meth:`tocsr` or ``numpy.asarray`` for any scikit-learn estimator.
+    There are three ways out: dense batches (:meth:`dense`), all slots in some cell types
+    (:meth:`slot_values`), and :meth:`tocsr` or ``numpy.asarray`` for any scikit-learn estimator.
 
     Attributes
     ----------
@@ -152,34 +152,6 @@ class BinnedOpenness:
             slots = slice(first, min(first + step, self.operator.n_slots))
             values = self.operator.matrix(slots.start, slots.stop) @ openness * self.inverse_depth[cells]
             yield slots, values if self.scaling is None else self.scaling.apply(values, slots)
-
-    def gene_blocks(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield ``rows, bins, values`` for each gene that occurs: values is (rows of the gene, its slots)."""
-        by_gene = np.argsort(self.gene_codes, kind="stable")
-        genes, first = np.unique(self.gene_codes[by_gene], return_index=True)
-        ends = np.append(first[1:], by_gene.size)
-        slots_of = self.operator.gene_ptr
-        step = max(1, _CHUNK_ENTRIES // max(1, len(self.cell_types)))
-        # Genes go in groups whose slots are neighbours, so that one sparse product serves many genes.
-        group = (slots_of[genes + 1] - slots_of[genes[0]]) // step if genes.size else genes
-        for members in np.split(np.arange(genes.size), np.flatnonzero(np.diff(group)) + 1):
-            slots = concatenate_ranges(slots_of[genes[members]], slots_of[genes[members] + 1])
-            values = self._values_of_slots(slots)
-            place = np.concatenate([[0], np.cumsum(np.diff(slots_of)[genes[members]])])
-            for k, member in enumerate(members):
-                rows = by_gene[first[member] : ends[member]]
-                mine = slice(place[k], place[k + 1])
-                yield rows, self.operator.slot_bin[slots[mine]], values[mine][:, self.cell_type_codes[rows]].T
-
-    def _values_of_slots(self, slots: NDArray) -> NDArray[np.float32]:
-        """Values of chosen slots in all cell types, (slots, cell types)."""
-        start, stop = self.operator.entry_ptr[slots], self.operator.entry_ptr[slots + 1]
-        entries = concatenate_ranges(start, stop)
-        ptr = np.concatenate([[0], np.cumsum(stop - start)]).astype(np.int32)
-        shape = (slots.size, self.operator.n_peaks)
-        chosen = sp.csr_array((self.operator.weight[entries], self.operator.peak[entries], ptr), shape=shape)
-        values = chosen @ self.pairs.tables.openness * self.inverse_depth
-        return values if self.scaling is None else self.scaling.apply(values, slots)
 
     def _row_values(self, rows: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """Row (0, 1, ...), slot and value of every touched slot of the chosen rows."""

@@ -8,7 +8,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skepi.intervals import bin_index, concatenate_ranges, overlap_bp, to_offsets
+from skepi.intervals import IntervalIndex, bin_index, concatenate_ranges, overlap_bp, to_offsets
 
 IntArray = NDArray[np.int64]
 
@@ -90,7 +90,7 @@ def build_operator(
     peaks: pd.DataFrame, genes: pd.DataFrame, edges: IntArray, assign: str, weight: str
 ) -> SlotOperator:
     """Assign every peak to the bins of every gene in reach; see :class:`skepi.binning.TSSBinner`."""
-    index = PeakIndex(peaks)
+    index = IntervalIndex(*(peaks[column].to_numpy() for column in ("chrom", "start", "end")))
     blocks = [
         _block(index, genes.iloc[first : first + _GENES_AT_ONCE], edges, assign, weight)
         for first in range(0, len(genes), _GENES_AT_ONCE)
@@ -104,13 +104,14 @@ def build_operator(
 
 
 def _block(
-    index: "PeakIndex", genes: pd.DataFrame, edges: IntArray, assign: str, weight: str
+    index: IntervalIndex, genes: pd.DataFrame, edges: IntArray, assign: str, weight: str
 ) -> tuple[IntArray, NDArray, IntArray, NDArray, NDArray]:
     """Slots a gene, bin a slot, entries a slot, peak and weight an entry, for a few genes."""
-    gene, peak = index.in_reach(genes, int(np.abs(edges).max()) + 1)
+    tss, reach = genes["tss"].to_numpy(), int(np.abs(edges).max()) + 1
+    gene, peak = index.in_reach(genes["chrom"].to_numpy(), tss, reach)
     start, end = index.start[peak], index.end[peak]
     minus = (genes["strand"] == "-").to_numpy()[gene]
-    pair, bins, shared_bp = _ASSIGN[assign](start, end, genes["tss"].to_numpy()[gene], minus, edges)
+    pair, bins, shared_bp = _ASSIGN[assign](start, end, tss[gene], minus, edges)
     length = (end - start)[pair] if weight == "peak_length" else np.diff(edges)[bins]
     key = gene[pair] * (edges.size - 1) + bins
     order = np.argsort(key, kind="stable")
@@ -123,37 +124,6 @@ def _block(
         peak[pair][order].astype(np.int32),
         (shared_bp / length)[order].astype(np.float32),
     )
-
-
-class PeakIndex:
-    """Peaks sorted within each chromosome, for finding those in reach of a gene."""
-
-    def __init__(self, peaks: pd.DataFrame) -> None:
-        self.start, self.end = peaks["start"].to_numpy(), peaks["end"].to_numpy()
-        self.by_chrom = {
-            chrom: rows[np.argsort(self.start[rows], kind="stable")]
-            for chrom, rows in peaks.groupby("chrom", sort=False).indices.items()
-        }
-        # Ends need not increase with starts, so the first peak in reach is found by the running maximum.
-        self.reached = {chrom: np.maximum.accumulate(self.end[rows]) for chrom, rows in self.by_chrom.items()}
-
-    def in_reach(self, genes: pd.DataFrame, reach: int) -> tuple[IntArray, IntArray]:
-        """Every (gene row, peak row) with a base of the peak within ``reach`` bp of the TSS, gene by gene."""
-        tss = genes["tss"].to_numpy()
-        found_genes, found_peaks = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for chrom, of_genes in genes.groupby("chrom", sort=False).indices.items():
-            if chrom not in self.by_chrom:
-                continue
-            rows = self.by_chrom[chrom]
-            low = np.searchsorted(self.reached[chrom], tss[of_genes] - reach, side="right")
-            high = np.maximum(np.searchsorted(self.start[rows], tss[of_genes] + reach, side="right"), low)
-            gene, peak = np.repeat(of_genes, high - low), rows[concatenate_ranges(low, high)]
-            touches = self.end[peak] > tss[gene] - reach
-            found_genes.append(gene[touches])
-            found_peaks.append(peak[touches])
-        gene, peak = np.concatenate(found_genes), np.concatenate(found_peaks)
-        order = np.argsort(gene, kind="stable")
-        return gene[order], peak[order]
 
 
 def _pointers(counts: IntArray) -> IntArray:

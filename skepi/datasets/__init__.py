@@ -1,5 +1,5 @@
 """Data sets: simulated from a known law."""
 
-#from skepi.datasets._simulate import make_paired_openness
+from skepi.datasets._simulate import make_paired_openness
 
 __all__ = ["make_paired_openness"]

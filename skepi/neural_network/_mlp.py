@@ -1,0 +1,399 @@
+"""ExpressionMLP: the report's network as an estimator."""
+
+import os
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skepi._rows import is_binned
+from skepi.model_selection._split import cell_types_of, chromosomes_of
+from skepi.neural_network._batches import Batches
+from skepi.neural_network._files import read_arrays, write_arrays
+from skepi.neural_network._module import MLP
+from skepi.neural_network._net import EpochKeeper, PenalizedNet, set_weights
+
+FloatArray = NDArray[np.float64]
+
+_VALIDATION = ("cell_type", "chromosome", "pairs")
+_CHOICES = {
+    "validation": _VALIDATION,
+    "l2_norm": ("squared", "unsquared"),
+    "precision": ("auto", "float32", "bfloat16"),
+}
+# What a resumed run must share with the one that wrote the checkpoint.
+_FINGERPRINT = (
+    "hidden dropout l1 l2 penalize_bias l2_norm lr batch_size tol patience early_stopping validation "
+    "validation_fraction shuffle precision random_state"
+).split()
+
+
+class ExpressionMLP(RegressorMixin, BaseEstimator):
+    r"""Fully connected network on binned openness, trained by Adam with early stopping.
+
+    Minimises, over batches,
+
+    .. math:: \mathrm{MSE} + l_1 \sum |w| + l_2 \sum w^2
+
+    with the sums over weights (not biases). Layers: linear, ReLU, dropout for each entry of ``hidden``, then one
+    linear output; Xavier's uniform initial weights.
+
+    Parameters
+    ----------
+    hidden : sequence of int, default=(1000, 1000, 1000)
+        Units of each hidden layer; ``()`` is a linear model.
+    dropout : float, default=0.0
+        Fraction of the units zeroed after each hidden layer in training, in [0, 1).
+    l1, l2 : float, default=0.0
+        Penalties on the weights, in squared units of ``y``.
+    penalize_bias : bool, default=False
+        ``True`` is the report's way.
+    l2_norm : {"squared", "unsquared"}, default="squared"
+        ``"unsquared"`` is the report's way: :math:`l_2 \sqrt{\sum w^2}`.
+    lr : float, default=1e-3
+        Step size of Adam (betas 0.9 and 0.999).
+    batch_size : int, default=10_000
+        Rows.
+    max_epochs : int, default=150
+    tol : float, default=1e-5
+        Fall of the monitored MSE that counts as progress, in squared units of ``y``.
+    patience : int, default=10
+        Epochs without progress after which training stops.
+    early_stopping : bool, default=True
+        Whether to set rows aside, monitor their MSE and restore the best epoch's weights. ``False`` trains on all
+        rows, monitors the training MSE and keeps the last epoch.
+    validation : {"cell_type", "chromosome", "pairs"}, default="cell_type"
+        What is kept whole when rows are set aside. On a plain array every row counts as a cell type of its own,
+        unless ``fit`` gets ``groups``.
+    validation_fraction : float, default=0.1
+        Fraction of the groups set aside, at least one group.
+    shuffle : bool, default=True
+        Whether rows come in a new order in each epoch.
+    device : str, default="auto"
+        ``"auto"`` is CUDA where there is one, else the CPU; otherwise a name that torch knows.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Type of the products in training; ``"auto"`` is bfloat16 on CUDA and float32 elsewhere. Predictions are in
+        float32, or float64 for plain float64 arrays.
+    checkpoint : path, optional
+        File that the state is saved to after every epoch. A fit that finds it goes on from there and ends with the
+        result of an uninterrupted run; one that belongs to other data or settings is refused. ``max_epochs`` may
+        grow. Give every fit its own file (not for a grid search).
+    verbose : int, default=0
+        1 prints a line an epoch.
+    random_state : int, RandomState or None, default=None
+        Seeds weights, split, row order and dropout. Exact for one seed on one device.
+
+    Attributes
+    ----------
+    coefs_, intercepts_ : list of ndarray of float32
+        Weights (n_in, n_out) and biases (n_out,) of each layer, in scikit-learn's order.
+    history_ : DataFrame
+        A row an epoch: ``epoch, train_mse, dev_mse, seconds``. Training MSE is the mean over the rows as they were
+        seen, with dropout and changing weights, without penalty; ``dev_mse`` is NaN without early stopping.
+    best_epoch_ : int
+        Epoch whose weights are kept, from 1.
+    n_iter_ : int
+        Epochs trained.
+    n_features_in_ : int
+
+    Raises
+    ------
+    DivergenceError
+        Where the loss becomes infinite or not a number.
+    ValueError
+        For settings out of range, fewer than two groups to set aside from, or a checkpoint of another fit.
+
+    Notes
+    -----
+    Features and targets scaled before ``fit`` have seen the rows that are set aside here, so the dev MSE is good for
+    choosing the epoch only, never as a result.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(200, 3))
+    >>> net = ExpressionMLP(hidden=(8,), max_epochs=5, random_state=0).fit(X, X[:, 0])
+    >>> net.history_.columns.tolist()
+    ['epoch', 'train_mse', 'dev_mse', 'seconds']
+    """
+
+    def __init__(
+        self,
+        hidden: Sequence[int] = (1000, 1000, 1000),
+        dropout: float = 0.0,
+        l1: float = 0.0,
+        l2: float = 0.0,
+        *,
+        penalize_bias: bool = False,
+        l2_norm: str = "squared",
+        lr: float = 1e-3,
+        batch_size: int = 10_000,
+        max_epochs: int = 150,
+        tol: float = 1e-5,
+        patience: int = 10,
+        early_stopping: bool = True,
+        validation: str = "cell_type",
+        validation_fraction: float = 0.1,
+        shuffle: bool = True,
+        device: str = "auto",
+        precision: str = "auto",
+        checkpoint: str | os.PathLike | None = None,
+        verbose: int = 0,
+        random_state: Any = None,
+    ) -> None:
+        self.hidden = hidden
+        self.dropout = dropout
+        self.l1 = l1
+        self.l2 = l2
+        self.penalize_bias = penalize_bias
+        self.l2_norm = l2_norm
+        self.lr = lr
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.tol = tol
+        self.patience = patience
+        self.early_stopping = early_stopping
+        self.validation = validation
+        self.validation_fraction = validation_fraction
+        self.shuffle = shuffle
+        self.device = device
+        self.precision = precision
+        self.checkpoint = checkpoint
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : BinnedOpenness or array-like of shape (n_rows, n_features)
+        y : array-like of shape (n_rows,)
+        groups : array-like of shape (n_rows,), optional
+            What is kept whole when rows are set aside, in place of ``validation``.
+        """
+        self._check_settings()
+        X, y = self._checked_training(X, y)
+        if self.checkpoint is not None and not isinstance(self.random_state, int | np.integer):
+            raise ValueError("checkpoint needs an integer random_state, or a resumed run would differ")
+        seed = int(check_random_state(self.random_state).randint(2**31))
+        dev = self._dev_rows(X, groups, seed) if self.early_stopping else np.zeros(len(y), dtype=bool)
+        rows, state = np.flatnonzero(~dev), None
+        identity = self._identity(X, y)
+        if self.checkpoint is not None and Path(self.checkpoint).exists():
+            state = _read_checkpoint(self.checkpoint, identity)
+        device = self._device()
+        keeper = EpochKeeper(
+            seed=seed,
+            tol=self.tol,
+            patience=self.patience,
+            max_epochs=self.max_epochs,
+            verbose=self.verbose,
+            save=None if self.checkpoint is None else lambda s: _write_checkpoint(self.checkpoint, s, identity),
+            state=state,
+        )
+        order_seed = seed if self.shuffle else None
+        train = Batches(X[rows], y[rows], self.batch_size, device, order_seed)
+        held = Batches(X[dev], y[dev], self.batch_size, device, None) if dev.any() else None
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            self._net(X.shape[1], device, keeper, held).fit(train)
+        if not keeper.finished():  # skorch swallows the interrupt of a user as it does ours
+            raise KeyboardInterrupt
+        self._keep(keeper)
+        return self
+
+    def predict(self, X: Any) -> FloatArray:
+        """Predict, (n_rows,), in units of ``y``."""
+        check_is_fitted(self)
+        if is_binned(X):
+            if X.shape[1] != self.n_features_in_:
+                raise ValueError(f"X has {X.shape[1]} bins, but ExpressionMLP is expecting {self.n_features_in_} bins")
+        else:
+            X = validate_data(self, X, reset=False, dtype=(np.float64, np.float32))
+        device = self._device()
+        wide = isinstance(X, np.ndarray) and X.dtype == np.float64
+        module = self.to_module().to(device, torch.float64 if wide else torch.float32)
+        out = np.empty(X.shape[0])
+        with torch.no_grad():
+            for first in range(0, X.shape[0], self.batch_size):
+                rows = slice(first, first + self.batch_size)
+                batch = np.array(X[rows]) if isinstance(X, np.ndarray) else X.dense(rows)
+                out[rows] = module(torch.from_numpy(batch).to(device)).cpu().numpy()
+        return out
+
+    def to_module(self) -> MLP:
+        """Return the fitted network as a torch module on the CPU, in evaluation mode."""
+        check_is_fitted(self)
+        module = MLP(self.n_features_in_, tuple(self.hidden), self.dropout)
+        set_weights(module, _named(self.coefs_, self.intercepts_))
+        return module.eval()
+
+    def save_weights(self, path: str | os.PathLike) -> None:
+        """Write weights, architecture and history to one file, without pickle.
+
+        Parameters
+        ----------
+        path : path
+            A numpy ``.npz`` archive, replaced as a whole or not at all.
+        """
+        check_is_fitted(self)
+        about = {
+            "kind": "skepi.ExpressionMLP weights 1",
+            "hidden": list(map(int, self.hidden)),
+            "n_features": int(self.n_features_in_),
+            "best_epoch": self.best_epoch_,
+            "history": self.history_.to_dict("records"),
+        }
+        write_arrays(path, _named(self.coefs_, self.intercepts_), about)
+
+    def load_weights(self, path: str | os.PathLike) -> Self:
+        """Read weights that :meth:`save_weights` wrote, for an estimator with the same ``hidden``.
+
+        Raises
+        ------
+        ValueError
+            Where the file is of another kind or another architecture.
+        """
+        arrays, about = read_arrays(path, "skepi.ExpressionMLP weights 1")
+        if list(about["hidden"]) != list(self.hidden):
+            raise ValueError(f"{path} holds a network with hidden={about['hidden']}, wanted {list(self.hidden)}")
+        self.n_features_in_ = about["n_features"]
+        self._set_fitted(arrays, about["history"], about["best_epoch"])
+        return self
+
+    def _check_settings(self) -> None:
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
+        ranges = {
+            "dropout": 0 <= self.dropout < 1,
+            "l1": self.l1 >= 0,
+            "l2": self.l2 >= 0,
+            "lr": self.lr > 0,
+            "batch_size": self.batch_size >= 1,
+            "max_epochs": self.max_epochs >= 1,
+            "patience": self.patience >= 1,
+            "validation_fraction": 0 < self.validation_fraction < 1,
+            "hidden": all(int(units) == units and units >= 1 for units in self.hidden),
+        }
+        for name, fine in ranges.items():
+            if not fine:
+                raise ValueError(f"{name}={getattr(self, name)!r} is out of range; see the documentation")
+
+    def _checked_training(self, X: Any, y: ArrayLike) -> tuple[Any, FloatArray]:
+        if not is_binned(X):
+            X, y = validate_data(self, X, y, y_numeric=True, dtype=(np.float64, np.float32))
+            return X, np.asarray(y, dtype=np.float64)
+        y = column_or_1d(y, warn=True).astype(np.float64)
+        if y.shape != (len(X),) or not np.isfinite(y).all():
+            raise ValueError(f"wanted {len(X)} finite values of y, one a pair")
+        self.n_features_in_ = X.shape[1]
+        return X, y
+
+    def _dev_rows(self, X: Any, groups: ArrayLike | None, seed: int) -> NDArray[np.bool_]:
+        """Rows set aside, as a mask: whole groups, drawn at random."""
+        labels = self._groups(X) if groups is None else np.unique(groups, return_inverse=True)[1]
+        if labels.shape != (X.shape[0],):
+            raise ValueError(f"groups have shape {labels.shape}, wanted ({X.shape[0]},): one a row")
+        distinct = np.unique(labels)
+        if distinct.size < 2:
+            raise ValueError(
+                f"early stopping needs at least 2 groups (validation={self.validation!r}), got {distinct.size} from "
+                f"n_samples={X.shape[0]}; early_stopping=False trains on all rows"
+            )
+        n_dev = min(max(1, round(self.validation_fraction * distinct.size)), distinct.size - 1)
+        return np.isin(labels, np.random.default_rng([seed, 0, 0]).permutation(distinct)[:n_dev])
+
+    def _groups(self, X: Any) -> NDArray[np.int64]:
+        if is_binned(X) and self.validation == "cell_type":
+            return cell_types_of(X)
+        if self.validation == "chromosome":
+            if not is_binned(X):
+                raise ValueError("validation='chromosome' needs pairs, or groups= for a plain array")
+            return chromosomes_of(X)
+        return np.arange(X.shape[0])
+
+    def _device(self) -> torch.device:
+        if self.device == "auto":
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(self.device)
+
+    def _net(self, n_features: int, device: torch.device, keeper: EpochKeeper, held: Batches | None) -> PenalizedNet:
+        bfloat16 = self.precision == "bfloat16" or (self.precision == "auto" and device.type == "cuda")
+        return PenalizedNet(
+            MLP,
+            module__n_features=n_features,
+            module__hidden=tuple(self.hidden),
+            module__dropout=self.dropout,
+            criterion=torch.nn.MSELoss,
+            optimizer=torch.optim.Adam,
+            lr=self.lr,
+            max_epochs=self.max_epochs,
+            train_split=lambda dataset, y=None, **kwargs: (dataset, held),
+            callbacks=[keeper],
+            device=device,
+            verbose=0,
+            penalty_settings={
+                "l1": self.l1,
+                "l2": self.l2,
+                "l2_norm": self.l2_norm,
+                "penalize_bias": self.penalize_bias,
+            },
+            autocast=torch.bfloat16 if bfloat16 else None,
+        )
+
+    def _identity(self, X: Any, y: FloatArray) -> dict[str, Any]:
+        """What tells one fit from another: settings, sizes, targets and some features."""
+        some = np.linspace(0, X.shape[0] - 1, min(64, X.shape[0])).astype(int)
+        features = np.asarray(X[some], dtype=np.float32)
+        settings = {name: repr(getattr(self, name)) for name in _FINGERPRINT}
+        sums = {"y": zlib.crc32(y.tobytes()), "X": zlib.crc32(np.ascontiguousarray(features).tobytes())}
+        return {**settings, "shape": list(map(int, X.shape)), **sums}
+
+    def _keep(self, keeper: EpochKeeper) -> None:
+        """Take over what training left."""
+        history = pd.DataFrame(keeper.rows_)
+        best = int(history["dev_mse"].argmin()) if self.early_stopping else len(history) - 1
+        self._set_fitted(keeper.best_weights_, keeper.rows_, best + 1)
+
+    def _set_fitted(self, weights: dict[str, NDArray], history: list[dict[str, float]], best_epoch: int) -> None:
+        n_layers = len(tuple(self.hidden)) + 1
+        self.coefs_ = [weights[f"linears.{i}.weight"].T for i in range(n_layers)]
+        self.intercepts_ = [weights[f"linears.{i}.bias"] for i in range(n_layers)]
+        self.history_ = pd.DataFrame(history)
+        self.best_epoch_ = best_epoch
+        self.n_iter_ = len(history)
+
+
+def _named(coefs: list[NDArray], intercepts: list[NDArray]) -> dict[str, NDArray]:
+    """Parameters by the names they have in the module."""
+    weights = {f"linears.{i}.weight": np.ascontiguousarray(w.T) for i, w in enumerate(coefs)}
+    return {**weights, **{f"linears.{i}.bias": b for i, b in enumerate(intercepts)}}
+
+
+def _write_checkpoint(path: Any, state: dict[str, Any], identity: dict[str, Any]) -> None:
+    arrays = {
+        f"{part}:{name}": value for part in ("weights", "best_weights", "adam") for name, value in state[part].items()
+    }
+    about = {"kind": "skepi.ExpressionMLP checkpoint 1", "identity": identity, "history": state["history"]}
+    write_arrays(path, arrays, about)
+
+
+def _read_checkpoint(path: Any, identity: dict[str, Any]) -> dict[str, Any]:
+    arrays, about = read_arrays(path, "skepi.ExpressionMLP checkpoint 1")
+    differing = [name for name, value in identity.items() if about["identity"].get(name) != value]
+    if differing:
+        raise ValueError(f"{path} belongs to another fit: {', '.join(differing)} differ; remove it or name another")
+    state: dict[str, Any] = {"history": about["history"], "weights": {}, "best_weights": {}, "adam": {}}
+    for key, value in arrays.items():
+        part, name = key.split(":")
+        state[part][name] = value
+    return state

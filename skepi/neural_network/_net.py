@@ -1,0 +1,191 @@
+"""Training: skorch's loop with penalties, exact epoch means, early stopping and checkpoints."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+
+from skepi.exceptions import DivergenceError
+from skepi.neural_network._batches import Batches, epoch_rng
+from skepi.neural_network._module import penalty
+
+State = dict[str, Any]
+
+
+class PenalizedNet(NeuralNet):
+    """skorch net on ready-made batches; the loss in training has the penalty, the recorded MSE has not.
+
+    Parameters
+    ----------
+    penalty_settings : dict
+        Keyword arguments of :func:`skepi.neural_network._module.penalty`.
+    autocast : torch.dtype or None
+        Type of mixed precision, if any.
+    """
+
+    def __init__(self, *args: Any, penalty_settings: State, autocast: torch.dtype | None, **kwargs: Any) -> None:
+        self.penalty_settings = penalty_settings
+        self.autocast = autocast
+        self.squared_error: dict[bool, list[torch.Tensor]] = {True: [], False: []}
+        super().__init__(*args, **kwargs)
+
+    @property
+    def _default_callbacks(self) -> list[Any]:
+        return []
+
+    def check_data(self, X: Any, y: Any = None) -> None:
+        """Batches were checked before they came here."""
+
+    def get_dataset(self, X: Any, y: Any = None) -> Any:
+        """Batches are a data set already."""
+        return X
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+        """Batches iterate over themselves."""
+        return dataset
+
+    def infer(self, x: torch.Tensor, **fit_params: Any) -> torch.Tensor:
+        """Forward pass, in mixed precision if asked for; the output is float32."""
+        with torch.autocast(x.device.type, dtype=self.autocast, enabled=self.autocast is not None):
+            return self.module_(x).float()
+
+    def get_loss(self, y_pred: torch.Tensor, y_true: torch.Tensor, X: Any = None, training: bool = False) -> Any:
+        """Mean squared error of the batch, with the penalty in training."""
+        mse = torch.nn.functional.mse_loss(y_pred, y_true)
+        self.squared_error[training].append(mse.detach() * len(y_true))
+        return mse + penalty(self.module_, **self.penalty_settings) if training else mse
+
+    def epoch_mse(self, training: bool, n_rows: int) -> float:
+        """Mean over the rows of the epoch that just ended; each row counts once."""
+        total = torch.stack(self.squared_error[training]).double().sum().item()
+        self.squared_error[training].clear()
+        return total / n_rows
+
+
+class EpochKeeper(Callback):
+    """Record each epoch, keep the best, stop in time, save checkpoints.
+
+    Parameters
+    ----------
+    seed : int
+        Dropout masks of an epoch depend on it and on the epoch alone.
+    tol, patience : float, int
+        Training stops after ``patience`` epochs whose monitored MSE is not ``tol`` below the best before.
+    max_epochs : int
+    verbose : int
+    save : callable, optional
+        Called after each epoch with the state.
+    state : dict, optional
+        From an earlier run, to go on with.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        tol: float,
+        patience: int,
+        max_epochs: int,
+        verbose: int = 0,
+        save: Callable[[State], None] | None = None,
+        state: State | None = None,
+    ) -> None:
+        self.seed = seed
+        self.tol = tol
+        self.patience = patience
+        self.max_epochs = max_epochs
+        self.verbose = verbose
+        self.save = save
+        self.state = state
+
+    def on_train_begin(self, net: PenalizedNet, **kwargs: Any) -> None:
+        """Start afresh, or from a saved state."""
+        state = self.state or {}
+        self.rows_: list[dict[str, float]] = list(state.get("history", []))
+        self.best_weights_ = state.get("best_weights") or weights_of(net.module_)
+        if state:
+            set_weights(net.module_, state["weights"])
+            set_adam_state(net.optimizer_, state["adam"])
+
+    def on_epoch_begin(self, net: PenalizedNet, dataset_train: Batches, **kwargs: Any) -> None:
+        """Fix the epoch's row order and dropout masks."""
+        if self.finished():  # a resumed run may have nothing left to do
+            raise KeyboardInterrupt
+        dataset_train.epoch = len(self.rows_)
+        torch.manual_seed(int(epoch_rng(self.seed, len(self.rows_)).integers(2**62)))
+        self.began_ = time.perf_counter()
+
+    def on_epoch_end(
+        self, net: PenalizedNet, dataset_train: Batches, dataset_valid: Batches | None, **kwargs: Any
+    ) -> None:
+        """Record, keep the best, save, and stop if it is time."""
+        train = net.epoch_mse(True, len(dataset_train))
+        dev = net.epoch_mse(False, len(dataset_valid)) if dataset_valid is not None else np.nan
+        epoch = len(self.rows_) + 1
+        if not np.isfinite(train) or np.isinf(dev):
+            raise DivergenceError(
+                f"the training MSE became {train} in epoch {epoch}: try a smaller lr (now {net.lr}), or check that "
+                "features and targets are scaled"
+            )
+        best_dev = min((row["dev_mse"] for row in self.rows_), default=np.inf)
+        seconds = time.perf_counter() - self.began_
+        self.rows_.append({"epoch": epoch, "train_mse": train, "dev_mse": dev, "seconds": seconds})
+        if dataset_valid is None or dev < best_dev:
+            self.best_weights_ = weights_of(net.module_)
+        if self.verbose:
+            print(f"epoch {epoch:4d}  train MSE {train:.5f}  dev MSE {dev:.5f}  {seconds:.2f} s")
+        if self.save is not None:
+            self.save(self.as_state(net))
+        if self.finished():
+            raise KeyboardInterrupt  # skorch's way to end training early
+
+    def as_state(self, net: PenalizedNet) -> State:
+        """Everything that a later run needs to go on from here."""
+        return {
+            "history": self.rows_,
+            "weights": weights_of(net.module_),
+            "best_weights": self.best_weights_,
+            "adam": adam_state(net.optimizer_),
+        }
+
+    def finished(self) -> bool:
+        """Whether the epochs are used up, or the monitored MSE has not fallen for ``patience`` epochs."""
+        if len(self.rows_) >= self.max_epochs:
+            return True
+        best, waited = np.inf, 0
+        for row in self.rows_:
+            monitored = row["train_mse"] if np.isnan(row["dev_mse"]) else row["dev_mse"]
+            best, waited = (monitored, 0) if monitored < best - self.tol else (best, waited + 1)
+        return waited >= self.patience
+
+
+def weights_of(module: torch.nn.Module) -> dict[str, np.ndarray]:
+    """Copies of all parameters as float32 arrays."""
+    return {name: p.detach().cpu().numpy().copy() for name, p in module.named_parameters()}
+
+
+def set_weights(module: torch.nn.Module, weights: dict[str, np.ndarray]) -> None:
+    """Put parameters back in place."""
+    with torch.no_grad():
+        for name, p in module.named_parameters():
+            p.copy_(torch.from_numpy(np.array(weights[name])))
+
+
+def adam_state(optimizer: torch.optim.Optimizer) -> dict[str, np.ndarray]:
+    """Step and moments of every parameter, by ``index/name``."""
+    states = optimizer.state_dict()["state"]
+    return {f"{i}/{key}": value.cpu().numpy().copy() for i, state in states.items() for key, value in state.items()}
+
+
+def set_adam_state(optimizer: torch.optim.Optimizer, saved: dict[str, np.ndarray]) -> None:
+    """Put step and moments back in place."""
+    full = optimizer.state_dict()
+    full["state"] = {}
+    for name, value in saved.items():
+        i, key = name.split("/")
+        full["state"].setdefault(int(i), {})[key] = torch.from_numpy(np.array(value))
+    optimizer.load_state_dict(full)
