@@ -216,7 +216,7 @@ def solve(
             alphas=np.array([lam * moments.n_rows / 2]),
             precompute=moments.gram,
             Xy=moments.xy,
-            coef_init=start,
+            coef_init=None if start is None else start.copy(),  # it is overwritten
             return_n_iter=True,
             check_input=False,
             tol=max(tol, 1e-8) / 2,

@@ -1,0 +1,47 @@
+"""Shared fixtures: small simulated data, and the real blood data where they are at hand."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skepi.datasets import make_paired_openness
+
+BLOOD = Path(os.environ.get("SKEPI_HEME14", Path(__file__).parents[2] / "shared" / "data" / "heme14"))
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow as well")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--slow"):
+        return
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="slow: run with --slow"))
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def simulated():
+    """60 genes x 12 cell types of 4 lineages on 4 chromosomes, and the law behind them."""
+    return make_paired_openness(n_genes=60, n_cell_types=12, random_state=1)
+
+
+@pytest.fixture(scope="session")
+def pairs(simulated):
+    """``X, y`` of the simulated data."""
+    return simulated[0].pairs(return_X_y=True)
+
+
+@pytest.fixture(scope="session")
+def blood_path():
+    if not (BLOOD / "peaks.parquet").exists():
+        pytest.skip(f"the blood tables are not at {BLOOD}; SKEPI_HEME14 names another folder")
+    return BLOOD

@@ -1,0 +1,373 @@
+"""ExpressionMLP: right where the answer is known, exact where it is promised."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from skepi.binning import TSSBinner, symmetric_edges
+from skepi.compose import GeneZTarget
+from skepi.datasets import make_paired_openness
+from skepi.exceptions import DivergenceError
+from skepi.linear_model import LassoBaseline
+from skepi.metrics import skill
+from skepi.model_selection import PairKFold, cross_val_pairs
+from skepi.neural_network import ExpressionMLP, _batches
+from skepi.neural_network._files import read_arrays, write_arrays
+from skepi.neural_network._module import MLP, penalty
+from skepi.preprocessing import LogZScaler
+
+EDGES = symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])
+
+
+@pytest.fixture
+def arrays(rng):
+    X = rng.normal(size=(300, 6))
+    return X, X @ rng.normal(size=6) + 0.3 * rng.normal(size=300) + 2
+
+
+@pytest.fixture(scope="module")
+def binned(pairs):
+    X, y = pairs
+    return LogZScaler().fit_transform(TSSBinner(edges=EDGES).fit_transform(X)), (y - y.mean()) / y.std()
+
+
+def small(**settings):
+    return ExpressionMLP(**{"hidden": (16, 8), "lr": 0.01, "batch_size": 64, "max_epochs": 6, "random_state": 0, **settings})
+
+
+def test_a_network_without_hidden_layers_recovers_least_squares(arrays):
+    X, y = arrays
+    net = ExpressionMLP(
+        hidden=(), lr=0.03, early_stopping=False, max_epochs=1000, tol=0, patience=1000, random_state=0
+    ).fit(X, y)
+    expected = np.linalg.lstsq(np.c_[X, np.ones(len(X))], y, rcond=None)[0]
+    np.testing.assert_allclose(np.append(net.coefs_[0], net.intercepts_[0]), expected, atol=1e-3)
+
+
+def test_a_penalised_linear_network_recovers_ridge_in_the_units_of_the_formula(arrays):
+    X, y = arrays
+    l2 = 0.1
+    net = ExpressionMLP(
+        hidden=(), l2=l2, lr=0.03, early_stopping=False, max_epochs=1500, tol=0, patience=1500, random_state=0
+    ).fit(X, y)
+    Xc, yc = X - X.mean(0), y - y.mean()
+    expected = np.linalg.solve(Xc.T @ Xc + l2 * len(y) * np.eye(6), Xc.T @ yc)
+    np.testing.assert_allclose(net.coefs_[0].ravel(), expected, atol=1e-3)
+
+
+def test_the_network_sees_a_saturating_interaction_that_lasso_cannot():
+    data, _ = make_paired_openness(
+        n_genes=400, n_cell_types=24, cis_share=0.35, program_share=0.05, interaction_share=0.35
+    )
+    X, y = data.pairs(return_X_y=True)
+    edges = symmetric_edges([0, 2_000, 10_000, 20_000, 50_000, 200_000])
+
+    def held_out_skill(regressor):
+        steps = [("bins", TSSBinner(edges=edges)), ("scale", LogZScaler()), ("model", GeneZTarget(regressor))]
+        table = cross_val_pairs(Pipeline(steps), X, y, PairKFold(3))
+        return skill(table["y_true"], table["y_pred"], table["train_mean"])
+
+    best_lasso = max(held_out_skill(LassoBaseline(lam)) for lam in np.logspace(-2, -5, 4))
+    network = held_out_skill(ExpressionMLP((64, 64), lr=3e-3, batch_size=500, random_state=0))
+    assert network >= best_lasso + 0.05
+
+
+@pytest.mark.parametrize("dropout", [0.2, 0.5, 0.8])
+def test_dropout_zeroes_its_share_of_units_in_training_and_none_after(dropout):
+    torch.manual_seed(0)
+    module = MLP(4, (400, 400), dropout)
+    seen = []
+    module.dropout.register_forward_hook(lambda _, before, after: seen.append((before[0] != 0, after == 0)))
+    X = torch.randn(500, 4)
+    module.train()(X)
+    assert len(seen) == 2  # after each hidden layer
+    for active, zeroed in seen:
+        assert zeroed[active].float().mean().item() == pytest.approx(dropout, abs=0.01)
+    seen.clear()
+    module.eval()(X)
+    assert all(not zeroed[active].any() for active, zeroed in seen)
+
+
+def test_dropout_acts_during_fit(binned):
+    Z, y = binned
+    without, with_dropout = (small(dropout=rate).fit(Z, y).history_["train_mse"] for rate in (0.0, 0.6))
+    assert with_dropout.iloc[-1] > without.iloc[-1] * 1.05
+
+
+def test_xavier_weights_and_zero_biases():
+    torch.manual_seed(0)
+    module = MLP(300, (200,), 0.0)
+    bound = np.sqrt(6 / 500)
+    first = module.linears[0].weight.detach()
+    assert first.abs().max().item() <= bound
+    assert first.std().item() == pytest.approx(bound / np.sqrt(3), rel=0.02)
+    assert not any(layer.bias.any() for layer in module.linears)
+
+
+def test_penalty_by_hand():
+    module = MLP(1, (), 0.0)
+    with torch.no_grad():
+        module.linears[0].weight.fill_(-3.0)
+        module.linears[0].bias.fill_(4.0)
+    # weights only: 2 * |-3| + 10 * 9 = 96; with the bias: 2 * 7 + 10 * 25 = 264; unsquared: 14 + 10 * 5 = 64
+    assert penalty(module, 2, 10, "squared", False).item() == pytest.approx(96)
+    assert penalty(module, 2, 10, "squared", True).item() == pytest.approx(264)
+    assert penalty(module, 2, 10, "unsquared", True).item() == pytest.approx(64)
+    assert penalty(module, 0, 0, "squared", True) == 0
+
+
+def test_history_has_the_mse_without_penalty_at_every_epoch(binned):
+    Z, y = binned
+    net = small(early_stopping=False, max_epochs=1, batch_size=len(y), l1=5.0, lr=1e-12).fit(Z, y)
+    # One batch at a vanishing step: what was recorded is the MSE of the weights that are kept.
+    assert net.history_["train_mse"].iloc[0] == pytest.approx(np.mean((net.predict(Z) - y) ** 2), rel=1e-4)
+    assert net.history_["dev_mse"].isna().all()
+
+
+def test_the_epoch_mse_counts_each_row_once(arrays):
+    X, y = arrays
+    settings = {"early_stopping": False, "max_epochs": 1, "lr": 1e-12, "hidden": (8,)}
+    one = small(batch_size=300, **settings).fit(X, y).history_["train_mse"].iloc[0]
+    ragged = small(batch_size=299, **settings).fit(X, y).history_["train_mse"].iloc[0]  # batches of 299 and 1
+    assert ragged == pytest.approx(one, rel=1e-5)
+
+
+@pytest.mark.parametrize("validation", ["cell_type", "chromosome", "pairs"])
+def test_the_best_epoch_is_restored_and_groups_are_kept_whole(binned, validation):
+    Z, y = binned
+    net = small(lr=0.05, max_epochs=30, patience=5, validation=validation, validation_fraction=0.25).fit(Z, y)
+    assert net.best_epoch_ == net.history_["dev_mse"].idxmin() + 1
+    assert net.n_iter_ == len(net.history_)
+    dev = net._dev_rows(Z, None, int(np.random.RandomState(0).randint(2**31)))
+    assert np.mean((net.predict(Z[dev]) - y[dev]) ** 2) == pytest.approx(net.history_["dev_mse"].min(), rel=1e-4)
+    if validation == "cell_type":
+        assert set(Z.cell_type_codes[dev]).isdisjoint(Z.cell_type_codes[~dev])
+        assert np.unique(Z.cell_type_codes[dev]).size == 3
+    if validation == "chromosome":
+        chrom = Z.genes["chrom"].to_numpy()[Z.gene_codes]
+        assert set(chrom[dev]).isdisjoint(chrom[~dev])
+
+
+def test_groups_keep_rows_of_a_plain_array_together(arrays):
+    X, y = arrays
+    groups = np.arange(300) // 50
+    dev = small()._dev_rows(X, groups, 0)
+    assert set(groups[dev]).isdisjoint(groups[~dev])
+    small().fit(X, y, groups=groups)
+
+
+def test_training_stops_after_patience_without_progress(binned):
+    Z, y = binned
+    net = small(tol=1e9, patience=3, max_epochs=50).fit(Z, y)
+    assert net.n_iter_ == 4  # the first epoch is always progress over nothing
+    assert small(tol=1e9, patience=3, max_epochs=50, early_stopping=False).fit(Z, y).n_iter_ == 4
+
+
+def test_one_seed_gives_one_result_and_leaves_torch_alone(binned):
+    Z, y = binned
+    torch.manual_seed(5)
+    untouched = torch.rand(1)
+    torch.manual_seed(5)
+    first = small(dropout=0.3).fit(Z, y)
+    assert torch.rand(1) == untouched
+    np.testing.assert_array_equal(small(dropout=0.3).fit(Z, y).predict(Z), first.predict(Z))
+    assert not np.array_equal(small(dropout=0.3, random_state=1).fit(Z, y).predict(Z), first.predict(Z))
+
+
+@pytest.mark.parametrize("early_stopping", [True, False])
+def test_a_resumed_run_ends_with_the_result_of_an_uninterrupted_one(binned, tmp_path, early_stopping):
+    Z, y = binned
+    settings = {"dropout": 0.3, "l1": 1e-4, "early_stopping": early_stopping, "patience": 50}
+    straight = small(max_epochs=9, **settings).fit(Z, y)
+    file = tmp_path / "run.npz"
+    small(max_epochs=4, checkpoint=file, **settings).fit(Z, y)
+    resumed = small(max_epochs=9, checkpoint=file, **settings).fit(Z, y)
+    np.testing.assert_array_equal(resumed.predict(Z), straight.predict(Z))
+    columns = ["epoch", "train_mse", "dev_mse"]
+    pd.testing.assert_frame_equal(resumed.history_[columns], straight.history_[columns])
+    again = small(max_epochs=9, checkpoint=file, **settings).fit(Z, y)
+    assert again.n_iter_ == 9
+    np.testing.assert_array_equal(again.predict(Z), straight.predict(Z))
+
+
+def test_a_checkpoint_of_another_fit_is_refused(binned, tmp_path):
+    Z, y = binned
+    file = tmp_path / "run.npz"
+    small(checkpoint=file).fit(Z, y)
+    with pytest.raises(ValueError, match=r"belongs to another fit: dropout differ"):
+        small(checkpoint=file, dropout=0.1).fit(Z, y)
+    with pytest.raises(ValueError, match=r"belongs to another fit: y differ"):
+        small(checkpoint=file).fit(Z, y + 1)
+    with pytest.raises(ValueError, match="integer random_state"):
+        small(checkpoint=file, random_state=None).fit(Z, y)
+
+
+def test_weights_travel_without_pickle(binned, tmp_path):
+    Z, y = binned
+    net = small().fit(Z, y)
+    net.save_weights(tmp_path / "net.npz")
+    other = small().load_weights(tmp_path / "net.npz")
+    np.testing.assert_array_equal(other.predict(Z), net.predict(Z))
+    pd.testing.assert_frame_equal(other.history_, net.history_)
+    with pytest.raises(ValueError, match=r"hidden=\[16, 8\], wanted \[4\]"):
+        small(hidden=(4,)).load_weights(tmp_path / "net.npz")
+
+
+def test_a_file_of_another_kind_is_refused_and_nothing_is_half_written(binned, tmp_path):
+    Z, y = binned
+    junk = tmp_path / "junk.npz"
+    junk.write_bytes(b"\x93NUMPY junk")
+    with pytest.raises(ValueError, match="not a file of skepi's network weights"):
+        small().load_weights(junk)
+    np.savez(tmp_path / "pickled.npz", about=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(ValueError, match="not a file of skepi's network weights"):
+        small().load_weights(tmp_path / "pickled.npz")
+    small(checkpoint=tmp_path / "run.npz").fit(Z, y)
+    with pytest.raises(ValueError, match="holds skepi.ExpressionMLP checkpoint 1, wanted"):
+        small().load_weights(tmp_path / "run.npz")
+    with pytest.raises(FileNotFoundError):
+        small().load_weights(tmp_path / "absent.npz")
+    good = tmp_path / "good.npz"
+    write_arrays(good, {"a": np.ones(2)}, {"kind": "k"})
+    with pytest.raises(TypeError):
+        write_arrays(good, {"a": np.zeros(2)}, {"kind": object()})
+    assert read_arrays(good, "k")[0]["a"].tolist() == [1, 1]
+    assert sorted(path.name for path in tmp_path.glob("*.part")) == []
+
+
+def test_lazy_rows_give_the_losses_of_dense_rows(binned, monkeypatch):
+    Z, y = binned
+    groups = Z.cell_type_codes
+    settings = {"max_epochs": 20, "dropout": 0.0, "patience": 50}
+    dense = small(**settings).fit(Z.dense(), y, groups=groups).history_
+    monkeypatch.setattr(_batches, "RESIDENT_BYTES", 0)
+    lazy = small(**settings).fit(Z, y).history_
+    for column in ("train_mse", "dev_mse"):
+        np.testing.assert_allclose(lazy[column], dense[column], rtol=1e-4)
+
+
+def test_bfloat16_stays_near_float32(binned):
+    Z, y = binned
+    exact, rough = (small(precision=p, max_epochs=10).fit(Z, y).history_["dev_mse"].min() for p in ("float32", "bfloat16"))
+    assert rough == pytest.approx(exact, rel=0.1)
+    assert rough != exact
+
+
+def test_divergence_is_an_error_and_not_a_result(binned):
+    Z, y = binned
+    with pytest.raises(DivergenceError, match="try a smaller lr"):
+        small(lr=1e30).fit(Z, y)
+
+
+def test_progress_is_printed_on_request_only(binned, capsys):
+    Z, y = binned
+    small(max_epochs=2).fit(Z, y)
+    assert capsys.readouterr().out == ""
+    small(max_epochs=2, verbose=1).fit(Z, y)
+    assert capsys.readouterr().out.count("dev MSE") == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"dropout": 1.0}, "dropout=1.0 is out of range"),
+        ({"l1": -1}, "l1=-1 is out of range"),
+        ({"l2": -1}, "l2=-1 is out of range"),
+        ({"lr": 0}, "lr=0 is out of range"),
+        ({"hidden": (0,)}, "hidden=.* is out of range"),
+        ({"batch_size": 0}, "batch_size=0 is out of range"),
+        ({"max_epochs": 0}, "max_epochs=0 is out of range"),
+        ({"patience": 0}, "patience=0 is out of range"),
+        ({"validation_fraction": 1.0}, "validation_fraction=1.0 is out of range"),
+        ({"validation": "genes"}, "validation must be one of"),
+        ({"l2_norm": "cubed"}, "l2_norm must be one of"),
+        ({"precision": "float8"}, "precision must be one of"),
+    ],
+)
+def test_settings_out_of_range(binned, settings, message):
+    with pytest.raises(ValueError, match=message):
+        small(**settings).fit(*binned)
+
+
+def test_bad_input(binned, pairs):
+    Z, y = binned
+    with pytest.raises(ValueError, match="finite values of y"):
+        small().fit(Z, np.full(len(y), np.nan))
+    with pytest.raises(ValueError, match="finite values of y"):
+        small().fit(Z, y[:-1])
+    with pytest.raises(ValueError, match="at least 2 groups"):
+        small().fit(Z[Z.cell_type_codes == 0], y[Z.cell_type_codes == 0])
+    with pytest.raises(ValueError, match="needs pairs, or groups="):
+        small(validation="chromosome").fit(Z.dense(), y)
+    with pytest.raises(ValueError, match="groups have shape"):
+        small().fit(Z, y, groups=[1, 2])
+    net = small().fit(Z, y)
+    other = TSSBinner(edges=[-10, 0, 10]).fit_transform(pairs[0])
+    with pytest.raises(ValueError, match="X has 2 bins"):
+        net.predict(other)
+
+
+def test_an_interrupt_of_the_user_is_not_swallowed(binned, monkeypatch):
+    Z, y = binned
+
+    def interrupted(self, epochs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_batches.Batches, "__iter__", lambda self: interrupted(self, 1))
+    with pytest.raises(KeyboardInterrupt):
+        small().fit(Z, y)
+
+
+def test_clone_keeps_device_auto(binned):
+    net = small().fit(*binned)
+    assert net.device == "auto"
+    assert clone(net).device == "auto"
+
+
+def test_grid_search_in_two_processes_from_a_script(tmp_path):
+    script = tmp_path / "sweep.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import numpy as np
+            from sklearn.model_selection import GridSearchCV
+            from sklearn.pipeline import Pipeline
+            from skepi.binning import TSSBinner
+            from skepi.compose import GeneZTarget
+            from skepi.datasets import make_paired_openness
+            from skepi.model_selection import CellTypeKFold
+            from skepi.neural_network import ExpressionMLP
+            from skepi.preprocessing import LogZScaler
+
+            X, y = make_paired_openness(n_genes=20, n_cell_types=6)[0].pairs(return_X_y=True)
+            net = ExpressionMLP((8,), max_epochs=2, random_state=0)
+            bins = TSSBinner(flank=4_000, bin_size=1_000)
+            pipe = Pipeline([("bins", bins), ("scale", LogZScaler()), ("model", GeneZTarget(net))])
+            grid = {"model__regressor__dropout": [0.0, 0.5]}
+            search = GridSearchCV(pipe, grid, cv=CellTypeKFold(2), n_jobs=2, error_score="raise").fit(X, y)
+            assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+            print("swept", len(search.cv_results_["params"]))
+            """
+        )
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=120, env={**os.environ}, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "swept 2" in done.stdout
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_cuda_gives_the_losses_of_the_cpu(binned):
+    Z, y = binned
+    settings = {"max_epochs": 20, "patience": 50, "precision": "float32"}
+    cpu, cuda = (small(device=device, **settings).fit(Z, y).history_ for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(cuda["train_mse"], cpu["train_mse"], rtol=1e-4)

@@ -1,0 +1,420 @@
+"""Tables checked at the door, and the pairs made from them."""
+
+import gc
+import pickle
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from skepi.binning import TSSBinner
+from skepi.exceptions import (
+    ChromosomeMismatchError,
+    ChromosomeWarning,
+    MissingExpressionError,
+    TableError,
+    UnknownNameError,
+)
+from skepi.normalization import ExpressionNormalizer
+from skepi.paired import PairedDataset
+
+PEAKS = {"chrom": ["chr1", "chr2", "chr1"], "start": [90, 40, 500], "end": [110, 50, 600]}
+GENES = {"name": ["a", "b"], "chrom": ["chr1", "chr2"], "tss": [100, 550], "strand": ["+", "-"]}
+OPENNESS = pd.DataFrame({"x": [1.0, 2.0, 3.0], "y": [0.0, 5.0, 6.0], "z": [7.0, 8.0, 9.0]})
+EXPRESSION = np.array([[0.5, 1.5, 2.5], [10.5, 11.5, 12.5]])
+SECRET = 76543.2109375  # exact in float32 and float64
+
+
+def dataset(**changes):
+    given = {"openness": OPENNESS, "peaks": PEAKS, "genes": GENES, "expression": EXPRESSION}
+    return PairedDataset(**{**given, **changes})
+
+
+def with_cell(row, column, value):
+    table = OPENNESS.copy()
+    table.iloc[row, column] = value
+    return table
+
+
+def without(table, column):
+    return {name: values for name, values in table.items() if name != column}
+
+
+def twice(table, column):
+    """The table with one of its columns repeated."""
+    frame = pd.DataFrame(table)
+    return pd.concat([frame, frame[[column]]], axis=1)
+
+
+BAD_PEAKS = [
+    ({**PEAKS, "end": [90, 50, 600]}, r"end must be greater than start: 1 row.*row 0 .*start=90, end=90"),
+    ({**PEAKS, "end": [110, 50, 499]}, r"end must be greater than start: 1 row.*row 2"),
+    ({**PEAKS, "start": [-1, 40, 500]}, r"peaks.start: positions must lie in 0 .. 2147483647.*start=-1"),
+    ({**PEAKS, "end": [110, 50, 2**31]}, r"peaks.end: positions must lie in.*row 2 .*end=2147483648"),
+    ({**PEAKS, "start": [90.0, 40.0, 500.0]}, r"peaks.start: wanted whole numbers \(bp\), got dtype float64"),
+    ({**PEAKS, "start": [90, None, 500]}, "peaks: start missing: 1 row.*row 1"),
+    ({**PEAKS, "chrom": ["chr1", None, "chr1"]}, "peaks: chrom missing: 1 row.*row 1"),
+    ({"chrom": ["chr1", "chr2", "chr1"], "start": [9, 4, 9], "end": [11, 5, 11]}, "same interval twice.*row 2"),
+    (without(PEAKS, "end"), r"peaks: wanted columns.*missing \['end'\]"),
+    (pd.DataFrame(PEAKS).iloc[:0], "peaks: the table has no rows"),
+    (twice(PEAKS, "start"), "peaks.*start"),
+]
+BAD_GENES = [
+    ({**GENES, "tss": [-1, 550]}, "genes.tss: positions must lie in.*tss=-1"),
+    ({**GENES, "tss": [100, 2**31]}, "genes.tss: positions must lie in.*row 1"),
+    ({**GENES, "tss": [100.0, 550.0]}, "genes.tss: wanted whole numbers"),
+    ({**GENES, "strand": ["+", "."]}, r"strand must be '\+' or '-': 1 row.*row 1 .*strand=\."),
+    ({**GENES, "strand": [1, -1]}, "strand must be"),
+    ({**GENES, "name": ["a", "a"]}, "genes: the same name twice: 1 row.*row 1"),
+    ({**GENES, "name": ["a", None]}, "genes: name missing"),
+    (without(GENES, "tss"), r"genes: wanted columns.*missing \['tss'\]"),
+    (pd.DataFrame(GENES).iloc[:0], "genes: the table has no rows"),
+    (twice(GENES, "name"), "genes.*name"),
+]
+BAD_OPENNESS = [
+    (with_cell(1, 2, np.nan), r"openness: nan in row 1, column 2 \(z\); wanted finite"),
+    (with_cell(0, 0, np.inf), r"openness: inf in row 0, column 0 \(x\); wanted finite"),
+    (with_cell(2, 1, -0.5), r"openness: -0.5 in row 2, column 1 \(y\); wanted values >= 0"),
+    (with_cell(2, 1, 1e39), r"openness: 1e\+39 in row 2, column 1"),  # float32 would make it infinite
+    (OPENNESS.iloc[:2], r"openness has shape \(2, 3\), wanted \(3, 3\): one row for each row of peaks"),
+    (OPENNESS.set_axis(["x", "x", "z"], axis=1), "same (name|column) twice"),
+    (OPENNESS.astype(str).to_numpy(), "wanted names, because openness is an array"),
+    ([1.0, 2.0, 3.0], r"openness: wanted two dimensions, got shape \(3,\)"),
+]
+BAD_CELL_TYPES = [
+    (["x", "y", "x"], "cell_types: the same name twice"),
+    (["x", "y"], "openness has 3 columns but cell_types has 2 rows"),
+    (["x", "y", "q"], "openness: columns do not match the cell types: absent q, unknown z"),
+    ([], "cell_types: the table has no rows"),
+    (["x", None, "z"], "cell_types: name missing"),
+    (pd.DataFrame({"cell": ["x", "y", "z"]}), r"cell_types: wanted columns \['name'\]"),
+    (pd.DataFrame({"name": ["x", "y", "z"], "lineage": ["m", None, "l"]}), "cell_types: lineage missing.*row 1"),
+]
+BAD_EXPRESSION = [
+    (EXPRESSION.T, r"expression has shape \(3, 2\), wanted \(2, 3\): one row for each row of genes"),
+    (EXPRESSION * [1, np.nan, 1], r"expression: nan in row 0, column 1 \(y\)"),
+    (EXPRESSION.astype(str), "expression: wanted numbers, got dtype"),
+    (pd.DataFrame(EXPRESSION, ["a", "q"], OPENNESS.columns), "rows do not match genes: absent b, unknown q"),
+    (pd.DataFrame(EXPRESSION, ["a", "a"], OPENNESS.columns), "expression: the same gene twice: a"),
+    (pd.DataFrame(EXPRESSION, ["a", "b"], ["x", "y", "q"]), "expression: columns do not match.*absent z, unknown q"),
+    (pd.DataFrame(EXPRESSION, ["a", "b"], ["x", "y", "y"]), "expression: the same column twice: y"),
+]
+BAD = [
+    (what, value, match)
+    for what, cases in (
+        ("peaks", BAD_PEAKS),
+        ("genes", BAD_GENES),
+        ("openness", BAD_OPENNESS),
+        ("cell_types", BAD_CELL_TYPES),
+        ("expression", BAD_EXPRESSION),
+    )
+    for value, match in cases
+]
+
+
+@pytest.mark.parametrize(("what", "value", "match"), BAD)
+def test_bad_table_is_refused_by_name(what, value, match):
+    with pytest.raises(TableError, match=match):
+        dataset(**{what: value})
+
+
+def test_text_in_place_of_openness_is_refused():
+    with pytest.raises(TableError, match="openness: wanted numbers, got dtype"):
+        dataset(openness=OPENNESS.astype(str).to_numpy(), cell_types=list("xyz"))
+
+
+def test_long_lists_of_names_are_cut_in_messages():
+    names = [f"c{k}" for k in range(9)]
+    with pytest.raises(TableError, match="absent c0, c1, c2, c3, c4 and 4 more, unknown d0"):
+        dataset(openness=pd.DataFrame(np.ones((3, 9)), columns=[f"d{k}" for k in range(9)]), cell_types=names)
+
+
+def test_no_chromosome_in_common_is_an_error():
+    with pytest.raises(ChromosomeMismatchError, match="peaks have chr1, chr2, genes have 1, 2"):
+        dataset(genes={**GENES, "chrom": ["1", "2"]})
+
+
+def test_genes_on_chromosomes_without_peaks_warn_at_the_caller():
+    with pytest.warns(ChromosomeWarning, match=r"1 gene\(s\) lie on chromosomes without any peak.*chrM \(1\)") as seen:
+        dataset(genes={**GENES, "chrom": ["chr1", "chrM"]})
+    assert [warning.filename for warning in seen] == [__file__]
+
+
+def test_rounding_below_zero_becomes_zero():
+    # The largest value is 9, so -9e-6 is still rounding and -1e-5 is not.
+    assert dataset(openness=with_cell(0, 1, -8.9e-6)).openness[0, 1] == 0
+    with pytest.raises(TableError, match="wanted values >= 0"):
+        dataset(openness=with_cell(0, 1, -1e-5))
+
+
+@pytest.mark.parametrize("form", [np.asarray, sp.csr_array, sp.csc_matrix, np.ndarray.tolist])
+def test_openness_may_be_an_array_sparse_or_lists(form):
+    data = dataset(openness=form(OPENNESS.to_numpy()), cell_types=["x", "y", "z"])
+    np.testing.assert_array_equal(data.openness, OPENNESS)
+    assert data.openness.dtype == np.float32
+    assert data.cell_types["name"].tolist() == ["x", "y", "z"]
+
+
+def test_openness_columns_follow_the_order_of_cell_types():
+    data = dataset(expression=None, cell_types=["z", "x", "y"])
+    np.testing.assert_array_equal(data.openness, OPENNESS[["z", "x", "y"]])
+
+
+def test_lineage_and_further_columns_are_kept():
+    data = dataset(
+        cell_types=pd.DataFrame({"name": ["x", "y", "z"], "lineage": ["l", "l", "m"]}, index=[7, 8, 9]),
+        genes={**GENES, "biotype": ["coding", "lnc"]},
+    )
+    assert data.cell_types["lineage"].tolist() == ["l", "l", "m"]
+    assert data.genes["biotype"].tolist() == ["coding", "lnc"]
+
+
+def test_cell_types_as_a_mapping_are_a_table():
+    """As for peaks and genes; the keys of the mapping must never become names."""
+    data = dataset(
+        openness=OPENNESS[["x", "y"]].to_numpy(),
+        cell_types={"name": ["x", "y"], "lineage": ["l", "m"]},
+        expression=None,
+    )
+    assert data.cell_types["name"].tolist() == ["x", "y"]
+
+
+def test_expression_frame_is_matched_by_name():
+    frame = pd.DataFrame(EXPRESSION, ["a", "b"], ["x", "y", "z"]).loc[["b", "a"], ["z", "x", "y"]]
+    np.testing.assert_array_equal(dataset(expression=frame).expression, EXPRESSION)
+
+
+def test_expression_frame_without_names_is_taken_in_order():
+    frame = pd.DataFrame(EXPRESSION, columns=["x", "y", "z"])
+    np.testing.assert_array_equal(dataset(expression=frame).expression, EXPRESSION)
+
+
+def test_unsorted_tables_keep_the_order_of_the_user():
+    genes = {"name": ["b", "a"], "chrom": ["chr2", "chr1"], "tss": [550, 100], "strand": ["-", "+"]}
+    X, y = dataset(genes=genes, expression=EXPRESSION[::-1]).pairs(return_X_y=True)
+    assert X.to_frame()["gene"].tolist() == ["b"] * 3 + ["a"] * 3
+    assert X.peaks["start"].tolist() == PEAKS["start"]
+    assert y.tolist() == [10.5, 11.5, 12.5, 0.5, 1.5, 2.5]
+
+
+def test_tables_of_the_caller_stay_as_they_are_and_are_not_shared():
+    given = {
+        "openness": with_cell(0, 1, -1e-9),
+        "peaks": pd.DataFrame(PEAKS),
+        "genes": pd.DataFrame(GENES, index=[5, 3]),
+        "expression": EXPRESSION.copy(),
+        "cell_types": pd.DataFrame({"name": ["z", "y", "x"]}),
+    }
+    before = pickle.dumps(given)
+    data = PairedDataset(**given)
+    TSSBinner(flank=100, bin_size=10).fit_transform(data.pairs()).dense()
+    assert pickle.dumps(given) == before
+    given["expression"][:] = -1
+    given["openness"].iloc[:] = 99
+    given["genes"].loc[5, "name"] = "changed"
+    assert data.expression.min() == 0.5
+    assert data.openness.max() == 9
+    assert data.genes["name"].tolist() == ["a", "b"]
+
+
+def test_values_of_a_data_set_are_read_only():
+    data = dataset()
+    for values in (data.openness, data.expression):
+        with pytest.raises(ValueError, match="read-only"):
+            values[0, 0] = 1
+
+
+def test_repr_of_a_data_set():
+    assert repr(dataset()) == "PairedDataset: 3 peaks, 2 genes, 3 cell types; openness and expression"
+    assert repr(dataset(expression=None)).endswith("openness only")
+
+
+def test_pairs_go_gene_by_gene_in_the_order_named():
+    X, y = dataset().pairs(genes=["b", "a"], cell_types=["z", "x"], return_X_y=True)
+    assert X.to_frame().to_numpy().tolist() == [["b", "z"], ["b", "x"], ["a", "z"], ["a", "x"]]
+    assert y.tolist() == [12.5, 10.5, 2.5, 0.5]
+
+
+def test_one_name_need_not_be_in_a_list():
+    assert dataset().pairs(genes="b", cell_types="y").to_frame().to_numpy().tolist() == [["b", "y"]]
+
+
+def test_absent_names_are_an_error():
+    with pytest.raises(UnknownNameError, match=r"^gene\(s\) not in the tables: q, r \(2 name\(s\)\)$"):
+        dataset().pairs(genes=["q", "a", "r"])
+    with pytest.raises(UnknownNameError, match=r"cell type\(s\) not in the tables: q"):
+        dataset().pairs(cell_types=["q"])
+
+
+def test_expression_asked_of_openness_only():
+    data = dataset(expression=None)
+    assert len(data.pairs()) == 6
+    with pytest.raises(MissingExpressionError, match="openness only: there is no y"):
+        data.pairs(return_X_y=True)
+    with pytest.raises(MissingExpressionError, match="openness only: there is nothing to normalise"):
+        data.transform_expression(ExpressionNormalizer())
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (slice(1, None, 2), [1, 3, 5]),
+        (np.array([True, False, False, True, False, False]), [0, 3]),
+        ([5, 0, 0], [5, 0, 0]),
+        (np.array([-1]), [5]),
+        (2, [2]),
+        ([], []),
+        ((np.array([4, 1]), ...), [4, 1]),
+        ((slice(0, 2), slice(None)), [0, 1]),
+    ],
+)
+def test_rows_of_pairs_index_as_rows_of_an_array(rows, expected):
+    X = dataset().pairs()
+    part = X[rows]
+    assert part.to_frame().to_numpy().tolist() == X.to_frame().to_numpy()[expected].tolist()
+    assert part.shape == (len(expected), 2) == (len(part), part.ndim)
+    assert part.tables is X.tables
+
+
+@pytest.mark.parametrize(
+    "rows", [[6], np.array([0.5]), [True, False], "a", (slice(None), 0), np.zeros((2, 2), int), np.ones((6, 2), bool)]
+)
+def test_rows_that_do_not_exist_are_an_index_error(rows):
+    """``X[:, 0]`` asks for a column, and two-dimensional row numbers for nothing that there is."""
+    with pytest.raises(IndexError):
+        dataset().pairs()[rows]
+
+
+def test_pairs_are_immutable():
+    X = dataset().pairs()
+    codes = X.gene_codes
+    for name in ("gene_codes", "cell_type_codes", "genes", "tables"):
+        with pytest.raises(AttributeError):
+            setattr(X, name, codes)
+    with pytest.raises(ValueError, match="read-only"):
+        codes[0] = 1
+    with pytest.raises(TypeError, match="item assignment"):
+        X[0] = 1
+
+
+def test_pairs_copy_the_codes_they_are_given():
+    X = dataset().pairs()
+    codes = np.zeros(2, dtype=np.int64)
+    made = type(X)(X.tables, codes, codes)
+    codes[:] = 1
+    assert made.gene_codes.tolist() == made.cell_type_codes.tolist() == [0, 0]
+
+
+def test_pairs_have_no_numbers():
+    with pytest.raises(TypeError, match=r"no numbers yet: put TSSBinner\(\) before this step"):
+        np.asarray(dataset().pairs())
+
+
+def test_repr_of_pairs_counts_what_occurs():
+    assert repr(dataset().pairs()[:4]) == "GeneCellPairs: 4 pairs of 2 genes and 3 cell types"
+    assert repr(dataset().pairs(genes=[])) == "GeneCellPairs: 0 pairs of 0 genes and 0 cell types"
+
+
+def test_unstack_is_the_table_that_pairs_came_from():
+    X, y = dataset().pairs(return_X_y=True)
+    shuffled = np.random.default_rng(0).permutation(len(X))
+    table = X[shuffled].unstack(y[shuffled])
+    np.testing.assert_array_equal(table, EXPRESSION)
+    assert (table.index.tolist(), table.index.name) == (["a", "b"], "gene")
+    assert (table.columns.tolist(), table.columns.name) == (["x", "y", "z"], "cell_type")
+
+
+def test_unstack_leaves_nan_where_a_pair_does_not_occur():
+    # Pairs 1 and 5 are (a, y) and (b, z).
+    table = dataset().pairs()[[5, 1]].unstack([2.0, 1.0])
+    np.testing.assert_array_equal(table, [[1.0, np.nan], [np.nan, 2.0]])
+    assert table.columns.tolist() == ["y", "z"]
+
+
+def test_unstack_errors():
+    X = dataset().pairs()
+    with pytest.raises(ValueError, match=r"values has shape \(5,\), wanted \(6,\): one value a pair"):
+        X.unstack(np.zeros(5))
+    with pytest.raises(ValueError, match="the same pair occurs more than once"):
+        X[[0, 0]].unstack([1.0, 2.0])
+
+
+def test_subset_is_the_data_set_of_the_named():
+    part = dataset().subset(genes=["b"], cell_types=["z", "x"])
+    assert (part.genes["name"].tolist(), part.cell_types["name"].tolist()) == (["b"], ["z", "x"])
+    np.testing.assert_array_equal(part.expression, [[12.5, 10.5]])
+    np.testing.assert_array_equal(part.openness, OPENNESS[["z", "x"]])
+    assert dataset(expression=None).subset(genes=["a"]).expression is None
+    with pytest.raises(UnknownNameError, match="q"):
+        dataset().subset(genes=["q"])
+
+
+def test_transform_expression_fits_on_the_named_cell_types_only():
+    counts = np.array([[5, 10, 20], [0, 0, 9]])
+    data = dataset(expression=counts).transform_expression(ExpressionNormalizer("log_cpm"), ["x", "y"])
+    # Gene b has no count in x and y, so the normaliser drops it; library sizes still count it: 29 in z.
+    assert data.genes["name"].tolist() == ["a"]
+    np.testing.assert_allclose(data.expression, np.log1p([[1e6, 1e6, 1e6 * 20 / 29]]))
+    all_fitted = dataset(expression=counts).transform_expression(ExpressionNormalizer("log_cpm"))
+    assert all_fitted.genes["name"].tolist() == ["a", "b"]
+    with pytest.raises(UnknownNameError, match="q"):
+        dataset(expression=counts).transform_expression(ExpressionNormalizer(), ["q"])
+
+
+def test_pickled_pairs_are_the_same_and_still_immutable():
+    X = dataset().pairs()[[4, 0]]
+    back = pickle.loads(pickle.dumps(X))
+    assert back.to_frame().equals(X.to_frame())
+    np.testing.assert_array_equal(back.tables.openness, X.tables.openness)
+    assert not back.gene_codes.flags.writeable
+    assert not back.tables.openness.flags.writeable
+
+
+def test_pickled_data_set_is_the_same():
+    back = pickle.loads(pickle.dumps(dataset()))
+    np.testing.assert_array_equal(back.expression, EXPRESSION)
+    assert back.genes.equals(dataset().genes)
+
+
+def test_derived_tables_are_made_once_forgotten_in_turn_and_not_pickled():
+    tables = dataset().tables
+    made = []
+    for key in ["a", "a", "b", "c", "a"]:
+        assert tables.derived(key, lambda key=key: made.append(key) or key) == key
+    assert made == ["a", "b", "c", "a"]
+    assert pickle.loads(pickle.dumps(tables)).derived("a", lambda: "anew") == "anew"
+
+
+def arrays_within(root):
+    """Every numpy array that can be reached from an object, modules and code aside."""
+    seen, open_ends = set(), [root]
+    while open_ends:
+        item = open_ends.pop()
+        if id(item) in seen or isinstance(item, type | types.ModuleType | types.FunctionType):
+            continue
+        seen.add(id(item))
+        open_ends += gc.get_referents(item)
+        if isinstance(item, pd.DataFrame):
+            open_ends += [item[column].to_numpy() for column in item]
+        if isinstance(item, np.ndarray):
+            yield item
+            open_ends += [item.base]
+
+
+def holds_secret(item):
+    found = any(a.dtype.kind == "f" and (a == SECRET).any() for a in arrays_within(item))
+    packed = pickle.dumps(item)
+    return found, any(dtype(SECRET).tobytes() in packed for dtype in (np.float32, np.float64))
+
+
+def test_no_path_leads_from_pairs_to_expression():
+    expression = np.full((2, 3), SECRET)
+    data = dataset(expression=expression)
+    X, y = data.pairs(return_X_y=True)
+    binned = TSSBinner(flank=100, bin_size=10).fit_transform(X)
+    for openness_side in (X, X[:2], binned, data.tables):
+        assert holds_secret(openness_side) == (False, False)
+    assert holds_secret(data) == holds_secret(y) == (True, True), "the search itself finds what there is"
+    assert holds_secret(dataset(openness=with_cell(0, 0, SECRET)).pairs()) == (True, True)
