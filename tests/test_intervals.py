@@ -17,7 +17,7 @@ def one(*numbers):
 
 
 def test_offsets_by_hand():
-    # Bases 100, 101, 102 around a TSS at 100: 0, 1, 2 along the plus strand, 0, -1, -2 along the minus strand.
+    # Bases 100, 101, 102 and a TSS at 100: offsets 0, 1, 2 on the plus strand, 0, -1, -2 on the minus strand.
     low, high = to_offsets(np.full(2, 100), np.full(2, 103), np.full(2, 100), np.array([False, True]))
     assert (low.tolist(), high.tolist()) == ([0, -2], [3, 1])
 
@@ -73,7 +73,9 @@ def test_in_reach_finds_all_and_no_more(intervals, positions, reach):
     ]
     rows = list(zip(*(part.tolist() for part in found), strict=True))
     assert sorted(rows) == expected
-    assert rows == sorted(rows, key=lambda row: (row[0], intervals[row[1]][1][0], row[1])), "not ordered by start"
+    assert rows == sorted(rows, key=lambda row: (row[0], intervals[row[1]][1][0], row[1])), (
+        "not ordered by start"
+    )
 
 
 def test_long_interval_that_begins_far_upstream_is_found():

@@ -56,7 +56,10 @@ BAD_PEAKS = [
     ({**PEAKS, "start": [90.0, 40.0, 500.0]}, r"peaks.start: wanted whole numbers \(bp\), got dtype float64"),
     ({**PEAKS, "start": [90, None, 500]}, "peaks: start missing: 1 row.*row 1"),
     ({**PEAKS, "chrom": ["chr1", None, "chr1"]}, "peaks: chrom missing: 1 row.*row 1"),
-    ({"chrom": ["chr1", "chr2", "chr1"], "start": [9, 4, 9], "end": [11, 5, 11]}, "same interval twice.*row 2"),
+    (
+        {"chrom": ["chr1", "chr2", "chr1"], "start": [9, 4, 9], "end": [11, 5, 11]},
+        "same interval twice.*row 2",
+    ),
     (without(PEAKS, "end"), r"peaks: wanted columns.*missing \['end'\]"),
     (pd.DataFrame(PEAKS).iloc[:0], "peaks: the table has no rows"),
     (twice(PEAKS, "start"), "peaks.*start"),
@@ -90,7 +93,10 @@ BAD_CELL_TYPES = [
     ([], "cell_types: the table has no rows"),
     (["x", None, "z"], "cell_types: name missing"),
     (pd.DataFrame({"cell": ["x", "y", "z"]}), r"cell_types: wanted columns \['name'\]"),
-    (pd.DataFrame({"name": ["x", "y", "z"], "lineage": ["m", None, "l"]}), "cell_types: lineage missing.*row 1"),
+    (
+        pd.DataFrame({"name": ["x", "y", "z"], "lineage": ["m", None, "l"]}),
+        "cell_types: lineage missing.*row 1",
+    ),
 ]
 BAD_EXPRESSION = [
     (EXPRESSION.T, r"expression has shape \(3, 2\), wanted \(2, 3\): one row for each row of genes"),
@@ -98,7 +104,10 @@ BAD_EXPRESSION = [
     (EXPRESSION.astype(str), "expression: wanted numbers, got dtype"),
     (pd.DataFrame(EXPRESSION, ["a", "q"], OPENNESS.columns), "rows do not match genes: absent b, unknown q"),
     (pd.DataFrame(EXPRESSION, ["a", "a"], OPENNESS.columns), "expression: the same gene twice: a"),
-    (pd.DataFrame(EXPRESSION, ["a", "b"], ["x", "y", "q"]), "expression: columns do not match.*absent z, unknown q"),
+    (
+        pd.DataFrame(EXPRESSION, ["a", "b"], ["x", "y", "q"]),
+        "expression: columns do not match.*absent z, unknown q",
+    ),
     (pd.DataFrame(EXPRESSION, ["a", "b"], ["x", "y", "y"]), "expression: the same column twice: y"),
 ]
 BAD = [
@@ -137,7 +146,9 @@ def test_no_chromosome_in_common_is_an_error():
 
 
 def test_genes_on_chromosomes_without_peaks_warn_at_the_caller():
-    with pytest.warns(ChromosomeWarning, match=r"1 gene\(s\) lie on chromosomes without any peak.*chrM \(1\)") as seen:
+    with pytest.warns(
+        ChromosomeWarning, match=r"1 gene\(s\) lie on chromosomes without any peak.*chrM \(1\)"
+    ) as seen:
         dataset(genes={**GENES, "chrom": ["chr1", "chrM"]})
     assert [warning.filename for warning in seen] == [__file__]
 
@@ -279,7 +290,16 @@ def test_rows_of_pairs_index_as_rows_of_an_array(rows, expected):
 
 
 @pytest.mark.parametrize(
-    "rows", [[6], np.array([0.5]), [True, False], "a", (slice(None), 0), np.zeros((2, 2), int), np.ones((6, 2), bool)]
+    "rows",
+    [
+        [6],
+        np.array([0.5]),
+        [True, False],
+        "a",
+        (slice(None), 0),
+        np.zeros((2, 2), int),
+        np.ones((6, 2), bool),
+    ],
 )
 def test_rows_that_do_not_exist_are_an_index_error(rows):
     """``X[:, 0]`` asks for a column, and two-dimensional row numbers for nothing that there is."""
