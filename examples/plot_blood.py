@@ -56,7 +56,9 @@ print(r2.round(4).to_string())
 lasso = LassoBaseline(r2.idxmax()).fit(Z, z)
 kb = bins.edges[:-1] / 1000
 top = pd.DataFrame({"from (kb)": kb, "to (kb)": kb + 1, "weight": lasso.coef_}).nlargest(8, "weight")
-print(f"\nlambda {r2.idxmax():g}: {np.count_nonzero(lasso.coef_)} of {lasso.coef_.size} weights are not 0; the largest:")
+print(
+    f"\nlambda {r2.idxmax():g}: {np.count_nonzero(lasso.coef_)} of {lasso.coef_.size} weights are not 0; the largest:"
+)
 print(top.round(3).to_string(index=False))
 
 # %%

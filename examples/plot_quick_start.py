@@ -103,9 +103,7 @@ axes[0].legend(loc="upper right", frameon=False)
 
 distance_kb = np.arange(len(bands) - 1)
 axes[1].bar(distance_kb, lasso.coef_, color=np.where(bands[:-1] < 0, "#56B4E9", "#009E73"))
-axes[1].set_xticks(
-    np.arange(len(bands)) - 0.5, [f"{edge / 1000:g}" for edge in bands], rotation=90, fontsize=8
-)
+axes[1].set_xticks(np.arange(len(bands)) - 0.5, [f"{edge / 1000:g}" for edge in bands], rotation=90, fontsize=8)
 axes[1].set(
     xlabel="offset from the TSS (kb): upstream | downstream",
     ylabel="weight per scaled unit",

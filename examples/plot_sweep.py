@@ -30,9 +30,7 @@ data, truth = make_paired_openness(n_genes=300, n_cell_types=20, program_share=0
 X, y = data.pairs(return_X_y=True)
 
 bands = symmetric_edges([0, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000])
-pipe = Pipeline(
-    [("bins", TSSBinner(edges=bands)), ("scale", LogZScaler()), ("model", GeneZTarget(LassoBaseline()))]
-)
+pipe = Pipeline([("bins", TSSBinner(edges=bands)), ("scale", LogZScaler()), ("model", GeneZTarget(LassoBaseline()))])
 network = ExpressionMLP((64, 64, 64), lr=3e-3, batch_size=500, max_epochs=60, random_state=0)
 lams = np.logspace(1, -6, 8)
 rates = np.round(np.arange(0.0, 0.81, 0.2), 2)
@@ -76,13 +74,24 @@ fig, axes = plt.subplots(1, 3, figsize=(13, 4), sharey=True, layout="constrained
 
 def draw(ax, rows, parameter, label, colour):
     ax.errorbar(
-        rows[parameter].astype(float), rows["skill"], rows["sd over folds"], marker="o", capsize=3, label=label, color=colour
+        rows[parameter].astype(float),
+        rows["skill"],
+        rows["sd over folds"],
+        marker="o",
+        capsize=3,
+        label=label,
+        color=colour,
     )
 
 
 lasso = table[table["model"] == "LassoBaseline"]
 draw(axes[0], lasso, "lam", "Lasso", "#0072B2")
-axes[0].set(xscale="log", xlabel="lambda", ylabel="skill in held-out cell types\n(bars: SD over folds)", title="L1 linear model")
+axes[0].set(
+    xscale="log",
+    xlabel="lambda",
+    ylabel="skill in held-out cell types\n(bars: SD over folds)",
+    title="L1 linear model",
+)
 for hidden, colour in zip(architectures, ["#D55E00", "#009E73"], strict=True):
     rows = table[[value == hidden for value in table["hidden"]]]
     draw(axes[1], rows, "dropout", " - ".join(map(str, hidden)), colour)

@@ -8,7 +8,8 @@ from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import column_or_1d
 
 
 @runtime_checkable
@@ -37,6 +38,10 @@ class BinnedRows(PairRows, Protocol):
         """Feature matrix of the chosen rows, (n_rows, n_bins)."""
         ...
 
+    def tocsr(self, rows: Any = slice(None), dtype: Any = np.float32) -> Any:
+        """The same as a sparse array."""
+        ...
+
 
 def is_pairs(X: object) -> TypeGuard[PairRows]:
     """Whether rows of ``X`` know their gene and cell type."""
@@ -51,5 +56,20 @@ def is_binned(X: object) -> TypeGuard[BinnedRows]:
 def resolve_rows(rows: Any, n_rows: int) -> NDArray[np.int64]:
     """Turn a slice, mask, integer or integer array into an array of row numbers."""
     if isinstance(rows, tuple):  # scikit-learn asks for ``X[rows, ...]``
-        rows = rows[0]
-    return np.atleast_1d(np.arange(n_rows)[rows])
+        rows, *rest = rows
+        if any(part is not Ellipsis and part != slice(None) for part in rest):
+            raise IndexError("rows can be chosen, columns cannot")
+    chosen = np.atleast_1d(np.arange(n_rows)[rows])
+    if chosen.ndim != 1:
+        raise IndexError(f"wanted one-dimensional row numbers, got shape {chosen.shape}")
+    return chosen
+
+
+def check_targets(X: PairRows, y: ArrayLike) -> NDArray[np.float64]:
+    """One finite target a pair, as float64."""
+    values = column_or_1d(y, warn=True).astype(np.float64)
+    if values.shape != (len(X),):
+        raise ValueError(f"y has {values.size} values for {len(X)} pairs")
+    if not np.isfinite(values).all():
+        raise ValueError("y holds NaN or infinite values")
+    return values

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
-from sklearn.utils import column_or_1d, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
 
-from skepi._rows import is_pairs
+from skepi._rows import check_targets, is_pairs
 from skepi.exceptions import UnseenGeneWarning
 from skepi.linear_model import LassoBaseline
 from skepi.metrics import skill
@@ -51,7 +51,7 @@ class GeneZTarget(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     -----
     UnseenGeneWarning
         Once a call, where genes without training pairs are predicted: they get
-        ``grand_mean_ + pooled_sd_ * z``.
+        ``grand_mean_ + (pooled_sd_ + sd_offset) * z``.
 
     Notes
     -----
@@ -79,8 +79,8 @@ class GeneZTarget(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         **fit_params
             Passed to the regressor.
         """
-        if not self.sd_offset >= 0:
-            raise ValueError(f"sd_offset must be 0 or greater, got {self.sd_offset!r}")
+        if not 0 <= self.sd_offset < np.inf:
+            raise ValueError(f"sd_offset must be finite and 0 or greater, got {self.sd_offset!r}")
         X, y = self._checked_training(X, y)
         codes, names = _genes_of(X)
         count = np.bincount(codes, minlength=len(names))
@@ -119,8 +119,13 @@ class GeneZTarget(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
                 stacklevel=2,
             )
             mean = np.where(unseen, self.grand_mean_, mean)
-            scale = np.where(unseen, self.pooled_sd_, scale)
-        return mean + scale * np.asarray(self.regressor_.predict(X), dtype=np.float64)
+            scale = np.where(unseen, self.pooled_sd_ + self.sd_offset, scale)
+        z = np.asarray(self.regressor_.predict(X), dtype=np.float64)
+        if z.size != mean.size:
+            raise ValueError(
+                f"{self.regressor_!r} predicts shape {z.shape}, wanted one value for each of {mean.size} rows"
+            )
+        return mean + scale * z.ravel()
 
     def training_mean(self, X: Any) -> FloatArray:
         """Training mean of the gene of each row, (n_rows,); NaN for a gene without training pairs."""
@@ -153,12 +158,7 @@ class GeneZTarget(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if not is_pairs(X):
             X, y = validate_data(self, X, y, y_numeric=True, **self._array_checks())
             return X, np.asarray(y, dtype=np.float64)
-        y = column_or_1d(y, warn=True).astype(np.float64)
-        if y.shape != (len(X),):
-            raise ValueError(f"y has {y.size} values for {len(X)} pairs")
-        if not np.isfinite(y).all():
-            raise ValueError("y holds NaN or infinite values")
-        return X, y
+        return X, check_targets(X, y)
 
     def _array_checks(self) -> dict[str, Any]:
         return {"accept_sparse": "csr" if self.__sklearn_tags__().input_tags.sparse else False, "dtype": None}
@@ -166,6 +166,8 @@ class GeneZTarget(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     def _statistics(self, X: Any) -> tuple[FloatArray, FloatArray]:
         """Mean and scale of the gene of each row; NaN for a gene without training pairs."""
         codes, names = _genes_of(X)
+        if is_pairs(X) == (THE_ONE_GENE in self.gene_mean_.index):
+            raise ValueError("fitted on pairs and asked about a plain array, or the other way round")
         mean = self.gene_mean_.reindex(names).to_numpy()
         scale = self.gene_sd_.reindex(names).to_numpy() + self.sd_offset
         return mean[codes], scale[codes]

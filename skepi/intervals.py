@@ -113,5 +113,5 @@ def _rows_by_label(labels: NDArray) -> dict[str, IntArray]:
     """Row numbers of each distinct label."""
     names, codes = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
     order = np.argsort(codes, kind="stable")
-    parts = np.split(order, np.cumsum(np.bincount(codes))[:-1])
+    parts = np.split(order, np.cumsum(np.bincount(codes))[:-1]) if names.size else []
     return dict(zip(names.tolist(), parts, strict=True))

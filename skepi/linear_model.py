@@ -10,10 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import lasso_path
-from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skepi._rows import is_binned
+from skepi._rows import check_targets, is_binned
 
 FloatArray = NDArray[np.float64]
 
@@ -105,10 +104,9 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
         X : BinnedOpenness or array-like of shape (n_rows, n_features)
         y : array-like of shape (n_rows,)
         """
-        if not (np.isfinite(self.lam) and self.lam >= 0):
-            raise ValueError(f"lam must be finite and 0 or greater, got {self.lam!r}")
+        lam = float(_checked_lams([self.lam])[0])
         moments = self._moments(X, y)
-        coef, gap, self.n_iter_ = solve(moments, self.lam, self.tol, self.max_iter)
+        coef, gap, self.n_iter_ = solve(moments, lam, self.tol, self.max_iter)
         self.coef_ = coef
         self.intercept_ = float(moments.y_mean - moments.x_mean @ coef)
         self.dual_gap_ = gap
@@ -137,8 +135,8 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
             One row a penalty in the order given, with columns ``lam, intercept, dual_gap, n_iter, coef`` (an array
             in each row).
         """
+        lams = _checked_lams(lams)
         moments = self._moments(X, y, reset=False)
-        lams = np.atleast_1d(np.asarray(lams, dtype=np.float64))
         found: dict[float, dict[str, Any]] = {}
         coef = None
         for lam in sorted(set(lams.tolist()), reverse=True):
@@ -165,12 +163,17 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
             checker = self if reset else type(self)()
             X, y = validate_data(checker, X, y, y_numeric=True, dtype=np.float64)
             return moments_of_array(X, np.asarray(y, dtype=np.float64))
-        y = column_or_1d(y, warn=True).astype(np.float64)
-        if y.shape != (len(X),) or not np.isfinite(y).all():
-            raise ValueError(f"wanted {len(X)} finite values of y, one a pair")
+        y = check_targets(X, y)
         if reset:
             self.n_features_in_ = X.shape[1]
         return moments_of_pairs(X, y)
+
+
+def _checked_lams(lams: ArrayLike) -> FloatArray:
+    values = np.atleast_1d(np.asarray(lams, dtype=np.float64))
+    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all() or (values < 0).any():
+        raise ValueError(f"lams must be finite and 0 or greater, got {lams!r}")
+    return values
 
 
 def moments_of_array(X: FloatArray, y: FloatArray) -> Moments:
@@ -202,42 +205,59 @@ def solve(
     """Weights, relative duality gap and sweeps for one penalty.
 
     Coordinate descent finds which weights are not zero and their signs; on those the optimum is the solution of
-    a linear system, which is taken where it has the same signs and the smaller gap.
+    a linear system, which is taken where it has the same signs and the smaller gap. Where it has not, descent
+    goes on until the gap is reached or the sweeps are used up.
     """
-    if moments.yy == 0:
+    if moments.yy <= moments.n_rows * (1e-14 * moments.y_mean) ** 2:  # y is constant, but for rounding
         return np.zeros(moments.xy.size), 0.0, 0
+    if lam == 0:
+        least = _least_squares(moments.gram, moments.xy)
+        return least, duality_gap(moments, least, lam), 0
+    coef = np.zeros_like(moments.xy) if start is None else start
+    gap, sweeps = np.inf, 0
+    for stop in (max(tol, 1e-8), tol, tol / 100):
+        coef, n_iter = _descend(moments, lam, stop, max_iter - sweeps, coef)
+        sweeps += n_iter
+        gap = duality_gap(moments, coef, lam)
+        polished = _solve_on_signs(moments, coef, lam)
+        if polished is not None and duality_gap(moments, polished, lam) <= max(gap, np.finfo(float).eps):
+            coef, gap = polished, duality_gap(moments, polished, lam)
+        if gap <= tol or sweeps >= max_iter:
+            break
+    return coef, gap, sweeps
+
+
+def _descend(moments: Moments, lam: float, stop: float, max_iter: int, start: FloatArray) -> tuple[FloatArray, int]:
+    """scikit-learn's coordinate descent on the Gram matrix: weights and sweeps."""
     # The Gram form of lasso_path reads G, Xy and |y| alone: one row stands for all, so alpha is not per row.
-    row, target = np.zeros((1, moments.xy.size)), np.array([np.sqrt(moments.yy)])
+    row, target = np.zeros((1, moments.xy.size), order="F"), np.array([np.sqrt(moments.yy)])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # judged by our own gap below
+        warnings.simplefilter("ignore", ConvergenceWarning)  # judged by our own gap
         _, coefs, _, n_iters = lasso_path(
-            np.asfortranarray(row),
+            row,
             target,
             alphas=np.array([lam * moments.n_rows / 2]),
             precompute=moments.gram,
             Xy=moments.xy,
-            coef_init=None if start is None else start.copy(),  # it is overwritten
+            coef_init=start.copy(),  # it is overwritten
             return_n_iter=True,
             check_input=False,
-            tol=max(tol, 1e-8) / 2,
+            tol=stop / 2,
             max_iter=max_iter,
         )
-    coef = np.ascontiguousarray(coefs[:, 0])
-    gap = duality_gap(moments, coef, lam)
-    polished = _solve_on_signs(moments, coef, lam)
-    polished_gap = duality_gap(moments, polished, lam) if polished is not None else np.inf
-    if polished is not None and polished_gap <= max(gap, np.finfo(float).eps):
-        coef, gap = polished, polished_gap
-    return coef, gap, int(n_iters[0])
+    return np.ascontiguousarray(coefs[:, 0]), int(n_iters[0])
 
 
 def duality_gap(moments: Moments, coef: FloatArray, lam: float) -> float:
     r"""Primal less dual of the penalised mean squared error, relative to the mean square of the centred target.
 
-    The dual point is the residual r, shrunk until :math:`2 |X^T r|_\infty / n \le \lambda`.
+    The dual point is the residual r, shrunk until :math:`2 |X^T r|_\infty / n \le \lambda`. Without a penalty
+    that leaves nothing, and the gap is what least squares would still save.
     """
     gram_coef = moments.gram @ coef
     residual_xy = moments.xy - gram_coef
+    if lam == 0:
+        return max(float(residual_xy @ _least_squares(moments.gram, residual_xy)), 0.0) / moments.yy
     rr = moments.yy - 2 * moments.xy @ coef + coef @ gram_coef
     ry = moments.yy - moments.xy @ coef
     steepest = 2 * np.abs(residual_xy).max() / moments.n_rows
@@ -245,6 +265,11 @@ def duality_gap(moments: Moments, coef: FloatArray, lam: float) -> float:
     primal = rr / moments.n_rows + lam * np.abs(coef).sum()
     dual = (2 * shrink * ry - shrink**2 * rr) / moments.n_rows
     return float(max(primal - dual, 0.0) / (moments.yy / moments.n_rows))
+
+
+def _least_squares(gram: FloatArray, xy: FloatArray) -> FloatArray:
+    """Smallest weights among the best, where several are."""
+    return np.asarray(np.linalg.lstsq(gram, xy)[0], dtype=np.float64)
 
 
 def _solve_on_signs(moments: Moments, coef: FloatArray, lam: float) -> FloatArray | None:

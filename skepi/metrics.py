@@ -87,10 +87,7 @@ def gene_correlation(y_true: ArrayLike, y_pred: ArrayLike, train_mean: ArrayLike
     truth, prediction, mean = _columns(y_true, y_pred, train_mean)
     table = pd.DataFrame({"t": truth - mean, "p": prediction - mean})
     labels = _labels(genes, truth.size)
-    table -= table.groupby(labels, sort=False).transform("mean")
-    # What is left after taking off a mean of equal values is rounding, not variation.
-    noise = 1e-12 * np.maximum(np.abs(truth).max(), np.abs(prediction).max())
-    table = table.where(table.abs() > noise, 0.0)
+    table = _less_group_means(table, labels)
     products = pd.DataFrame({"tp": table["t"] * table["p"], "tt": table["t"] ** 2, "pp": table["p"] ** 2})
     sums = products.groupby(labels, sort=False).sum()
     scale = np.sqrt(sums["tt"] * sums["pp"])
@@ -113,8 +110,7 @@ def within_gene_skill(y_true: ArrayLike, y_pred: ArrayLike, genes: ArrayLike) ->
     1.0
     """
     truth, prediction = _columns(y_true, y_pred)
-    table = pd.DataFrame({"t": truth, "p": prediction})
-    table -= table.groupby(_labels(genes, truth.size), sort=False).transform("mean")
+    table = _less_group_means(pd.DataFrame({"t": truth, "p": prediction}), _labels(genes, truth.size))
     return 1 - _ratio(np.sum((table["t"] - table["p"]) ** 2), np.sum(table["t"] ** 2))
 
 
@@ -141,11 +137,13 @@ def summarize(held_out: pd.DataFrame) -> pd.Series:
     Series
         ``skill``, ``r_median`` and ``r_mean`` over genes (with ``r_genes``, the number of genes that have one),
         ``rmse`` in the units of ``y``, ``within_gene_skill`` and ``n_pairs``. Where genes have no training
-        mean, ``skill`` and the correlations are NaN.
+        mean, ``skill`` and the correlations are NaN; where no gene has more than one value, so is
+        ``within_gene_skill``.
     """
     truth, prediction, genes = held_out["y_true"], held_out["y_pred"], held_out["gene"]
     seen = held_out["train_mean"].notna().all()
     columns = truth, prediction, held_out["train_mean"]
+    varies = _less_group_means(truth.to_frame(), genes.to_numpy()).to_numpy().any()
     r = gene_correlation(*columns, genes).dropna() if seen else pd.Series(dtype=float)
     return pd.Series(
         {
@@ -154,7 +152,7 @@ def summarize(held_out: pd.DataFrame) -> pd.Series:
             "r_mean": r.mean(),
             "r_genes": r.size,
             "rmse": float(np.sqrt(np.mean((truth - prediction) ** 2))),
-            "within_gene_skill": within_gene_skill(truth, prediction, genes),
+            "within_gene_skill": within_gene_skill(truth, prediction, genes) if varies else np.nan,
             "n_pairs": len(held_out),
         }
     )
@@ -207,10 +205,19 @@ def _columns(*columns: ArrayLike) -> tuple[FloatArray, ...]:
     return arrays
 
 
+def _less_group_means(table: pd.DataFrame, labels: NDArray) -> pd.DataFrame:
+    """Take each group's mean off each column; what is left of equal values is rounding and becomes 0."""
+    noise = 1e-12 * table.abs().max()
+    left = table - table.groupby(labels, sort=False).transform("mean")
+    return left.where(left.abs() > noise, 0.0)
+
+
 def _labels(labels: ArrayLike, size: int) -> NDArray:
     array = np.asarray(labels)
     if array.shape != (size,):
         raise ValueError(f"labels have shape {array.shape}, wanted ({size},): one a pair")
+    if pd.isna(array).any():
+        raise ValueError(f"{int(pd.isna(array).sum())} pair(s) have no label")
     return array
 
 

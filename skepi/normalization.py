@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -21,7 +21,7 @@ FloatArray = NDArray[np.float64]
 _METHODS = ("log_cpm", "tmm", "quantile")
 
 
-class ExpressionNormalizer(SelectorMixin, TransformerMixin, BaseEstimator):
+class ExpressionNormalizer(SelectorMixin, BaseEstimator):
     r"""Normalise counts to log expression, with everything learned from the rows given to ``fit``.
 
     Rows are cell types (libraries) and columns are genes, as scikit-learn and AnnData have it: for a table
@@ -105,6 +105,8 @@ class ExpressionNormalizer(SelectorMixin, TransformerMixin, BaseEstimator):
         if self.method not in _METHODS:
             raise ValueError(f"method must be one of {_METHODS}, got {self.method!r}")
         counts = self._checked(X, reset=True)
+        for learned in ("reference_library_", "log_factor_mean_", "reference_quantiles_"):
+            self.__dict__.pop(learned, None)  # of an earlier fit with another method
         counts = counts[counts.sum(axis=1) > 0]
         self.mean_cpm_ = _cpm(counts).mean(axis=0)
         self.support_ = self.mean_cpm_ > self.min_mean_cpm
@@ -136,7 +138,7 @@ class ExpressionNormalizer(SelectorMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         counts = self._checked(X, reset=False)
         if self.method == "tmm":
-            return np.log1p(_cpm(counts, self.norm_factors(counts))[:, self.support_])
+            return np.log1p(_cpm(counts, self._factors(counts))[:, self.support_])
         values = np.log1p(_cpm(counts)[:, self.support_])
         if self.method == "log_cpm":
             return values
@@ -146,7 +148,20 @@ class ExpressionNormalizer(SelectorMixin, TransformerMixin, BaseEstimator):
     def norm_factors(self, X: ArrayLike) -> FloatArray:
         """TMM factors of cell types, (n_cell_types,); their geometric mean over the training ones is 1."""
         check_is_fitted(self, "log_factor_mean_")
-        return np.exp(np.log(self._raw_factors(self._checked(X, reset=False))) - self.log_factor_mean_)
+        return self._factors(self._checked(X, reset=False))
+
+    def inverse_transform(self, X: ArrayLike) -> FloatArray:
+        """Not available: library sizes and dropped genes are gone.
+
+        Raises
+        ------
+        NotImplementedError
+            Always.
+        """
+        raise NotImplementedError("normalised expression cannot be turned back into counts")
+
+    def _factors(self, counts: FloatArray) -> FloatArray:
+        return np.exp(np.log(self._raw_factors(counts)) - self.log_factor_mean_)
 
     def _raw_factors(self, counts: FloatArray) -> FloatArray:
         trims = self.logratio_trim, self.sum_trim
@@ -159,9 +174,7 @@ class ExpressionNormalizer(SelectorMixin, TransformerMixin, BaseEstimator):
     def _checked(self, X: ArrayLike, reset: bool) -> FloatArray:
         counts = validate_data(self, X, reset=reset, dtype=np.float64)
         if (counts < 0).any():
-            raise ValueError(
-                "Negative values in data passed to ExpressionNormalizer: wanted counts on a linear scale"
-            )
+            raise ValueError("Negative values in data passed to ExpressionNormalizer: wanted counts on a linear scale")
         empty = counts.sum(axis=1) == 0
         if empty.all():
             raise ValueError("no row has any counts: a library size of 0 has no CPM")
@@ -195,9 +208,7 @@ def reference_library(counts: FloatArray) -> int:
     return int(np.argmin(np.abs(upper - upper.mean())))
 
 
-def tmm_factor(
-    library: FloatArray, reference: FloatArray, logratio_trim: float = 0.3, sum_trim: float = 0.05
-) -> float:
+def tmm_factor(library: FloatArray, reference: FloatArray, logratio_trim: float = 0.3, sum_trim: float = 0.05) -> float:
     r"""Weighted trimmed mean of M-values of one library against a reference.
 
     With :math:`M_g = \log_2 (k_g / N) - \log_2 (k_g^r / N^r)` and :math:`A_g` the mean of the two logs, genes
@@ -226,7 +237,7 @@ def tmm_factor(
     both = (library > 0) & (reference > 0)
     size, size_ref = library.sum(), reference.sum()
     k, r = library[both], reference[both]
-    m = np.log2(k / size) - np.log2(r / size_ref)
+    m = np.log2((k / size) / (r / size_ref))  # in this form equal ratios stay ties
     if m.size and np.abs(m).max() < 1e-6:
         return 1.0
     a = (np.log2(k / size) + np.log2(r / size_ref)) / 2

@@ -25,9 +25,7 @@ random_edges = st.lists(st.integers(-50, 50), min_size=2, max_size=8, unique=Tru
 @st.composite
 def genomes(draw):
     """Tables of a few peaks (overlapping, nested) and genes on two chromosomes, both with peaks."""
-    span = st.tuples(st.integers(0, LENGTH - 1), st.integers(1, LENGTH)).map(
-        lambda s: (s[0], min(sum(s), LENGTH))
-    )
+    span = st.tuples(st.integers(0, LENGTH - 1), st.integers(1, LENGTH)).map(lambda s: (s[0], min(sum(s), LENGTH)))
     spans = draw(st.lists(st.tuples(st.sampled_from("AB"), span), max_size=6))
     spans = sorted({*spans, ("A", draw(span)), ("B", draw(span))}, key=lambda _: draw(st.integers(0, 9)))
     peaks = pd.DataFrame([(chrom, *ends) for chrom, ends in spans], columns=["chrom", "start", "end"])
@@ -67,9 +65,7 @@ def shared_by_base(peak, gene, edges):
 
 def shared_by_midpoint(peak, gene, edges):
     """All bases go to the bin of the middle one, in the order of transcription."""
-    offsets = sorted(
-        b - gene.tss if gene.strand == "+" else gene.tss - b for b in range(peak.start, peak.end)
-    )
+    offsets = sorted(b - gene.tss if gene.strand == "+" else gene.tss - b for b in range(peak.start, peak.end))
     middle = offsets[len(offsets) // 2]
     return np.array([len(offsets) * (a <= middle < b) for a, b in pairwise(edges)])
 
@@ -201,6 +197,15 @@ def test_bins_agree_with_a_slow_loop(tables, edges, assign, weight):
     np.testing.assert_allclose(bins_of(tables, edges, assign, weight), expected, rtol=1e-5, atol=1e-6)
 
 
+@fast
+@given(genomes(), random_edges, assigns)
+def test_slots_are_the_bins_to_which_a_peak_is_assigned(tables, edges, assign):
+    """Also where the openness is 0, and no other: the scaler counts them."""
+    everywhere = {**tables, "openness": tables["openness"] * 0 + 1}
+    touched = bins_by_loop(everywhere, np.array(edges), assign, "peak_length")[::2] > 0
+    np.testing.assert_array_equal(binned(tables, edges, assign).operator.slot_keys(), np.flatnonzero(touched))
+
+
 def test_uniform_bins_agree_with_a_slow_loop_on_simulated_data(simulated):
     data = simulated[0].subset(simulated[0].genes["name"][:6], simulated[0].cell_types["name"][:2])
     tables = {
@@ -244,9 +249,7 @@ def test_mirrored_genome_with_strands_swapped_has_the_same_bins(tables, edges, a
 def test_translated_genome_has_the_same_bins(tables, edges, assign, weight, shift):
     peaks, genes = tables["peaks"], tables["genes"]
     moved = changed(tables, start=peaks["start"] + shift, end=peaks["end"] + shift, tss=genes["tss"] + shift)
-    np.testing.assert_array_equal(
-        bins_of(moved, edges, assign, weight), bins_of(tables, edges, assign, weight)
-    )
+    np.testing.assert_array_equal(bins_of(moved, edges, assign, weight), bins_of(tables, edges, assign, weight))
 
 
 @fast
@@ -263,8 +266,7 @@ def test_window_over_the_chromosome_conserves_signal(tables, inner, assign):
 def test_halves_of_bins_add_up(tables, bin_size, assign):
     X = PairedDataset(**tables).pairs()
     whole, halves = (
-        TSSBinner(48, size, assign=assign, depth=None).fit_transform(X).dense()
-        for size in (bin_size, bin_size // 2)
+        TSSBinner(48, size, assign=assign, depth=None).fit_transform(X).dense() for size in (bin_size, bin_size // 2)
     )
     np.testing.assert_allclose(halves.reshape(len(X), -1, 2).sum(axis=2), whole, rtol=1e-5)
 
@@ -322,9 +324,7 @@ def dense_from_slots(rows, cells=(0, 1)):
     table = np.zeros((rows.operator.n_genes * rows.operator.n_bins, len(cells)))
     for slots, values in rows.slot_values(np.array(cells)):
         table[rows.operator.slot_keys()[slots]] = values
-    return (
-        table.reshape(rows.operator.n_genes, -1, len(cells)).swapaxes(1, 2).reshape(-1, rows.operator.n_bins)
-    )
+    return table.reshape(rows.operator.n_genes, -1, len(cells)).swapaxes(1, 2).reshape(-1, rows.operator.n_bins)
 
 
 @pytest.fixture(scope="module")
@@ -391,12 +391,7 @@ def test_a_column_cannot_be_picked_from_lazy_rows(rows):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dtype_is_the_one_asked_for(rows, dtype):
     few = rows[:3]
-    assert (
-        few.dense(dtype=dtype).dtype
-        == few.tocsr(dtype=dtype).dtype
-        == np.asarray(few, dtype=dtype).dtype
-        == dtype
-    )
+    assert few.dense(dtype=dtype).dtype == few.tocsr(dtype=dtype).dtype == np.asarray(few, dtype=dtype).dtype == dtype
 
 
 def test_sparse_rows_have_sorted_unique_columns(rows):
@@ -411,9 +406,7 @@ def test_an_array_is_always_a_copy(rows):
 def test_dense_array_beyond_the_limit_is_refused_with_its_size(rows, monkeypatch):
     monkeypatch.setattr(_binned, "MAX_DENSE_BYTES", 720 * 40 * 4)
     assert np.asarray(rows).nbytes == 720 * 40 * 4
-    with pytest.raises(
-        DenseSizeError, match=r"dense 720 x 40 array of float64 takes 0\.0 GiB.*Materialize\("
-    ):
+    with pytest.raises(DenseSizeError, match=r"dense 720 x 40 array of float64 takes 0\.0 GiB.*Materialize\("):
         np.asarray(rows, dtype=np.float64)
     with pytest.raises(MemoryError, match=r"57\.1 GiB, more than the limit of 8\.0 GiB"):
         _binned.check_dense_size((3_576_594, 2_143), np.dtype(np.float64), 8 * 2**30)
@@ -426,13 +419,16 @@ def test_settings_that_repeat_share_one_table_of_overlaps(simulated):
     X = simulated[0].pairs()
     first = TSSBinner(flank=4_000).fit_transform(X)
     assert TSSBinner(edges=np.arange(-4_000, 4_001, 1_000)).fit_transform(X[:5]).operator is first.operator
-    others = (
-        TSSBinner(flank=5_000),
-        TSSBinner(flank=4_000, assign="end"),
-        TSSBinner(flank=4_000, weight="bin_width"),
-    )
-    for other in others:
-        assert other.fit_transform(X).operator is not first.operator
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"flank": 5_000}, {"bin_size": 500}, {"assign": "end"}, {"weight": "bin_width"}, {"edges": [-4_000, 4_000]}],
+)
+def test_settings_that_differ_do_not_share_it(simulated, other):
+    X = simulated[0].pairs()
+    binner = TSSBinner(flank=4_000)
+    assert binner.fit_transform(X).operator is not binner.set_params(**other).fit_transform(X).operator
 
 
 def test_flank_gives_uniform_edges(simulated):
@@ -490,9 +486,7 @@ def test_settings_that_do_not_fit_are_refused(simulated, wrong, match):
 
 @pytest.mark.parametrize("other", [np.ones((3, 2)), pd.DataFrame({"gene": ["a"]}), None])
 def test_only_pairs_can_be_binned(simulated, other):
-    with pytest.raises(
-        TypeError, match=r"needs pairs of genes and cell types, got .*PairedDataset\(...\).pairs\(\)"
-    ):
+    with pytest.raises(TypeError, match=r"needs pairs of genes and cell types, got .*PairedDataset\(...\).pairs\(\)"):
         TSSBinner().fit(other)
     with pytest.raises(TypeError, match="needs pairs"):
         TSSBinner().fit(simulated[0].pairs()).transform(other)

@@ -158,7 +158,7 @@ def test_only_genes_in_the_training_rows_have_statistics():
 
 
 def test_an_unseen_gene_gets_the_grand_mean_and_the_pooled_sd_with_one_warning():
-    # Trained on a and b: grand mean 6, pooled SD sqrt(34 / 4), and no offset, for z = 2.
+    # Trained on a and b: grand mean 6, pooled SD sqrt(34 / 4), sd_offset 1, for z = 2.
     X, y = two_genes([[1, 3], [6, 14], [0, 0], [0, 0]], genes=list("abcd")).pairs(return_X_y=True)
     model = GeneZTarget(Recorder(z=2.0)).fit(X[:4], y[:4])
     message = r"2 gene\(s\) had no training pair \(c, ...\)"
@@ -166,7 +166,7 @@ def test_an_unseen_gene_gets_the_grand_mean_and_the_pooled_sd_with_one_warning()
         with pytest.warns(UnseenGeneWarning, match=message) as caught:
             predicted = model.predict(X)
         assert len(caught) == 1
-    level = 6 + 2 * np.sqrt(34 / 4)
+    level = 6 + 2 * (np.sqrt(34 / 4) + 1)
     np.testing.assert_allclose(predicted, [2 + 4, 2 + 4, 10 + 10, 10 + 10] + [level] * 4)
     np.testing.assert_allclose(model.predict(X[:4]), predicted[:4])  # no unseen gene, no warning
 
@@ -237,7 +237,7 @@ def test_plain_least_squares_is_not_changed_by_standardising(rng):
 @pytest.mark.filterwarnings("ignore::skepi.exceptions.UnseenGeneWarning")
 def test_predicting_a_subset_equals_the_subset_of_the_predictions(pairs, rng):
     X, y = pairs
-    train, test = next(GeneKFold(2).split(X))
+    train, _ = next(GeneKFold(2).split(X))
     model = Pipeline([*bins(), ("model", GeneZTarget(Ridge(10)))]).fit(X[train], y[train])
     rows = rng.permutation(len(X))[:50]
     np.testing.assert_allclose(model.predict(X[rows]), model.predict(X)[rows], rtol=1e-6)
@@ -334,3 +334,12 @@ def test_a_plain_array_of_another_width_is_refused(rng):
     model = GeneZTarget(Ridge()).fit(rng.normal(size=(5, 2)), rng.normal(size=5))
     with pytest.raises(ValueError, match="3 features, but GeneZTarget is expecting 2"):
         model.predict(np.zeros((4, 3)))
+
+
+def test_pairs_and_plain_arrays_do_not_mix(pairs):
+    X, y = pairs
+    on_array = GeneZTarget(DummyRegressor()).fit(np.ones((4, 1)), np.arange(4.0))
+    with pytest.raises(ValueError, match="fitted on pairs and asked about a plain array, or the other way round"):
+        on_array.predict(X)
+    with pytest.raises(ValueError, match="fitted on pairs and asked about a plain array, or the other way round"):
+        GeneZTarget(DummyRegressor()).fit(X, y).training_mean(np.ones((4, 1)))

@@ -113,8 +113,10 @@ def test_held_out_scores_refuse_what_are_no_pairs(function, pairs):
     X, y = pairs
     with pytest.raises(TypeError, match="wanted pairs, which know their gene and cell type; got ndarray"):
         function(Ridge(), np.zeros((6, 1)), np.zeros(6), PairKFold(2))
-    with pytest.raises(ValueError, match=rf"y has shape \(3,\), wanted \({len(X)},\): one a pair"):
+    with pytest.raises(ValueError, match=f"y has 3 values for {len(X)} pairs"):
         function(Ridge(), X, y[:3], PairKFold(2))
+    with pytest.raises(ValueError, match="y holds NaN or infinite values"):
+        function(Ridge(), X, np.append(y[:-1], np.nan), PairKFold(2))
 
 
 # --- permuting cell types
@@ -293,3 +295,8 @@ def test_settings_of_the_control_are_checked(pairs):
         shuffle_control(Ridge(), *pairs, PairKFold(2), n_permutations=1)
     with pytest.raises(ValueError, match="metric must be 'skill' or 'within_gene_skill', got 'r2'"):
         shuffle_control(Ridge(), *pairs, PairKFold(2), metric="r2")
+
+
+def test_a_number_of_folds_does_not_say_what_is_held_out(pairs):
+    with pytest.raises(TypeError, match="cv must be a splitter"):
+        cross_val_pairs(GeneZTarget(Ridge()), *pairs, cv=5)

@@ -73,14 +73,12 @@ def test_in_reach_finds_all_and_no_more(intervals, positions, reach):
     ]
     rows = list(zip(*(part.tolist() for part in found), strict=True))
     assert sorted(rows) == expected
-    assert rows == sorted(rows, key=lambda row: (row[0], intervals[row[1]][1][0], row[1])), (
-        "not ordered by start"
-    )
+    assert rows == sorted(rows, key=lambda row: (row[0], intervals[row[1]][1][0], row[1])), "not ordered by start"
 
 
 def test_long_interval_that_begins_far_upstream_is_found():
-    # [0, 1000) reaches position 900; the short intervals that begin after it do not.
-    index = IntervalIndex(np.array(["c"] * 3), np.array([500, 0, 100]), np.array([510, 1000, 110]))
+    # [0, 1000) reaches position 900; the short intervals that begin after it do not, even with last base 894.
+    index = IntervalIndex(np.array(["c"] * 3), np.array([885, 0, 100]), np.array([895, 1000, 110]))
     assert index.in_reach(np.array(["c"]), np.array([900]), 5)[1].tolist() == [1]
 
 

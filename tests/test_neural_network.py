@@ -40,7 +40,9 @@ def binned(pairs):
 
 
 def small(**settings):
-    return ExpressionMLP(**{"hidden": (16, 8), "lr": 0.01, "batch_size": 64, "max_epochs": 6, "random_state": 0, **settings})
+    return ExpressionMLP(
+        **{"hidden": (16, 8), "lr": 0.01, "batch_size": 64, "max_epochs": 6, "random_state": 0, **settings}
+    )
 
 
 def test_a_network_without_hidden_layers_recovers_least_squares(arrays):
@@ -231,7 +233,7 @@ def test_a_file_of_another_kind_is_refused_and_nothing_is_half_written(binned, t
     with pytest.raises(ValueError, match="not a file of skepi's network weights"):
         small().load_weights(tmp_path / "pickled.npz")
     small(checkpoint=tmp_path / "run.npz").fit(Z, y)
-    with pytest.raises(ValueError, match="holds skepi.ExpressionMLP checkpoint 1, wanted"):
+    with pytest.raises(ValueError, match=r"holds skepi\.ExpressionMLP checkpoint 1, wanted"):
         small().load_weights(tmp_path / "run.npz")
     with pytest.raises(FileNotFoundError):
         small().load_weights(tmp_path / "absent.npz")
@@ -256,7 +258,9 @@ def test_lazy_rows_give_the_losses_of_dense_rows(binned, monkeypatch):
 
 def test_bfloat16_stays_near_float32(binned):
     Z, y = binned
-    exact, rough = (small(precision=p, max_epochs=10).fit(Z, y).history_["dev_mse"].min() for p in ("float32", "bfloat16"))
+    exact, rough = (
+        small(precision=p, max_epochs=10).fit(Z, y).history_["dev_mse"].min() for p in ("float32", "bfloat16")
+    )
     assert rough == pytest.approx(exact, rel=0.1)
     assert rough != exact
 
@@ -299,9 +303,9 @@ def test_settings_out_of_range(binned, settings, message):
 
 def test_bad_input(binned, pairs):
     Z, y = binned
-    with pytest.raises(ValueError, match="finite values of y"):
+    with pytest.raises(ValueError, match="y holds NaN"):
         small().fit(Z, np.full(len(y), np.nan))
-    with pytest.raises(ValueError, match="finite values of y"):
+    with pytest.raises(ValueError, match="values for"):
         small().fit(Z, y[:-1])
     with pytest.raises(ValueError, match="at least 2 groups"):
         small().fit(Z[Z.cell_type_codes == 0], y[Z.cell_type_codes == 0])
@@ -359,7 +363,12 @@ def test_grid_search_in_two_processes_from_a_script(tmp_path):
         )
     )
     done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=120, env={**os.environ}, check=False
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ},
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "swept 2" in done.stdout

@@ -146,9 +146,7 @@ def test_no_chromosome_in_common_is_an_error():
 
 
 def test_genes_on_chromosomes_without_peaks_warn_at_the_caller():
-    with pytest.warns(
-        ChromosomeWarning, match=r"1 gene\(s\) lie on chromosomes without any peak.*chrM \(1\)"
-    ) as seen:
+    with pytest.warns(ChromosomeWarning, match=r"1 gene\(s\) lie on chromosomes without any peak.*chrM \(1\)") as seen:
         dataset(genes={**GENES, "chrom": ["chr1", "chrM"]})
     assert [warning.filename for warning in seen] == [__file__]
 
@@ -228,6 +226,7 @@ def test_tables_of_the_caller_stay_as_they_are_and_are_not_shared():
     assert data.expression.min() == 0.5
     assert data.openness.max() == 9
     assert data.genes["name"].tolist() == ["a", "b"]
+    assert data.genes.index.tolist() == [0, 1]
 
 
 def test_values_of_a_data_set_are_read_only():

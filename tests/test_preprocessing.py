@@ -105,9 +105,7 @@ def test_fitted_share_by_hand(fitted_on, other):
     assert scaler.fitted_share(other) == pytest.approx(share)
     assert scaler.fitted_share(fitted_on) == 1
     scaler.transform(other)
-    with pytest.warns(
-        UnfittedSignalWarning, match=r"only 85% of the openness .*\(warned below 86%\)"
-    ) as seen:
+    with pytest.warns(UnfittedSignalWarning, match=r"only 85% of the openness .*\(warned below 86%\)") as seen:
         LogZScaler(min_fitted_share=0.86).fit(fitted_on).transform(other)
     assert seen[0].filename == __file__
 
@@ -136,9 +134,7 @@ def test_no_gene_in_common_is_an_error(fitted_on):
 def random_tables(seed, n_cell_types=5):
     """A few genes on two chromosomes and peaks around them, some without any openness."""
     rng = np.random.default_rng(seed)
-    peaks = pd.DataFrame(
-        {"chrom": rng.choice(["1", "2"], 14), "start": np.arange(14) * 17 + rng.integers(9, size=14)}
-    )
+    peaks = pd.DataFrame({"chrom": rng.choice(["1", "2"], 14), "start": np.arange(14) * 17 + rng.integers(9, size=14)})
     peaks.loc[:1, "chrom"] = ["1", "2"]
     genes = {
         "name": list("abcd"),
@@ -307,9 +303,7 @@ def test_fewer_genes_than_fitted_give_the_same_numbers_without_a_warning():
     X, tables = random_rows(), random_tables(0)
     scaler = LogZScaler(min_fitted_share=1.0).fit(X)
     found = scaler.transform(random_rows(genes=tables["genes"].iloc[[3, 1]])).dense()
-    np.testing.assert_array_equal(
-        found, scaler.transform(X).dense().reshape(4, 5, -1)[[3, 1]].reshape(10, -1)
-    )
+    np.testing.assert_array_equal(found, scaler.transform(X).dense().reshape(4, 5, -1)[[3, 1]].reshape(10, -1))
 
 
 def test_fitted_share_counts_openness_per_depth():
@@ -411,9 +405,7 @@ def test_pairs_and_arrays_do_not_mix(fitted_on):
 
 def test_a_new_fit_forgets_the_old_kind(fitted_on):
     scaler = LogZScaler().fit(fitted_on).fit(fitted_on.dense())
-    np.testing.assert_array_equal(
-        scaler.transform(fitted_on.dense()), LogZScaler().fit_transform(fitted_on.dense())
-    )
+    np.testing.assert_array_equal(scaler.transform(fitted_on.dense()), LogZScaler().fit_transform(fitted_on.dense()))
     np.testing.assert_array_equal(
         scaler.fit(fitted_on).transform(fitted_on).dense(), LogZScaler().fit_transform(fitted_on).dense()
     )
@@ -469,9 +461,7 @@ def test_dense_size_has_a_limit(fitted_on):
     # 4 rows x 2 bins: 32 bytes as float32.
     assert Materialize(max_bytes=32).fit_transform(fitted_on).nbytes == 32
     Materialize("csr", max_bytes=1).fit_transform(fitted_on)
-    with pytest.raises(
-        DenseSizeError, match=r"a dense 4 x 2 array of float32 takes.*Materialize\(format='csr'\)"
-    ):
+    with pytest.raises(DenseSizeError, match=r"a dense 4 x 2 array of float32 takes.*Materialize\(format='csr'\)"):
         Materialize(max_bytes=31).fit_transform(fitted_on)
     with pytest.raises(DenseSizeError, match="array of float64"):
         Materialize(max_bytes=32, dtype="float64").fit_transform(fitted_on)
@@ -516,9 +506,7 @@ def test_stock_regressor_agrees_with_itself_on_arrays(pairs, regressor, between)
 
 def test_sparse_and_dense_features_give_the_same_ridge(pairs):
     X, y = pairs
-    dense, csr = (
-        pipeline(Materialize(form), Ridge(tol=1e-9)).fit(X, y).predict(X) for form in ("dense", "csr")
-    )
+    dense, csr = (pipeline(Materialize(form), Ridge(tol=1e-9)).fit(X, y).predict(X) for form in ("dense", "csr"))
     np.testing.assert_allclose(csr, dense, rtol=1e-4)
 
 
@@ -526,9 +514,7 @@ def test_sparse_and_dense_features_give_the_same_ridge(pairs):
 def test_grid_search_in_two_processes(pairs, regressor):
     X, y = pairs
     folds = list(GroupKFold(2).split(X.gene_codes, groups=X.cell_type_codes))
-    search = GridSearchCV(pipeline(regressor), {"scale__scale_floor": [0.3, 1.0]}, cv=folds, n_jobs=2).fit(
-        X, y
-    )
+    search = GridSearchCV(pipeline(regressor), {"scale__scale_floor": [0.3, 1.0]}, cv=folds, n_jobs=2).fit(X, y)
     for k, floor in enumerate([0.3, 1.0]):
         for fold, (train, test) in enumerate(folds):
             model = pipeline(clone(regressor)).set_params(scale__scale_floor=floor).fit(X[train], y[train])

@@ -71,9 +71,7 @@ def test_cis_is_the_weighted_sum_of_standardised_peaks():
     data, truth = make_paired_openness(12, 6, n_lineages=2, random_state=5)
     log_openness = np.log1p(data.openness / data.openness.mean(axis=0))
     sd = log_openness.std(axis=1, keepdims=True)
-    z = np.where(
-        sd > 0, (log_openness - log_openness.mean(axis=1, keepdims=True)) / np.where(sd > 0, sd, 1), 0
-    )
+    z = np.where(sd > 0, (log_openness - log_openness.mean(axis=1, keepdims=True)) / np.where(sd > 0, sd, 1), 0)
     bands = list(truth.weights.itertuples(index=False, name=None))
     expected = np.zeros((12, 6))
     for g, gene in enumerate(data.genes.itertuples()):
@@ -93,7 +91,7 @@ def test_weights_fall_with_distance(large):
 
 
 def test_openness_near_the_tss_predicts_cis_best(large):
-    """The planted law is found again: correlation of a bin's z-score with the cis part falls with distance."""
+    """The planted law is found again: a bin's correlation with the cis part falls with distance."""
     data, truth = large
     X = data.pairs()
     edges = symmetric_edges([0, 1_000, 10_000, 50_000, 200_000, 400_000])
@@ -141,13 +139,20 @@ def test_tables_are_valid_and_without_missing_values(large):
     assert data.cell_types["lineage"].value_counts().tolist() == [6, 6, 6, 6]
 
 
-def test_cell_types_of_a_lineage_are_alike(large):
+def test_peaks_of_a_lineage_are_alike(large):
+    # Correlations are higher by 0.24 to 0.32 over seeds; by at most 0.15 where only states are shared.
     data, _ = large
     r = np.corrcoef(np.log1p(data.openness / data.openness.mean(axis=0)).T)
     lineage = data.cell_types["lineage"].to_numpy()
     same = lineage[:, None] == lineage
-    off_diagonal = ~np.eye(len(lineage), dtype=bool)
-    assert r[same & off_diagonal].mean() > r[~same].mean() + 0.05
+    assert r[same & ~np.eye(24, dtype=bool)].mean() > r[~same].mean() + 0.2
+
+
+def test_states_of_a_lineage_are_alike(large):
+    # Variances are 1 between and 0.49 within lineages; without sharing, means of six would have a ratio of 1 / 6.
+    data, truth = large
+    by_lineage = truth.cell_state.groupby(data.cell_types["lineage"].to_numpy())
+    assert by_lineage.mean().var().mean() > 0.5 * by_lineage.var().mean().mean()
 
 
 def test_corrupted_column_is_noisier_and_the_rest_is_not_changed():
@@ -187,9 +192,7 @@ def test_global_random_state_is_left_alone():
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
 
 
-@pytest.mark.parametrize(
-    ("n_genes", "n_cell_types", "n_chromosomes", "n_lineages"), [(4, 4, 4, 4), (3, 2, 1, 1)]
-)
+@pytest.mark.parametrize(("n_genes", "n_cell_types", "n_chromosomes", "n_lineages"), [(4, 4, 4, 4), (3, 2, 1, 1)])
 def test_smallest_sizes(n_genes, n_cell_types, n_chromosomes, n_lineages):
     data, _ = make_paired_openness(
         n_genes, n_cell_types, n_chromosomes=n_chromosomes, n_lineages=n_lineages, n_programs=1

@@ -195,7 +195,14 @@ def test_repr_names_the_settings():
 
 # --- groups of plain arrays
 
-ONE_GROUP = [CellTypeKFold(2), GeneKFold(2), ChromosomeKFold(2), LineageKFold(2), LineageKFold(), LeaveOneCellTypeOut()]
+ONE_GROUP = [
+    CellTypeKFold(2),
+    GeneKFold(2),
+    ChromosomeKFold(2),
+    LineageKFold(2),
+    LineageKFold(),
+    LeaveOneCellTypeOut(),
+]
 by_name = pytest.mark.parametrize("cv", ONE_GROUP, ids=lambda cv: f"{type(cv).__name__}")
 
 
@@ -263,7 +270,7 @@ def test_fewer_lineages_than_folds_are_refused():
 @pytest.mark.parametrize("cv", [LineageKFold(), LeaveOneCellTypeOut()])
 def test_leaving_out_the_only_group_is_refused(cv):
     X = small_dataset(2, 1, 1, 1).pairs()
-    with pytest.raises(ValueError, match="one (lineage|cell type) out needs at least 2 .*s, got 1"):
+    with pytest.raises(ValueError, match=r"one (lineage|cell type) out needs at least 2 .*s, got 1"):
         next(cv.split(X))
 
 
@@ -351,7 +358,11 @@ def test_crossed_folds_work_in_cross_val_score(pairs):
 
 
 @quick
-@given(st.integers(20, 200), st.sampled_from([(0.9, 0.05, 0.05), (0.5, 0.25, 0.25), (0.2, 0.7, 0.1)]), st.integers(0, 9))
+@given(
+    st.integers(20, 200),
+    st.sampled_from([(0.9, 0.05, 0.05), (0.5, 0.25, 0.25), (0.2, 0.7, 0.1)]),
+    st.integers(0, 9),
+)
 def test_train_dev_test_parts_are_disjoint_cover_and_have_their_sizes(n_rows, sizes, seed):
     X, y = np.arange(n_rows)[:, None], np.arange(n_rows) * 2
     *Xs, y_train, y_dev, y_test = train_dev_test_split(X, y, sizes, random_state=seed)
@@ -387,7 +398,8 @@ def test_train_dev_test_split_is_reproducible():
 
 
 @pytest.mark.parametrize(
-    "sizes", [(0.9, 0.1), (0.9, 0.1, 0.0), (0.9, 0.2, -0.1), (0.9, 0.05, 0.04), (90, 5, 5), (np.nan, 0.5, 0.5)]
+    "sizes",
+    [(0.9, 0.1), (0.9, 0.1, 0.0), (0.9, 0.2, -0.1), (0.9, 0.05, 0.04), (90, 5, 5), (np.nan, 0.5, 0.5)],
 )
 def test_sizes_that_are_no_fractions_are_refused(sizes):
     with pytest.raises(ValueError, match="sizes must be three fractions greater than 0 that add up to 1"):
@@ -397,5 +409,5 @@ def test_sizes_that_are_no_fractions_are_refused(sizes):
 def test_rows_that_cannot_be_cut_are_refused():
     with pytest.raises(ValueError, match="y has 4 values for 5 rows"):
         train_dev_test_split(np.zeros((5, 1)), np.zeros(4))
-    with pytest.raises(ValueError, match="5 rows are too few for sizes .*: a set would be empty"):
+    with pytest.raises(ValueError, match=r"5 rows are too few for sizes .*: a set would be empty"):
         train_dev_test_split(np.zeros((5, 1)), np.zeros(5))

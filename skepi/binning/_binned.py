@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -177,7 +178,7 @@ class BinnedOpenness:
         entries = np.cumsum(op.entry_ptr[op.gene_ptr[genes + 1]] - op.entry_ptr[op.gene_ptr[genes]])
         cuts = np.flatnonzero(np.diff(entries // _CHUNK_ENTRIES)) + 1
         bounds = np.concatenate([[0], cuts, [rows.size]])
-        for a, b in zip(bounds[:-1], bounds[1:], strict=True):
+        for a, b in pairwise(bounds):
             yield slice(int(a), int(b))
 
     def _with(self, **changes: Any) -> Self:

@@ -1,5 +1,6 @@
 """TSSBinner: pairs in, binned openness out."""
 
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -170,14 +171,17 @@ def symmetric_edges(distances: ArrayLike) -> NDArray[np.int64]:
 
 
 def _uniform_edges(flank: int, bin_size: int) -> NDArray[np.int64]:
-    if bin_size <= 0 or flank <= 0 or flank % bin_size:
+    if not all(isinstance(n, Integral) for n in (flank, bin_size)) or bin_size <= 0 or flank <= 0 or flank % bin_size:
         raise ValueError(f"flank must be a positive multiple of bin_size, got flank={flank}, bin_size={bin_size}")
-    return np.arange(-flank, flank + 1, bin_size, dtype=np.int64)
+    return _checked_edges(np.arange(-flank, flank + 1, bin_size, dtype=np.int64))
 
 
 def _checked_edges(edges: ArrayLike) -> NDArray[np.int64]:
     array = np.asarray(edges)
-    if array.ndim != 1 or array.size < 2 or array.dtype.kind not in "iu" or (np.diff(array) <= 0).any():
+    if array.ndim != 1 or array.size < 2 or array.dtype.kind not in "iu":
+        raise ValueError(f"edges must be at least two increasing whole numbers (bp), got {edges!r}")
+    array = array.astype(np.int64)
+    if (np.diff(array) <= 0).any():
         raise ValueError(f"edges must be at least two increasing whole numbers (bp), got {edges!r}")
     if np.abs(array).max() > MAX_POSITION:
         raise ValueError(f"edges must lie within {MAX_POSITION} bp of the TSS")

@@ -86,9 +86,7 @@ class SlotOperator:
         )
 
 
-def build_operator(
-    peaks: pd.DataFrame, genes: pd.DataFrame, edges: IntArray, assign: str, weight: str
-) -> SlotOperator:
+def build_operator(peaks: pd.DataFrame, genes: pd.DataFrame, edges: IntArray, assign: str, weight: str) -> SlotOperator:
     """Assign every peak to the bins of every gene in reach; see :class:`skepi.binning.TSSBinner`."""
     index = IntervalIndex(*(peaks[column].to_numpy() for column in ("chrom", "start", "end")))
     blocks = [
@@ -99,7 +97,13 @@ def build_operator(
         np.concatenate(parts) for parts in zip(*blocks, strict=True)
     )
     return SlotOperator(
-        _pointers(slots_of_gene), slot_bin, _pointers(entries_of_slot), peak, shares, edges.size - 1, len(peaks)
+        _pointers(slots_of_gene),
+        slot_bin,
+        _pointers(entries_of_slot),
+        peak,
+        shares,
+        edges.size - 1,
+        len(peaks),
     )
 
 
@@ -142,7 +146,9 @@ def _by_overlap(start: IntArray, end: IntArray, tss: IntArray, minus: NDArray, e
     return pair, bins, overlap_bp(low[pair], high[pair], edges[bins], edges[bins + 1])
 
 
-def _by_midpoint(start: IntArray, end: IntArray, tss: IntArray, minus: NDArray, edges: IntArray) -> tuple[IntArray, ...]:
+def _by_midpoint(
+    start: IntArray, end: IntArray, tss: IntArray, minus: NDArray, edges: IntArray
+) -> tuple[IntArray, ...]:
     """The bin that holds a peak's middle, with the whole length of the peak.
 
     Of two middle bases the downstream one counts, on both strands.

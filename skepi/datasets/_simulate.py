@@ -50,7 +50,7 @@ def make_paired_openness(
     * **program** (``program_share``): a gene's loadings times the cell type's state; the same states move
       openness all over the genome;
     * **interaction** (``interaction_share``): :math:`\tanh(2 P) \tanh(2 D)` of standardised proximal (within 2 kb)
-      and distal cis signal: it saturates, and no linear model sees it;
+      and distal cis signal, less its projection on the cis part: it saturates, and no linear model sees it;
     * **noise**: the rest.
 
     Cell types belong to lineages, whose programs and peaks they share. Openness is log-normal with a threshold below
@@ -95,7 +95,7 @@ def make_paired_openness(
     ((20, 6), (20, 6))
     """
     shares = {"cis": cis_share, "program": program_share, "interaction": interaction_share}
-    if min(shares.values()) < 0 or sum(shares.values()) > 1 + 1e-12:
+    if not (min(shares.values()) >= 0 and sum(shares.values()) <= 1 + 1e-12):
         raise ValueError(f"shares must be 0 or greater and add up to at most 1, got {shares}")
     shares["noise"] = max(0.0, 1 - sum(shares.values()))
     if not 1 <= n_lineages <= n_cell_types or not 1 <= n_chromosomes <= n_genes:
@@ -137,7 +137,9 @@ def _place_genes(rng: Generator, n_genes: int, n_chromosomes: int) -> pd.DataFra
 def _place_peaks(rng: Generator, genes: pd.DataFrame) -> pd.DataFrame:
     """Promoter peaks, peaks that thin out away from genes, and a uniform background; none overlap."""
     promoters = genes.sample(frac=0.85, random_state=int(rng.integers(2**31)))
-    centres = [pd.DataFrame({"chrom": promoters["chrom"], "at": promoters["tss"] + rng.integers(-200, 200, len(promoters))})]
+    centres = [
+        pd.DataFrame({"chrom": promoters["chrom"], "at": promoters["tss"] + rng.integers(-200, 200, len(promoters))})
+    ]
     near = genes.loc[genes.index.repeat(rng.poisson(8, size=len(genes)))]
     distance = np.exp(rng.uniform(np.log(1_000), np.log(_REACH_BP), size=len(near)))
     at = near["tss"] + (distance * rng.choice([-1, 1], size=len(near))).astype(np.int64)
@@ -189,10 +191,12 @@ def _draw_parts(
     distal.data[distance < _PROXIMAL_BP] = 0
     saturated = np.tanh(2 * _unit(proximal @ z)) * np.tanh(2 * _unit(distal @ z))
     loadings = rng.normal(size=(len(genes), state.shape[1]))
+    cis, interaction = _unit(weights @ z), _centred(saturated)
+    interaction -= np.mean(interaction * cis) * cis  # what a linear model could see of it
     return {
-        "cis": _unit(weights @ z),
+        "cis": cis,
         "program": _unit(loadings @ _centred(state.T)),
-        "interaction": _unit(_centred(saturated)),
+        "interaction": _unit(interaction),
         "noise": rng.normal(size=(len(genes), state.shape[0])),
     }
 

@@ -1,6 +1,11 @@
 """Splits that keep cell types, lineages, genes or chromosomes whole, and what is measured on them."""
 
-from skepi.model_selection._held_out import ShuffleControl, cross_val_pairs, permute_cell_types, shuffle_control
+from skepi.model_selection._held_out import (
+    ShuffleControl,
+    cross_val_pairs,
+    permute_cell_types,
+    shuffle_control,
+)
 from skepi.model_selection._split import (
     CellTypeKFold,
     ChromosomeKFold,

@@ -10,14 +10,20 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from skepi._rows import is_pairs
+from skepi._rows import check_targets, is_pairs
 from skepi.metrics import skill, within_gene_skill
 
 FloatArray = NDArray[np.float64]
 
 
 def cross_val_pairs(
-    estimator: Any, X: Any, y: ArrayLike, cv: Any, *, n_jobs: int | None = None, return_estimators: bool = False
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    cv: Any,
+    *,
+    n_jobs: int | None = None,
+    return_estimators: bool = False,
 ) -> Any:
     """Fit on each fold's training pairs and predict its test pairs.
 
@@ -39,6 +45,8 @@ def cross_val_pairs(
         the gene's training pairs in that fold, NaN where it has none.
     """
     y = _checked(X, y)
+    if not hasattr(cv, "split"):
+        raise TypeError(f"cv must be a splitter such as CellTypeKFold(5), got {cv!r}")
 
     def of_fold(fold: int, train: NDArray, test: NDArray) -> tuple[pd.DataFrame, Any]:
         model = clone(estimator).fit(X[train], y[train])
@@ -172,7 +180,4 @@ def _names(X: Any) -> pd.DataFrame:
 def _checked(X: Any, y: ArrayLike) -> FloatArray:
     if not is_pairs(X):
         raise TypeError(f"wanted pairs, which know their gene and cell type; got {type(X).__name__}")
-    values = np.asarray(y, dtype=np.float64)
-    if values.shape != (len(X),):
-        raise ValueError(f"y has shape {values.shape}, wanted ({len(X)},): one a pair")
-    return values
+    return check_targets(X, y)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import BaseCrossValidator, KFold
 from sklearn.model_selection._split import GroupsConsumerMixin
@@ -27,14 +28,14 @@ def genes_of(X: Any) -> IntArray:
 
 def chromosomes_of(X: Any) -> IntArray:
     """Code of the chromosome of each pair's gene."""
-    return np.unique(X.genes["chrom"].to_numpy(dtype=str), return_inverse=True)[1][X.gene_codes]
+    return pd.factorize(X.genes["chrom"])[0][X.gene_codes]
 
 
 def lineages_of(X: Any) -> IntArray:
     """Code of the lineage of each pair's cell type; an error where the table has no lineages."""
     if "lineage" not in X.cell_types:
         raise ValueError("splitting by lineage needs a column 'lineage' in the table of cell types")
-    return np.unique(X.cell_types["lineage"].to_numpy(dtype=str), return_inverse=True)[1][X.cell_type_codes]
+    return pd.factorize(X.cell_types["lineage"])[0][X.cell_type_codes]
 
 
 class _WholeGroupsKFold(GroupsConsumerMixin, BaseCrossValidator):
@@ -78,9 +79,7 @@ class _WholeGroupsKFold(GroupsConsumerMixin, BaseCrossValidator):
     def _codes(self, X: Any, groups: ArrayLike | None) -> IntArray:
         if groups is None:
             if not is_pairs(X):
-                raise ValueError(
-                    f"{type(self).__name__} needs groups= for a plain array: the {self._kind} of each row"
-                )
+                raise ValueError(f"{type(self).__name__} needs groups= for a plain array: the {self._kind} of each row")
             return self._groups_of_pairs(X)
         return _codes_of(groups, _num_samples(X))
 
@@ -294,9 +293,7 @@ def train_dev_test_split(
     return rows[train], rows[dev], rows[test], y[train], y[dev], y[test]
 
 
-def folds_of_groups(
-    groups: IntArray, n_splits: int, shuffle: bool, random_state: Any, kind: str
-) -> list[IntArray]:
+def folds_of_groups(groups: IntArray, n_splits: int, shuffle: bool, random_state: Any, kind: str) -> list[IntArray]:
     """Deal distinct groups to folds of nearly equal numbers of groups."""
     if n_splits < 2:
         raise ValueError(f"n_splits must be 2 or greater, got {n_splits}")

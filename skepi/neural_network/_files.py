@@ -16,7 +16,7 @@ def write_arrays(path: str | os.PathLike, arrays: dict[str, np.ndarray], about: 
     try:
         with os.fdopen(handle, "wb") as file:
             text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
-            np.savez(file, about=text, **arrays)
+            np.savez(file, **{"about": text, **arrays})  # type: ignore[arg-type]
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)

@@ -11,10 +11,10 @@ import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skepi._rows import is_binned
+from skepi._rows import check_targets, is_binned
 from skepi.model_selection._split import cell_types_of, chromosomes_of
 from skepi.neural_network._batches import Batches
 from skepi.neural_network._files import read_arrays, write_arrays
@@ -30,10 +30,24 @@ _CHOICES = {
     "precision": ("auto", "float32", "bfloat16"),
 }
 # What a resumed run must share with the one that wrote the checkpoint.
-_FINGERPRINT = (
-    "hidden dropout l1 l2 penalize_bias l2_norm lr batch_size tol patience early_stopping validation "
-    "validation_fraction shuffle precision random_state"
-).split()
+_FINGERPRINT = [
+    "hidden",
+    "dropout",
+    "l1",
+    "l2",
+    "penalize_bias",
+    "l2_norm",
+    "lr",
+    "batch_size",
+    "tol",
+    "patience",
+    "early_stopping",
+    "validation",
+    "validation_fraction",
+    "shuffle",
+    "precision",
+    "random_state",
+]
 
 
 class ExpressionMLP(RegressorMixin, BaseEstimator):
@@ -292,11 +306,8 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         if not is_binned(X):
             X, y = validate_data(self, X, y, y_numeric=True, dtype=(np.float64, np.float32))
             return X, np.asarray(y, dtype=np.float64)
-        y = column_or_1d(y, warn=True).astype(np.float64)
-        if y.shape != (len(X),) or not np.isfinite(y).all():
-            raise ValueError(f"wanted {len(X)} finite values of y, one a pair")
         self.n_features_in_ = X.shape[1]
-        return X, y
+        return X, check_targets(X, y)
 
     def _dev_rows(self, X: Any, groups: ArrayLike | None, seed: int) -> NDArray[np.bool_]:
         """Rows set aside, as a mask: whole groups, drawn at random."""

@@ -1,6 +1,7 @@
 """The network itself: linear layers, ReLU, dropout."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -23,9 +24,10 @@ class MLP(nn.Module):
     def __init__(self, n_features: int, hidden: Sequence[int], dropout: float) -> None:
         super().__init__()
         sizes = [n_features, *hidden, 1]
-        self.linears = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
+        self.linears = nn.ModuleList(layers)
         self.dropout = nn.Dropout(dropout)
-        for layer in self.linears:
+        for layer in layers:
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
 

@@ -1,5 +1,6 @@
 """Checks at the door: each returns a clean copy of a table or says what is wrong with it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def check_cell_types(cell_types: Any, openness: Any, n_cell_types: int) -> pd.Da
         if not isinstance(openness, pd.DataFrame):
             raise TableError("cell_types: wanted names, because openness is an array without column names")
         cell_types = openness.columns
-    if not isinstance(cell_types, pd.DataFrame):
+    if not isinstance(cell_types, pd.DataFrame | Mapping):
         cell_types = pd.DataFrame({"name": list(cell_types)})
     table = _columns_of(cell_types, "cell_types", ("name",))
     if "lineage" in table and table["lineage"].isna().any():
@@ -87,6 +88,9 @@ def check_shared_chromosomes(peaks: pd.DataFrame, genes: pd.DataFrame) -> pd.Ser
 def _columns_of(table: Any, what: str, wanted: tuple[str, ...]) -> pd.DataFrame:
     """Copy a table with a plain index, its columns present, not empty and not missing."""
     frame = pd.DataFrame(table).reset_index(drop=True).copy()
+    repeated = frame.columns[frame.columns.duplicated()]
+    if len(repeated):
+        raise TableError(f"{what}: the same column twice: {_some(repeated)}")
     missing = [column for column in wanted if column not in frame]
     if missing:
         raise TableError(f"{what}: wanted columns {list(wanted)}, got {list(frame.columns)}; missing {missing}")
@@ -122,10 +126,11 @@ def _matrix(matrix: Any, what: str, n_rows: int, rows_of: str, cell_types: pd.Da
             f"{what} has shape {values.shape}, wanted ({n_rows}, {len(cell_types)}): "
             f"one row for each row of {rows_of}, one column for each cell type"
         )
-    if not np.isfinite(values).all():
-        row, column = np.argwhere(~np.isfinite(values))[0]
+    unfit = ~(np.abs(values) <= np.finfo(np.float32).max)
+    if unfit.any():
+        row, column = np.argwhere(unfit)[0]
         raise TableError(
-            f"{what}: {values[row, column]} in row {row}, column {column} "
+            f"{what}: {values[row, column]:g} in row {row}, column {column} "
             f"({cell_types['name'].iloc[column]}); wanted finite numbers"
         )
     return values

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi.exceptions import ChromosomeWarning, MissingExpressionError
+from skepi.exceptions import ChromosomeWarning, MissingExpressionError, TableError
 from skepi.paired import _checks
 from skepi.paired._pairs import GeneCellPairs, codes_of
 from skepi.paired._tables import OpennessTables
@@ -66,15 +66,13 @@ class PairedDataset:
     array([0.5, 2. ])
     """
 
-    def __init__(
-        self, openness: Any, peaks: Any, genes: Any, expression: Any = None, cell_types: Any = None
-    ) -> None:
+    def __init__(self, openness: Any, peaks: Any, genes: Any, expression: Any = None, cell_types: Any = None) -> None:
         peak_table = _checks.check_peaks(peaks)
         gene_table = _checks.check_genes(genes)
         if not hasattr(openness, "shape"):
             openness = np.asarray(openness)
         if len(openness.shape) != 2:
-            raise _checks.TableError(f"openness: wanted two dimensions, got shape {openness.shape}")
+            raise TableError(f"openness: wanted two dimensions, got shape {openness.shape}")
         cell_type_table = _checks.check_cell_types(cell_types, openness, openness.shape[1])
         values = _checks.check_openness(openness, len(peak_table), cell_type_table)
         _warn_of_lonely_genes(_checks.check_shared_chromosomes(peak_table, gene_table), gene_table)
@@ -102,6 +100,11 @@ class PairedDataset:
     def openness(self) -> NDArray[np.float32]:
         """Signal, (n_peaks, n_cell_types), read-only."""
         return self.tables.openness
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self.expression is not None:
+            self.expression.flags.writeable = False  # numpy forgets it when pickled
 
     def __repr__(self) -> str:
         targets = "openness and expression" if self.expression is not None else "openness only"
@@ -185,17 +188,11 @@ class PairedDataset:
         """
         if self.expression is None:
             raise MissingExpressionError("this data set holds openness only: there is nothing to normalise")
-        fit_on = (
-            slice(None) if fit_cell_types is None else codes_of(fit_cell_types, self.cell_types, "cell type(s)")
-        )
-        by_cell_type = pd.DataFrame(
-            self.expression.T, index=self.cell_types["name"], columns=list(self.genes["name"])
-        )
+        fit_on = slice(None) if fit_cell_types is None else codes_of(fit_cell_types, self.cell_types, "cell type(s)")
+        by_cell_type = pd.DataFrame(self.expression.T, index=self.cell_types["name"], columns=list(self.genes["name"]))
         normalizer.fit(by_cell_type.iloc[fit_on])
         values = np.asarray(normalizer.transform(by_cell_type)).T
-        return PairedDataset(
-            self.openness, self.peaks, self.genes[normalizer.get_support()], values, self.cell_types
-        )
+        return PairedDataset(self.openness, self.peaks, self.genes[normalizer.get_support()], values, self.cell_types)
 
 
 def _warn_of_lonely_genes(on_peaks: pd.Series, genes: pd.DataFrame) -> None:

@@ -39,6 +39,9 @@ class GeneCellPairs:
         self._gene_codes = _frozen_codes(gene_codes)
         self._cell_type_codes = _frozen_codes(cell_type_codes)
 
+    def __reduce__(self) -> tuple[Any, ...]:  # read-only again when unpickled
+        return GeneCellPairs, (self._tables, self._gene_codes, self._cell_type_codes)
+
     @property
     def tables(self) -> OpennessTables:
         """Openness side of the data set."""

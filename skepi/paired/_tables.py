@@ -29,7 +29,11 @@ class OpennessTables:
     """
 
     def __init__(
-        self, peaks: pd.DataFrame, genes: pd.DataFrame, cell_types: pd.DataFrame, openness: NDArray[np.float32]
+        self,
+        peaks: pd.DataFrame,
+        genes: pd.DataFrame,
+        cell_types: pd.DataFrame,
+        openness: NDArray[np.float32],
     ) -> None:
         self.peaks = peaks
         self.genes = genes
@@ -55,3 +59,7 @@ class OpennessTables:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_derived": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.openness.flags.writeable = False  # numpy forgets it when pickled

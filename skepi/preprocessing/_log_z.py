@@ -47,7 +47,7 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     slot_bin_ : ndarray of int32, shape (n_slots,)
         Bin of each slot.
     mean_, sd_ : ndarray of float32, shape (n_slots,)
-        Of ln(1 + openness) over the training cell types; shape (n_features,) and float64 on plain arrays.
+        Of ln(1 + openness) over the training cell types; shape (n_features,) and the type of ``X`` on plain arrays.
     pooled_ : ndarray of float64, shape (n_bins,)
         Pooled scale of each bin; 0 where no peak touches it.
     n_features_in_ : int
@@ -155,8 +155,8 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             values = np.log1p(values, dtype=np.float64)
             mean[slots] = values.mean(axis=1)
             variance = values.var(axis=1)
-            # Equal values leave rounding behind; without a floor it would be divided by itself.
-            variance[np.ptp(values, axis=1) == 0] = 0
+            # Equal values leave float32 rounding behind; without a floor it would be divided by itself.
+            variance[np.ptp(values, axis=1) <= 4 * np.finfo(np.float32).eps * values.max(axis=1)] = 0
             sd[slots] = np.sqrt(variance)
             squares += np.bincount(op.slot_bin[slots], weights=variance, minlength=op.n_bins)
         touched = np.bincount(op.slot_bin, minlength=op.n_bins)
@@ -215,7 +215,7 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 f"only {share:.0%} of the openness around the genes lies in slots that the scaler has seen; "
                 f"the rest has no learned mean or scale (warned below {self.min_fitted_share:.0%})",
                 UnfittedSignalWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _check_rows(self, X: BinnedOpenness) -> None:

@@ -44,9 +44,7 @@ class Materialize(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     array([[0., 2.]])
     """
 
-    def __init__(
-        self, format: str = "dense", *, dtype: str = "float32", max_bytes: float = MAX_DENSE_BYTES
-    ) -> None:
+    def __init__(self, format: str = "dense", *, dtype: str = "float32", max_bytes: float = MAX_DENSE_BYTES) -> None:
         self.format = format
         self.dtype = dtype
         self.max_bytes = max_bytes
@@ -90,7 +88,10 @@ class Materialize(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         array = validate_data(self, X, accept_sparse="csr", reset=False)
         if self.format == "csr":
             return sp.csr_array(array)
-        return array.toarray() if sp.issparse(array) else array
+        if not sp.issparse(array):
+            return array
+        check_dense_size(array.shape, array.dtype, self.max_bytes)
+        return array.toarray()
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -1,0 +1,346 @@
+"""LassoBaseline: scikit-learn's Lasso, the optimality conditions, the duality gap, and lazy rows."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
+from sklearn.linear_model import Lasso, LinearRegression
+
+import skepi.linear_model
+from skepi.binning import TSSBinner, symmetric_edges
+from skepi.linear_model import LassoBaseline, duality_gap, moments_of_array, moments_of_pairs
+from skepi.preprocessing import LogZScaler
+
+quick = settings(max_examples=40, deadline=None)
+
+
+def problem(seed):
+    """Rows, targets and a penalty: tall or wide, plain or correlated columns, with offsets and scales."""
+    rng = np.random.default_rng(seed)
+    n, p = rng.integers(8, 40), rng.integers(1, 30)
+    X = rng.normal(size=(n, p)) + rng.choice([0, 1]) * rng.normal(size=(n, 1))
+    X = X * rng.uniform(0.5, 2, size=p) + rng.choice([0, 3, 100])
+    y = X[:, : rng.integers(1, p + 1)].sum(axis=1) + rng.normal(size=n) + rng.choice([0, 50])
+    return X, y, greatest_lam(X, y) * rng.choice([0.03, 0.1, 0.5, 0.9])
+
+
+def greatest_lam(X, y):
+    """Least penalty at which all weights are 0."""
+    return 2 * np.abs((X - X.mean(axis=0)).T @ (y - y.mean())).max() / len(y)
+
+
+def objective(X, y, coef, lam):
+    """MSE with the best intercept, plus the penalty."""
+    residual = y - X @ coef
+    return np.mean((residual - residual.mean()) ** 2) + lam * np.abs(coef).sum()
+
+
+def exact_lasso(X, y, lam):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return Lasso(alpha=lam / 2, tol=1e-12, max_iter=1_000_000).fit(X, y)
+
+
+@pytest.fixture
+def lazy(pairs):
+    """Scaled distance bands of the simulated pairs, and y."""
+    X, y = pairs
+    binned = TSSBinner(edges=symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])).fit_transform(X)
+    return LogZScaler().fit_transform(binned), y
+
+
+seeds = st.integers(0, 100_000)
+
+
+# --- by hand
+
+
+def test_one_feature_by_hand():
+    # x = (-1, 0, 1), y = (3, 5, 10): x'y / n = 7/3, x'x / n = 2/3. The minimum of MSE + lam |w| is at
+    # (7/3 - lam / 2) / (2/3): 2.75 for lam = 1; the intercept is the mean, 6. All 0 from lam = 14/3 on.
+    X, y = [[-1.0], [0.0], [1.0]], [3.0, 5.0, 10.0]
+    model = LassoBaseline(1.0).fit(X, y)
+    assert (model.coef_[0], model.intercept_) == pytest.approx((2.75, 6))
+    np.testing.assert_allclose(model.predict([[2.0]]), [11.5])
+    assert LassoBaseline(4.6).fit(X, y).coef_[0] > 0
+    assert LassoBaseline(4.7).fit(X, y).coef_[0] == 0
+
+
+def test_moments_by_hand():
+    # Columns (0, 2) and (1, 1), y (3, 7): centred (-1, 1), (0, 0) and (-2, 2).
+    moments = moments_of_array(np.array([[0.0, 1.0], [2.0, 1.0]]), np.array([3.0, 7.0]))
+    np.testing.assert_array_equal(moments.gram, [[2, 0], [0, 0]])
+    np.testing.assert_array_equal(moments.xy, [4, 0])
+    assert (moments.yy, moments.x_mean.tolist(), moments.y_mean, moments.n_rows) == (8, [1, 1], 5, 2)
+
+
+def test_duality_gap_by_hand():
+    # One row pair x = (-1, 1), y = (-2, 2), lam = 2, w = 0: residual y, gradient 2 * 4 / 2 = 4, so the dual point
+    # is y / 2: dual = (2 / 2 * 8 - 8 / 4) / 2 = 3, primal = 8 / 2 = 4; relative to 4: 1/4.
+    # The optimum is w = 1 with 1 + 2 = 3, so here the gap is all suboptimality.
+    moments = moments_of_array(np.array([[-1.0], [1.0]]), np.array([-2.0, 2.0]))
+    assert duality_gap(moments, np.array([0.0]), 2.0) == pytest.approx(1 / 4)
+    assert duality_gap(moments, np.array([1.0]), 2.0) == pytest.approx(0, abs=1e-15)
+
+
+# --- by another implementation and by the optimality conditions
+
+
+@quick
+@given(seeds)
+def test_equals_scikit_learn_s_lasso(seed):
+    X, y, lam = problem(seed)
+    model, other = LassoBaseline(lam).fit(X, y), exact_lasso(X, y, lam)
+    scale = max(1, np.abs(X).max() * np.sqrt(X.shape[1]))
+    np.testing.assert_allclose(model.coef_, other.coef_, rtol=1e-6, atol=1e-6)
+    assert model.intercept_ == pytest.approx(other.intercept_, rel=1e-6, abs=1e-6 * scale)
+    np.testing.assert_allclose(model.predict(X), other.predict(X), atol=1e-5)
+
+
+@quick
+@given(seeds)
+def test_optimality_conditions(seed):
+    X, y, lam = problem(seed)
+    model = LassoBaseline(lam).fit(X, y)
+    residual = y - model.predict(X)
+    pull = 2 * (X - X.mean(axis=0)).T @ residual / len(y)
+    used = model.coef_ != 0
+    atol = 1e-6 * greatest_lam(X, y)
+    assert residual.mean() == pytest.approx(0, abs=1e-9 * np.abs(y).max())
+    np.testing.assert_allclose(pull[used], lam * np.sign(model.coef_[used]), rtol=0, atol=atol)
+    assert (np.abs(pull[~used]) <= lam + atol).all()
+
+
+@quick
+@given(seeds, st.floats(0, 2))
+def test_the_gap_bounds_how_far_any_weights_are_from_the_optimum(seed, size):
+    X, y, lam = problem(seed)
+    moments = moments_of_array(X, y)
+    best = exact_lasso(X, y, lam).coef_
+    coef = best + size * np.random.default_rng(seed).normal(size=best.size)
+    gap = duality_gap(moments, coef, lam)
+    too_much = (objective(X, y, coef, lam) - objective(X, y, best, lam)) / np.var(y)
+    assert gap >= 0
+    assert gap >= too_much - 1e-9
+    assert duality_gap(moments, best, lam) < 1e-9
+
+
+@quick
+@given(seeds)
+def test_the_gap_reached_is_the_one_stated(seed):
+    X, y, lam = problem(seed)
+    model = LassoBaseline(lam).fit(X, y)
+    assert model.dual_gap_ <= model.tol
+    assert model.dual_gap_ == pytest.approx(duality_gap(moments_of_array(X, y), model.coef_, lam), abs=1e-14)
+
+
+@quick
+@given(seeds)
+def test_offsets_change_the_intercept_alone(seed):
+    X, y, lam = problem(seed)
+    plain, moved = LassoBaseline(lam).fit(X, y), LassoBaseline(lam).fit(X + 5, y - 3)
+    np.testing.assert_allclose(moved.coef_, plain.coef_, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(moved.predict(X + 5), plain.predict(X) - 3, atol=1e-5)
+
+
+# --- ends of the range
+
+
+@quick
+@given(seeds)
+def test_without_penalty_it_is_least_squares(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(40, rng.integers(1, 10))) + rng.normal(size=(40, 1))
+    y = X.sum(axis=1) + rng.normal(size=40)
+    model, other = LassoBaseline(0).fit(X, y), LinearRegression().fit(X, y)
+    np.testing.assert_allclose(model.coef_, other.coef_, rtol=1e-6, atol=1e-6)
+    assert model.intercept_ == pytest.approx(other.intercept_, abs=1e-6)
+    assert model.dual_gap_ <= model.tol
+
+
+@quick
+@given(seeds, st.sampled_from([1 + 1e-9, 2, 1e9]))
+def test_a_great_penalty_leaves_exact_zeros_and_the_mean(seed, factor):
+    X, y, _ = problem(seed)
+    model = LassoBaseline(factor * greatest_lam(X, y)).fit(X, y)
+    assert model.coef_.tolist() == [0] * X.shape[1]
+    assert model.intercept_ == y.mean()
+    assert model.dual_gap_ == pytest.approx(0, abs=1e-14)
+
+
+@pytest.mark.parametrize("lam", [0, 1e-3])
+@pytest.mark.parametrize("level", [0.0, 2.0, 0.1])  # the mean of 0.1s is not 0.1
+def test_constant_targets(lam, level, rng):
+    model = LassoBaseline(lam).fit(rng.normal(size=(7, 3)), [level] * 7)
+    np.testing.assert_allclose(model.coef_, 0, atol=1e-15)
+    assert model.intercept_ == pytest.approx(level)
+    assert model.dual_gap_ <= model.tol
+
+
+def test_a_feature_that_does_not_vary_gets_weight_0(rng):
+    X, y = rng.normal(size=(20, 3)), rng.normal(size=20)
+    X[:, 1] = 4
+    assert LassoBaseline(1e-3).fit(X, y).coef_[1] == 0
+
+
+def test_one_row_is_its_own_mean():
+    model = LassoBaseline().fit([[1.0, 2.0]], [3.0])
+    assert (model.coef_.tolist(), model.intercept_) == ([0, 0], 3)
+
+
+# --- convergence
+
+
+def test_too_few_sweeps_warn(rng):
+    X = rng.normal(size=(60, 40)) + 5 * rng.normal(size=(60, 1))
+    y = X[:, :20] @ rng.normal(size=20) + rng.normal(size=60)
+    with pytest.warns(ConvergenceWarning, match=r"duality gap .* is greater than tol=1.0e-10 after 1 sweeps"):
+        model = LassoBaseline(1e-3, max_iter=1).fit(X, y)
+    assert model.n_iter_ == 1
+    assert model.dual_gap_ > 1e-6
+    assert LassoBaseline(1e-3).fit(X, y).n_iter_ > 1
+
+
+@quick
+@given(seeds)
+def test_the_tolerance_is_reached_where_sweeps_are_left(seed):
+    """Also where two columns are equal, so that the signs fix no unique optimum."""
+    X, y, lam = problem(seed)
+    model = LassoBaseline(lam).fit(np.hstack([X, X]), y)  # a warning is an error
+    assert model.dual_gap_ <= model.tol
+    assert objective(X, y, np.add(*np.split(model.coef_, 2)), lam) == pytest.approx(
+        objective(X, y, exact_lasso(X, y, lam).coef_, lam), rel=1e-8
+    )
+
+
+# --- paths
+
+
+@quick
+@given(seeds)
+def test_a_path_equals_separate_fits(seed):
+    X, y, _ = problem(seed)
+    lams = greatest_lam(X, y) * np.array([0.1, 0.9, 0.05, 0.5, 0.1, 2])
+    model = LassoBaseline()
+    path = model.path(X, y, lams)
+    assert list(path) == ["lam", "intercept", "dual_gap", "n_iter", "coef"]
+    np.testing.assert_array_equal(path["lam"], lams)
+    for row in path.itertuples():
+        alone = LassoBaseline(row.lam).fit(X, y)
+        np.testing.assert_allclose(row.coef, alone.coef_, rtol=1e-5, atol=1e-6)
+        assert row.intercept == pytest.approx(alone.intercept_, rel=1e-5, abs=1e-4)
+        assert row.dual_gap == pytest.approx(duality_gap(moments_of_array(X, y), row.coef, row.lam), abs=1e-14)
+        assert row.dual_gap <= 1e-10
+
+
+def test_a_path_leaves_the_estimator_as_it_is(rng, lazy):
+    X, y = rng.normal(size=(20, 3)), rng.normal(size=20)
+    model = LassoBaseline()
+    for rows, targets in ((X, y), lazy):
+        model.path(rows, targets, [0.1, 0.2])
+        with pytest.raises(NotFittedError):
+            model.predict(X)
+        assert set(vars(model)) == {"lam", "tol", "max_iter"}
+    model.fit(X, y)
+    before = model.coef_.copy()
+    model.path(*lazy, [0.01])  # other rows, another number of features
+    np.testing.assert_array_equal(model.coef_, before)
+    assert model.n_features_in_ == 3
+
+
+def test_a_path_of_one_number(rng):
+    X, y = rng.normal(size=(20, 3)), rng.normal(size=20)
+    assert LassoBaseline().path(X, y, 0.5)["lam"].tolist() == [0.5]
+
+
+# --- lazy rows
+
+
+@pytest.mark.parametrize("rows_at_once", [4_096, 50, 1])
+@pytest.mark.parametrize("lam", [1e-4, 1e-2])
+def test_lazy_rows_equal_dense_arrays(lazy, lam, rows_at_once, monkeypatch):
+    monkeypatch.setattr(skepi.linear_model, "_ROWS_AT_ONCE", rows_at_once)
+    X, y = lazy
+    dense = np.asarray(X, dtype=np.float64)
+    of_lazy, of_dense = LassoBaseline(lam).fit(X, y), LassoBaseline(lam).fit(dense, y)
+    np.testing.assert_allclose(of_lazy.coef_, of_dense.coef_, rtol=1e-6, atol=1e-9)
+    assert of_lazy.intercept_ == pytest.approx(of_dense.intercept_, rel=1e-6)
+    np.testing.assert_allclose(of_lazy.predict(X), of_dense.predict(dense), rtol=1e-6)
+    assert of_lazy.n_features_in_ == of_dense.n_features_in_ == 8
+    assert np.count_nonzero(of_lazy.coef_) > 0
+
+
+def test_lazy_moments_equal_those_of_the_array(lazy, pairs, monkeypatch):
+    monkeypatch.setattr(skepi.linear_model, "_ROWS_AT_ONCE", 50)
+    X, y = lazy
+    openness = TSSBinner(edges=symmetric_edges([0, 1_000, 100_000])).fit_transform(pairs[0])  # means far from 0
+    for rows in (X, X[:101], openness):
+        of_lazy = moments_of_pairs(rows, y[: len(rows)])
+        of_dense = moments_of_array(np.asarray(rows, dtype=np.float64), y[: len(rows)])
+        for name, value in vars(of_dense).items():
+            np.testing.assert_allclose(getattr(of_lazy, name), value, rtol=1e-6, atol=1e-6, err_msg=name)
+
+
+def test_lazy_paths_equal_dense_paths(lazy):
+    X, y = lazy
+    of_lazy, of_dense = (LassoBaseline().path(rows, y, [1e-2, 1e-3]) for rows in (X, np.asarray(X)))
+    for one, other in zip(of_lazy["coef"], of_dense["coef"], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("rows", [slice(5, 40), [3], np.array([700, 1, 1])], ids=["slice", "one", "repeated"])
+def test_predicting_a_subset_equals_the_subset_of_the_predictions(lazy, rows):
+    X, y = lazy
+    model = LassoBaseline().fit(X, y)
+    np.testing.assert_allclose(model.predict(X[rows]), model.predict(X)[rows], rtol=1e-6)
+
+
+# --- errors
+
+
+@pytest.mark.parametrize("lam", [-1e-9, np.nan, np.inf])
+def test_a_penalty_that_is_none_is_refused(lam, rng):
+    X, y = rng.normal(size=(5, 2)), rng.normal(size=5)
+    with pytest.raises(ValueError, match="lams must be finite and 0 or greater"):
+        LassoBaseline(lam).fit(X, y)
+    with pytest.raises(ValueError, match="must be finite and 0 or greater"):
+        LassoBaseline().path(X, y, [0.1, lam])
+
+
+def test_a_path_of_nothing_is_refused(rng):
+    with pytest.raises(ValueError, match="lams"):
+        LassoBaseline().path(rng.normal(size=(5, 2)), rng.normal(size=5), [])
+
+
+def test_lazy_targets_that_cannot_be_used_are_refused(lazy):
+    X, y = lazy
+    with pytest.raises(ValueError, match="y has 719 values for 720 pairs"):
+        LassoBaseline().fit(X, y[:-1])
+    for bad in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="y holds NaN or infinite values"):
+            LassoBaseline().fit(X, np.append(y[:-1], bad))
+    with pytest.warns(DataConversionWarning, match="column-vector"):
+        column = LassoBaseline().fit(X, y[:, None])
+    np.testing.assert_array_equal(column.coef_, LassoBaseline().fit(X, y).coef_)
+
+
+def test_rows_of_another_width_are_refused(lazy, pairs, rng):
+    X, y = lazy
+    model = LassoBaseline().fit(X, y)
+    wider = TSSBinner(edges=symmetric_edges([0, 10, 20, 30, 40, 50])).fit_transform(pairs[0])
+    with pytest.raises(ValueError, match="X has 10 bins, but LassoBaseline is expecting 8 bins"):
+        model.predict(wider)
+    with pytest.raises(ValueError, match="3 features, but LassoBaseline is expecting 8"):
+        model.predict(rng.normal(size=(4, 3)))
+
+
+def test_plain_rows_are_checked_as_scikit_learn_does(rng):
+    with pytest.raises(ValueError, match="NaN"):
+        LassoBaseline().fit([[np.nan], [1.0]], [1, 2])
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        LassoBaseline().fit(rng.normal(size=(4, 2)), [1, 2])
+    with pytest.raises(NotFittedError):
+        LassoBaseline().predict([[1.0]])
