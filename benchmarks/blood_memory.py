@@ -1,0 +1,40 @@
+"""Bin and scale all genes of the blood data, and print time and peak memory of this process."""
+
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
+from blood_tables import read_counts, skip_if_absent
+
+from skepi.binning import TSSBinner
+from skepi.preprocessing import LogZScaler
+
+
+def peak_gb():
+    """Peak resident memory of this process in GB (10^9 bytes); Linux counts in KiB, macOS in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
+
+
+def main():
+    skip_if_absent()
+    print(f"imports: peak {peak_gb():.2f} GB")
+    start = time.perf_counter()
+    data = read_counts()
+    X = data.pairs()
+    print(f"{data}\ntables: {time.perf_counter() - start:.1f} s, peak {peak_gb():.2f} GB")
+    bins = TSSBinner().fit_transform(X)
+    print(f"{bins}, {bins.operator.n_slots:,} slots: {time.perf_counter() - start:.1f} s, peak {peak_gb():.2f} GB")
+    scaled = LogZScaler().fit_transform(bins)
+    print(f"{scaled}: {time.perf_counter() - start:.1f} s, peak {peak_gb():.2f} GB")
+    batch = scaled.dense(np.random.default_rng(0).choice(len(X), 10_000, replace=False))
+    print(f"one batch {batch.shape}: {time.perf_counter() - start:.1f} s")
+    print(f"peak memory {peak_gb():.2f} GB")
+
+
+if __name__ == "__main__":
+    main()
