@@ -13,3 +13,5 @@ autosummary_generate = True
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 add_module_names = False
+# Docstrings inherited from scikit-learn point into its own guide.
+suppress_warnings = ["ref.ref"]
