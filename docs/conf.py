@@ -10,8 +10,6 @@ html_theme = "pydata_sphinx_theme"
 html_title = "skepi"
 exclude_patterns = ["_build", "generated/*.tmp"]
 autosummary_generate = True
-numpydoc_show_class_members = False
-numpydoc_class_members_toctree = False
+templates_path = ["_templates"]
+numpydoc_show_class_members = False  # the class template documents them in full
 add_module_names = False
-# Docstrings inherited from scikit-learn point into its own guide.
-suppress_warnings = ["ref.ref"]

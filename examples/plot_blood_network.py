@@ -18,9 +18,10 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from blood_tables import read_blood, skip_if_absent, z_scored_over_all_cell_types
+from blood_tables import read_blood, skip_if_absent
 
 from skepi.binning import TSSBinner
+from skepi.compose import z_score_per_gene
 from skepi.linear_model import LassoBaseline
 from skepi.metrics import report_r2
 from skepi.model_selection import train_dev_test_split
@@ -30,8 +31,9 @@ from skepi.preprocessing import LogZScaler
 skip_if_absent()
 blood = read_blood()
 data = blood.subset(genes=blood.genes.loc[blood.genes["chrom"].isin(["chr1", "chr19"]), "name"])
-z = z_scored_over_all_cell_types(data)
-Z = LogZScaler(scale_floor=0, statistics="all").fit_transform(TSSBinner().fit_transform(data.pairs()))
+X, y = data.pairs(return_X_y=True)
+z = z_score_per_gene(X, y)
+Z = LogZScaler(scale_floor=0, statistics="all").fit_transform(TSSBinner().fit_transform(X))
 print(Z)
 
 # %%
@@ -87,7 +89,7 @@ for k, (model, colour) in enumerate({"Lasso": "#56B4E9", "network": "#E69F00"}.i
     axes[1].bar(place - 0.2 + 0.4 * k, table["test R2"][model].iloc[:3], width=0.38, color=colour, label=model)
 axes[1].set_xticks(place, [f"split {seed}" for seed in (3, 4, 5)])
 axes[1].set(ylabel="R2 on test pairs", title="The report's split, chromosomes 1 and 19")
-axes[1].legend(frameon=False, loc="lower right")
+axes[1].legend(loc="lower right")
 
 figure = Path("figures") / "blood_network.png"
 figure.parent.mkdir(exist_ok=True)

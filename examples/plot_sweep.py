@@ -8,7 +8,7 @@ the training mean of the gene, so 0 is what knowing the gene alone gives.
 """
 
 # %%
-# One pipeline; the grid swaps its last part. Openness is binned around each gene once and shared by all fits.
+# One pipeline; the grid swaps its last part. Which peak adds to which bin is worked out once a process, not once a fit.
 
 from pathlib import Path
 

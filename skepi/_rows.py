@@ -65,9 +65,26 @@ def resolve_rows(rows: Any, n_rows: int) -> NDArray[np.int64]:
     return chosen
 
 
+def cell_types_of(X: PairRows) -> NDArray[np.int64]:
+    """Code of the cell type of each pair."""
+    return X.cell_type_codes
+
+
+def genes_of(X: PairRows) -> NDArray[np.int64]:
+    """Code of the gene of each pair."""
+    return X.gene_codes
+
+
+def chromosomes_of(X: PairRows) -> NDArray[np.int64]:
+    """Code of the chromosome of each pair's gene."""
+    return pd.factorize(X.genes["chrom"])[0][X.gene_codes]
+
+
 def check_targets(X: PairRows, y: ArrayLike) -> NDArray[np.float64]:
     """One finite target a pair, as float64."""
     values = column_or_1d(y, warn=True).astype(np.float64)
+    if values.size == 0:
+        raise ValueError("no pairs: wanted at least one row")
     if values.shape != (len(X),):
         raise ValueError(f"y has {values.size} values for {len(X)} pairs")
     if not np.isfinite(values).all():

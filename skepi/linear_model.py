@@ -110,13 +110,7 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
         self.coef_ = coef
         self.intercept_ = float(moments.y_mean - moments.x_mean @ coef)
         self.dual_gap_ = gap
-        if gap > self.tol:
-            warnings.warn(
-                f"duality gap {gap:.1e} of the target's variance is greater than tol={self.tol:.1e} after "
-                f"{self.n_iter_} sweeps; a greater lam or max_iter helps",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        self._warn_of_gap(gap, lam, self.n_iter_)
         return self
 
     def path(self, X: Any, y: ArrayLike, lams: ArrayLike) -> pd.DataFrame:
@@ -142,6 +136,7 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
         for lam in sorted(set(lams.tolist()), reverse=True):
             coef, gap, n_iter = solve(moments, lam, self.tol, self.max_iter, coef)
             intercept = float(moments.y_mean - moments.x_mean @ coef)
+            self._warn_of_gap(gap, lam, n_iter)
             found[lam] = {"lam": lam, "intercept": intercept, "dual_gap": gap, "n_iter": n_iter, "coef": coef}
         return pd.DataFrame([found[lam] for lam in lams.tolist()])
 
@@ -155,8 +150,17 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
         out = np.full(len(X), self.intercept_)
         for first in range(0, len(X), _ROWS_AT_ONCE):
             rows = slice(first, first + _ROWS_AT_ONCE)
-            out[rows] += X.tocsr(np.arange(len(X))[rows]) @ self.coef_
+            out[rows] += X.tocsr(rows) @ self.coef_
         return out
+
+    def _warn_of_gap(self, gap: float, lam: float, sweeps: int) -> None:
+        if gap > self.tol:
+            warnings.warn(
+                f"duality gap {gap:.1e} of the target's variance is greater than tol={self.tol:.1e} after "
+                f"{sweeps} sweeps at lam={lam:g}; a greater lam or max_iter helps",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
 
     def _moments(self, X: Any, y: ArrayLike, reset: bool = True) -> Moments:
         if not is_binned(X):

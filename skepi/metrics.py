@@ -87,7 +87,7 @@ def gene_correlation(y_true: ArrayLike, y_pred: ArrayLike, train_mean: ArrayLike
     truth, prediction, mean = _columns(y_true, y_pred, train_mean)
     table = pd.DataFrame({"t": truth - mean, "p": prediction - mean})
     labels = _labels(genes, truth.size)
-    table = _less_group_means(table, labels)
+    table = _less_group_means(table, labels, rounding=_rounding(truth, prediction, mean))
     products = pd.DataFrame({"tp": table["t"] * table["p"], "tt": table["t"] ** 2, "pp": table["p"] ** 2})
     sums = products.groupby(labels, sort=False).sum()
     scale = np.sqrt(sums["tt"] * sums["pp"])
@@ -110,7 +110,8 @@ def within_gene_skill(y_true: ArrayLike, y_pred: ArrayLike, genes: ArrayLike) ->
     1.0
     """
     truth, prediction = _columns(y_true, y_pred)
-    table = _less_group_means(pd.DataFrame({"t": truth, "p": prediction}), _labels(genes, truth.size))
+    table = pd.DataFrame({"t": truth, "p": prediction})
+    table = _less_group_means(table, _labels(genes, truth.size), rounding=_rounding(truth, prediction))
     return 1 - _ratio(np.sum((table["t"] - table["p"]) ** 2), np.sum(table["t"] ** 2))
 
 
@@ -135,27 +136,25 @@ def summarize(held_out: pd.DataFrame) -> pd.Series:
     Returns
     -------
     Series
-        ``skill``, ``r_median`` and ``r_mean`` over genes (with ``r_genes``, the number of genes that have one),
-        ``rmse`` in the units of ``y``, ``within_gene_skill`` and ``n_pairs``. Where genes have no training
-        mean, ``skill`` and the correlations are NaN; where no gene has more than one value, so is
-        ``within_gene_skill``.
+        ``rmse`` in the units of ``y`` and ``n_pairs``; for genes seen in training ``skill``, ``r_median`` and
+        ``r_mean`` over genes (with ``r_genes``, the number of genes that have one); for genes not seen
+        ``within_gene_skill``, each gene's mean taken off within its fold. What does not apply is NaN: the two
+        kinds of skill are never mixed.
     """
-    truth, prediction, genes = held_out["y_true"], held_out["y_pred"], held_out["gene"]
-    seen = held_out["train_mean"].notna().all()
-    columns = truth, prediction, held_out["train_mean"]
-    varies = _less_group_means(truth.to_frame(), genes.to_numpy()).to_numpy().any()
-    r = gene_correlation(*columns, genes).dropna() if seen else pd.Series(dtype=float)
-    return pd.Series(
-        {
-            "skill": skill(*columns) if seen else np.nan,
-            "r_median": r.median(),
-            "r_mean": r.mean(),
-            "r_genes": r.size,
-            "rmse": float(np.sqrt(np.mean((truth - prediction) ** 2))),
-            "within_gene_skill": within_gene_skill(truth, prediction, genes) if varies else np.nan,
-            "n_pairs": len(held_out),
-        }
-    )
+    truth, prediction, mean = held_out["y_true"], held_out["y_pred"], held_out["train_mean"]
+    scores = dict.fromkeys(("skill", "r_median", "r_mean", "r_genes", "rmse", "within_gene_skill"), np.nan)
+    scores["rmse"] = float(np.sqrt(np.mean((truth - prediction) ** 2)))
+    if mean.notna().all():
+        r = gene_correlation(truth, prediction, mean, held_out["gene"]).dropna()
+        scores.update(skill=skill(truth, prediction, mean), r_median=r.median(), r_mean=r.mean(), r_genes=r.size)
+    elif mean.isna().all():
+        scores["within_gene_skill"] = within_gene_skill(truth, prediction, gene_in_fold(held_out))
+    return pd.Series({**scores, "n_pairs": len(held_out)})
+
+
+def gene_in_fold(held_out: pd.DataFrame) -> NDArray[np.int64]:
+    """Number of each pair's (fold, gene): models of different folds have different levels for an unseen gene."""
+    return held_out.groupby(["fold", "gene"], sort=False).ngroup().to_numpy()
 
 
 def skill_scorer(estimator: Any, X: Any, y: ArrayLike) -> float:
@@ -183,10 +182,13 @@ def within_gene_skill_scorer(estimator: Any, X: Any, y: ArrayLike) -> float:
 
 
 def _keeper_of_means(estimator: Any) -> Any:
-    """Find the part of a fitted estimator that keeps the training mean of each gene."""
-    for candidate in (estimator, getattr(estimator, "steps", [(None, None)])[-1][1]):
+    """Find the part of a fitted estimator, pipeline or search that keeps the training mean of each gene."""
+    candidate = estimator
+    while candidate is not None:
         if hasattr(candidate, "gene_mean_") and hasattr(candidate, "training_mean"):
             return candidate
+        inner = getattr(candidate, "best_estimator_", None)  # of a search
+        candidate = inner if inner is not None else getattr(candidate, "steps", [(None, None)])[-1][1]
     raise TypeError(
         f"{type(estimator).__name__} keeps no gene_mean_, so skill cannot be measured: "
         "wrap the regressor in GeneZTarget"
@@ -205,11 +207,15 @@ def _columns(*columns: ArrayLike) -> tuple[FloatArray, ...]:
     return arrays
 
 
-def _less_group_means(table: pd.DataFrame, labels: NDArray) -> pd.DataFrame:
+def _less_group_means(table: pd.DataFrame, labels: NDArray, rounding: float) -> pd.DataFrame:
     """Take each group's mean off each column; what is left of equal values is rounding and becomes 0."""
-    noise = 1e-12 * table.abs().max()
     left = table - table.groupby(labels, sort=False).transform("mean")
-    return left.where(left.abs() > noise, 0.0)
+    return left.where(left.abs() > rounding, 0.0)
+
+
+def _rounding(*columns: FloatArray) -> float:
+    """What cannot be told from 0 in differences of these values."""
+    return 1e-12 * max(float(np.abs(column).max()) for column in columns)
 
 
 def _labels(labels: ArrayLike, size: int) -> NDArray:

@@ -104,6 +104,9 @@ class ExpressionNormalizer(SelectorMixin, BaseEstimator):
         """
         if self.method not in _METHODS:
             raise ValueError(f"method must be one of {_METHODS}, got {self.method!r}")
+        for name in ("logratio_trim", "sum_trim"):
+            if not 0 <= getattr(self, name) < 0.5:
+                raise ValueError(f"{name} must be a fraction in [0, 0.5), got {getattr(self, name)!r}")
         counts = self._checked(X, reset=True)
         for learned in ("reference_library_", "log_factor_mean_", "reference_quantiles_"):
             self.__dict__.pop(learned, None)  # of an earlier fit with another method

@@ -373,8 +373,8 @@ def test_rows_stay_lazy_and_know_their_pairs(rows):
     assert (len(part), part.shape, part.ndim, part.dtype) == (4, (4, 40), 2, np.float32)
     np.testing.assert_array_equal(part.gene_codes, [0] * 4)
     np.testing.assert_array_equal(part.cell_type_codes, [5, 6, 7, 8])
-    assert part.genes is rows.genes
-    assert part.cell_types is rows.cell_types
+    pd.testing.assert_frame_equal(part.genes, rows.genes)
+    pd.testing.assert_frame_equal(part.cell_types, rows.cell_types)
     assert repr(part) == "BinnedOpenness: 4 pairs x 40 bins of openness"
 
 

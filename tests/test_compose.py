@@ -14,8 +14,8 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import Pipeline
 
 from skepi.binning import TSSBinner, symmetric_edges
-from skepi.compose import GeneZTarget
-from skepi.exceptions import UnseenGeneWarning
+from skepi.compose import GeneZTarget, z_score_per_gene
+from skepi.exceptions import UnmatchedDataError, UnseenGeneWarning
 from skepi.linear_model import LassoBaseline
 from skepi.metrics import skill
 from skepi.model_selection import CellTypeKFold, GeneKFold
@@ -334,6 +334,27 @@ def test_a_plain_array_of_another_width_is_refused(rng):
     model = GeneZTarget(Ridge()).fit(rng.normal(size=(5, 2)), rng.normal(size=5))
     with pytest.raises(ValueError, match="3 features, but GeneZTarget is expecting 2"):
         model.predict(np.zeros((4, 3)))
+
+
+def test_no_gene_in_common_is_an_error():
+    X, y = two_genes().pairs(return_X_y=True)
+    strangers = two_genes(genes=["C", "D"]).pairs()
+    with pytest.raises(UnmatchedDataError, match="no gene in common: fitted on a"):
+        GeneZTarget(Recorder()).fit(X, y).predict(strangers)
+
+
+def test_sample_weight_is_refused():
+    X, y = two_genes().pairs(return_X_y=True)
+    with pytest.raises(ValueError, match="sample_weight is not supported"):
+        GeneZTarget(Recorder()).fit(X, y, sample_weight=np.ones(4))
+
+
+def test_z_scores_per_gene_by_hand():
+    # Gene a (1, 3): mean 2, SD 1. Gene b does not vary.
+    X, _ = two_genes().pairs(return_X_y=True)
+    np.testing.assert_allclose(z_score_per_gene(X, [1, 3, 5, 5]), [-1, 1, 0, 0])
+    with pytest.raises(TypeError, match="wanted pairs"):
+        z_score_per_gene(np.ones((4, 1)), [1, 3, 5, 5])
 
 
 def test_pairs_and_plain_arrays_do_not_mix(pairs):

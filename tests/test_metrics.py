@@ -198,21 +198,25 @@ def test_report_r2_divides_by_the_sum_of_squares_about_0():
     assert report_r2([1, 3, -2], [0, 2, -2]) == pytest.approx(1 - 2 / 14)
 
 
+def held_out(train_mean):
+    columns = {"y_true": TRUTH, "y_pred": PREDICTION, "train_mean": train_mean, "gene": list("aabb"), "fold": 0}
+    return pd.DataFrame(columns)
+
+
 def test_summarize_by_hand():
     # The two folds above as two genes: gene a truth - mean (-1, 1), prediction - mean (-1, 0): r = 1;
-    # gene b (-4, 4) and (0, 2): r = 1. Within genes: a (-1, 1) against (-.5, .5), error .5; b (-4, 4) against
-    # (-1, 1), error 18; variation 2 + 32. Mean squared error 21 / 4.
-    table = pd.DataFrame({"y_true": TRUTH, "y_pred": PREDICTION, "train_mean": MEAN, "gene": list("aabb")})
+    # gene b (-4, 4) and (0, 2): r = 1. Mean squared error 21 / 4.
+    table = held_out(MEAN)
     wanted = {
         "skill": 1 - 21 / 34,
         "r_median": 1,
         "r_mean": 1,
         "r_genes": 2,
         "rmse": np.sqrt(21 / 4),
-        "within_gene_skill": 1 - 18.5 / 34,
+        "within_gene_skill": np.nan,
         "n_pairs": 4,
     }
-    assert summarize(table).to_dict() == pytest.approx(wanted)
+    assert summarize(table).to_dict() == pytest.approx(wanted, nan_ok=True)
 
 
 def test_summarize_takes_median_and_mean_over_the_genes_that_have_a_correlation():
@@ -224,11 +228,37 @@ def test_summarize_takes_median_and_mean_over_the_genes_that_have_a_correlation(
     assert row["r_mean"] == pytest.approx(1 / 3)
 
 
-def test_summarize_without_training_means_keeps_what_exists():
-    table = pd.DataFrame({"y_true": TRUTH, "y_pred": PREDICTION, "train_mean": np.nan, "gene": list("aabb")})
-    row = summarize(table)
-    assert row[["skill", "r_median", "r_mean"]].isna().all()
+def test_summarize_of_unseen_genes_has_the_other_skill_alone():
+    # Within genes: a (-1, 1) against (-.5, .5), error .5; b (-4, 4) against (-1, 1), error 18; variation 2 + 32.
+    row = summarize(held_out(np.nan))
+    assert row[["skill", "r_median", "r_mean", "r_genes"]].isna().all()
     assert row["within_gene_skill"] == pytest.approx(1 - 18.5 / 34)
+    assert summarize(held_out([1, 1, np.nan, np.nan]))[["skill", "within_gene_skill"]].isna().all()
+
+
+def test_levels_of_different_folds_are_not_variation_within_an_unseen_gene():
+    # Each fold's model predicts one level for the gene; the levels differ, the predictions do not vary.
+    columns = {
+        "y_true": [1.0, 3, 2, 6],
+        "y_pred": [5.0, 5, 7, 7],
+        "train_mean": np.nan,
+        "gene": "a",
+        "fold": [0, 0, 1, 1],
+    }
+    assert summarize(pd.DataFrame(columns))["within_gene_skill"] == 0
+
+
+def test_predicting_the_training_mean_has_no_correlation_whatever_its_rounding():
+    mean = np.array([0.1, 0.1, 0.1, 3.3, 3.3, 3.3])
+    rounded = mean + np.array([1, -1, 0, 1, 0, -1]) * 1e-16
+    assert gene_correlation(np.arange(6.0), rounded, mean, list("aaabbb")).isna().all()
+
+
+def test_the_scorer_looks_into_a_search(pairs):
+    X, y = pairs
+    search = GridSearchCV(GeneZTarget(DummyRegressor()), {"sd_offset": [0, 1]}, cv=CellTypeKFold(3))
+    scores = cross_val_score(search, X, y, scoring=skill_scorer, cv=CellTypeKFold(3), error_score="raise")
+    np.testing.assert_allclose(scores, 0, atol=1e-12)
 
 
 def test_summarize_of_one_cell_type_keeps_its_skill():

@@ -19,7 +19,7 @@ from skepi.exceptions import DivergenceError
 from skepi.linear_model import LassoBaseline
 from skepi.metrics import skill
 from skepi.model_selection import PairKFold, cross_val_pairs
-from skepi.neural_network import ExpressionMLP, _batches
+from skepi.neural_network import ExpressionMLP, _batches, _net
 from skepi.neural_network._files import read_arrays, write_arrays
 from skepi.neural_network._module import MLP, penalty
 from skepi.preprocessing import LogZScaler
@@ -208,6 +208,11 @@ def test_a_checkpoint_of_another_fit_is_refused(binned, tmp_path):
         small(checkpoint=file, dropout=0.1).fit(Z, y)
     with pytest.raises(ValueError, match=r"belongs to another fit: y differ"):
         small(checkpoint=file).fit(Z, y + 1)
+    with pytest.raises(ValueError, match=r"belongs to another fit: rows set aside differ"):
+        small(checkpoint=file).fit(Z, y, groups=np.arange(len(y)) % 7)
+    with pytest.raises(FileNotFoundError, match="is not a folder"):
+        small(checkpoint=tmp_path / "absent" / "run.npz").fit(Z, y)
+    assert file.stat().st_mode & 0o044  # others may read it, as the umask has it
     with pytest.raises(ValueError, match="integer random_state"):
         small(checkpoint=file, random_state=None).fit(Z, y)
 
@@ -265,10 +270,19 @@ def test_bfloat16_stays_near_float32(binned):
     assert rough != exact
 
 
-def test_divergence_is_an_error_and_not_a_result(binned):
+@pytest.mark.parametrize("early_stopping", [True, False])
+@pytest.mark.parametrize("max_epochs", [1, 6])
+def test_divergence_is_an_error_and_not_a_result(binned, early_stopping, max_epochs):
     Z, y = binned
-    with pytest.raises(DivergenceError, match="try a smaller lr"):
-        small(lr=1e30).fit(Z, y)
+    with pytest.raises(DivergenceError, match="became infinite or not a number in epoch 1: try a smaller lr"):
+        small(lr=1e20, early_stopping=early_stopping, max_epochs=max_epochs).fit(Z, y)
+
+
+def test_weights_that_are_not_finite_are_an_error_even_where_the_mse_is(binned, monkeypatch):
+    Z, y = binned
+    monkeypatch.setattr(_net.PenalizedNet, "epoch_mse", lambda self, training, n_rows: 1.0)
+    with pytest.raises(DivergenceError, match="the weights became infinite"):
+        small(lr=1e20, l2=1e30, early_stopping=False).fit(Z, y)
 
 
 def test_progress_is_printed_on_request_only(binned, capsys):
@@ -287,6 +301,8 @@ def test_progress_is_printed_on_request_only(binned, capsys):
         ({"l2": -1}, "l2=-1 is out of range"),
         ({"lr": 0}, "lr=0 is out of range"),
         ({"hidden": (0,)}, "hidden=.* is out of range"),
+        ({"hidden": 8}, "hidden=8 is out of range"),
+        ({"lr": np.inf}, "lr=inf is out of range"),
         ({"batch_size": 0}, "batch_size=0 is out of range"),
         ({"max_epochs": 0}, "max_epochs=0 is out of range"),
         ({"patience": 0}, "patience=0 is out of range"),
@@ -328,6 +344,22 @@ def test_an_interrupt_of_the_user_is_not_swallowed(binned, monkeypatch):
     monkeypatch.setattr(_batches.Batches, "__iter__", lambda self: interrupted(self, 1))
     with pytest.raises(KeyboardInterrupt):
         small().fit(Z, y)
+
+
+def test_predicting_leaves_the_random_state_of_torch_alone(binned):
+    net = small().fit(*binned)
+    torch.manual_seed(5)
+    untouched = torch.rand(1)
+    torch.manual_seed(5)
+    net.predict(binned[0])
+    assert torch.rand(1) == untouched
+
+
+def test_the_dev_mse_is_that_of_predict_in_mixed_precision_too(binned):
+    Z, y = binned
+    net = small(precision="bfloat16").fit(Z, y)
+    dev = net._dev_rows(Z, None, int(np.random.RandomState(0).randint(2**31)))
+    assert np.mean((net.predict(Z[dev]) - y[dev]) ** 2) == pytest.approx(net.history_["dev_mse"].min(), rel=1e-6)
 
 
 def test_clone_keeps_device_auto(binned):

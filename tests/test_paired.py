@@ -18,7 +18,7 @@ from skepi.exceptions import (
     UnknownNameError,
 )
 from skepi.normalization import ExpressionNormalizer
-from skepi.paired import PairedDataset
+from skepi.paired import GeneCellPairs, PairedDataset
 
 PEAKS = {"chrom": ["chr1", "chr2", "chr1"], "start": [90, 40, 500], "end": [110, 50, 600]}
 GENES = {"name": ["a", "b"], "chrom": ["chr1", "chr2"], "tss": [100, 550], "strand": ["+", "-"]}
@@ -397,13 +397,71 @@ def test_pickled_data_set_is_the_same():
     assert back.genes.equals(dataset().genes)
 
 
-def test_derived_tables_are_made_once_forgotten_in_turn_and_not_pickled():
+def test_derived_tables_are_made_once_and_forgotten_in_turn():
     tables = dataset().tables
     made = []
     for key in ["a", "a", "b", "c", "a"]:
         assert tables.derived(key, lambda key=key: made.append(key) or key) == key
     assert made == ["a", "b", "c", "a"]
-    assert pickle.loads(pickle.dumps(tables)).derived("a", lambda: "anew") == "anew"
+    assert dataset().tables.derived("a", lambda: "of other tables") == "of other tables"
+
+
+def test_unpickled_tables_find_what_was_derived_in_their_process_but_do_not_carry_it():
+    tables = dataset().tables
+    tables.derived("key", lambda: "a long derived text")
+    pickled = pickle.dumps(tables)
+    assert b"a long derived text" not in pickled
+    assert pickle.loads(pickled).derived("key", lambda: "anew") == "a long derived text"
+
+
+def test_tables_handed_out_can_be_changed_without_harm():
+    data = dataset()
+    X = data.pairs()
+    for owner in (data, X):
+        before = owner.genes["tss"].tolist()
+        handed_out = owner.genes
+        handed_out["tss"] = 0
+        assert owner.genes["tss"].tolist() == before
+
+
+@pytest.mark.parametrize("codes", [([0, 99], [0, 0]), ([-1], [0]), ([0], [99]), ([[0]], [[0]])])
+def test_codes_outside_the_tables_are_refused(codes):
+    with pytest.raises(ValueError, match="must be row numbers in 0"):
+        GeneCellPairs(dataset().tables, *map(np.array, codes))
+
+
+def test_codes_of_unequal_number_are_refused():
+    with pytest.raises(ValueError, match="2 gene codes for 1 cell-type codes"):
+        GeneCellPairs(dataset().tables, np.array([0, 0]), np.array([0]))
+
+
+def aligned_tables():
+    peaks = pd.DataFrame({"chrom": "chr1", "start": [10, 30, 50], "end": [20, 40, 60]})
+    genes = pd.DataFrame({"name": list("abc"), "chrom": "chr1", "tss": [15, 35, 55], "strand": "+"})
+    openness = pd.DataFrame({"one": [1.0, 2, 3], "two": [4.0, 5, 6]})
+    return openness, peaks, genes
+
+
+@pytest.mark.parametrize("reverse", ["peaks", "openness by name", "genes"])
+def test_rows_labelled_in_another_order_are_refused(reverse):
+    openness, peaks, genes = aligned_tables()
+    expression = openness.copy()
+    if reverse == "peaks":
+        peaks = peaks[::-1]
+    elif reverse == "openness by name":
+        openness.index = ["chr1:10-20", "chr1:50-60", "chr1:30-40"]
+    else:
+        genes = genes[::-1]
+    with pytest.raises(TableError, match=r"row labels are those of (peaks|genes) in another order"):
+        PairedDataset(openness, peaks, genes, expression)
+
+
+def test_row_labels_that_say_nothing_of_the_table_are_no_obstacle():
+    openness, peaks, genes = aligned_tables()
+    openness.index = ["chr1:10-20", "chr1:30-40", "chr1:50-60"]
+    PairedDataset(openness, peaks, genes)
+    openness.index = ["p1", "p2", "p3"]
+    PairedDataset(openness, peaks, genes)
 
 
 def arrays_within(root):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
@@ -93,9 +94,25 @@ def test_statistics_by_hand(fitted_on):
 
 @pytest.mark.parametrize("floor", HAND_OTHER)
 def test_another_data_set_by_hand(fitted_on, other, floor):
-    found = LogZScaler(floor).fit(fitted_on).transform(other)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore" if floor == 0 else "error", UnfittedSignalWarning)
+        found = LogZScaler(floor).fit(fitted_on).transform(other)
     np.testing.assert_allclose(found.dense(), HAND_OTHER[floor], atol=1e-6)
     np.testing.assert_allclose(found.tocsr().toarray(), HAND_OTHER[floor], atol=1e-6)
+
+
+def test_signal_that_becomes_0_for_want_of_a_scale_is_said(fitted_on, other):
+    # As below, 15 % lies in slots new to the scaler, whose scale is 0 times the pooled one.
+    with pytest.warns(UnfittedSignalWarning, match=r"14\.7% of the openness .* new slots that have no scale"):
+        LogZScaler(0).fit(fitted_on).transform(other)
+
+
+@pytest.mark.parametrize("step", [TSSBinner(), LogZScaler()])
+def test_lazy_rows_are_no_data_frame_whatever_the_configuration(pairs, step):
+    assert not hasattr(step, "set_output")
+    with sklearn.config_context(transform_output="pandas"):
+        bins = TSSBinner(flank=2_000).fit_transform(pairs[0])
+        assert isinstance(LogZScaler().fit_transform(bins), BinnedOpenness)
 
 
 def test_fitted_share_by_hand(fitted_on, other):

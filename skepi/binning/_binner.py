@@ -16,7 +16,7 @@ from skepi.paired import GeneCellPairs
 _WEIGHTS = ("peak_length", "bin_width")
 
 
-class TSSBinner(TransformerMixin, BaseEstimator):
+class TSSBinner(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     r"""Sum the openness of the peaks around each gene's TSS in bins along the direction of transcription.
 
     For pair (g, c) and bin b

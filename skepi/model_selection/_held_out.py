@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from skepi._rows import check_targets, is_pairs
-from skepi.metrics import skill, within_gene_skill
+from skepi.metrics import gene_in_fold, skill, within_gene_skill
 
 FloatArray = NDArray[np.float64]
 
@@ -166,7 +166,7 @@ def shuffle_control(
         table = cross_val_pairs(estimator, X, targets, cv, n_jobs=n_jobs)
         if metric == "skill":
             return skill(table["y_true"], table["y_pred"], table["train_mean"])
-        return within_gene_skill(table["y_true"], table["y_pred"], table["gene"])
+        return within_gene_skill(table["y_true"], table["y_pred"], gene_in_fold(table))
 
     scores = [score(permute_cell_types(X, y, rng)) for _ in range(n_permutations)]
     return ShuffleControl(np.array(scores), score(y))

@@ -7,28 +7,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import BaseCrossValidator, KFold
-from sklearn.model_selection._split import GroupsConsumerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _num_samples
 
-from skepi._rows import is_pairs
+from skepi._rows import cell_types_of, chromosomes_of, genes_of, is_pairs
 
 IntArray = NDArray[np.int64]
-
-
-def cell_types_of(X: Any) -> IntArray:
-    """Code of the cell type of each pair."""
-    return X.cell_type_codes
-
-
-def genes_of(X: Any) -> IntArray:
-    """Code of the gene of each pair."""
-    return X.gene_codes
-
-
-def chromosomes_of(X: Any) -> IntArray:
-    """Code of the chromosome of each pair's gene."""
-    return pd.factorize(X.genes["chrom"])[0][X.gene_codes]
 
 
 def lineages_of(X: Any) -> IntArray:
@@ -38,9 +22,10 @@ def lineages_of(X: Any) -> IntArray:
     return pd.factorize(X.cell_types["lineage"])[0][X.cell_type_codes]
 
 
-class _WholeGroupsKFold(GroupsConsumerMixin, BaseCrossValidator):
+class _WholeGroupsKFold(BaseCrossValidator):
     """Folds of whole groups: each group is in the test rows of exactly one fold."""
 
+    __metadata_request__split = {"groups": True}  # with metadata routing, ask for groups
     _kind = ""  # what a group is, for messages
 
     def __init__(self, n_splits: int = 5, *, shuffle: bool = True, random_state: Any = 0) -> None:
@@ -173,7 +158,7 @@ class LeaveOneCellTypeOut(_WholeGroupsKFold):
         yield from _leave_each_out(self._codes(X, groups), self._kind)
 
 
-class CrossedKFold(GroupsConsumerMixin, BaseCrossValidator):
+class CrossedKFold(BaseCrossValidator):
     """Hold out cell types and chromosomes at once: test pairs have both unseen, training pairs neither.
 
     Pairs with only one of the two unseen are in neither set. Every pair is tested exactly once, over
@@ -186,6 +171,8 @@ class CrossedKFold(GroupsConsumerMixin, BaseCrossValidator):
     shuffle : bool, default=True
     random_state : int, RandomState or None, default=0
     """
+
+    __metadata_request__split = {"groups": True}
 
     def __init__(
         self,
@@ -315,4 +302,6 @@ def _codes_of(groups: ArrayLike, n_rows: int) -> IntArray:
     labels = np.asarray(groups)
     if labels.shape != (n_rows,):
         raise ValueError(f"groups have shape {labels.shape}, wanted ({n_rows},): one a row")
+    if pd.isna(labels).any():
+        raise ValueError(f"{int(pd.isna(labels).sum())} row(s) have no group")
     return np.unique(labels, return_inverse=True)[1]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-#: Rows whose dense float32 form is smaller than this are made once and kept.
+#: Rows whose dense float32 form is smaller than this are made once and kept, on the device.
 RESIDENT_BYTES = 2**30
 
 
@@ -29,9 +29,9 @@ class Batches:
         self.device = device
         self.seed = seed
         self.epoch = 0
-        small = X.shape[0] * X.shape[1] * 4 <= RESIDENT_BYTES
-        self.X = dense_float32(X, slice(None)) if small or isinstance(X, np.ndarray) else X
-        self.y = torch.from_numpy(np.array(y, dtype=np.float32))
+        resident = X.shape[0] * X.shape[1] * 4 <= resident_bytes(device)
+        self.X = torch.from_numpy(dense_float32(X, slice(None))).to(device) if resident else X
+        self.y = torch.from_numpy(np.array(y, dtype=np.float32)).to(device)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -39,10 +39,19 @@ class Batches:
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         n_rows = len(self)
         order = np.arange(n_rows) if self.seed is None else epoch_rng(self.seed, self.epoch).permutation(n_rows)
+        on_device = torch.from_numpy(order).to(self.device)
         for first in range(0, n_rows, self.batch_size):
-            rows = order[first : first + self.batch_size]
-            features = torch.from_numpy(dense_float32(self.X, rows))
-            yield features.to(self.device), self.y[torch.from_numpy(rows)].to(self.device)
+            batch = slice(first, first + self.batch_size)
+            if isinstance(self.X, torch.Tensor):
+                features = self.X[on_device[batch]]
+            else:
+                features = torch.from_numpy(dense_float32(self.X, order[batch])).to(self.device)
+            yield features, self.y[on_device[batch]]
+
+
+def resident_bytes(device: torch.device) -> float:
+    """Most bytes of dense rows to keep on a device: half of what a CUDA device has free, else a constant."""
+    return torch.cuda.mem_get_info(device)[0] / 2 if device.type == "cuda" else RESIDENT_BYTES
 
 
 def dense_float32(X: Any, rows: Any) -> NDArray[np.float32]:

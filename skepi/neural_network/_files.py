@@ -12,11 +12,16 @@ import numpy as np
 def write_arrays(path: str | os.PathLike, arrays: dict[str, np.ndarray], about: dict[str, Any]) -> None:
     """Write arrays and a JSON description to one ``.npz`` file, in place of any before."""
     path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path.parent} is not a folder: cannot write {path.name} there")
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
             text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
             np.savez(file, **{"about": text, **arrays})  # type: ignore[arg-type]
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # temporary files are private, results are not
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)

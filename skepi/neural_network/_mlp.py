@@ -14,8 +14,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skepi._rows import check_targets, is_binned
-from skepi.model_selection._split import cell_types_of, chromosomes_of
+from skepi._rows import cell_types_of, check_targets, chromosomes_of, is_binned
 from skepi.neural_network._batches import Batches
 from skepi.neural_network._files import read_arrays, write_arrays
 from skepi.neural_network._module import MLP
@@ -94,8 +93,8 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
     device : str, default="auto"
         ``"auto"`` is CUDA where there is one, else the CPU; otherwise a name that torch knows.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Type of the products in training; ``"auto"`` is bfloat16 on CUDA and float32 elsewhere. Predictions are in
-        float32, or float64 for plain float64 arrays.
+        Type of the products in training; ``"auto"`` is bfloat16 on CUDA devices that have it and float32
+        elsewhere. Validation and predictions are in float32, predictions for plain float64 arrays in float64.
     checkpoint : path, optional
         File that the state is saved to after every epoch. A fit that finds it goes on from there and ends with the
         result of an uninterrupted run; one that belongs to other data or settings is refused. ``max_epochs`` may
@@ -200,9 +199,11 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(2**31))
         dev = self._dev_rows(X, groups, seed) if self.early_stopping else np.zeros(len(y), dtype=bool)
         rows, state = np.flatnonzero(~dev), None
-        identity = self._identity(X, y)
-        if self.checkpoint is not None and Path(self.checkpoint).exists():
-            state = _read_checkpoint(self.checkpoint, identity)
+        identity: dict[str, Any] = {}
+        if self.checkpoint is not None:
+            identity = self._identity(X, y, dev)
+            if Path(self.checkpoint).exists():
+                state = _read_checkpoint(self.checkpoint, identity)
         device = self._device()
         keeper = EpochKeeper(
             seed=seed,
@@ -233,20 +234,21 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         else:
             X = validate_data(self, X, reset=False, dtype=(np.float64, np.float32))
         device = self._device()
-        wide = isinstance(X, np.ndarray) and X.dtype == np.float64
+        wide = isinstance(X, np.ndarray) and X.dtype == np.float64 and device.type != "mps"  # which has no float64
         module = self.to_module().to(device, torch.float64 if wide else torch.float32)
         out = np.empty(X.shape[0])
         with torch.no_grad():
             for first in range(0, X.shape[0], self.batch_size):
                 rows = slice(first, first + self.batch_size)
                 batch = np.array(X[rows]) if isinstance(X, np.ndarray) else X.dense(rows)
-                out[rows] = module(torch.from_numpy(batch).to(device)).cpu().numpy()
+                out[rows] = module(torch.from_numpy(batch).to(device, next(module.parameters()).dtype)).cpu().numpy()
         return out
 
     def to_module(self) -> MLP:
         """Return the fitted network as a torch module on the CPU, in evaluation mode."""
         check_is_fitted(self)
-        module = MLP(self.n_features_in_, tuple(self.hidden), self.dropout)
+        with torch.random.fork_rng(devices=[]):  # the weights it draws are replaced
+            module = MLP(self.n_features_in_, tuple(self.hidden), self.dropout)
         set_weights(module, _named(self.coefs_, self.intercepts_))
         return module.eval()
 
@@ -291,12 +293,12 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
             "dropout": 0 <= self.dropout < 1,
             "l1": self.l1 >= 0,
             "l2": self.l2 >= 0,
-            "lr": self.lr > 0,
+            "lr": 0 < self.lr < np.inf,
             "batch_size": self.batch_size >= 1,
             "max_epochs": self.max_epochs >= 1,
             "patience": self.patience >= 1,
             "validation_fraction": 0 < self.validation_fraction < 1,
-            "hidden": all(int(units) == units and units >= 1 for units in self.hidden),
+            "hidden": np.ndim(self.hidden) == 1 and all(int(n) == n and n >= 1 for n in self.hidden),
         }
         for name, fine in ranges.items():
             if not fine:
@@ -338,7 +340,8 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         return torch.device(self.device)
 
     def _net(self, n_features: int, device: torch.device, keeper: EpochKeeper, held: Batches | None) -> PenalizedNet:
-        bfloat16 = self.precision == "bfloat16" or (self.precision == "auto" and device.type == "cuda")
+        native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        bfloat16 = self.precision == "bfloat16" or (self.precision == "auto" and native)
         return PenalizedNet(
             MLP,
             module__n_features=n_features,
@@ -361,12 +364,15 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
             autocast=torch.bfloat16 if bfloat16 else None,
         )
 
-    def _identity(self, X: Any, y: FloatArray) -> dict[str, Any]:
-        """What tells one fit from another: settings, sizes, targets and some features."""
+    def _identity(self, X: Any, y: FloatArray, dev: NDArray[np.bool_]) -> dict[str, Any]:
+        """What tells one fit from another: settings, sizes, targets, rows set aside and some features."""
         some = np.linspace(0, X.shape[0] - 1, min(64, X.shape[0])).astype(int)
         features = np.asarray(X[some], dtype=np.float32)
         settings = {name: repr(getattr(self, name)) for name in _FINGERPRINT}
-        sums = {"y": zlib.crc32(y.tobytes()), "X": zlib.crc32(np.ascontiguousarray(features).tobytes())}
+        content = {"y": y, "X": features, "rows set aside": dev}
+        if is_binned(X):
+            content |= {"genes": X.gene_codes, "cell types": X.cell_type_codes}
+        sums = {name: zlib.crc32(np.ascontiguousarray(array).tobytes()) for name, array in content.items()}
         return {**settings, "shape": list(map(int, X.shape)), **sums}
 
     def _keep(self, keeper: EpochKeeper) -> None:

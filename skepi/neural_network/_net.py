@@ -49,8 +49,9 @@ class PenalizedNet(NeuralNet):
         return dataset
 
     def infer(self, x: torch.Tensor, **fit_params: Any) -> torch.Tensor:
-        """Forward pass, in mixed precision if asked for; the output is float32."""
-        with torch.autocast(x.device.type, dtype=self.autocast, enabled=self.autocast is not None):
+        """Forward pass, in training in mixed precision if asked for; the output is float32."""
+        mixed = self.autocast is not None and self.module_.training  # as exact in validation as in predict
+        with torch.autocast(x.device.type, dtype=self.autocast, enabled=mixed):
             return self.module_(x).float()
 
     def get_loss(self, y_pred: torch.Tensor, y_true: torch.Tensor, X: Any = None, training: bool = False) -> Any:
@@ -126,11 +127,7 @@ class EpochKeeper(Callback):
         train = net.epoch_mse(True, len(dataset_train))
         dev = net.epoch_mse(False, len(dataset_valid)) if dataset_valid is not None else np.nan
         epoch = len(self.rows_) + 1
-        if not np.isfinite(train) or np.isinf(dev):
-            raise DivergenceError(
-                f"the training MSE became {train} in epoch {epoch}: try a smaller lr (now {net.lr}), or check that "
-                "features and targets are scaled"
-            )
+        _check_finite(net, epoch, train, dev if dataset_valid is not None else 0.0)
         best_dev = min((row["dev_mse"] for row in self.rows_), default=np.inf)
         seconds = time.perf_counter() - self.began_
         self.rows_.append({"epoch": epoch, "train_mse": train, "dev_mse": dev, "seconds": seconds})
@@ -161,6 +158,21 @@ class EpochKeeper(Callback):
             monitored = row["train_mse"] if np.isnan(row["dev_mse"]) else row["dev_mse"]
             best, waited = (monitored, 0) if monitored < best - self.tol else (best, waited + 1)
         return waited >= self.patience
+
+
+def _check_finite(net: PenalizedNet, epoch: int, train: float, dev: float) -> None:
+    """Raise where training left the numbers that a result could be made of."""
+    finite_weights = all(torch.isfinite(p).all().item() for p in net.module_.parameters())
+    for what, fine in (
+        (f"training MSE ({train})", np.isfinite(train)),
+        (f"development MSE ({dev})", np.isfinite(dev)),
+        ("weights", finite_weights),
+    ):
+        if not fine:
+            raise DivergenceError(
+                f"the {what} became infinite or not a number in epoch {epoch}: try a smaller lr (now {net.lr}), or "
+                "check that features and targets are scaled"
+            )
 
 
 def weights_of(module: torch.nn.Module) -> dict[str, np.ndarray]:

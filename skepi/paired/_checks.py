@@ -74,6 +74,23 @@ def check_expression(expression: Any, genes: pd.DataFrame, cell_types: pd.DataFr
     return _frozen(values.astype(np.float64))
 
 
+def check_row_labels(matrix: Any, table: Any, what: str, rows_of: str) -> None:
+    """Refuse a DataFrame whose row labels are those of its table, or ``chrom:start-end``, in another order."""
+    if not isinstance(matrix, pd.DataFrame) or not isinstance(table, pd.DataFrame) or len(matrix) != len(table):
+        return
+    candidates = [table.index]
+    if {"chrom", "start", "end"} <= set(table.columns):
+        text = table[["chrom", "start", "end"]].astype(str)
+        candidates.append(pd.Index(text["chrom"] + ":" + text["start"] + "-" + text["end"]))
+    for labels in candidates:
+        if not matrix.index.equals(labels) and matrix.index.isin(labels).all() and labels.isin(matrix.index).all():
+            first = int(np.flatnonzero(matrix.index != labels)[0])
+            raise TableError(
+                f"{what}: row labels are those of {rows_of} in another order (row {first} is {matrix.index[first]}, "
+                f"wanted {labels[first]}); use {what}.loc[...] in the order of {rows_of}, or reset_index in both"
+            )
+
+
 def check_shared_chromosomes(peaks: pd.DataFrame, genes: pd.DataFrame) -> pd.Series:
     """Mark the genes that lie on a chromosome with peaks; raise if there are none."""
     on_peaks = genes["chrom"].isin(peaks["chrom"].unique())

@@ -20,7 +20,8 @@ class PairedDataset:
     ----------
     openness : DataFrame, ndarray or sparse array, shape (n_peaks, n_cell_types)
         Non-negative, finite signal on a linear scale (fold enrichment, counts). Rows are in the order of
-        ``peaks``; columns of a DataFrame are matched to the cell types by name.
+        ``peaks``; row labels of a DataFrame that name the same rows in another order are refused. Columns of a
+        DataFrame are matched to the cell types by name.
     peaks : DataFrame or mapping
         Columns ``chrom, start, end``: 0-based half-open, in bp, any order, no interval twice.
     genes : DataFrame or mapping
@@ -74,27 +75,29 @@ class PairedDataset:
         if len(openness.shape) != 2:
             raise TableError(f"openness: wanted two dimensions, got shape {openness.shape}")
         cell_type_table = _checks.check_cell_types(cell_types, openness, openness.shape[1])
+        _checks.check_row_labels(openness, peaks, "openness", "peaks")
         values = _checks.check_openness(openness, len(peak_table), cell_type_table)
         _warn_of_lonely_genes(_checks.check_shared_chromosomes(peak_table, gene_table), gene_table)
         self.tables = OpennessTables(peak_table, gene_table, cell_type_table, values)
         self.expression: NDArray[np.float64] | None = None
         if expression is not None:
+            _checks.check_row_labels(expression, genes, "expression", "genes")
             self.expression = _checks.check_expression(expression, gene_table, cell_type_table)
 
     @property
     def genes(self) -> pd.DataFrame:
         """Table of genes, in the user's order."""
-        return self.tables.genes
+        return self.tables.genes.copy(deep=False)
 
     @property
     def peaks(self) -> pd.DataFrame:
         """Table of peaks, in the user's order."""
-        return self.tables.peaks
+        return self.tables.peaks.copy(deep=False)
 
     @property
     def cell_types(self) -> pd.DataFrame:
         """Table of cell types, in the user's order."""
-        return self.tables.cell_types
+        return self.tables.cell_types.copy(deep=False)
 
     @property
     def openness(self) -> NDArray[np.float32]:

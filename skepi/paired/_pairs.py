@@ -36,8 +36,10 @@ class GeneCellPairs:
 
     def __init__(self, tables: OpennessTables, gene_codes: NDArray, cell_type_codes: NDArray) -> None:
         self._tables = tables
-        self._gene_codes = _frozen_codes(gene_codes)
-        self._cell_type_codes = _frozen_codes(cell_type_codes)
+        self._gene_codes = _frozen_codes(gene_codes, len(tables.genes), "gene_codes")
+        self._cell_type_codes = _frozen_codes(cell_type_codes, len(tables.cell_types), "cell_type_codes")
+        if self._gene_codes.shape != self._cell_type_codes.shape:
+            raise ValueError(f"{self._gene_codes.size} gene codes for {self._cell_type_codes.size} cell-type codes")
 
     def __reduce__(self) -> tuple[Any, ...]:  # read-only again when unpickled
         return GeneCellPairs, (self._tables, self._gene_codes, self._cell_type_codes)
@@ -50,17 +52,17 @@ class GeneCellPairs:
     @property
     def genes(self) -> pd.DataFrame:
         """Table of genes: ``name, chrom, tss, strand``."""
-        return self._tables.genes
+        return self._tables.genes.copy(deep=False)
 
     @property
     def cell_types(self) -> pd.DataFrame:
         """Table of cell types: ``name`` and, where known, ``lineage``."""
-        return self._tables.cell_types
+        return self._tables.cell_types.copy(deep=False)
 
     @property
     def peaks(self) -> pd.DataFrame:
         """Table of peaks: ``chrom, start, end``."""
-        return self._tables.peaks
+        return self._tables.peaks.copy(deep=False)
 
     @property
     def gene_codes(self) -> NDArray[np.int64]:
@@ -143,7 +145,9 @@ def codes_of(names: Any, table: pd.DataFrame, what: str) -> NDArray[np.int64]:
     return codes.astype(np.int64)
 
 
-def _frozen_codes(codes: NDArray) -> NDArray[np.int64]:
+def _frozen_codes(codes: NDArray, size: int, what: str) -> NDArray[np.int64]:
     codes = np.array(codes, dtype=np.int64, copy=True)
+    if codes.ndim != 1 or (codes.size and not (codes.min() >= 0 and codes.max() < size)):
+        raise ValueError(f"{what} must be row numbers in 0 .. {size - 1}, one a pair")
     codes.flags.writeable = False
     return codes

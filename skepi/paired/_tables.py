@@ -1,5 +1,6 @@
 """The openness side of a data set: all that rows of ``X`` may refer to, and nothing of expression."""
 
+import uuid
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -9,7 +10,11 @@ from numpy.typing import NDArray
 
 from skepi.exceptions import TableError
 
-_OPERATORS_KEPT = 2
+_DERIVED_KEPT = 2
+
+# By (identity of the tables, settings): the last few of this process, so that folds and grid points share one, in a
+# worker process too, where the tables themselves are unpickled anew for every task.
+_derived: dict[Hashable, Any] = {}
 
 
 class OpennessTables:
@@ -24,8 +29,8 @@ class OpennessTables:
 
     Notes
     -----
-    Derived tables that depend on these and on settings alone (the overlap of peaks with bins) are kept
-    here for reuse between folds; they do not travel when the object is pickled.
+    What depends on these and on settings alone (the overlap of peaks with bins) is kept for reuse: the last two of a
+    process, found by an identity that travels with the pickled tables.
     """
 
     def __init__(
@@ -39,7 +44,7 @@ class OpennessTables:
         self.genes = genes
         self.cell_types = cell_types
         self.openness = openness
-        self._derived: dict[Hashable, Any] = {}
+        self._identity = uuid.uuid4().hex
 
     def mean_openness(self) -> NDArray[np.float64]:
         """Mean over the peaks of each cell type, (n_cell_types,); a cell type without signal is an error."""
@@ -51,14 +56,13 @@ class OpennessTables:
 
     def derived(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what ``make()`` gives for this key, made once and kept while it is among the latest."""
-        if key not in self._derived:
-            while len(self._derived) >= _OPERATORS_KEPT:
-                self._derived.pop(next(iter(self._derived)))
-            self._derived[key] = make()
-        return self._derived[key]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_derived": {}}
+        key = (self._identity, key)
+        if key not in _derived:
+            value = make()
+            while len(_derived) >= _DERIVED_KEPT:
+                _derived.pop(next(iter(_derived)))
+            _derived[key] = value
+        return _derived[key]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -17,7 +17,7 @@ from skepi.intervals import concatenate_ranges
 _STATISTICS = ("training", "all")
 
 
-class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     r"""Log-transform openness and z-score each slot (gene, bin), with a floor from the bin's pooled scale.
 
     With :math:`v = \ln(1 + x)` of slot s in bin b, mean and SD over the training cell types,
@@ -64,7 +64,8 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Warns
     -----
     UnfittedSignalWarning
-        Where less than ``min_fitted_share`` of the signal lies in slots seen in ``fit``.
+        Where less than ``min_fitted_share`` of the signal lies in slots seen in ``fit``, and where signal lies in slots
+        whose scale is 0 because they are new: it becomes 0.
 
     Notes
     -----
@@ -128,13 +129,16 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         own = X.operator.slot_keys()
         operator, all_keys = X.operator, own
         if not np.array_equal(keys, own):
-            self._warn_of_unfitted(X, keys)
             all_keys = np.union1d(keys, own)
             operator = X.operator.with_slots(all_keys)
         mean, sd = np.zeros(all_keys.size, np.float32), np.zeros(all_keys.size, np.float32)
         place = np.searchsorted(all_keys, keys)
         mean[place], sd[place] = self.mean_[self._shared_slots(X)], self.sd_[self._shared_slots(X)]
-        return X.scaled(operator, SlotScaling(mean, self._inverse_scale(sd, operator.slot_bin)))
+        inverse_scale = self._inverse_scale(sd, operator.slot_bin)
+        if operator is not X.operator:
+            lost = np.setdiff1d(all_keys[inverse_scale == 0], keys, assume_unique=True)
+            self._warn_of_unfitted(self._share(X, keys), self._share(X, lost))
+        return X.scaled(operator, SlotScaling(mean, inverse_scale))
 
     def fitted_share(self, X: BinnedOpenness) -> float:
         """Share of the openness around the genes of a data set that lies in slots seen in ``fit``."""
@@ -208,14 +212,20 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         total = float(in_slots.sum())
         return float(in_slots[np.isin(X.operator.slot_keys(), keys)].sum()) / total if total > 0 else 0.0
 
-    def _warn_of_unfitted(self, X: BinnedOpenness, keys: NDArray[np.int64]) -> None:
-        share = self._share(X, keys)
-        if share < self.min_fitted_share:
+    def _warn_of_unfitted(self, fitted: float, lost: float) -> None:
+        if fitted < self.min_fitted_share:
             warnings.warn(
-                f"only {share:.0%} of the openness around the genes lies in slots that the scaler has seen; "
+                f"only {fitted:.0%} of the openness around the genes lies in slots that the scaler has seen; "
                 f"the rest has no learned mean or scale (warned below {self.min_fitted_share:.0%})",
                 UnfittedSignalWarning,
-                stacklevel=4,
+                stacklevel=3,
+            )
+        if lost > 0:
+            warnings.warn(
+                f"{lost:.1%} of the openness around the genes lies in new slots that have no scale "
+                f"(scale_floor={self.scale_floor:g}, or bins that no peak touched in fit) and becomes 0",
+                UnfittedSignalWarning,
+                stacklevel=3,
             )
 
     def _check_rows(self, X: BinnedOpenness) -> None:
