@@ -21,6 +21,7 @@ from skepi.metrics import skill
 from skepi.model_selection import PairKFold, cross_val_pairs
 from skepi.neural_network import ExpressionMLP, _batches, _net
 from skepi.neural_network._files import read_arrays, write_arrays
+from skepi.neural_network._inner_split import rows_set_aside
 from skepi.neural_network._module import MLP, penalty
 from skepi.preprocessing import LogZScaler
 
@@ -43,6 +44,12 @@ def small(**settings):
     return ExpressionMLP(
         **{"hidden": (16, 8), "lr": 0.01, "batch_size": 64, "max_epochs": 6, "random_state": 0, **settings}
     )
+
+
+def set_aside(net, Z):
+    """Rows that a fit with random_state=0 sets aside."""
+    seed = int(np.random.RandomState(0).randint(2**31))
+    return rows_set_aside(Z, None, net.validation, net.validation_fraction, seed)
 
 
 def test_a_network_without_hidden_layers_recovers_least_squares(arrays):
@@ -148,7 +155,7 @@ def test_the_best_epoch_is_restored_and_groups_are_kept_whole(binned, validation
     net = small(lr=0.05, max_epochs=30, patience=5, validation=validation, validation_fraction=0.25).fit(Z, y)
     assert net.best_epoch_ == net.history_["dev_mse"].idxmin() + 1
     assert net.n_iter_ == len(net.history_)
-    dev = net._dev_rows(Z, None, int(np.random.RandomState(0).randint(2**31)))
+    dev = set_aside(net, Z)
     assert np.mean((net.predict(Z[dev]) - y[dev]) ** 2) == pytest.approx(net.history_["dev_mse"].min(), rel=1e-4)
     if validation == "cell_type":
         assert set(Z.cell_type_codes[dev]).isdisjoint(Z.cell_type_codes[~dev])
@@ -161,7 +168,7 @@ def test_the_best_epoch_is_restored_and_groups_are_kept_whole(binned, validation
 def test_groups_keep_rows_of_a_plain_array_together(arrays):
     X, y = arrays
     groups = np.arange(300) // 50
-    dev = small()._dev_rows(X, groups, 0)
+    dev = rows_set_aside(X, groups, "cell_type", 0.1, 0)
     assert set(groups[dev]).isdisjoint(groups[~dev])
     small().fit(X, y, groups=groups)
 
@@ -358,7 +365,7 @@ def test_predicting_leaves_the_random_state_of_torch_alone(binned):
 def test_the_dev_mse_is_that_of_predict_in_mixed_precision_too(binned):
     Z, y = binned
     net = small(precision="bfloat16").fit(Z, y)
-    dev = net._dev_rows(Z, None, int(np.random.RandomState(0).randint(2**31)))
+    dev = set_aside(net, Z)
     assert np.mean((net.predict(Z[dev]) - y[dev]) ** 2) == pytest.approx(net.history_["dev_mse"].min(), rel=1e-6)
 
 

@@ -14,17 +14,17 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skepi._rows import cell_types_of, check_targets, chromosomes_of, is_binned
+from skepi._rows import check_targets, is_binned
 from skepi.neural_network._batches import Batches
-from skepi.neural_network._files import read_arrays, write_arrays
+from skepi.neural_network._files import read_arrays, read_checkpoint, write_arrays, write_checkpoint
+from skepi.neural_network._inner_split import VALIDATION, rows_set_aside
 from skepi.neural_network._module import MLP
 from skepi.neural_network._net import EpochKeeper, PenalizedNet, set_weights
 
 FloatArray = NDArray[np.float64]
 
-_VALIDATION = ("cell_type", "chromosome", "pairs")
 _CHOICES = {
-    "validation": _VALIDATION,
+    "validation": VALIDATION,
     "l2_norm": ("squared", "unsquared"),
     "precision": ("auto", "float32", "bfloat16"),
 }
@@ -197,13 +197,15 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         if self.checkpoint is not None and not isinstance(self.random_state, int | np.integer):
             raise ValueError("checkpoint needs an integer random_state, or a resumed run would differ")
         seed = int(check_random_state(self.random_state).randint(2**31))
-        dev = self._dev_rows(X, groups, seed) if self.early_stopping else np.zeros(len(y), dtype=bool)
+        dev = np.zeros(len(y), dtype=bool)
+        if self.early_stopping:
+            dev = rows_set_aside(X, groups, self.validation, self.validation_fraction, seed)
         rows, state = np.flatnonzero(~dev), None
         identity: dict[str, Any] = {}
         if self.checkpoint is not None:
             identity = self._identity(X, y, dev)
             if Path(self.checkpoint).exists():
-                state = _read_checkpoint(self.checkpoint, identity)
+                state = read_checkpoint(self.checkpoint, identity)
         device = self._device()
         keeper = EpochKeeper(
             seed=seed,
@@ -211,7 +213,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
             patience=self.patience,
             max_epochs=self.max_epochs,
             verbose=self.verbose,
-            save=None if self.checkpoint is None else lambda s: _write_checkpoint(self.checkpoint, s, identity),
+            save=None if self.checkpoint is None else lambda s: write_checkpoint(self.checkpoint, s, identity),
             state=state,
         )
         order_seed = seed if self.shuffle else None
@@ -311,29 +313,6 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         self.n_features_in_ = X.shape[1]
         return X, check_targets(X, y)
 
-    def _dev_rows(self, X: Any, groups: ArrayLike | None, seed: int) -> NDArray[np.bool_]:
-        """Rows set aside, as a mask: whole groups, drawn at random."""
-        labels = self._groups(X) if groups is None else np.unique(groups, return_inverse=True)[1]
-        if labels.shape != (X.shape[0],):
-            raise ValueError(f"groups have shape {labels.shape}, wanted ({X.shape[0]},): one a row")
-        distinct = np.unique(labels)
-        if distinct.size < 2:
-            raise ValueError(
-                f"early stopping needs at least 2 groups (validation={self.validation!r}), got {distinct.size} from "
-                f"n_samples={X.shape[0]}; early_stopping=False trains on all rows"
-            )
-        n_dev = min(max(1, round(self.validation_fraction * distinct.size)), distinct.size - 1)
-        return np.isin(labels, np.random.default_rng([seed, 0, 0]).permutation(distinct)[:n_dev])
-
-    def _groups(self, X: Any) -> NDArray[np.int64]:
-        if is_binned(X) and self.validation == "cell_type":
-            return cell_types_of(X)
-        if self.validation == "chromosome":
-            if not is_binned(X):
-                raise ValueError("validation='chromosome' needs pairs, or groups= for a plain array")
-            return chromosomes_of(X)
-        return np.arange(X.shape[0])
-
     def _device(self) -> torch.device:
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -394,23 +373,3 @@ def _named(coefs: list[NDArray], intercepts: list[NDArray]) -> dict[str, NDArray
     """Parameters by the names they have in the module."""
     weights = {f"linears.{i}.weight": np.ascontiguousarray(w.T) for i, w in enumerate(coefs)}
     return {**weights, **{f"linears.{i}.bias": b for i, b in enumerate(intercepts)}}
-
-
-def _write_checkpoint(path: Any, state: dict[str, Any], identity: dict[str, Any]) -> None:
-    arrays = {
-        f"{part}:{name}": value for part in ("weights", "best_weights", "adam") for name, value in state[part].items()
-    }
-    about = {"kind": "skepi.ExpressionMLP checkpoint 1", "identity": identity, "history": state["history"]}
-    write_arrays(path, arrays, about)
-
-
-def _read_checkpoint(path: Any, identity: dict[str, Any]) -> dict[str, Any]:
-    arrays, about = read_arrays(path, "skepi.ExpressionMLP checkpoint 1")
-    differing = [name for name, value in identity.items() if about["identity"].get(name) != value]
-    if differing:
-        raise ValueError(f"{path} belongs to another fit: {', '.join(differing)} differ; remove it or name another")
-    state: dict[str, Any] = {"history": about["history"], "weights": {}, "best_weights": {}, "adam": {}}
-    for key, value in arrays.items():
-        part, name = key.split(":")
-        state[part][name] = value
-    return state
