@@ -1,5 +1,7 @@
 """Errors and warnings that a caller may want to catch by name."""
 
+import os
+
 
 class TableError(ValueError):
     """A table (peaks, openness, genes, cell types, expression) cannot be used as it is."""
@@ -7,6 +9,27 @@ class TableError(ValueError):
 
 class ChromosomeMismatchError(TableError):
     """Two tables share no chromosome name, as with ``1`` and ``chr1``."""
+
+
+class FileFormatError(ValueError):
+    """A file does not hold what its format says.
+
+    Parameters
+    ----------
+    path : path
+    line, column : int or None
+        From 1.
+    message : str
+    """
+
+    def __init__(self, path: str | os.PathLike, line: int | None, column: int | None, message: str) -> None:
+        self.path, self.line, self.column, self.message = path, line, column, message
+        super().__init__(path, line, column, message)
+
+    def __str__(self) -> str:
+        line = "" if self.line is None else f", line {self.line}"
+        column = "" if self.column is None else f", column {self.column}"
+        return f"{os.fspath(self.path)}{line}{column}: {self.message}"
 
 
 class UnknownNameError(KeyError):

@@ -1,0 +1,147 @@
+"""BED and narrowPeak."""
+
+import numpy as np
+import pandas as pd
+
+from skepi.exceptions import FileFormatError
+from skepi.io._text import Line, Path, columns_of, finite, read_lines
+
+_NOT_DATA = ("#", "track", "browser")
+_NARROWPEAK = ("chrom", "start", "end", "name", "score", "strand", "signal", "log10_p", "log10_q", "summit")
+
+
+def read_bed(path: Path) -> pd.DataFrame:
+    """Read a BED file with 3 to 12 columns.
+
+    Parameters
+    ----------
+    path : path
+        Tab- or space-separated text, plain or gzipped; lines that begin with ``#``, ``track`` or ``browser`` are
+        left out.
+
+    Returns
+    -------
+    DataFrame
+        ``chrom, start, end`` (0-based half-open, as in the file) and, where present, ``name, score, strand``;
+        further columns are left out. In the order of the file.
+
+    Raises
+    ------
+    FileFormatError
+        With file, line and column: other than 3 to 12 columns, their number changing within the file, positions
+        that are not whole numbers in range, ``end <= start``, an unknown strand, text that is no text.
+
+    See Also
+    --------
+    read_tss : for tables of sites with ``start = end``.
+    """
+    rows: list[tuple] = []
+    width = None
+    for line in read_lines(path, separator=_separator(path), skip=_NOT_DATA):
+        width = _check_width(line, width)
+        rows.append((*_interval(line), *_optional(line)))
+    return pd.DataFrame(columns_of(rows, ("chrom", "start", "end", "name", "score", "strand")[: len(rows[0])]))
+
+
+def read_narrowpeak(path: Path, repeated: str = "cut") -> pd.DataFrame:
+    """Read a narrowPeak file of MACS2 or ENCODE.
+
+    MACS2 with ``--call-summits`` repeats an interval once for each of its summits.
+
+    Parameters
+    ----------
+    path : path
+        Ten tab-separated columns, plain or gzipped.
+    repeated : {"cut", "keep", "strongest"}, default="cut"
+        What to do with an interval of several summits: cut it halfway between neighbouring summits, so that each
+        piece has one; keep the repeats (a data set refuses them); or keep the row of the greatest signal.
+
+    Returns
+    -------
+    DataFrame
+        ``chrom, start, end, name, score, strand, signal, log10_p, log10_q, summit``: 0-based half-open, ``summit`` a
+        position (not an offset), -1 where the file has none. In the order of the file.
+
+    Raises
+    ------
+    FileFormatError
+        As in :func:`read_bed`, and for signals that are negative or not finite, summits outside their interval, or a
+        summit repeated.
+    """
+    if repeated not in ("cut", "keep", "strongest"):
+        raise ValueError(f"repeated must be 'cut', 'keep' or 'strongest', got {repeated!r}")
+    rows, numbers = [], []
+    for line in read_lines(path, skip=_NOT_DATA):
+        if len(line.fields) != len(_NARROWPEAK):
+            raise line.error(f"narrowPeak has 10 tab-separated columns, got {len(line.fields)}")
+        rows.append((*_interval(line), *_optional(line), *_measures(line)))
+        numbers.append(line.number)
+    table = pd.DataFrame(columns_of(rows, _NARROWPEAK))
+    if repeated == "strongest":
+        kept = table.sort_values("signal", ascending=False, kind="stable").drop_duplicates(["chrom", "start", "end"])
+        return table.loc[np.sort(kept.index)].reset_index(drop=True)
+    return _cut_between_summits(table, path, numbers) if repeated == "cut" else table
+
+
+def _cut_between_summits(table: pd.DataFrame, path: Path, numbers: list[int]) -> pd.DataFrame:
+    """Give each summit of a repeated interval the part that is nearer to it than to its neighbours."""
+    interval = ["chrom", "start", "end"]
+    repeats = table[table.duplicated(interval, keep=False)]
+    # A row without summit has no part of its own beside any other.
+    twice = repeats.duplicated([*interval, "summit"]) | (repeats["summit"] < 0)
+    if twice.any():
+        row = int(np.flatnonzero(table.index == twice.idxmax())[0])
+        raise FileFormatError(path, numbers[row], 10, "the same interval with the same summit twice, or with none")
+    ordered = repeats.sort_values([*interval, "summit"], kind="stable")
+    same_as_next = ~ordered[interval].ne(ordered[interval].shift(-1)).any(axis=1).to_numpy()
+    first = ordered.index.to_numpy()[same_as_next]
+    second = ordered.index.to_numpy()[np.flatnonzero(same_as_next) + 1]
+    middle = (table["summit"].to_numpy()[first] + table["summit"].to_numpy()[second] + 1) // 2
+    cut = table.copy()
+    cut.loc[first, "end"] = middle
+    cut.loc[second, "start"] = middle
+    return cut
+
+
+def _separator(path: Path) -> str | None:
+    """Tabs where the first line of data has them, else any white space."""
+    line = next(read_lines(path, skip=_NOT_DATA))
+    return "\t" if len(line.fields) > 1 else None
+
+
+def _check_width(line: Line, width: int | None) -> int:
+    found = len(line.fields)
+    if not 3 <= found <= 12:
+        raise line.error(f"BED has 3 to 12 columns, got {found}: {' '.join(line.fields)[:60]!r}")
+    if width is not None and found != width:
+        raise line.error(f"wanted {width} columns as in the lines before, got {found}")
+    return found
+
+
+def _interval(line: Line) -> tuple[str, int, int]:
+    chrom, start, end = line.chrom(), line.position(1), line.position(2)
+    if end <= start:
+        raise line.error(f"end must be greater than start, got {start} and {end}", 2)
+    return chrom, start, end
+
+
+def _optional(line: Line) -> tuple:
+    """Name, score and strand, as far as the line has them."""
+    values: list = line.fields[3:4]
+    if len(line.fields) > 4:
+        values.append(line.convert(4, finite, "a number (score)"))
+    if len(line.fields) > 5:
+        values.append(line.choice(5, ("+", "-", ".")))
+    return tuple(values)
+
+
+def _measures(line: Line) -> tuple[float, float, float, int]:
+    """Signal, -log10 p, -log10 q and position of the summit."""
+    signal, log_p, log_q = (line.convert(column, finite, "a number") for column in (6, 7, 8))
+    if signal < 0:
+        raise line.error(f"signal must be 0 or greater, got {signal:g}", 6)
+    start, end = line.position(1), line.position(2)
+    offset = line.position(9, least=-1)
+    if offset >= end - start:
+        raise line.error(f"the summit lies {offset} bp into an interval of {end - start} bp", 9)
+    return signal, log_p, log_q, -1 if offset < 0 else start + offset

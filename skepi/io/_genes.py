@@ -1,0 +1,127 @@
+"""Transcription start sites: tables of sites, and one site a gene."""
+
+import numpy as np
+import pandas as pd
+
+from skepi.exceptions import TableError
+from skepi.io._text import Path, read_lines
+
+_POLICIES = ("most_transcripts", "most_upstream", "all")
+
+
+def read_tss(path: Path) -> pd.DataFrame:
+    """Read a table of start sites: chrom, start, end, transcript, gene, strand, without header.
+
+    Such tables (of refGene, for instance) have ``start = end``: the boundary where transcription begins. On the plus
+    strand the first transcribed base lies behind it, on the minus strand before it. An interval of one base is that
+    base.
+
+    Parameters
+    ----------
+    path : path
+        Tab-separated text, plain or gzipped.
+
+    Returns
+    -------
+    DataFrame
+        ``name`` (of the gene), ``transcript, chrom, tss, strand``; ``tss`` is the 0-based position of the first
+        transcribed base.
+
+    Raises
+    ------
+    FileFormatError
+        With file, line and column, as in :func:`read_bed`; also for an interval of more than one base.
+    """
+    rows = []
+    for line in read_lines(path):
+        if len(line.fields) != 6:
+            raise line.error(f"wanted 6 tab-separated columns, got {len(line.fields)}")
+        start, end, strand = line.position(1), line.position(2), line.choice(5, ("+", "-"))
+        if end - start not in (0, 1):
+            raise line.error(f"wanted a site, start = end or one base, got {start} and {end}", 2)
+        tss = start - 1 if start == end and strand == "-" else start
+        if tss < 0:
+            raise line.error("no base lies before position 0 on the minus strand", 1)
+        rows.append((line.text(4), line.text(3), line.chrom(), tss, strand))
+    return pd.DataFrame(rows, columns=["name", "transcript", "chrom", "tss", "strand"])
+
+
+def choose_tss(transcripts: pd.DataFrame, policy: str = "most_transcripts", max_span: int = 500_000) -> pd.DataFrame:
+    """Choose the start site of each gene from its transcripts.
+
+    Parameters
+    ----------
+    transcripts : DataFrame
+        From :func:`read_tss`, :func:`read_gtf` or :func:`read_gff3`.
+    policy : {"most_transcripts", "most_upstream", "all"}, default="most_transcripts"
+        The site that most transcripts share, of equals the most upstream; the most upstream one; or every site as a
+        row of its own, named ``gene@tss`` where a gene has several.
+    max_span : int, default=500_000
+        In bp. A gene whose sites lie further apart, on several chromosomes or on both strands is no single place and is
+        left out; see ``DataFrame.attrs["left_out"]``. Pseudo-autosomal genes, which lie on X and on Y, keep X.
+
+    Returns
+    -------
+    DataFrame
+        ``name, chrom, tss, strand, n_transcripts`` (that share the site), ready for
+        :class:`skepi.paired.PairedDataset`; genes in order of first appearance. ``attrs["left_out"]`` lists the names
+        of genes that are no single place.
+
+    Raises
+    ------
+    TableError
+        For missing columns, a strand other than ``+`` and ``-``, or no gene left.
+    """
+    if policy not in _POLICIES:
+        raise ValueError(f"policy must be one of {_POLICIES}, got {policy!r}")
+    sites = _without_y_copies(_sites(transcripts))
+    by_gene = sites.groupby("name", sort=False)
+    places = by_gene.agg(
+        chroms=("chrom", "nunique"), strands=("strand", "nunique"), low=("tss", "min"), high=("tss", "max")
+    )
+    single = (places["chroms"] == 1) & (places["strands"] == 1) & (places["high"] - places["low"] <= max_span)
+    left_out = places.index[~single].tolist()
+    sites = sites[sites["name"].map(single)]
+    if sites.empty:
+        raise TableError(f"transcripts: none of {len(places)} genes is a single place")
+    counted = sites.groupby(["name", "chrom", "tss", "strand"], sort=False).size().rename("n_transcripts").reset_index()
+    upstream_first = np.where(counted["strand"] == "-", -counted["tss"], counted["tss"])
+    counted = counted.assign(upstream=upstream_first, first=counted["name"].map(_first_rows(sites["name"])))
+    order = ["first", "upstream"] if policy != "most_transcripts" else ["first", "n_transcripts", "upstream"]
+    counted = counted.sort_values(order, ascending=[name != "n_transcripts" for name in order], kind="stable")
+    chosen = counted if policy == "all" else counted.drop_duplicates("name")
+    out = chosen[["name", "chrom", "tss", "strand", "n_transcripts"]].reset_index(drop=True)
+    if policy == "all":
+        several = out["name"].duplicated(keep=False)
+        out["name"] = out["name"].where(~several, out["name"] + "@" + out["tss"].astype(str))
+    out.attrs["left_out"] = left_out
+    return out
+
+
+def _sites(transcripts: pd.DataFrame) -> pd.DataFrame:
+    """Gene name, chromosome, site and strand of each transcript."""
+    table = transcripts
+    if "tss" not in table and {"gene_name", "start", "end", "strand"} <= set(table.columns):
+        first_base = np.where(table["strand"] == "-", table["end"] - 1, table["start"])
+        table = table.assign(name=table["gene_name"], tss=first_base)
+    missing = [column for column in ("name", "chrom", "tss", "strand") if column not in table]
+    if missing:
+        raise TableError(f"transcripts: missing columns {missing}, got {list(transcripts.columns)}")
+    gaps = [column for column in ("name", "chrom", "tss") if table[column].isna().any()]
+    if gaps:
+        raise TableError(f"transcripts: {', '.join(gaps)}: missing values")
+    if not table["strand"].isin(["+", "-"]).all():
+        raise TableError("transcripts: strand must be '+' or '-' to have a start site")
+    return table[["name", "chrom", "tss", "strand"]]
+
+
+def _without_y_copies(sites: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the sites on Y of genes that lie on X too."""
+    on_x = set(sites.loc[sites["chrom"].isin(["chrX", "X"]), "name"])
+    return sites[~(sites["chrom"].isin(["chrY", "Y"]) & sites["name"].isin(on_x))]
+
+
+def _first_rows(names: pd.Series) -> pd.Series:
+    """Place of each name's first appearance."""
+    distinct = names.drop_duplicates()
+    return pd.Series(np.arange(len(distinct)), index=distinct.to_numpy())

@@ -1,0 +1,131 @@
+"""Lines of text files, plain or gzipped, with errors that name file, line and column."""
+
+import gzip
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from skepi.exceptions import FileFormatError
+from skepi.intervals import MAX_POSITION
+
+Path = str | os.PathLike
+T = TypeVar("T")
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+class Line:
+    """One line of a file, split into fields; every complaint about it names the place.
+
+    Attributes
+    ----------
+    path : path
+    number : int
+        From 1.
+    fields : list of str
+    """
+
+    def __init__(self, path: Path, number: int, text: str, separator: str | None) -> None:
+        self.path = path
+        self.number = number
+        self.fields = text.split(separator)
+
+    def error(self, message: str, column: int | None = None) -> FileFormatError:
+        """Make an error about this line, or about a column of it (from 0; told from 1)."""
+        return FileFormatError(self.path, self.number, None if column is None else column + 1, message)
+
+    def convert(self, column: int, to: Callable[[str], T], wanted: str) -> T:
+        """Turn a field into something else; ``wanted`` says what, where it cannot be."""
+        try:
+            return to(self.fields[column])
+        except ValueError:
+            raise self.error(f"wanted {wanted}, got {self.fields[column]!r}", column) from None
+
+    def position(self, column: int, least: int = 0) -> int:
+        """Whole number of bp from ``least`` to the largest position."""
+        value = self.convert(column, _whole, "a whole number (bp)")
+        if not least <= value <= MAX_POSITION:
+            raise self.error(f"positions lie in {least} .. {MAX_POSITION}, got {self.fields[column]}", column)
+        return value
+
+    def choice(self, column: int, allowed: tuple[str, ...]) -> str:
+        """One of a few words."""
+        if self.fields[column] not in allowed:
+            raise self.error(f"wanted one of {', '.join(allowed)}, got {self.fields[column]!r}", column)
+        return self.fields[column]
+
+    def chrom(self, column: int = 0) -> str:
+        """A name without white space."""
+        name = self.text(column)
+        if not name.isprintable() or " " in name:
+            raise self.error(f"wanted a chromosome name without white space, got {name!r}", column)
+        return name
+
+    def text(self, column: int) -> str:
+        """A name that is not empty."""
+        if not self.fields[column].strip():
+            raise self.error("wanted a name, got nothing", column)
+        return self.fields[column]
+
+
+def read_lines(
+    path: Path, separator: str | None = "\t", skip: tuple[str, ...] = ("#",), until: tuple[str, ...] = ()
+) -> Iterator[Line]:
+    """Yield the lines of a file that are neither blank nor begin with one of ``skip``, up to one of ``until``.
+
+    Raises
+    ------
+    FileFormatError
+        Where the file is empty, not text, or a gzip file that is truncated or corrupt.
+    FileNotFoundError
+    """
+    found = False
+    for number, text in _decoded(path):
+        if until and text.startswith(until):
+            break
+        if text.strip() and not text.startswith(skip):
+            found = True
+            yield Line(path, number, text, separator)
+    if not found:
+        raise FileFormatError(path, None, None, "the file holds no data")
+
+
+def _decoded(path: Path) -> Iterator[tuple[int, str]]:
+    """Number and text of each line, without its end."""
+    number = 0
+    with open(path, "rb") as plain:
+        zipped = plain.read(2) == _GZIP_MAGIC
+        plain.seek(0)
+        lines = gzip.GzipFile(fileobj=plain) if zipped else plain
+        try:
+            for raw in lines:
+                number += 1
+                text = raw.rstrip(b"\r\n").decode("utf-8-sig" if number == 1 else "utf-8")
+                if "\0" in text or "\r" in text:
+                    raise FileFormatError(path, number, None, "the file is not text with one record a line")
+                yield number, text
+        except UnicodeDecodeError:
+            raise FileFormatError(path, number, None, "the file is not text (UTF-8)") from None
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise FileFormatError(path, number + 1, None, f"the gzip file is truncated or corrupt ({error})") from None
+
+
+def _whole(text: str) -> int:
+    """An integer written in digits alone: no sign but minus, no underscore, no space."""
+    if not text.removeprefix("-").isascii() or not text.removeprefix("-").isdigit():
+        raise ValueError(text)
+    return int(text) if len(text) < 20 else MAX_POSITION + 1
+
+
+def finite(text: str) -> float:
+    """A finite number."""
+    value = float(text)
+    if value - value != 0 or "_" in text or not text.isascii():
+        raise ValueError(text)
+    return value
+
+
+def columns_of(rows: list[tuple[Any, ...]], names: tuple[str, ...]) -> dict[str, list[Any]]:
+    """Rows turned into named columns."""
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
