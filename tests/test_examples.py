@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+BENCHMARKS = ("benchmarks/blood_memory.py", "benchmarks/blood_normalization.py")
 
 
 def run(script, folder):
@@ -78,5 +79,5 @@ def test_all_genes_of_the_blood_data_bin_and_scale_within_the_stated_memory(tmp_
 
 def test_examples_on_blood_say_why_they_skip(tmp_path, monkeypatch):
     monkeypatch.setenv("SKEPI_HEME14", str(tmp_path / "nowhere"))
-    for script in ("examples/plot_blood.py", "examples/plot_blood_network.py", "benchmarks/blood_memory.py"):
+    for script in ("examples/plot_blood.py", "examples/plot_blood_network.py", *BENCHMARKS):
         assert "skipped: the blood tables are not at" in run(script, tmp_path)
