@@ -4,10 +4,12 @@ Blood: does a network learn what a linear model cannot?
 
 The report's networks "did not generalise". Its own split is repeated here on the blood data: random 90/5/5 split of the
 pairs, z-scores over all populations (a leak that both models share), genes of two chromosomes. The network gets real
-dropout, an L1 penalty and early stopping on training pairs of its own; the L1 linear model gets the lambda that is best
-on the development set, which favours it there.
+dropout, an L1 penalty and the best epoch on the development set; the L1 linear model gets the lambda that is best there.
 
-Takes about four minutes on two cores.
+The answer is sober: with 14 populations the two are level, a hair apart on development sets and on test sets, in turn. The
+network no longer fails, but what it adds to an exact Lasso is not to be seen at this size.
+
+Takes about three minutes on two cores.
 """
 
 # %%
@@ -58,10 +60,8 @@ for seed in (3, 4, 5):
         l1=7e-4,
         lr=5e-4,
         batch_size=2_000,
-        validation="pairs",
-        validation_fraction=0.05,
         random_state=seed,
-    ).fit(Z_train, z_train)
+    ).fit(Z_train, z_train, X_val=Z_dev, y_val=z_dev)
     rows.append(
         {
             "split": seed,

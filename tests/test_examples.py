@@ -64,11 +64,13 @@ def test_blood_reaches_the_figures_of_the_contract(tmp_path, blood_path):
 
 
 @pytest.mark.slow
-def test_on_blood_the_network_beats_lasso_at_its_best_epoch(tmp_path, blood_path):
+def test_on_blood_the_network_at_its_best_epoch_is_level_with_the_best_lasso(tmp_path, blood_path):
     output = run("examples/plot_blood_network.py", tmp_path)
     lasso_dev, network_dev, lasso_test, network_test = numbers_after("mean", output)
-    assert network_dev > lasso_dev > 0.1
-    assert network_test > lasso_test - 0.01  # level there, within the noise of three splits
+    # Mean R2 of three splits of 1,500 pairs each; their noise is about 0.01.
+    assert abs(network_dev - lasso_dev) < 0.01
+    assert abs(network_test - lasso_test) < 0.01
+    assert min(network_dev, network_test) > 0.12
 
 
 @pytest.mark.slow

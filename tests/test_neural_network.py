@@ -173,6 +173,28 @@ def test_groups_keep_rows_of_a_plain_array_together(arrays):
     small().fit(X, y, groups=groups)
 
 
+def test_a_development_set_of_the_users_own_is_stopped_on(binned, arrays):
+    Z, y = binned
+    train, dev = np.arange(len(y)) % 5 > 0, np.arange(len(y)) % 5 == 0
+    net = small(lr=0.05, max_epochs=20).fit(Z[train], y[train], X_val=Z[dev], y_val=y[dev])
+    mse = np.mean((net.predict(Z[dev]) - y[dev]) ** 2)
+    assert mse == pytest.approx(net.history_["dev_mse"].min(), rel=1e-5)
+    dense = small(lr=0.05, max_epochs=20).fit(Z.dense(train), y[train], X_val=Z.dense(dev), y_val=y[dev])
+    np.testing.assert_allclose(dense.history_["dev_mse"], net.history_["dev_mse"], rtol=1e-4)
+
+
+def test_a_development_set_that_does_not_fit_is_refused(binned, pairs):
+    Z, y = binned
+    with pytest.raises(ValueError, match="go together"):
+        small().fit(Z, y, X_val=Z)
+    with pytest.raises(ValueError, match="with early_stopping=True"):
+        small(early_stopping=False).fit(Z, y, X_val=Z, y_val=y)
+    with pytest.raises(ValueError, match="X_val has 2 bins, but X has 8"):
+        small().fit(Z, y, X_val=TSSBinner(edges=[-10, 0, 10]).fit_transform(pairs[0]), y_val=y)
+    with pytest.raises(ValueError, match="values for"):
+        small().fit(Z, y, X_val=Z, y_val=y[:-1])
+
+
 def test_training_stops_after_patience_without_progress(binned):
     Z, y = binned
     net = small(tol=1e9, patience=3, max_epochs=50).fit(Z, y)

@@ -182,7 +182,15 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        groups: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: ArrayLike | None = None,
+    ) -> Self:
         """Train the network.
 
         Parameters
@@ -191,19 +199,23 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         y : array-like of shape (n_rows,)
         groups : array-like of shape (n_rows,), optional
             What is kept whole when rows are set aside, in place of ``validation``.
+        X_val, y_val : as X and y, optional
+            Development set to stop on, in place of rows set aside: all of ``X`` is then trained on. ``y_val`` is in the
+            units that this estimator sees (standardised, inside ``GeneZTarget``).
         """
         self._check_settings()
         X, y = self._checked_training(X, y)
+        val = self._checked_validation(X_val, y_val)
         if self.checkpoint is not None and not isinstance(self.random_state, int | np.integer):
             raise ValueError("checkpoint needs an integer random_state, or a resumed run would differ")
         seed = int(check_random_state(self.random_state).randint(2**31))
         dev = np.zeros(len(y), dtype=bool)
-        if self.early_stopping:
+        if self.early_stopping and val is None:
             dev = rows_set_aside(X, groups, self.validation, self.validation_fraction, seed)
         rows, state = np.flatnonzero(~dev), None
         identity: dict[str, Any] = {}
         if self.checkpoint is not None:
-            identity = self._identity(X, y, dev)
+            identity = self._identity(X, y, dev if val is None else val[1])
             if Path(self.checkpoint).exists():
                 state = read_checkpoint(self.checkpoint, identity)
         device = self._device()
@@ -218,7 +230,9 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         )
         order_seed = seed if self.shuffle else None
         train = Batches(X[rows], y[rows], self.batch_size, device, order_seed)
-        held = Batches(X[dev], y[dev], self.batch_size, device, None) if dev.any() else None
+        if val is None and dev.any():
+            val = X[dev], y[dev]
+        held = None if val is None else Batches(*val, self.batch_size, device, None)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             self._net(X.shape[1], device, keeper, held).fit(train)
@@ -313,6 +327,20 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         self.n_features_in_ = X.shape[1]
         return X, check_targets(X, y)
 
+    def _checked_validation(self, X_val: Any, y_val: ArrayLike | None) -> tuple[Any, FloatArray] | None:
+        if X_val is None and y_val is None:
+            return None
+        if X_val is None or y_val is None or not self.early_stopping:
+            raise ValueError("X_val and y_val go together, and with early_stopping=True")
+        if not is_binned(X_val):
+            X_val, y_val = validate_data(
+                self, X_val, y_val, reset=False, y_numeric=True, dtype=(np.float64, np.float32)
+            )
+            return X_val, np.asarray(y_val, dtype=np.float64)
+        if X_val.shape[1] != self.n_features_in_:
+            raise ValueError(f"X_val has {X_val.shape[1]} bins, but X has {self.n_features_in_}")
+        return X_val, check_targets(X_val, y_val)
+
     def _device(self) -> torch.device:
         if self.device == "auto":
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -343,7 +371,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
             autocast=torch.bfloat16 if bfloat16 else None,
         )
 
-    def _identity(self, X: Any, y: FloatArray, dev: NDArray[np.bool_]) -> dict[str, Any]:
+    def _identity(self, X: Any, y: FloatArray, dev: NDArray) -> dict[str, Any]:
         """What tells one fit from another: settings, sizes, targets, rows set aside and some features."""
         some = np.linspace(0, X.shape[0] - 1, min(64, X.shape[0])).astype(int)
         features = np.asarray(X[some], dtype=np.float32)
