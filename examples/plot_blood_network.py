@@ -4,9 +4,9 @@ Blood: does a network learn what a linear model cannot?
 
 The report's networks "did not generalise". Its own split is repeated here on the blood data: random 90/5/5 split of the
 pairs, z-scores over all populations (a leak that both models share), genes of two chromosomes. The network gets real
-dropout, an L1 penalty and the best epoch on the development set; the L1 linear model gets the lambda that is best there.
+dropout, an L1 penalty and the best epoch on the development set; the L1 linear model gets the best lambda there.
 
-The answer is sober: with 14 populations the two are level, a hair apart on development sets and on test sets, in turn. The
+The answer is sober: with 14 populations the two are level, a hair apart on development and on test sets, in turn. The
 network no longer fails, but what it adds to an exact Lasso is not to be seen at this size.
 
 Takes about three minutes on two cores.
