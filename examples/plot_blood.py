@@ -63,8 +63,9 @@ print(top.round(3).to_string(index=False))
 
 # %%
 # Populations never seen: everything from the 13 others. With the report's z-score (``scale_floor=0``) features explode
-# where a slot hardly varies among 13 populations; the floor of one pooled SD keeps them in bounds. Lambda was chosen after a look at
-# these very folds, so the skill is a little flattered; an honest choice needs an inner search, as in the quick start.
+# where a slot hardly varies among 13 populations; the floor of one pooled SD keeps them in bounds. Lambda
+# was chosen after a look at these very folds, so the skill is a little flattered; an honest choice needs an inner
+# search, as in the quick start.
 
 scores, by_population = {}, {}
 for floor in (1.0, 0.0):
