@@ -81,10 +81,15 @@ print(table.round(4).to_string())
 
 fig, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
 for history, seed, colour in zip(histories, (3, 4, 5), ["#0072B2", "#D55E00", "#009E73"], strict=True):
-    axes[0].plot(history["epoch"], history["dev_mse"], color=colour, label=f"split {seed}, development")
-    axes[0].plot(history["epoch"], history["train_mse"], color=colour, linestyle=":", label="training")
-axes[0].set(xlabel="epoch", ylabel="MSE (1 is the gene mean)", title="Network training", ylim=(0.6, 1.2))
-axes[0].legend(frameon=False, ncols=3, fontsize=8)
+    axes[0].plot(history["epoch"], history["dev_mse"], color=colour, label=f"split {seed}")
+    axes[0].plot(history["epoch"], history["train_mse"], color=colour, linestyle=":")
+axes[0].set(
+    xlabel="epoch",
+    ylabel="MSE (1 is the gene mean)",
+    title="Network training (solid: development, dotted: training)",
+    ylim=(0.6, 1.2),
+)
+axes[0].legend(frameon=False, loc="upper right")
 place = np.arange(3)
 for k, (model, colour) in enumerate({"Lasso": "#56B4E9", "network": "#E69F00"}.items()):
     axes[1].bar(place - 0.2 + 0.4 * k, table["test R2"][model].iloc[:3], width=0.38, color=colour, label=model)
