@@ -52,6 +52,10 @@ class DenseSizeError(MemoryError):
     """A dense copy of binned openness would exceed the stated size."""
 
 
+class ModelFileError(ValueError):
+    """A file is no whole model of skepi, or names what must not be loaded."""
+
+
 class DivergenceError(ArithmeticError):
     """The loss of a network became infinite or not a number."""
 
@@ -70,3 +74,15 @@ class UnseenGeneWarning(UserWarning):
 
 class UnfittedSignalWarning(UserWarning):
     """Much of a data set's openness falls into slots that the scaler has never seen."""
+
+
+class DownloadError(OSError):
+    """A public file cannot be fetched."""
+
+
+class ChecksumError(DownloadError):
+    """An address holds another file than the one that was wanted."""
+
+
+class ModelVersionWarning(UserWarning):
+    """A model was written under another minor version of skepi or scikit-learn than reads it."""

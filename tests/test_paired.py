@@ -141,7 +141,8 @@ def test_long_lists_of_names_are_cut_in_messages():
 
 
 def test_no_chromosome_in_common_is_an_error():
-    with pytest.raises(ChromosomeMismatchError, match="peaks have chr1, chr2, genes have 1, 2"):
+    message = r"peaks have chr1, chr2 \(ucsc style\), genes have 1, 2 \(ensembl style\); skepi.io.convert_chromosomes"
+    with pytest.raises(ChromosomeMismatchError, match=message):
         dataset(genes={**GENES, "chrom": ["1", "2"]})
 
 

@@ -1,7 +1,26 @@
 """Files to tables: one file a format, and the only place that converts coordinates to 0-based half-open."""
 
 from skepi.io._bed import read_bed, read_narrowpeak
+from skepi.io._bigwig import bigwig_means
 from skepi.io._genes import choose_tss, read_tss
 from skepi.io._gff import read_gff3, read_gtf
+from skepi.io._match import match_genes
+from skepi.io._matrix import read_matrix
+from skepi.io._names import chromosome_style, convert_chromosomes, format_intervals, parse_intervals, strip_versions
 
-__all__ = ["choose_tss", "read_bed", "read_gff3", "read_gtf", "read_narrowpeak", "read_tss"]
+__all__ = [
+    "bigwig_means",
+    "choose_tss",
+    "chromosome_style",
+    "convert_chromosomes",
+    "format_intervals",
+    "match_genes",
+    "parse_intervals",
+    "read_bed",
+    "read_gff3",
+    "read_gtf",
+    "read_matrix",
+    "read_narrowpeak",
+    "read_tss",
+    "strip_versions",
+]

@@ -1,12 +1,23 @@
 """Transcription start sites: tables of sites, and one site a gene."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
-from skepi.exceptions import TableError
+from skepi.exceptions import ChromosomeMismatchError, TableError
+from skepi.intervals import IntervalIndex, overlap_bp
 from skepi.io._text import Path, read_lines
 
-_POLICIES = ("most_transcripts", "most_upstream", "all")
+# What decides between the sites of a gene, the first that differs: larger counts first, small ``upstream`` first.
+_POLICIES = {
+    "most_transcripts": ("n_transcripts", "upstream"),
+    "most_upstream": ("upstream",),
+    "most_open": ("openness", "n_transcripts", "upstream"),
+    "all": ("upstream",),
+}
+_PROMOTER_BP = 500
 
 
 def read_tss(path: Path) -> pd.DataFrame:
@@ -46,34 +57,51 @@ def read_tss(path: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["name", "transcript", "chrom", "tss", "strand"])
 
 
-def choose_tss(transcripts: pd.DataFrame, policy: str = "most_transcripts", max_span: int = 500_000) -> pd.DataFrame:
+def choose_tss(
+    transcripts: pd.DataFrame,
+    policy: str = "most_transcripts",
+    max_span: int = 500_000,
+    *,
+    peaks: pd.DataFrame | None = None,
+    openness: ArrayLike | None = None,
+) -> pd.DataFrame:
     """Choose the start site of each gene from its transcripts.
 
     Parameters
     ----------
     transcripts : DataFrame
         From :func:`read_tss`, :func:`read_gtf` or :func:`read_gff3`.
-    policy : {"most_transcripts", "most_upstream", "all"}, default="most_transcripts"
-        The site that most transcripts share, of equals the most upstream; the most upstream one; or every site as a
-        row of its own, named ``gene@tss`` where a gene has several.
+    policy : {"most_transcripts", "most_upstream", "most_open", "all"}, default="most_transcripts"
+        The site that most transcripts share, of equals the most upstream; the most upstream one; the one with the
+        greatest openness within 500 bp, of equals the one that most transcripts share; or every site as a row of its
+        own, named ``gene@tss`` where a gene has several.
     max_span : int, default=500_000
         In bp. A gene whose sites lie further apart, on several chromosomes or on both strands is no single place and is
         left out; see ``DataFrame.attrs["left_out"]``. Pseudo-autosomal genes, which lie on X and on Y, keep X.
+    peaks : DataFrame, optional
+        Only for ``"most_open"``: ``chrom, start, end``, 0-based half-open.
+    openness : array-like of shape (n_peaks, n_cell_types) or (n_peaks,), optional
+        Only for ``"most_open"``: signal of the peaks. Each cell type counts the same: it is divided by its mean, as
+        :class:`skepi.binning.TSSBinner` does.
 
     Returns
     -------
     DataFrame
         ``name, chrom, tss, strand, n_transcripts`` (that share the site), ready for
-        :class:`skepi.paired.PairedDataset`; genes in order of first appearance. ``attrs["left_out"]`` lists the names
-        of genes that are no single place.
+        :class:`skepi.paired.PairedDataset`; genes in order of first appearance; with ``"all"`` also ``gene``.
+        ``attrs["left_out"]`` lists the names of genes that are no single place.
 
     Raises
     ------
     TableError
         For missing columns, a strand other than ``+`` and ``-``, or no gene left.
+    ChromosomeMismatchError
+        For peaks that share no chromosome name with the genes.
     """
     if policy not in _POLICIES:
-        raise ValueError(f"policy must be one of {_POLICIES}, got {policy!r}")
+        raise ValueError(f"policy must be one of {tuple(_POLICIES)}, got {policy!r}")
+    if (policy == "most_open") != (peaks is not None and openness is not None):
+        raise ValueError("policy='most_open' needs peaks and openness, and the others take neither")
     sites = _without_y_copies(_sites(transcripts))
     by_gene = sites.groupby("name", sort=False)
     places = by_gene.agg(
@@ -87,12 +115,15 @@ def choose_tss(transcripts: pd.DataFrame, policy: str = "most_transcripts", max_
     counted = sites.groupby(["name", "chrom", "tss", "strand"], sort=False).size().rename("n_transcripts").reset_index()
     upstream_first = np.where(counted["strand"] == "-", -counted["tss"], counted["tss"])
     counted = counted.assign(upstream=upstream_first, first=counted["name"].map(_first_rows(sites["name"])))
-    order = ["first", "upstream"] if policy != "most_transcripts" else ["first", "n_transcripts", "upstream"]
-    counted = counted.sort_values(order, ascending=[name != "n_transcripts" for name in order], kind="stable")
+    if policy == "most_open":
+        counted = counted.assign(openness=_promoter_openness(counted, peaks, openness))
+    order = ["first", *_POLICIES[policy]]
+    counted = counted.sort_values(order, ascending=[key in ("first", "upstream") for key in order], kind="stable")
     chosen = counted if policy == "all" else counted.drop_duplicates("name")
     out = chosen[["name", "chrom", "tss", "strand", "n_transcripts"]].reset_index(drop=True)
     if policy == "all":
         several = out["name"].duplicated(keep=False)
+        out["gene"] = out["name"]
         out["name"] = out["name"].where(~several, out["name"] + "@" + out["tss"].astype(str))
     out.attrs["left_out"] = left_out
     return out
@@ -119,6 +150,24 @@ def _without_y_copies(sites: pd.DataFrame) -> pd.DataFrame:
     """Leave out the sites on Y of genes that lie on X too."""
     on_x = set(sites.loc[sites["chrom"].isin(["chrX", "X"]), "name"])
     return sites[~(sites["chrom"].isin(["chrY", "Y"]) & sites["name"].isin(on_x))]
+
+
+def _promoter_openness(sites: pd.DataFrame, peaks: Any, openness: Any) -> NDArray[np.float64]:
+    """Openness within 500 bp of each site, peaks shared by overlap, as a mean over cell types of equal depth."""
+    signal = np.asarray(openness, dtype=np.float64).reshape(len(peaks), -1)
+    depth = signal.mean(axis=0)
+    if not (np.isfinite(signal).all() and (signal >= 0).all() and (depth > 0).all()):
+        raise TableError("openness: wanted finite values >= 0, with some signal in every cell type")
+    chrom, start, end = (peaks[column].to_numpy() for column in ("chrom", "start", "end"))
+    if not np.isin(sites["chrom"].unique(), chrom).any():
+        raise ChromosomeMismatchError(
+            f"peaks and genes have no chromosome in common: {chrom[0]}, ... against {sites['chrom'].iloc[0]}, ..."
+        )
+    tss = sites["tss"].to_numpy()
+    site, peak = IntervalIndex(chrom, start, end).in_reach(sites["chrom"].to_numpy(), tss, _PROMOTER_BP)
+    shared = overlap_bp(start[peak], end[peak], tss[site] - _PROMOTER_BP, tss[site] + _PROMOTER_BP + 1)
+    share = shared / (end - start)[peak]
+    return np.bincount(site, share * (signal / depth).mean(axis=1)[peak], minlength=len(sites))
 
 
 def _first_rows(names: pd.Series) -> pd.Series:

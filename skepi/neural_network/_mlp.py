@@ -14,9 +14,10 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skepi._files import read_arrays, write_arrays
 from skepi._rows import check_targets, is_binned
 from skepi.neural_network._batches import Batches
-from skepi.neural_network._files import read_arrays, read_checkpoint, write_arrays, write_checkpoint
+from skepi.neural_network._files import WHAT, read_checkpoint, write_checkpoint
 from skepi.neural_network._inner_split import VALIDATION, rows_set_aside
 from skepi.neural_network._module import MLP
 from skepi.neural_network._net import EpochKeeper, PenalizedNet, set_weights
@@ -294,7 +295,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         ValueError
             Where the file is of another kind or another architecture.
         """
-        arrays, about = read_arrays(path, "skepi.ExpressionMLP weights 1")
+        arrays, about = read_arrays(path, "skepi.ExpressionMLP weights 1", WHAT)
         if list(about["hidden"]) != list(self.hidden):
             raise ValueError(f"{path} holds a network with hidden={about['hidden']}, wanted {list(self.hidden)}")
         self.n_features_in_ = about["n_features"]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from skepi.exceptions import ChromosomeMismatchError, TableError
 from skepi.intervals import MAX_POSITION
+from skepi.io import chromosome_style
 
 _ROUNDING = 1e-6
 
@@ -95,9 +96,11 @@ def check_shared_chromosomes(peaks: pd.DataFrame, genes: pd.DataFrame) -> pd.Ser
     """Mark the genes that lie on a chromosome with peaks; raise if there are none."""
     on_peaks = genes["chrom"].isin(peaks["chrom"].unique())
     if not on_peaks.any():
+        styles = [chromosome_style(table["chrom"].unique()) for table in (peaks, genes)]
+        hint = "; skepi.io.convert_chromosomes renames them" if {"ucsc", "ensembl"} == set(styles) else ""
         raise ChromosomeMismatchError(
-            "peaks and genes have no chromosome in common: peaks have "
-            f"{_some(peaks['chrom'].unique())}, genes have {_some(genes['chrom'].unique())}"
+            f"peaks and genes have no chromosome in common: peaks have {_some(peaks['chrom'].unique())} "
+            f"({styles[0]} style), genes have {_some(genes['chrom'].unique())} ({styles[1]} style){hint}"
         )
     return on_peaks
 

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skepi.exceptions import ChromosomeWarning, MissingExpressionError, TableError
-from skepi.paired import _checks
+from skepi.paired import _anndata, _checks
 from skepi.paired._pairs import GeneCellPairs, codes_of
 from skepi.paired._tables import OpennessTables
 
@@ -83,6 +83,80 @@ class PairedDataset:
         if expression is not None:
             _checks.check_row_labels(expression, genes, "expression", "genes")
             self.expression = _checks.check_expression(expression, gene_table, cell_type_table)
+
+    @classmethod
+    def from_anndata(
+        cls, openness: Any, genes: Any = None, expression: Any = None, *, layer: str | None = None
+    ) -> "PairedDataset":
+        """Make a data set from AnnData objects whose obs are cell types.
+
+        Cells go to cell types first, with :func:`skepi.pseudobulk.pseudobulk`.
+
+        Parameters
+        ----------
+        openness : AnnData
+            ``var`` are peaks: columns ``chrom, start, end`` (0-based half-open) or else names like ``chr1:10-20``.
+            ``obs["lineage"]`` is used where there.
+        genes : DataFrame or mapping, optional
+            Columns ``name, chrom, tss, strand``; by default ``expression.var`` with its names, which must hold the
+            other three.
+        expression : AnnData, optional
+            ``var`` are genes; cell types and genes are matched by name.
+        layer : str, optional
+            Layer of ``expression`` to take in place of ``X``.
+
+        Raises
+        ------
+        TableError
+            As for the class, and where names or columns are missing.
+        TypeError
+            For anything but AnnData.
+        """
+        if genes is None and expression is None:
+            raise TableError("wanted genes, or expression that holds them")
+        return cls(**_anndata.tables_of(openness, genes, expression, layer))
+
+    @classmethod
+    def from_mudata(
+        cls, mudata: Any, genes: Any = None, *, openness: str = "atac", expression: str | None = "rna"
+    ) -> "PairedDataset":
+        """Make a data set from a MuData object whose obs are cell types.
+
+        Parameters
+        ----------
+        mudata : MuData
+        genes : DataFrame or mapping, optional
+            As in :meth:`from_anndata`.
+        openness : str, default="atac"
+            Modality with peaks.
+        expression : str or None, default="rna"
+            Modality with genes; None for openness alone.
+        """
+        modalities = [_anndata.modality(mudata, name) for name in (openness, expression) if name is not None]
+        return cls.from_anndata(modalities[0], genes, *modalities[1:])
+
+    def to_anndata(self, what: str = "openness") -> Any:
+        """Return openness or expression as an AnnData object: obs are cell types, var are peaks or genes.
+
+        Parameters
+        ----------
+        what : {"openness", "expression"}, default="openness"
+
+        Returns
+        -------
+        AnnData
+            ``X`` a copy, (n_cell_types, n_peaks) or (n_cell_types, n_genes); the tables are in ``obs`` and ``var``.
+
+        Raises
+        ------
+        MissingExpressionError
+            Where expression is asked of a data set without it.
+        """
+        return _anndata.to_anndata(self, what)
+
+    def to_mudata(self) -> Any:
+        """Return a MuData object with the modalities ``atac`` and, where known, ``rna``; see :meth:`to_anndata`."""
+        return _anndata.to_mudata(self)
 
     @property
     def genes(self) -> pd.DataFrame:

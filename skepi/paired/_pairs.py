@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from skepi._rows import resolve_rows
 from skepi.exceptions import UnknownNameError
+from skepi.paired._anndata import write_layer
 from skepi.paired._tables import OpennessTables
 
 
@@ -101,6 +102,27 @@ class GeneCellPairs:
                 "cell_type": self.cell_types["name"].to_numpy()[self.cell_type_codes],
             }
         )
+
+    def to_layer(self, values: Any, adata: Any, layer: str) -> None:
+        """Write one value a pair into a layer of an AnnData object (obs are cell types, var are genes).
+
+        Parameters
+        ----------
+        values : array-like of shape (n_pairs,)
+            Such as predictions.
+        adata : AnnData
+            Changed in place; it must hold every gene and cell type of the pairs.
+        layer : str
+            Name of the layer, NaN where a pair does not occur.
+
+        Raises
+        ------
+        TableError
+            Where a gene or cell type is absent from ``adata``.
+        ValueError
+            As in :meth:`unstack`.
+        """
+        write_layer(self.unstack(values), adata, layer)
 
     def unstack(self, values: Any) -> pd.DataFrame:
         """Arrange one value a pair as a table, genes x cell types.

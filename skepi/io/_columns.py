@@ -1,0 +1,74 @@
+"""Which columns of a matrix are labels, which are samples."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from skepi.exceptions import FileFormatError, UnknownNameError
+from skepi.io._text import Line, Path
+
+
+class Chosen(NamedTuple):
+    """Positions of label columns (one, or chromosome, start and end) and of samples."""
+
+    labels: list[int]
+    values: list[int]
+
+
+class Wanted(NamedTuple):
+    """Names that a caller asked for."""
+
+    labels: tuple[str, ...] | None
+    columns: tuple[str, ...] | None
+    drop: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, labels: str | Sequence[str] | None, columns: Sequence[str] | None, drop: Sequence[str] | None
+    ) -> "Wanted":
+        """Check the names against each other."""
+        wanted = cls(_names(labels), _names(columns), _names(drop) or ())
+        if wanted.labels is not None and len(wanted.labels) not in (1, 3):
+            raise ValueError(f"labels: wanted one name, or three (chromosome, start, end), got {list(wanted.labels)}")
+        if wanted.columns is not None and not wanted.columns:
+            raise ValueError("columns: wanted at least one name")
+        asked = [*(wanted.labels or ()), *(wanted.columns or ()), *wanted.drop]
+        twice = [name for name in dict.fromkeys(asked) if asked.count(name) > 1]
+        if twice:
+            raise ValueError(f"asked for twice in labels, columns or drop: {some(twice)}")
+        return wanted
+
+    def choose(self, path: Path, names: list[str], index: Sequence[str] = ()) -> Chosen:
+        """Find the names; ``index`` are columns of row labels that the file itself declares."""
+        own = [name for name in index if name not in self.drop] or [n for n in names if n not in self.drop][:1]
+        labels = list(self.labels or own)
+        absent = [name for name in (*labels, *(self.columns or ()), *self.drop) if name not in names]
+        if absent:
+            raise UnknownNameError(f"{path}: no column {some(absent)}; there are {some(names, 20)}")
+        if self.columns is not None and set(labels) & set(self.columns):
+            raise ValueError(f"columns: {some(set(labels) & set(self.columns))} holds the labels")
+        # Row names without a name of their own are no sample.
+        values = self.columns or [name for name in names if name not in {*labels, *index, "", *self.drop}]
+        if not values:
+            raise FileFormatError(path, None, None, f"no column of numbers is left of {some(names, 20)}")
+        place = {name: position for position, name in enumerate(names)}
+        return Chosen([place[name] for name in labels], [place[name] for name in values])
+
+
+def label_of(line: Line, columns: Sequence[int]) -> str:
+    """One name, or ``chr1:10-20`` of three columns."""
+    if len(columns) == 1:
+        return line.text(columns[0])
+    chrom, start, end = line.chrom(columns[0]), line.position(columns[1]), line.position(columns[2])
+    if end <= start:
+        raise line.error(f"end must be greater than start, got {start} and {end}", columns[2])
+    return f"{chrom}:{start}-{end}"
+
+
+def some(names: Iterable[object], most: int = 5) -> str:
+    """First few names of many, for messages."""
+    texts = [str(name) for name in names]
+    return ", ".join(map(repr, texts[:most])) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+
+
+def _names(names: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else (names,) if isinstance(names, str) else tuple(map(str, names))

@@ -1,0 +1,253 @@
+"""Matrices as text: pandas' parser where it is certain, else a scanner of lines that names the place."""
+
+import codecs
+import csv
+import gzip
+import re
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skepi.exceptions import FileFormatError
+from skepi.io._columns import Chosen, Wanted, label_of
+from skepi.io._text import _GZIP_MAGIC, Line, Path, read_lines
+
+_NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII).fullmatch
+_WHOLE = re.compile(r"\s*[+-]?[0-9]{1,999}\s*", re.ASCII).fullmatch
+_INT64 = range(-(2**63), 2**63)
+_LAYOUTS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "spaces"}
+
+
+class Head(NamedTuple):
+    """Names of all columns ("" for row names without one), line of the header, separator."""
+
+    names: list[str]
+    line: int
+    separator: str
+
+
+def read_delimited(path: Path, wanted: Wanted, separator: str | None) -> pd.DataFrame:
+    """Read a matrix from text."""
+    head = _head(path, separator, named=wanted.labels is not None or wanted.columns is not None)
+    chosen = wanted.choose(path, head.names)
+    labels, values = parse(path, head, chosen) or scan(path, head, chosen)
+    name = head.names[chosen.labels[0]] if len(chosen.labels) == 1 else ""
+    columns = pd.Index([head.names[column] for column in chosen.values])
+    return pd.DataFrame(values, index=pd.Index(labels, name=name or None), columns=columns)
+
+
+def line_of_row(path: Path, separator: str | None, row: int) -> int:
+    """Line of the file that holds a row of the matrix, from 1."""
+    head = _head(path, separator, named=True)
+    lines = (line for line in read_lines(path, skip=()) if line.number > head.line)
+    return next(line.number for k, line in enumerate(lines) if k == row)
+
+
+# --- header
+
+
+def _head(path: Path, separator: str | None, named: bool) -> Head:
+    """Find the header: the first line that is no comment, or a comment with as many names as the first row."""
+    lines = read_lines(path, separator="\n", skip=())
+    comment, first = None, None
+    for line in lines:
+        if not line.fields[0].startswith("#"):
+            first = line
+            break
+        comment = line
+    if first is None:
+        raise FileFormatError(path, None, None, "the file holds nothing but comments")
+    separator = separator or ("\t" if "\t" in first.fields[0] else ",")
+    split(first, separator)
+    row = next(lines, None)
+    names = [] if comment is None else comment.fields[0].lstrip("# ").split(separator)
+    if comment is not None and _is_row(first) and len(names) == len(first.fields):
+        comment.fields = names
+        first, row = comment, first
+    elif row is not None:
+        split(row, separator)
+    if _is_row(first) and not named:
+        raise first.error("wanted a header, got numbers; if they are names, labels= or columns= must name some")
+    _check_names(first)
+    if row is None:
+        raise first.error("the file ends with the header: no rows")
+    r_style = len(row.fields) == len(first.fields) + 1
+    names = [""] * r_style + first.fields
+    if len(names) < 2:
+        raise first.error("wanted labels and at least one column of numbers; separator= tells another separator")
+    return Head(names, first.number, separator)
+
+
+def _is_row(line: Line) -> bool:
+    """Whether everything but the first field is a number."""
+    return len(line.fields) > 1 and all(map(_NUMBER, line.fields[1:]))
+
+
+def _check_names(header: Line) -> None:
+    seen: dict[str, int] = {}
+    for column, name in enumerate(header.fields):
+        if column and not name.strip():
+            raise header.error("wanted a name in the header, got nothing", column)
+        if name in seen:
+            raise header.error(f"the header has the name {name!r} in column {seen[name] + 1} too", column)
+        seen[name] = column
+
+
+def split(line: Line, separator: str) -> None:
+    """Split a line that holds its whole text as one field, with quotes as R and spreadsheets write them."""
+    text = line.fields[0]
+    if '"' not in text:
+        line.fields = text.split(separator)
+        return
+    try:
+        line.fields = next(csv.reader([text], delimiter=separator, strict=True))
+    except csv.Error as error:
+        raise line.error(f"the quotes of the line cannot be read ({error})") from None
+
+
+# --- scanner
+
+
+def scan(path: Path, head: Head, chosen: Chosen) -> tuple[list[str], NDArray]:
+    """Labels and values, line by line; what is wrong is named with its place."""
+    labels, rows = [], []
+    for line in read_lines(path, separator="\n", skip=()):
+        if line.number <= head.line:
+            continue
+        text = line.fields[0]
+        split(line, head.separator)
+        if len(line.fields) != len(head.names):
+            raise line.error(_ragged(line, text, head))
+        labels.append(label_of(line, chosen.labels))
+        rows.append(_numbers(line, chosen.values))
+    whole = all(row.dtype == np.int64 for row in rows)
+    return labels, np.array(rows, dtype=np.int64 if whole else np.float64)
+
+
+def _numbers(line: Line, columns: list[int]) -> NDArray:
+    fields = [line.fields[column] for column in columns]
+    if all(map(_WHOLE, fields)):
+        whole = [int(field) for field in fields]
+        if all(value in _INT64 for value in whole):
+            return np.array(whole, np.int64)
+    if not all(map(_NUMBER, fields)):
+        for column in columns:
+            line.convert(column, _number, "a number (drop= leaves out columns that are no samples)")
+    values = np.array([float(field) for field in fields])
+    if not np.isfinite(values).all():
+        bad = columns[int(np.flatnonzero(~np.isfinite(values))[0])]
+        raise line.error(f"wanted a number within float64, got {line.fields[bad]!r}", bad)
+    return values
+
+
+def _number(text: str) -> float:
+    if not _NUMBER(text):
+        raise ValueError(text)
+    return float(text)
+
+
+def _ragged(line: Line, text: str, head: Head) -> str:
+    for other, name in _LAYOUTS.items():
+        if other != head.separator and len(text.split(other)) == len(head.names):
+            return f"separated by {name}, where the header has {_LAYOUTS.get(head.separator, head.separator)}"
+    return f"wanted {len(head.names)} fields as the header says, got {len(line.fields)}"
+
+
+# --- pandas' parser
+
+
+def parse(path: Path, head: Head, chosen: Chosen) -> tuple[list[str], NDArray] | None:
+    """Labels and values as :func:`scan` gives them, much faster; None where anything is unusual."""
+    try:
+        with warnings.catch_warnings(), open(path, "rb") as plain:
+            warnings.simplefilter("error")
+            table = _table(plain, head, chosen)
+        labels = [_unquoted(table[column]) for column in chosen.labels]
+        for column in set(table.columns) - {*chosen.labels, *chosen.values}:
+            _unquoted(table[column])
+        if table.dtypes.iloc[-1].kind not in "iuf" and "" in set(table.iloc[:, -1]):
+            return None  # perhaps a row that is too short
+        return _joined(path, labels), _matrix(table[chosen.values])
+    except (ValueError, TypeError, OverflowError, EOFError, OSError, zlib.error, Warning):
+        return None
+
+
+def _table(plain: IO[bytes], head: Head, chosen: Chosen) -> pd.DataFrame:
+    zipped = plain.read(2) == _GZIP_MAGIC
+    plain.seek(0)
+    lines: Any = gzip.GzipFile(fileobj=plain) if zipped else plain
+    for _ in range(head.line):
+        lines.readline()
+    # Exact in any case: by default from pandas 3.1, on request before, where asking is no longer welcome after.
+    exact: dict[str, Any] = {} if _version() >= (3, 1) else {"float_precision": "round_trip"}
+    return pd.read_csv(
+        _Checked(lines.read),
+        sep=head.separator,
+        header=None,
+        names=range(len(head.names)),
+        index_col=False,
+        dtype=dict.fromkeys(chosen.labels, str),
+        na_filter=False,
+        quoting=csv.QUOTE_NONE,
+        skip_blank_lines=False,
+        low_memory=False,
+        **exact,
+    )
+
+
+class _Checked:
+    """Bytes for pandas, less what it would take silently: NUL, a carriage return within a line, a byte order mark."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read, self._open_return = read, b""
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._read(size)
+        seen = self._open_return + block
+        self._open_return = b"\r" if seen.endswith(b"\r") else b""
+        alone = seen.count(b"\r") - seen.count(b"\r\n") - len(self._open_return)
+        if alone or b"\0" in block or block.startswith(codecs.BOM_UTF8):
+            raise ValueError("not plain text")
+        return block
+
+    def __iter__(self) -> Iterator[bytes]:
+        raise TypeError("to be read in blocks")
+
+
+def _unquoted(column: pd.Series) -> list[str]:
+    """Texts without the quotes around them; other quotes are left to the scanner."""
+    if column.dtype.kind in "biuf":
+        return []
+    texts = column.tolist()
+    if any('"' in text for text in texts):
+        texts = [text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text for text in texts]
+        if any('"' in text for text in texts):
+            raise ValueError("quotes within a field")
+    return texts
+
+
+def _joined(path: Path, labels: list[list[str]]) -> list[str]:
+    line, out = Line(path, 0, "", None), []
+    columns = range(len(labels))
+    for line.fields in map(list, zip(*labels, strict=True)):
+        out.append(label_of(line, columns))
+    return out
+
+
+def _matrix(values: pd.DataFrame) -> NDArray:
+    kinds = {dtype.kind for dtype in values.dtypes}
+    if not kinds <= set("iuf"):
+        raise ValueError("not numbers")
+    array = values.to_numpy(np.int64 if kinds == {"i"} else np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError("not finite")
+    return array
+
+
+def _version() -> tuple[int, ...]:
+    return tuple(int(part) for part in pd.__version__.split(".")[:2])

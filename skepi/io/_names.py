@@ -1,0 +1,260 @@
+"""Names of peaks, chromosomes and genes: told apart, and converted on request only."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from skepi.exceptions import TableError
+from skepi.intervals import MAX_POSITION
+from skepi.io._columns import some
+
+_POSITION = "(0|[1-9][0-9]{0,9})"
+_INTERVAL = re.compile(rf"(\S+)([:_-]){_POSITION}([_-]){_POSITION}").fullmatch
+_SEPARATORS = (":-", "--", "__")
+_NUMBERED = "[1-9][0-9]?[ABLR]?|X[LR]?|Y|W|Z|[IVX]{1,4}"
+_STANDARD = {
+    "ucsc": re.compile(f"chr({_NUMBERED}|M)").fullmatch,
+    "ensembl": re.compile(f"({_NUMBERED}|MT)").fullmatch,
+    "refseq": re.compile(r"(NC_[0-9]{6}\.[0-9]+)").fullmatch,
+}
+_ENSEMBL_ID = re.compile(r"(ENS(?:[A-Z]{3,4})?(?:G|T|P|E|R|FM|GT)[0-9]{11})(\.[0-9]+)?((?:_PAR_Y)?)").fullmatch
+
+
+def parse_intervals(names: Iterable[str]) -> pd.DataFrame:
+    """Read peaks from their names: ``chr1:10-20``, ``chr1-10-20`` or ``chr1_10_20``.
+
+    Cell Ranger, Signac and ArchR write names so. Positions are taken as 0-based half-open, as these tools mean them; a
+    name in the 1-based notation of genome browsers looks the same and cannot be told apart.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The last two separators of a name count, so that contigs may hold any of them (``HLA-A*01:01:5-9``).
+
+    Returns
+    -------
+    DataFrame
+        ``chrom, start, end`` (bp), in the order of the names.
+
+    Raises
+    ------
+    TableError
+        For no names, and for names that are no intervals; the first one and their number are named.
+
+    Examples
+    --------
+    >>> parse_intervals(["chr1:10-20", "GL000220.1-5-9"])
+            chrom  start  end
+    0        chr1     10   20
+    1  GL000220.1      5    9
+    """
+    names = list(names)
+    if not names:
+        raise TableError("names of peaks: there are none")
+    rows = [_interval(name) for name in names]
+    bad = [k for k, row in enumerate(rows) if row is None]
+    if bad:
+        raise TableError(
+            f"names of peaks: {len(bad)} of {len(rows)} are not chrom:start-end (nor with - or _ throughout) with "
+            f"start < end <= {MAX_POSITION}; the first is {names[bad[0]]!r} in row {bad[0]}"
+        )
+    return pd.DataFrame(rows, columns=["chrom", "start", "end"])
+
+
+def format_intervals(peaks: Any) -> pd.Index:
+    """Name peaks ``chr1:10-20``, the inverse of :func:`parse_intervals`.
+
+    Parameters
+    ----------
+    peaks : DataFrame or mapping
+        Columns ``chrom, start, end``: 0-based half-open, in bp.
+
+    Returns
+    -------
+    Index of str
+        In the order of the peaks, positions as in the table.
+
+    Raises
+    ------
+    TableError
+        For missing columns or rows, chromosomes without a name or with white space in it, and positions that are not
+        ``0 <= start < end`` in range.
+
+    Examples
+    --------
+    >>> format_intervals({"chrom": ["chr1"], "start": [10], "end": [20]}).tolist()
+    ['chr1:10-20']
+    """
+    table = check_intervals(peaks)
+    return pd.Index(table["chrom"] + ":" + table["start"].astype(str) + "-" + table["end"].astype(str), name=None)
+
+
+def check_intervals(peaks: Any) -> pd.DataFrame:
+    """Columns ``chrom, start, end`` of a table, 0-based half-open, or a TableError that says what is wrong."""
+    table = pd.DataFrame(peaks)
+    missing = [column for column in ("chrom", "start", "end") if column not in table]
+    if missing:
+        raise TableError(f"peaks: missing columns {missing}, got {list(table.columns)}")
+    table = table[["chrom", "start", "end"]].reset_index(drop=True)
+    if table.empty:
+        raise TableError("peaks: the table has no rows")
+    for column in ("start", "end"):
+        if not pd.api.types.is_integer_dtype(table[column]) or table[column].isna().any():
+            raise TableError(f"peaks: {column}: wanted whole numbers (bp), got dtype {table[column].dtype}")
+    no_name = ~table["chrom"].map(lambda name: isinstance(name, str) and name != "" and not re.search(r"\s", name))
+    bad = no_name | (table["start"] < 0) | (table["start"] >= table["end"]) | (table["end"] > MAX_POSITION)
+    if bad.any():
+        first = int(np.flatnonzero(bad)[0])
+        raise TableError(
+            f"peaks: {int(bad.sum())} row(s) are not a name without white space and 0 <= start < end <= "
+            f"{MAX_POSITION}; the first is row {first} ({', '.join(map(str, table.iloc[first]))})"
+        )
+    return table.astype({"chrom": str, "start": np.int64, "end": np.int64})
+
+
+def chromosome_style(names: Iterable[str]) -> str:
+    """Tell how chromosomes are named.
+
+    Standard chromosomes alone decide: numbers (with an arm, as ``2L``), Roman numbers, X, Y, W, Z and the mitochondrial
+    one. Contigs (``chrUn_KI270302v1``, ``GL000220.1``) are named alike by several and decide nothing.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Chromosomes, each once or many times.
+
+    Returns
+    -------
+    {"ucsc", "ensembl", "refseq", "mixed", "unknown"}
+        ``chr1, chrM``; ``1, MT``; ``NC_000001.11``; more than one of these; no standard chromosome.
+
+    Examples
+    --------
+    >>> chromosome_style(["chr1", "chrX", "chrUn_KI270302v1"]), chromosome_style(["1", "MT"]), chromosome_style(["?"])
+    ('ucsc', 'ensembl', 'unknown')
+    """
+    distinct = set(map(str, names))
+    styles = [style for style, matches in _STANDARD.items() if any(map(matches, distinct))]
+    return styles[0] if len(styles) == 1 else "mixed" if styles else "unknown"
+
+
+def convert_chromosomes(table: pd.DataFrame, style: str, unknown: str = "error") -> pd.DataFrame:
+    """Name chromosomes in the style of UCSC (``chr1, chrM``) or of Ensembl (``1, MT``).
+
+    skepi never does so by itself: files of another naming may be of another assembly. The ``chrM`` of UCSC's hg19 is
+    an older sequence than the ``MT`` of GRCh37; in later assemblies, and for other chromosomes, they are the same.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Peaks or genes, with a column ``chrom``.
+    style : {"ucsc", "ensembl"}
+        Names in this style already stay as they are.
+    unknown : {"error", "keep", "drop"}, default="error"
+        What to do with names that have no counterpart, as those of contigs: refuse them, keep them or drop their rows.
+
+    Returns
+    -------
+    DataFrame
+        A copy with other names in ``chrom``; the rows that are left keep their index. ``attrs["left_out"]`` lists the
+        chromosomes dropped.
+
+    Raises
+    ------
+    TableError
+        For no column ``chrom``, names without counterpart, or no row left.
+
+    Examples
+    --------
+    >>> genes = pd.DataFrame({"name": ["TP53", "MT-CO1"], "chrom": ["17", "MT"]})
+    >>> convert_chromosomes(genes, "ucsc")["chrom"].tolist()
+    ['chr17', 'chrM']
+    """
+    if style not in ("ucsc", "ensembl"):
+        raise ValueError(f"style must be 'ucsc' or 'ensembl', got {style!r}")
+    if unknown not in ("error", "keep", "drop"):
+        raise ValueError(f"unknown must be 'error', 'keep' or 'drop', got {unknown!r}")
+    if "chrom" not in table:
+        raise TableError(f"wanted a column chrom, got {list(table.columns)}")
+    names = table["chrom"].astype(object)
+    new = {name: _counterpart(name, style) for name in names.unique()}
+    strange = [name for name, counterpart in new.items() if counterpart is None]
+    if strange and unknown == "error":
+        raise TableError(
+            f"chromosomes without a name in the style {style}: {some(strange)}; unknown='keep' or 'drop' lets them pass"
+        )
+    kept = np.ones(len(table), bool) if unknown == "keep" else ~names.isin(strange).to_numpy()
+    if not kept.any():
+        raise TableError(f"no row is left: no chromosome has a name in the style {style}: {some(strange)}")
+    out = table[kept].copy()
+    out["chrom"] = [name if new[name] is None else new[name] for name in names[kept]]
+    out.attrs["left_out"] = strange if unknown == "drop" else []
+    return out
+
+
+def strip_versions(names: Iterable[str]) -> pd.Index:
+    """Take the version off Ensembl identifiers: ``ENSG00000141510.18`` becomes ``ENSG00000141510``.
+
+    Symbols that end alike (``AC004057.1``, ``RP11-34P13.7``) are no such identifiers and stay; so does ``_PAR_Y``,
+    which marks the copy on Y.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of genes, transcripts, proteins or exons, of any species.
+
+    Returns
+    -------
+    Index of str
+        In the order of the names.
+
+    Raises
+    ------
+    TableError
+        Where two different names become one.
+
+    Examples
+    --------
+    >>> strip_versions(["ENSG00000002586.20_PAR_Y", "ENSMUSG00000059552.14", "AC004057.1"]).tolist()
+    ['ENSG00000002586_PAR_Y', 'ENSMUSG00000059552', 'AC004057.1']
+    """
+    old = list(names)
+    new = [without_version(name) for name in old]
+    distinct = pd.DataFrame({"old": old, "new": new}, dtype=object).drop_duplicates()
+    merged = distinct["new"].duplicated(keep=False)
+    if merged.any():
+        raise TableError(f"{int(merged.sum())} names become the same as another: {some(distinct['old'][merged])}")
+    return pd.Index(new, name=getattr(names, "name", None))
+
+
+def without_version(name: Any) -> Any:
+    """Ensembl identifier without its version; anything else as it is."""
+    found = _ENSEMBL_ID(name) if isinstance(name, str) else None
+    return found[1] + found[3] if found else name
+
+
+def is_ensembl_id(name: Any) -> bool:
+    """Whether a name is an Ensembl identifier, with version or without."""
+    return isinstance(name, str) and _ENSEMBL_ID(name) is not None
+
+
+def _interval(name: Any) -> tuple[str, int, int] | None:
+    """Chromosome, start and end of a name; None where it has none."""
+    found = _INTERVAL(name) if isinstance(name, str) else None
+    if found is None or found[2] + found[4] not in _SEPARATORS:
+        return None
+    start, end = int(found[3]), int(found[5])
+    return (found[1], start, end) if start < end <= MAX_POSITION else None
+
+
+def _counterpart(name: Any, style: str) -> str | None:
+    """Name of a standard chromosome in a style; None for others."""
+    for other in ("ucsc", "ensembl"):
+        found = _STANDARD[other](str(name))
+        if found:
+            core = "M" if found[1] == "MT" else found[1]
+            return f"chr{core}" if style == "ucsc" else core.replace("M", "MT")
+    return None

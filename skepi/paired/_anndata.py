@@ -1,0 +1,111 @@
+"""AnnData and MuData, in and out: obs are cell types, var are peaks or genes."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skepi.exceptions import MissingExpressionError, TableError
+from skepi.io import format_intervals, parse_intervals
+
+_PEAK_COLUMNS = ["chrom", "start", "end"]
+_GENE_COLUMNS = ["chrom", "tss", "strand"]
+
+
+def tables_of(openness: Any, genes: Any, expression: Any, layer: str | None) -> dict[str, Any]:
+    """Arguments of ``PairedDataset`` from AnnData objects."""
+    _check_anndata(openness, "openness")
+    cell_types = openness.obs[["lineage"]] if "lineage" in openness.obs else openness.obs[[]]
+    cell_types = cell_types.rename_axis("name").reset_index()
+    peaks = _peaks_of(openness.var)
+    tables = {"openness": _values(openness, None).T, "peaks": peaks, "cell_types": cell_types, "genes": genes}
+    if expression is None:
+        return tables
+    _check_anndata(expression, "expression")
+    values = pd.DataFrame(_values(expression, layer).T, list(expression.var_names), list(expression.obs_names))
+    return {**tables, "genes": _genes_of(expression.var) if genes is None else genes, "expression": values}
+
+
+def to_anndata(data: Any, what: str) -> Any:
+    """Openness or expression of a data set as an AnnData object."""
+    anndata = _import("anndata")
+    obs = data.cell_types.set_index("name").rename_axis(None)
+    if what == "openness":
+        var = data.peaks.set_index(format_intervals(data.peaks)).rename_axis(None)
+        return anndata.AnnData(data.openness.T.copy(), obs=obs, var=var)
+    if what != "expression":
+        raise ValueError(f"what must be 'openness' or 'expression', got {what!r}")
+    if data.expression is None:
+        raise MissingExpressionError("this data set holds openness only: there is no expression to give")
+    return anndata.AnnData(data.expression.T.copy(), obs=obs, var=data.genes.set_index("name").rename_axis(None))
+
+
+def to_mudata(data: Any) -> Any:
+    """Openness as modality ``atac`` and, where known, expression as ``rna``."""
+    mudata = _import("mudata")
+    modalities = {"atac": to_anndata(data, "openness")}
+    if data.expression is not None:
+        modalities["rna"] = to_anndata(data, "expression")
+    with mudata.set_options(pull_on_update=False):
+        return mudata.MuData(modalities)
+
+
+def modality(mudata: Any, name: str) -> Any:
+    """One modality of a MuData object."""
+    if not hasattr(mudata, "mod"):
+        raise TypeError(f"wanted a MuData object, got {type(mudata).__name__}")
+    if name not in mudata.mod:
+        raise TableError(f"no modality {name!r}; there are {', '.join(mudata.mod)}")
+    return mudata.mod[name]
+
+
+def write_layer(table: pd.DataFrame, adata: Any, layer: str) -> None:
+    """Put values, genes x cell types, into a layer of an AnnData object; NaN where there is no value."""
+    _check_anndata(adata, "adata")
+    absent = [str(name) for name in table.index if name not in adata.var_names]
+    absent += [str(name) for name in table.columns if name not in adata.obs_names]
+    if absent:
+        raise TableError(f"adata lacks {len(absent)} gene(s) or cell type(s): {', '.join(absent[:5])}")
+    values = table.reindex(index=adata.var_names, columns=adata.obs_names)
+    adata.layers[layer] = values.to_numpy().T.copy()
+
+
+def _peaks_of(var: pd.DataFrame) -> pd.DataFrame:
+    """Columns ``chrom, start, end`` if there, else the names read as ``chrom:start-end``."""
+    if set(_PEAK_COLUMNS) <= set(var.columns):
+        return var.reset_index(drop=True)
+    return parse_intervals(var.index)
+
+
+def _genes_of(var: pd.DataFrame) -> pd.DataFrame:
+    missing = [column for column in _GENE_COLUMNS if column not in var]
+    if missing:
+        raise TableError(f"expression.var lacks {missing}: give the table of genes, or add chrom, tss and strand")
+    return var.drop(columns="name", errors="ignore").rename_axis("name").reset_index()
+
+
+def _values(adata: Any, layer: str | None) -> NDArray:
+    if layer is not None and layer not in adata.layers:
+        raise TableError(f"no layer {layer!r}; there are {', '.join(adata.layers) or 'none'}")
+    values = adata.X if layer is None else adata.layers[layer]
+    if values is None:
+        raise TableError("the AnnData object has no X: name a layer")
+    return values.toarray() if sp.issparse(values) else np.asarray(values)
+
+
+def _check_anndata(adata: Any, what: str) -> None:
+    if not all(hasattr(adata, part) for part in ("obs", "var", "layers", "obs_names")):
+        raise TypeError(f"{what}: wanted an AnnData object, got {type(adata).__name__}")
+    for axis in ("obs_names", "var_names"):
+        names = getattr(adata, axis)
+        if not names.is_unique:
+            raise TableError(f"{what}: {axis}: the same name twice: {names[names.duplicated()][0]}")
+
+
+def _import(name: str) -> Any:
+    try:
+        return __import__(name)
+    except ImportError as error:
+        raise ImportError(f'{name} is not installed: pip install "skepi[data]"') from error

@@ -1,0 +1,183 @@
+"""Consensus peaks: one set of regions for all samples."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skepi.exceptions import TableError
+from skepi.intervals import MAX_POSITION, IntArray
+from skepi.peaks._samples import check_intervals, measure_of, read_narrowpeaks
+
+_METHODS = ("windows", "merged")
+
+
+def consensus_peaks(
+    samples: Mapping[str, Any],
+    *,
+    method: str = "windows",
+    width: int = 500,
+    score: str = "log10_p",
+    min_samples: int = 1,
+    exclude: pd.DataFrame | None = None,
+    n_jobs: int | None = None,
+) -> pd.DataFrame:
+    r"""Make one set of peaks from the peak calls of many samples.
+
+    ``method="windows"`` takes a window of ``width`` around each summit and keeps the best of those that overlap, best
+    first: within each sample, and then among what is left of all. Samples differ in depth, so their scores are
+    compared as shares, :math:`10^6 s_i / \sum_j s_j` over the windows that a sample has left. Of equal scores the
+    first in the genome is kept, so the order of samples does not matter.
+
+    ``method="merged"`` joins all intervals that overlap or touch.
+
+    Parameters
+    ----------
+    samples : mapping of str to path or DataFrame
+        narrowPeak files, or tables of :func:`skepi.io.read_narrowpeak`.
+    method : {"windows", "merged"}, default="windows"
+    width : int, default=500
+        Of a window, in bp: ``[summit - width // 2, summit - width // 2 + width)``. A peak without summit is taken at
+        its middle; a window that would begin before the chromosome is left out.
+    score : str, default="log10_p"
+        Column that orders windows, larger is better.
+    min_samples : int, default=1
+        Samples with a peak in the region for it to be kept.
+    exclude : DataFrame, optional
+        Columns ``chrom, start, end``: what touches these regions (a list of artefacts) is left out from the start.
+    n_jobs : int, optional
+        Files read at once, as in joblib.
+
+    Returns
+    -------
+    DataFrame
+        ``chrom, start, end, n_samples`` (that have a peak overlapping it), sorted by chromosome name, start and end.
+
+    Raises
+    ------
+    TableError
+        Where a table or its scores cannot be used, or no peak is left.
+    FileFormatError
+        As in :func:`skepi.io.read_narrowpeak`.
+
+    References
+    ----------
+    Corces et al., Science 2018 (windows of fixed width, iterative removal of overlaps).
+
+    Examples
+    --------
+    >>> a = pd.DataFrame({"chrom": "chr1", "start": [900, 5000], "end": [1300, 5400], "log10_p": [9.0, 1.0]})
+    >>> b = pd.DataFrame({"chrom": "chr1", "start": [1000], "end": [1400], "log10_p": [5.0]})
+    >>> consensus_peaks({"a": a, "b": b})
+      chrom  start   end  n_samples
+    0  chr1    950  1450          2
+    1  chr1   4950  5450          1
+    """
+    if method not in _METHODS:
+        raise ValueError(f"method must be one of {_METHODS}, got {method!r}")
+    if not 1 <= width <= MAX_POSITION:
+        raise ValueError(f"width must be 1 bp or more, got {width!r}")
+    tables = read_narrowpeaks(samples, n_jobs=n_jobs)
+    if not 1 <= min_samples <= len(tables):
+        raise ValueError(f"min_samples must be in 1 .. {len(tables)}, the number of samples, got {min_samples!r}")
+    candidates = {name: _candidates(table, method, width) for name, table in tables.items()}
+    if exclude is not None:
+        check_intervals(exclude, "exclude")
+        candidates = {name: regions[~_touched(regions, exclude)] for name, regions in candidates.items()}
+    regions = _merged(candidates.values()) if method == "merged" else _best_windows(candidates, width, score)
+    regions["n_samples"] = sum(_touched(regions, table).astype(np.int64) for table in tables.values())
+    kept = regions["n_samples"] >= min_samples
+    if not kept.any():
+        raise TableError(f"no peak is left of {len(regions)} that lie outside exclude and in {min_samples} sample(s)")
+    return regions[kept].reset_index(drop=True)
+
+
+def _candidates(table: pd.DataFrame, method: str, width: int) -> pd.DataFrame:
+    """Regions that a sample proposes: its intervals, or windows around its summits."""
+    table = table.assign(chrom=table["chrom"].astype(str))
+    if method == "merged":
+        return table
+    middle = (table["start"].to_numpy() + table["end"].to_numpy()) // 2
+    summit = table["summit"].to_numpy() if "summit" in table else np.full(len(table), -1)
+    start = np.where(summit < 0, middle, summit).astype(np.int64) - width // 2
+    return table.assign(start=start, end=start + width)[start >= 0]
+
+
+def _best_windows(candidates: dict[str, pd.DataFrame], width: int, score: str) -> pd.DataFrame:
+    """The best windows of each sample, then the best of all samples, none overlapping."""
+    best = [_best_of_sample(windows, width, score, f"sample {name}") for name, windows in candidates.items()]
+    pooled = pd.concat(best, ignore_index=True)
+    return pooled.iloc[_not_overlapping(pooled, width)].drop(columns="score").reset_index(drop=True)
+
+
+def _best_of_sample(windows: pd.DataFrame, width: int, score: str, what: str) -> pd.DataFrame:
+    """Windows of one sample that do not overlap, with scores per million."""
+    windows = windows[["chrom", "start", "end"]].assign(score=measure_of(windows, score, what))
+    windows = windows.iloc[_not_overlapping(windows, width)]
+    total = windows["score"].sum()
+    if windows.empty or not total > 0:
+        raise TableError(f"{what}: {score}: no window has a score above 0, so none is the best")
+    return windows.assign(score=1e6 * windows["score"] / total)
+
+
+def _not_overlapping(windows: pd.DataFrame, width: int) -> IntArray:
+    """Rows kept when the best window removes those that overlap it, then the best of the rest, ...; in genome order."""
+    code, _ = pd.factorize(windows["chrom"], sort=True)
+    # One axis for the whole genome: chromosomes lie further apart than any window is wide.
+    place = code * np.int64(2 * (MAX_POSITION + width)) + windows["start"].to_numpy()
+    best_first = np.lexsort((place, -windows["score"].to_numpy()))
+    rank = np.empty(len(windows), dtype=np.int64)
+    rank[best_first] = np.arange(len(windows))
+    left = np.argsort(place, kind="stable")
+    kept = []
+    while left.size:
+        at = place[left]
+        first = np.searchsorted(at, at - width, side="right")
+        last = np.searchsorted(at, at + width, side="left")
+        best = rank[left] == _range_min(rank[left], first, last)
+        kept.append(left[best])
+        near = np.searchsorted(at[best], at - width, side="right") < np.searchsorted(at[best], at + width, side="left")
+        left = left[~near]
+    rows = np.concatenate(kept)
+    return rows[np.argsort(place[rows], kind="stable")]
+
+
+def _range_min(values: IntArray, first: IntArray, last: IntArray) -> IntArray:
+    """Least of ``values[first[i] : last[i]]`` for each i, none empty: two overlapping runs of a power of 2 each."""
+    length = last - first
+    level = np.frexp(length.astype(np.float64))[1] - 1  # floor of log2, exact
+    out = np.empty_like(values)
+    runs = values
+    for k in range(int(level.max(initial=0)) + 1):
+        here = np.flatnonzero(level == k)
+        out[here] = np.minimum(runs[first[here]], runs[last[here] - 2**k])
+        runs = np.minimum(runs[: -(2**k)], runs[2**k :])  # now over 2 ** (k + 1) values
+    return out
+
+
+def _merged(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Union of all intervals; those that touch are one."""
+    columns = ["chrom", "start", "end"]
+    pooled = pd.concat([table[columns].assign(chrom=table["chrom"].astype(str)) for table in tables])
+    pooled = pooled.sort_values(columns, ignore_index=True)
+    reach = pooled.groupby("chrom", sort=False)["end"].cummax()
+    begins = ((pooled["chrom"] != pooled["chrom"].shift()) | (pooled["start"] > reach.shift())).to_numpy()
+    last = np.append(np.flatnonzero(begins)[1:], len(pooled)) - 1
+    return pooled[begins].assign(end=reach.to_numpy()[last]).reset_index(drop=True)
+
+
+def _touched(regions: pd.DataFrame, table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Regions that share a base with any interval of the table."""
+    merged = _merged([table]).groupby("chrom", sort=False)
+    touched = np.zeros(len(regions), dtype=bool)
+    for chrom, here in regions.groupby("chrom", sort=False).indices.items():
+        if chrom not in merged.indices:
+            continue
+        there = merged.get_group(chrom)
+        start, end = (regions[column].to_numpy()[here] for column in ("start", "end"))
+        # Merged intervals are apart: only the first that ends behind the region's start can be in question.
+        ended = np.searchsorted(there["end"].to_numpy(), start, side="right")
+        touched[here] = ended < np.searchsorted(there["start"].to_numpy(), end, side="left")
+    return touched

@@ -1,0 +1,133 @@
+"""Cells to cell types: counts summed over the cells of each label, depth kept."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skepi.exceptions import TableError
+
+
+class Pseudobulk(NamedTuple):
+    """Summed counts and what they were summed over.
+
+    Attributes
+    ----------
+    counts : DataFrame, shape (n_features, n_cell_types)
+        Sums over cells, integers if the counts are.
+    cell_types : DataFrame
+        ``name``, ``n_cells`` and ``depth`` (sum over all features), in the order of the columns of ``counts``.
+    """
+
+    counts: pd.DataFrame
+    cell_types: pd.DataFrame
+
+
+def pseudobulk(cells: Any, labels: Any, *, layer: str | None = None, unlabelled: str = "error") -> Pseudobulk:
+    """Sum the counts of all cells of each cell type.
+
+    Counts are added up, never averaged, so that the depth of each cell type is kept: openness is scaled by depth in
+    :class:`skepi.binning.TSSBinner`, expression in :class:`skepi.normalization.ExpressionNormalizer`.
+
+    Parameters
+    ----------
+    cells : CellMatrix, AnnData, DataFrame, or sparse or dense array, shape (n_cells, n_features)
+        Counts of cells x peaks or cells x genes.
+    labels : Series or array-like of str, shape (n_cells,)
+        Cell type of each cell. A Series is matched to the cells by name where cells have names; an array is in the
+        order of the cells.
+    layer : str, optional
+        Layer of an AnnData object to take in place of ``X``.
+    unlabelled : {"error", "drop"}, default="error"
+        What to do with cells that have no label (missing, or absent from the Series).
+
+    Returns
+    -------
+    Pseudobulk
+        ``counts`` (features x cell types) and ``cell_types``; cell types in order of first appearance among the cells.
+
+    Raises
+    ------
+    TableError
+        For negative or non-finite counts, lengths that differ, names that occur twice, cells without label, labels that
+        match no cell, or a cell type without a single count.
+
+    Examples
+    --------
+    >>> bulk = pseudobulk(np.array([[1, 0], [2, 5], [0, 4]]), ["T", "T", "B"])
+    >>> bulk.counts
+       T  B
+    0  3  0
+    1  5  4
+    >>> bulk.cell_types
+      name  n_cells  depth
+    0    T        2      8
+    1    B        1      4
+    """
+    if unlabelled not in ("error", "drop"):
+        raise ValueError(f"unlabelled must be 'error' or 'drop', got {unlabelled!r}")
+    values, names, features = _matrix_of(cells, layer)
+    _check_counts(values)
+    labels = _labels_of(labels, names, values.shape[0])
+    known = labels.notna().to_numpy()
+    if not known.all() and unlabelled == "error":
+        first = int(np.flatnonzero(~known)[0])
+        who = first if names is None else names[first]
+        raise TableError(f"{int((~known).sum())} of {known.size} cells have no label, the first is {who}")
+    if not known.any():
+        raise TableError("labels: no cell has a label")
+    code, kinds = pd.factorize(labels[known].astype(str))
+    member = sp.csr_array((np.ones(code.size, values.dtype), (code, np.arange(code.size))), (len(kinds), code.size))
+    sums = member @ values[np.flatnonzero(known)]
+    sums = (sums.toarray() if sp.issparse(sums) else np.asarray(sums)).T
+    depth = sums.sum(axis=0)
+    if (depth == 0).any():
+        raise TableError(f"no counts at all in cell type(s) {', '.join(kinds[depth == 0])}")
+    table = pd.DataFrame({"name": kinds, "n_cells": np.bincount(code), "depth": depth})
+    return Pseudobulk(pd.DataFrame(sums, index=features, columns=list(kinds)), table)
+
+
+def _matrix_of(cells: Any, layer: str | None) -> tuple[Any, pd.Index | None, pd.Index | None]:
+    """Counts (cells x features), names of the cells and names of the features, where there are any."""
+    if hasattr(cells, "obs_names"):  # AnnData
+        if layer is not None and layer not in cells.layers:
+            raise TableError(f"no layer {layer!r}; there are {', '.join(cells.layers) or 'none'}")
+        return _summable(cells.X if layer is None else cells.layers[layer]), cells.obs_names, cells.var_names
+    if layer is not None:
+        raise ValueError("only AnnData has layers")
+    if hasattr(cells, "features"):  # CellMatrix
+        return _summable(cells.values), pd.Index(cells.cells), pd.Index(cells.features["name"])
+    if isinstance(cells, pd.DataFrame):
+        return _summable(cells.to_numpy()), cells.index, cells.columns
+    return _summable(cells), None, None
+
+
+def _summable(values: Any) -> Any:
+    """A sparse or dense array of a type whose sums do not overflow."""
+    values = sp.csr_array(values) if sp.issparse(values) else np.asarray(values)
+    if values.ndim != 2 or values.dtype.kind not in "fiub":
+        raise TableError(f"cells: wanted numbers, cells x features, got {values.dtype} of shape {values.shape}")
+    return values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
+
+
+def _check_counts(values: Any) -> None:
+    data: NDArray = values.data if sp.issparse(values) else values
+    if data.size and not (data.min() >= 0 and data.max() < np.inf):
+        raise TableError("cells: wanted finite counts >= 0 (not log or scaled values)")
+
+
+def _labels_of(labels: Any, names: pd.Index | None, n_cells: int) -> pd.Series:
+    if isinstance(labels, pd.Series) and names is not None:
+        for what, index in (("cells", names), ("labels", labels.index)):
+            if not index.is_unique:
+                raise TableError(f"{what}: the same name twice: {index[index.duplicated()][0]}")
+        matched = labels.reindex(names)
+        if matched.isna().all():
+            raise TableError(f"no cell has a label: cells are {names[0]}, ..., labels are of {labels.index[0]}, ...")
+        return matched
+    labels = pd.Series(np.asarray(labels, dtype=object))
+    if len(labels) != n_cells:
+        raise TableError(f"{len(labels)} labels for {n_cells} cells")
+    return labels
