@@ -27,9 +27,7 @@ def write_arrays(
     replace_file(path, content.getbuffer())
 
 
-def read_arrays(
-    path: str | os.PathLike, kind: str, what: str = _WHAT
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def read_arrays(path: str | os.PathLike, kind: str, what: str = _WHAT) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read what :func:`write_arrays` wrote; ``kind`` must be that of its description, ``what`` is for messages."""
     arrays = _members(path, what, None)
     return arrays, _description(path, arrays.pop("about", None), kind, what)

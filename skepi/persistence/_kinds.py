@@ -38,7 +38,7 @@ _KIND_OF_TYPE = {
     **dict.fromkeys(SPARSE, "sparse"),
     **dict.fromkeys(map(type, MISSING.values()), "missing"),
 }
-_KIND_OF_BASE = {
+_KIND_OF_BASE: dict[Any, str] = {
     np.generic: "scalar",
     np.dtype: "dtype",
     type: "named",
@@ -87,10 +87,16 @@ def write_bounds(writer: Writer, value: Any, where: str) -> list[Any]:
     return [writer.node(getattr(value, name), f"{where}.{name}") for name in ("start", "stop", "step")]
 
 
+def read_name(reader: Reader, content: Any) -> Any:
+    """Find a class or function by its name."""
+    module, name = content
+    return find(module, name, reader.trusted)
+
+
 def write_estimator(writer: Writer, value: Any, where: str) -> Any:
     """An estimator is the name of its class and its state."""
     kind = type(value)
-    if kind.__reduce__ is not object.__reduce__ or kind.__reduce_ex__ is not object.__reduce_ex__:
+    if any(getattr(kind, name) is not getattr(object, name) for name in ("__reduce__", "__reduce_ex__")):
         raise refusal(value, where, " with a __reduce__ of its own")
     state = value.__getstate__() or {}
     if type(state) is not dict:
@@ -101,10 +107,10 @@ def write_estimator(writer: Writer, value: Any, where: str) -> Any:
 
 def read_estimator(reader: Reader, content: Any) -> Any:
     """Make an estimator without calling its constructor, and give it its state."""
-    kind = find(*content["class"], reader.trusted)
+    kind = read_name(reader, content["class"])
     if not (isinstance(kind, type) and issubclass(kind, STORABLE)):
         raise ValueError(f"the file gives a state to {kind.__module__}.{kind.__qualname__}, which is no estimator")
-    made = kind.__new__(kind)
+    made: Any = object.__new__(kind)
     state = reader.values(content["state"])
     if not hasattr(kind, "__setstate__"):
         made.__dict__.update(state)
@@ -128,8 +134,6 @@ KINDS = {
     "path": Kind(lambda writer, value, where: str(value), lambda reader, content: Path(content)),
     "slice": Kind(write_bounds, lambda reader, content: slice(*reader.value(content))),
     "range": Kind(write_bounds, lambda reader, content: range(*reader.value(content))),
-    "named": Kind(
-        lambda writer, value, where: name_of(value, where), lambda reader, content: find(*content, reader.trusted)
-    ),
+    "named": Kind(lambda writer, value, where: name_of(value, where), read_name),
     "estimator": Kind(write_estimator, read_estimator, shared=True),
 }

@@ -82,8 +82,8 @@ def save_model(model: BaseEstimator, path: str | os.PathLike, *, metadata: dict[
 def load_model(path: str | os.PathLike, *, trusted: Trusted = ()) -> Any:
     """Read a model that :func:`save_model` wrote.
 
-    Nothing in the file is run: it names classes, which are looked up in skepi, scikit-learn and what you trust, and must
-    be estimators, splitters or scorers there. Their constructors are not called.
+    Nothing in the file is run: it names classes, which are looked up in skepi, scikit-learn and what you trust, and
+    must be estimators, splitters or scorers there. Their constructors are not called.
 
     Parameters
     ----------
