@@ -3,14 +3,11 @@
 import resource
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-from blood_tables import read_counts, skip_if_absent
-
 from skepi.binning import TSSBinner
+from skepi.datasets import fetch_hematopoiesis
 from skepi.preprocessing import LogZScaler
 
 
@@ -21,10 +18,9 @@ def peak_gb():
 
 
 def main():
-    skip_if_absent()
     print(f"imports: peak {peak_gb():.2f} GB")
     start = time.perf_counter()
-    data = read_counts()
+    data = fetch_hematopoiesis().counts
     X = data.pairs()
     print(f"{data}\ntables: {time.perf_counter() - start:.1f} s, peak {peak_gb():.2f} GB")
     bins = TSSBinner().fit_transform(X)

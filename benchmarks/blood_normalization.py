@@ -1,20 +1,13 @@
 """Does it matter whether expression is normalised once or in each fold? Ridge on 40 bands, populations held out."""
 
-import sys
-import warnings
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-from blood_tables import read_blood, read_counts, skip_if_absent
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose import GeneZTarget
-from skepi.exceptions import ChromosomeWarning
+from skepi.datasets import fetch_hematopoiesis
 from skepi.metrics import summarize
 from skepi.model_selection import LeaveOneCellTypeOut, cross_val_pairs
 from skepi.normalization import ExpressionNormalizer
@@ -34,9 +27,8 @@ class OneFold:
         yield np.flatnonzero(~test), np.flatnonzero(test)
 
 
-def in_each_fold(pipe):
+def in_each_fold(pipe, data):
     """Held-out predictions with quantiles and gene filter learned from the 13 training populations."""
-    data = read_counts()
     names = data.cell_types["name"]
     tables = []
     for held_out in names:
@@ -48,13 +40,12 @@ def in_each_fold(pipe):
 
 
 def main():
-    skip_if_absent()
-    warnings.simplefilter("ignore", ChromosomeWarning)
+    blood = fetch_hematopoiesis()
     bins = TSSBinner(edges=symmetric_edges((np.array(KB) * 1000).astype(int)))
     scale = LogZScaler(scale_floor=float("inf"))
     pipe = Pipeline([("bins", bins), ("scale", scale), ("model", GeneZTarget(Ridge(10)))])
-    once = cross_val_pairs(pipe, *read_blood().pairs(return_X_y=True), LeaveOneCellTypeOut())
-    rows = {"normalised once": summarize(once), "in each fold": summarize(in_each_fold(pipe))}
+    once = cross_val_pairs(pipe, blood.data, blood.target, LeaveOneCellTypeOut())
+    rows = {"normalised once": summarize(once), "in each fold": summarize(in_each_fold(pipe, blood.counts))}
     print(pd.DataFrame(rows).T[["skill", "r_median", "rmse", "n_pairs"]].round(4).to_string())
 
 

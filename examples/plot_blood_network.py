@@ -20,18 +20,17 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from blood_tables import read_blood, skip_if_absent
 
 from skepi.binning import TSSBinner
 from skepi.compose import z_score_per_gene
+from skepi.datasets import fetch_hematopoiesis
 from skepi.linear_model import LassoBaseline
 from skepi.metrics import report_r2
 from skepi.model_selection import train_dev_test_split
 from skepi.neural_network import ExpressionMLP
 from skepi.preprocessing import LogZScaler
 
-skip_if_absent()
-blood = read_blood()
+blood = fetch_hematopoiesis(n_jobs=2).dataset
 data = blood.subset(genes=blood.genes.loc[blood.genes["chrom"].isin(["chr1", "chr19"]), "name"])
 X, y = data.pairs(return_X_y=True)
 z = z_score_per_gene(X, y)

@@ -71,13 +71,7 @@ def pseudobulk(cells: Any, labels: Any, *, layer: str | None = None, unlabelled:
     values, names, features = _matrix_of(cells, layer)
     _check_counts(values)
     labels = _labels_of(labels, names, values.shape[0])
-    known = labels.notna().to_numpy()
-    if not known.all() and unlabelled == "error":
-        first = int(np.flatnonzero(~known)[0])
-        who = first if names is None else names[first]
-        raise TableError(f"{int((~known).sum())} of {known.size} cells have no label, the first is {who}")
-    if not known.any():
-        raise TableError("labels: no cell has a label")
+    known = _labelled(labels, names, unlabelled)
     code, kinds = pd.factorize(labels[known].astype(str))
     member = sp.csr_array((np.ones(code.size, values.dtype), (code, np.arange(code.size))), (len(kinds), code.size))
     sums = member @ values[np.flatnonzero(known)]
@@ -89,9 +83,23 @@ def pseudobulk(cells: Any, labels: Any, *, layer: str | None = None, unlabelled:
     return Pseudobulk(pd.DataFrame(sums, index=features, columns=list(kinds)), table)
 
 
+def _labelled(labels: pd.Series, names: pd.Index | None, unlabelled: str) -> NDArray[np.bool_]:
+    """Mark the cells that have a label."""
+    known = labels.notna().to_numpy()
+    if not known.any():
+        raise TableError("labels: no cell has a label")
+    if not known.all() and unlabelled == "error":
+        first = int(np.flatnonzero(~known)[0])
+        who = first if names is None else names[first]
+        raise TableError(f"{int((~known).sum())} of {known.size} cells have no label, the first is {who}")
+    return known
+
+
 def _matrix_of(cells: Any, layer: str | None) -> tuple[Any, pd.Index | None, pd.Index | None]:
     """Counts (cells x features), names of the cells and names of the features, where there are any."""
-    if hasattr(cells, "obs_names"):  # AnnData
+    if isinstance(cells, pd.DataFrame) and layer is None:
+        return _summable(cells.to_numpy()), cells.index, cells.columns
+    if hasattr(cells, "obs_names") and not isinstance(cells, pd.DataFrame):  # AnnData
         if layer is not None and layer not in cells.layers:
             raise TableError(f"no layer {layer!r}; there are {', '.join(cells.layers) or 'none'}")
         return _summable(cells.X if layer is None else cells.layers[layer]), cells.obs_names, cells.var_names
@@ -99,35 +107,43 @@ def _matrix_of(cells: Any, layer: str | None) -> tuple[Any, pd.Index | None, pd.
         raise ValueError("only AnnData has layers")
     if hasattr(cells, "features"):  # CellMatrix
         return _summable(cells.values), pd.Index(cells.cells), pd.Index(cells.features["name"])
-    if isinstance(cells, pd.DataFrame):
-        return _summable(cells.to_numpy()), cells.index, cells.columns
     return _summable(cells), None, None
 
 
 def _summable(values: Any) -> Any:
     """A sparse or dense array of a type whose sums do not overflow."""
-    values = sp.csr_array(values) if sp.issparse(values) else np.asarray(values)
+    values = values if sp.issparse(values) else np.asarray(values)
     if values.ndim != 2 or values.dtype.kind not in "fiub":
         raise TableError(f"cells: wanted numbers, cells x features, got {values.dtype} of shape {values.shape}")
-    return values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
+    wide = values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
+    return sp.csr_array(wide) if sp.issparse(wide) else wide
 
 
 def _check_counts(values: Any) -> None:
     data: NDArray = values.data if sp.issparse(values) else values
     if data.size and not (data.min() >= 0 and data.max() < np.inf):
         raise TableError("cells: wanted finite counts >= 0 (not log or scaled values)")
+    if data.dtype.kind == "i" and data.sum(dtype=np.float64) >= 2**63:
+        raise TableError("cells: the counts are too great: their sum does not fit into int64")
 
 
 def _labels_of(labels: Any, names: pd.Index | None, n_cells: int) -> pd.Series:
-    if isinstance(labels, pd.Series) and names is not None:
-        for what, index in (("cells", names), ("labels", labels.index)):
-            if not index.is_unique:
-                raise TableError(f"{what}: the same name twice: {index[index.duplicated()][0]}")
-        matched = labels.reindex(names)
-        if matched.isna().all():
-            raise TableError(f"no cell has a label: cells are {names[0]}, ..., labels are of {labels.index[0]}, ...")
-        return matched
-    labels = pd.Series(np.asarray(labels, dtype=object))
-    if len(labels) != n_cells:
-        raise TableError(f"{len(labels)} labels for {n_cells} cells")
-    return labels
+    """A label for each cell, missing where there is none."""
+    if not isinstance(labels, pd.Series):
+        values = np.asarray(labels, dtype=object)
+        if values.ndim != 1 or isinstance(labels, str):
+            raise TableError(f"labels: wanted one for each cell, got {type(labels).__name__} of shape {values.shape}")
+        labels, names = pd.Series(values), None
+    labels = labels.astype(object)  # whole numbers stay whole where some are missing
+    if names is None:
+        if len(labels) != n_cells:
+            raise TableError(f"{len(labels)} labels for {n_cells} cells")
+        return labels.reset_index(drop=True)
+    for what, index in (("cells", names), ("labels", labels.index)):
+        if not index.is_unique:
+            raise TableError(f"{what}: the same name twice: {index[index.duplicated()][0]}")
+    matched = labels.reindex(names)
+    if matched.isna().all():
+        some = [index[0] if len(index) else "none" for index in (names, labels.index)]
+        raise TableError(f"no cell has a label: cells are {some[0]}, ..., labels are of {some[1]}, ...")
+    return matched

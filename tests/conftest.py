@@ -9,6 +9,7 @@ import pytest
 from skepi.datasets import make_paired_openness
 
 BLOOD = Path(os.environ.get("SKEPI_HEME14", Path(__file__).parents[2] / "shared" / "data" / "heme14"))
+MIRROR = Path(os.environ.get("SKEPI_MIRROR", Path(__file__).parents[2] / "shared" / "mirror"))
 
 
 def pytest_addoption(parser):
@@ -30,8 +31,11 @@ def rng():
 
 @pytest.fixture(scope="session")
 def simulated():
-    """60 genes x 12 cell types of 4 lineages on 4 chromosomes, and the law behind them."""
-    return make_paired_openness(n_genes=60, n_cell_types=12, random_state=1)
+    """60 genes x 12 cell types of 4 lineages on 4 chromosomes, and the law behind them.
+
+    The cis share is above that of real data, so that few genes show it.
+    """
+    return make_paired_openness(n_genes=60, n_cell_types=12, cis_share=0.45, program_share=0.25, random_state=1)
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +49,11 @@ def blood_path():
     if not (BLOOD / "peaks.parquet").exists():
         pytest.skip(f"the blood tables are not at {BLOOD}; SKEPI_HEME14 names another folder")
     return BLOOD
+
+
+@pytest.fixture(scope="session")
+def mirror_path():
+    """Folder with copies of the public files of the blood data."""
+    if not (MIRROR / "caleblareau").is_dir():
+        pytest.skip(f"no copies of the public files at {MIRROR}; SKEPI_MIRROR names another folder")
+    return MIRROR.resolve()

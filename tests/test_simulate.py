@@ -1,11 +1,13 @@
-"""Simulated data follow the law that is returned beside them."""
+"""Simulated data follow the law that is returned beside them; test_simulate_real compares them with real data."""
+
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from skepi.binning import TSSBinner, symmetric_edges
-from skepi.datasets import make_paired_openness
+from skepi.datasets import make_paired_openness, make_read_counts
 from skepi.preprocessing import LogZScaler
 
 PARTS = ["cis", "program", "interaction", "noise"]
@@ -13,7 +15,7 @@ PARTS = ["cis", "program", "interaction", "noise"]
 
 @pytest.fixture(scope="module")
 def large():
-    return make_paired_openness(400, 24, interaction_share=0.1, random_state=3)
+    return make_paired_openness(400, 24, cis_share=0.35, program_share=0.25, interaction_share=0.1, random_state=3)
 
 
 def standardised(truth, part):
@@ -67,20 +69,26 @@ def test_tables_of_truth_are_labelled(large):
 
 
 def test_cis_is_the_weighted_sum_of_standardised_peaks():
-    """A slow loop over genes and peaks with the weights that are returned; one common factor is free."""
-    data, truth = make_paired_openness(12, 6, n_lineages=2, random_state=5)
-    log_openness = np.log1p(data.openness / data.openness.mean(axis=0))
-    sd = log_openness.std(axis=1, keepdims=True)
-    z = np.where(sd > 0, (log_openness - log_openness.mean(axis=1, keepdims=True)) / np.where(sd > 0, sd, 1), 0)
-    bands = list(truth.weights.itertuples(index=False, name=None))
+    """A slow loop over genes and peaks with the effects and the signal that are returned."""
+    data, truth = make_paired_openness(12, 6, n_lineages=2, n_peaks=600, random_state=5)
+    signal = truth.signal.to_numpy(dtype=np.float64)
+    log_signal = np.log1p(signal / signal.mean(axis=0))
+    z = (log_signal - log_signal.mean(axis=1, keepdims=True)) / log_signal.std(axis=1, keepdims=True)
+    bands = list(truth.weights[["from_bp", "to_bp", "effect"]].itertuples(index=False, name=None))
     expected = np.zeros((12, 6))
     for g, gene in enumerate(data.genes.itertuples()):
         for p, peak in enumerate(data.peaks.itertuples()):
             distance = abs((peak.start + peak.end) // 2 - gene.tss)
-            weight = sum(w for low, high, w in bands if low <= distance < high)
-            expected[g] += weight * z[p] * (peak.chrom == gene.chrom)
-    found = standardised(truth, "cis").to_numpy()
-    np.testing.assert_allclose(found, expected * found.std() / expected.std(), atol=1e-4)
+            effect = sum(e for low, high, e in bands if low <= distance < high)
+            expected[g] += effect * z[p] * (peak.chrom == gene.chrom)
+    assert np.abs(expected).max() > 0.5
+    np.testing.assert_allclose(standardised(truth, "cis"), expected, atol=1e-4)
+
+
+def test_program_is_loadings_times_the_state_of_the_cell_type(large):
+    _, truth = large
+    state = truth.cell_state - truth.cell_state.mean()
+    np.testing.assert_allclose(standardised(truth, "program"), truth.loadings @ state.T, atol=1e-9)
 
 
 def test_weights_fall_with_distance(large):
@@ -88,6 +96,8 @@ def test_weights_fall_with_distance(large):
     assert (weights["from_bp"].iloc[1:].to_numpy() == weights["to_bp"].iloc[:-1].to_numpy()).all()
     assert weights["from_bp"].iloc[0] == 0
     assert weights["weight"].iloc[0] > 10 * weights["weight"].iloc[-1] > 0
+    ratio = weights["effect"] / weights["weight"]
+    assert ratio.to_numpy() == pytest.approx(ratio.iloc[0])
 
 
 def test_openness_near_the_tss_predicts_cis_best(large):
@@ -116,12 +126,60 @@ def test_no_linear_model_sees_the_interaction(large):
     assert abs(r[0, 1]) < 0.05
 
 
-def test_zeros_are_in_excess(large):
-    data, _ = large
-    zeros = np.mean(data.openness == 0)
-    assert 0.4 < zeros < 0.8, "log openness is cut at 0.6, above its mean of 0.3"
-    assert data.openness[data.openness > 0].min() > 0.1, "between 0 and the threshold there is nothing"
+def test_fold_is_the_true_signal_where_it_reaches_the_threshold(large):
+    data, truth = large
+    signal = truth.signal.to_numpy()
+    np.testing.assert_array_equal(data.openness, np.where(signal >= 1.5, signal, 0))
+    assert signal.min() > 0
+    assert signal.max() < 500
+    assert (data.openness > 0).any(axis=1).all(), "a peak is open somewhere, or it would not have been called"
     assert np.mean(data.expression == 0) > 0.002
+
+
+def test_promoters_are_the_peaks_within_1_kb_of_a_tss():
+    data, truth = make_paired_openness(20, 4, random_state=4)
+    tss = [np.array(data.genes.loc[data.genes["chrom"] == chrom, "tss"]) for chrom in data.peaks["chrom"]]
+    middle = data.peaks["start"] + 250
+    expected = [np.abs(positions - m).min() < 1_000 for positions, m in zip(tss, middle, strict=True)]
+    assert truth.promoter.tolist() == expected
+    assert 0 < sum(expected) < 60
+
+
+def test_promoters_of_active_genes_are_open_most_widely(large):
+    data, truth = large
+    at_tss = TSSBinner(edges=[-1_000, 1_000]).fit_transform(data.pairs()).dense().reshape(400, 24)
+    assert np.corrcoef(np.log1p(at_tss).mean(axis=1), truth.gene_mean)[0, 1] > 0.3
+
+
+def test_genes_and_peaks_are_clumped(large):
+    # The median gap is 0.36 of the mean in human TSSs, 0.32 in peaks of blood, and ln 2 = 0.69 in a Poisson process.
+    data, _ = large
+    for table, column in ((data.genes, "tss"), (data.peaks, "start")):
+        gaps = table.groupby("chrom", sort=False)[column].diff().dropna()
+        assert gaps.median() < 0.5 * gaps.mean()
+        assert (gaps > 0).all()
+
+
+@pytest.mark.parametrize("n_peaks", [1, 30, 777, 5_000])
+def test_as_many_peaks_as_asked_for(n_peaks):
+    data, truth = make_paired_openness(40, 4, n_chromosomes=1, n_peaks=n_peaks)
+    assert data.openness.shape == (n_peaks, 4)
+    assert len(truth.promoter) == len(truth.signal) == n_peaks
+
+
+def test_promoters_come_before_other_peaks_where_peaks_are_few():
+    data, truth = make_paired_openness(40, 4, n_peaks=20)
+    assert truth.promoter.all()
+    assert data.peaks["chrom"].nunique() == 4, "they are drawn from all genes"
+    assert make_paired_openness(40, 4, n_chromosomes=1, n_peaks=2_000)[1].promoter.sum() < 100
+
+
+def test_a_crowded_genome_is_filled_to_its_room():
+    with pytest.raises(ValueError, match=r"n_peaks must lie in 1 \.\. \d+ on a genome of this size") as refusal:
+        make_paired_openness(40, 2, n_lineages=1, n_chromosomes=1, n_peaks=10**6)
+    room = int(re.search(r"\.\. (\d+)", str(refusal.value)).group(1))
+    data, _ = make_paired_openness(40, 2, n_lineages=1, n_chromosomes=1, n_peaks=room)
+    assert len(data.peaks) == room
 
 
 def test_tables_are_valid_and_without_missing_values(large):
@@ -148,16 +206,54 @@ def test_peaks_of_a_lineage_are_alike(large):
     assert r[same & ~np.eye(24, dtype=bool)].mean() > r[~same].mean() + 0.2
 
 
+def test_sisters_are_most_alike_and_the_last_cell_type_is_far(large):
+    data, truth = large
+    assert truth.tree["lineage"].tolist() == data.cell_types["lineage"].tolist()
+    assert truth.tree["sisters"].value_counts().tolist() == [2] * 12
+    assert truth.tree.groupby("sisters")["lineage"].nunique().eq(1).all()
+    lineage, sisters = (truth.tree[level].to_numpy() for level in ("lineage", "sisters"))
+    other = ~np.eye(24, dtype=bool)
+    other[-1] = other[:, -1] = False
+    same_lineage = (lineage[:, None] == lineage) & (sisters[:, None] != sisters) & other
+    same_sisters = (sisters[:, None] == sisters) & other
+    openness, expression = (np.corrcoef(values.T) for values in (np.log1p(data.openness), data.expression))
+    for r in (openness, expression):
+        assert r[same_sisters].mean() > r[same_lineage].mean() + 0.02
+    assert openness.mean(axis=0).argmin() == 23
+
+
 def test_states_of_a_lineage_are_alike(large):
-    # Variances are 1 between and 0.49 within lineages; without sharing, means of six would have a ratio of 1 / 6.
+    # Variances are 0.76 between and 0.24 within lineages; without sharing, means of six would have a ratio of 1 / 6.
     data, truth = large
     by_lineage = truth.cell_state.groupby(data.cell_types["lineage"].to_numpy())
     assert by_lineage.mean().var().mean() > 0.5 * by_lineage.var().mean().mean()
 
 
+def test_states_of_sisters_are_most_alike():
+    # Expected squared differences: 0.16 + 0.08 against 0.08, twice each; the far cell type has no sisters here.
+    state = make_paired_openness(5, 24, n_programs=40)[1].cell_state.to_numpy()
+    sisters, cousins = state[0:4:2] - state[1:4:2], state[0:2] - state[2:4]
+    assert np.mean(sisters**2) < 0.5 * np.mean(cousins**2)
+
+
+def test_states_move_openness_all_over_the_genome():
+    """Log signal follows the state more than that of other seeds, which lineages also share."""
+    runs = [make_paired_openness(100, 24, n_programs=1, random_state=seed)[1] for seed in range(8)]
+    states = [run.cell_state[0].to_numpy() for run in runs]
+
+    def explained(run, state):
+        log_signal = np.log(run.signal.to_numpy()[~run.promoter])
+        return np.mean(np.corrcoef(np.vstack([state, log_signal]))[0, 1:] ** 2)
+
+    own = np.mean([explained(run, state) for run, state in zip(runs, states, strict=True)])
+    others = np.mean([explained(run, states[k - 1]) for k, run in enumerate(runs)])
+    assert own > others + 0.05
+
+
 def test_corrupted_column_is_noisier_and_the_rest_is_not_changed():
-    clean, _ = make_paired_openness(300, 6, random_state=2)
-    data, truth = make_paired_openness(300, 6, random_state=2, corrupted=4, corruption=4.0)
+    law = {"cis_share": 0.35, "program_share": 0.25, "random_state": 2}
+    clean, _ = make_paired_openness(300, 6, **law)
+    data, truth = make_paired_openness(300, 6, **law, corrupted=4, corruption=4.0)
     assert truth.corrupted == "cell004"
     others = [0, 1, 2, 3, 5]
     np.testing.assert_array_equal(data.expression[:, others], clean.expression[:, others])
@@ -192,7 +288,9 @@ def test_global_random_state_is_left_alone():
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
 
 
-@pytest.mark.parametrize(("n_genes", "n_cell_types", "n_chromosomes", "n_lineages"), [(4, 4, 4, 4), (3, 2, 1, 1)])
+@pytest.mark.parametrize(
+    ("n_genes", "n_cell_types", "n_chromosomes", "n_lineages"), [(4, 4, 4, 4), (3, 2, 1, 1), (2, 3, 1, 1), (1, 1, 1, 1)]
+)
 def test_smallest_sizes(n_genes, n_cell_types, n_chromosomes, n_lineages):
     data, _ = make_paired_openness(
         n_genes, n_cell_types, n_chromosomes=n_chromosomes, n_lineages=n_lineages, n_programs=1
@@ -214,8 +312,147 @@ def test_smallest_sizes(n_genes, n_cell_types, n_chromosomes, n_lineages):
         ({"n_chromosomes": 0}, "1 <= n_chromosomes <= n_genes"),
         ({"corrupted": 6}, r"corrupted must be a column in 0 \.\. 5, got 6"),
         ({"corrupted": -1}, "corrupted must be a column"),
+        ({"n_peaks": 0}, r"n_peaks must lie in 1 \.\. \d+ .*, got 0"),
+        ({"signal": "reads"}, 'signal must be "fold" or "counts", got \'reads\''),
+        ({"openness_depth": 0}, "openness_depth must be a positive number of reads a peak, got 0"),
+        ({"openness_depth": np.nan}, "openness_depth must be a positive number"),
     ],
 )
 def test_wrong_settings(wrong, match):
     with pytest.raises(ValueError, match=match):
         make_paired_openness(10, 6, **wrong)
+
+
+def test_more_genes_than_a_chromosome_holds():
+    with pytest.raises(ValueError, match=r"20000 genes on n_chromosomes=1 reach beyond position 2147483647"):
+        make_paired_openness(20_000, 1, n_lineages=1, n_chromosomes=1)
+
+
+# --- openness as read counts
+
+
+@pytest.fixture(scope="module")
+def counted():
+    return make_paired_openness(60, 12, signal="counts", random_state=1)
+
+
+def test_counts_are_poisson_reads_of_the_true_signal(counted):
+    """Standardised residuals have mean 0 and variance 1, at promoters and elsewhere.
+
+    Where one read or more is expected, because squares of fewer have a heavy tail; 500 squares have an SE of 0.07.
+    """
+    data, truth = counted
+    expected = (truth.signal / truth.signal.sum() * truth.openness_depth).to_numpy()
+    residual = (data.openness - expected) / np.sqrt(expected)
+    assert (data.openness == np.round(data.openness)).all()
+    for peaks in (truth.promoter.to_numpy(), ~truth.promoter.to_numpy()):
+        drawn = residual[peaks][expected[peaks] > 1]
+        assert drawn.size > 500
+        assert drawn.mean() == pytest.approx(0, abs=5 / np.sqrt(drawn.size))
+        assert np.mean(drawn**2) == pytest.approx(1, abs=0.2)
+
+
+def test_depth_is_reads_a_peak(counted):
+    data, truth = counted
+    # Twelve libraries with an SD of 30 % around 20.
+    assert data.openness.mean() == pytest.approx(20, rel=0.3)
+    assert truth.openness_depth.std() / truth.openness_depth.mean() == pytest.approx(0.3, abs=0.2)
+    shallow, _ = make_paired_openness(60, 12, signal="counts", openness_depth=0.5, random_state=1)
+    assert shallow.openness.mean() * 40 == pytest.approx(data.openness.mean(), rel=0.02)
+    assert np.mean(shallow.openness == 0) > np.mean(data.openness == 0) + 0.3
+
+
+def test_the_scale_of_openness_does_not_change_the_rest(counted):
+    data, truth = counted
+    fold, same = make_paired_openness(60, 12, random_state=1)
+    np.testing.assert_array_equal(data.expression, fold.expression)
+    pd.testing.assert_frame_equal(data.peaks, fold.peaks)
+    pd.testing.assert_frame_equal(truth.signal, same.signal)
+    assert same.openness_depth is None
+
+
+def test_deep_counts_follow_the_fold(counted):
+    deep, truth = make_paired_openness(60, 12, signal="counts", openness_depth=1e5, random_state=1)
+    per_fold = deep.openness / truth.openness_depth.to_numpy()
+    wanted = (truth.signal / truth.signal.sum()).to_numpy()
+    high = truth.signal.to_numpy() > 1.5
+    np.testing.assert_allclose(per_fold[high], wanted[high], rtol=0.05)
+
+
+# --- expression as read counts
+
+
+@pytest.fixture(scope="module")
+def expression(large):
+    return pd.DataFrame(large[0].expression, large[0].genes["name"], large[0].cell_types["name"])
+
+
+def test_columns_are_cell_types_and_replicates(expression):
+    counts, library_size = make_read_counts(expression, n_replicates=2)
+    assert counts.columns.names == ["cell_type", "replicate"]
+    assert counts.columns.tolist() == [(cell, r) for cell in expression.columns for r in (1, 2)]
+    assert counts.index.equals(expression.index)
+    assert library_size.index.equals(counts.columns)
+    assert (counts.dtypes == np.int64).all()
+    assert not counts["cell000"][1].equals(counts["cell000"][2])
+
+
+def test_log_cpm_of_deep_libraries_is_the_given_expression(expression):
+    counts, library_size = make_read_counts(expression, depth=1e12, n_replicates=1, dispersion=0)
+    log_cpm = np.log1p(counts / library_size * 1e6)
+    np.testing.assert_allclose(log_cpm, expression, atol=5e-3)
+
+
+@pytest.mark.parametrize("dispersion", [0, 0.2, 1.0])
+def test_variance_of_counts_is_that_of_the_negative_binomial(dispersion):
+    # 20,000 genes of equal expression: mu is known, and the SE of the variance at dispersion 1 is about 2 %.
+    counts, library_size = make_read_counts(np.full((20_000, 1), 4.0), n_replicates=2, dispersion=dispersion)
+    mean = library_size.to_numpy() * np.expm1(4.0) / 1e6
+    assert counts.mean().to_numpy() == pytest.approx(mean, rel=0.04)
+    assert counts.var().to_numpy() == pytest.approx(mean + dispersion * mean**2, rel=0.1)
+
+
+def test_library_sizes_vary_around_the_depth(expression):
+    _, library_size = make_read_counts(expression, depth=2e6, n_replicates=20)
+    # 480 libraries: SEs are 2 % of the mean and 0.014 of the SD.
+    assert library_size.mean() == pytest.approx(2e6, rel=0.07)
+    assert np.log(library_size).std() == pytest.approx(0.42, abs=0.05)
+
+
+def test_a_silent_gene_has_no_reads_and_arrays_get_names():
+    counts, _ = make_read_counts([[0.0, 9.0], [9.0, 0.0]], n_replicates=1)
+    assert counts.index.tolist() == ["gene00000", "gene00001"]
+    assert counts.columns.tolist() == [("cell000", 1), ("cell001", 1)]
+    assert (counts.to_numpy() > 0).tolist() == [[False, True], [True, False]]
+
+
+def test_a_seed_gives_the_same_counts_again_and_another_gives_others(expression):
+    one, again, two = (make_read_counts(expression, random_state=seed) for seed in (1, 1, 2))
+    pd.testing.assert_frame_equal(one[0], again[0])
+    pd.testing.assert_series_equal(one[1], again[1])
+    assert not one[0].equals(two[0])
+
+
+def test_expression_is_left_as_it_was(expression):
+    before = expression.copy()
+    make_read_counts(expression)
+    pd.testing.assert_frame_equal(expression, before)
+
+
+@pytest.mark.parametrize(
+    ("values", "wrong", "match"),
+    [
+        ([[-0.1]], {}, "expression must be a table of finite values"),
+        ([[np.nan]], {}, "expression must be a table of finite values"),
+        ([[np.inf]], {}, "expression must be a table of finite values"),
+        (np.empty((0, 3)), {}, "expression must be a table of finite values"),
+        ([[1.0]], {"depth": 0}, "depth must be a positive number of reads, got 0"),
+        ([[1.0]], {"depth": np.inf}, "depth must be a positive number of reads, got inf"),
+        ([[1.0]], {"n_replicates": 0}, "n_replicates must be 1 or more, got 0"),
+        ([[1.0]], {"dispersion": -0.1}, "dispersion must be 0 or greater, got -0.1"),
+        ([[1.0]], {"dispersion": np.nan}, "dispersion must be 0 or greater, got nan"),
+    ],
+)
+def test_counts_that_cannot_be_drawn(values, wrong, match):
+    with pytest.raises(ValueError, match=match):
+        make_read_counts(values, **wrong)

@@ -3,14 +3,13 @@
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
 from filelock import FileLock
@@ -23,6 +22,8 @@ MIRROR = "SKEPI_MIRROR"
 _PUBLIC = "https://raw.githubusercontent.com/"
 _TIMEOUT_S = 30
 _CHUNK_BYTES = 1 << 18
+Report = Callable[[int], Any]  # is told how many bytes of a file are there
+
 _PASSING = (URLError, HTTPException, TimeoutError, ConnectionError)  # what another try may mend
 
 
@@ -89,7 +90,11 @@ def fetch_files(
     DownloadError
         Where an address cannot be reached; ``ChecksumError`` where it holds another file.
     """
+    if n_retries < 0 or delay < 0:
+        raise ValueError(f"n_retries and delay must be 0 or greater, got n_retries={n_retries} and delay={delay}")
     paths = [folder / Path(file.path).name for file in files]
+    if len(set(paths)) < len(paths):
+        raise ValueError("two of the files would get the same name")
     missing = [(file, path) for file, path in zip(files, paths, strict=True) if not is_whole(path, file)]
     if not missing:
         return paths
@@ -98,14 +103,14 @@ def fetch_files(
     base = base_address()
     folder.mkdir(parents=True, exist_ok=True)
     total = sum(file.n_bytes for file, _ in missing)
-    with (
-        FileLock(folder / ".lock"),
-        tqdm(total=total, unit="B", unit_scale=True, disable=None if progress is None else not progress) as bar,
-    ):
+    hidden = None if progress is None else not progress  # tqdm: None hides it where there is no terminal
+    with FileLock(folder / ".lock"), tqdm(total=total, unit="B", unit_scale=True, disable=hidden) as bar:
         for file, path in missing:
+            done = bar.n
             if not is_whole(path, file):  # another process may have fetched it meanwhile
-                _fetch(file, path, base + file.path, n_retries, delay)
-            bar.update(file.n_bytes)
+                url = base + quote(file.path)
+                _fetch(file, path, url, n_retries, delay, lambda there, done=done: bar.update(done + there - bar.n))
+            bar.update(done + file.n_bytes - bar.n)
     return paths
 
 
@@ -131,14 +136,14 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _fetch(file: RemoteFile, path: Path, url: str, n_retries: int, delay: float) -> None:
+def _fetch(file: RemoteFile, path: Path, url: str, n_retries: int, delay: float, report: Report) -> None:
     part = path.with_name(path.name + ".part")
     if is_whole(part, file):  # stopped between the last byte and the name
         os.replace(part, path)
         return
     for fresh in (False, True):  # what an earlier download left may be damaged: then once more, from the start
         resumed = not fresh and part.exists() and part.stat().st_size > 0
-        _download(url, part, file.n_bytes, n_retries, delay)
+        _download(url, part, file.n_bytes, n_retries, delay, report)
         found = _sha256(part)
         if found == file.sha256:
             os.replace(part, path)
@@ -149,37 +154,61 @@ def _fetch(file: RemoteFile, path: Path, url: str, n_retries: int, delay: float)
     raise ChecksumError(f"{url}: wrong checksum: wanted sha256 {file.sha256}, got {found}; nothing was kept")
 
 
-def _download(url: str, part: Path, n_bytes: int, n_retries: int, delay: float) -> None:
+def _download(url: str, part: Path, n_bytes: int, n_retries: int, delay: float, report: Report) -> None:
     """Bring ``part`` to its full length, with a few tries."""
     for tries_left in range(n_retries, -1, -1):
         try:
-            with _open(url, part, n_bytes) as (response, out):
-                _copy(response, out, n_bytes)
+            _continue(url, part, n_bytes, report)
             return
         except _PASSING as error:
-            gone = isinstance(error, HTTPError) and error.code < 500 and error.code not in (408, 416, 429)
-            if gone or tries_left == 0:
+            if tries_left == 0 or _is_final(error):
                 raise DownloadError(
                     f"{url}: {error}. Run again to go on where it stopped, or name a mirror in {MIRROR}"
                 ) from error
             time.sleep(delay)
 
 
-@contextmanager
-def _open(url: str, part: Path, n_bytes: int) -> Iterator[tuple[Any, BinaryIO]]:
-    """What the address has left to give, and the file to add it to."""
+def _continue(url: str, part: Path, n_bytes: int, report: Report) -> None:
+    """Add to ``part`` what the address has left to give, or begin anew where it cannot tell."""
     have = part.stat().st_size if part.exists() else 0
     wanted = {"Range": f"bytes={have}-"} if 0 < have < n_bytes else {}
-    with urlopen(Request(url, headers=wanted), timeout=_TIMEOUT_S) as response:
-        continues = wanted and str(response.headers.get("Content-Range", "")).startswith(f"bytes {have}-")
-        with open(part, "ab" if continues else "wb") as out:
-            yield response, out
+    try:
+        response = urlopen(Request(url, headers=wanted), timeout=_TIMEOUT_S)
+    except HTTPError as error:
+        if error.code != 416 or not wanted:
+            raise
+        part.unlink()  # the next try asks for everything
+        raise ConnectionError(f"the address has nothing behind byte {have:,} of {n_bytes:,}") from error
+    with response:
+        begins = str(response.headers.get("Content-Range", "")).removeprefix("bytes ").partition("-")[0]
+        if begins and begins != str(have):
+            part.unlink()
+            raise ConnectionError(f"asked for what follows byte {have}, got what follows {begins}")
+        with open(part, "ab" if begins else "wb") as out:
+            _copy(response, out, n_bytes, report)
 
 
-def _copy(response: Any, out: BinaryIO, n_bytes: int) -> None:
-    while chunk := response.read(_CHUNK_BYTES):
+def _copy(response: Any, out: BinaryIO, n_bytes: int, report: Report) -> None:
+    """Write down what comes as it comes, so that nothing is lost when it stops."""
+    while chunk := _read(response):
         out.write(chunk)
+        report(min(out.tell(), n_bytes))
         if out.tell() > n_bytes:
-            break  # longer than it should be: the checksum will say so
+            return  # longer than it should be: the checksum will say so
     if out.tell() < n_bytes:
         raise ConnectionError(f"the connection ended after {out.tell():,} of {n_bytes:,} bytes")
+
+
+def _read(response: Any) -> bytes:
+    """Some bytes; an error of the network is told from one of the disk."""
+    try:
+        return response.read1(_CHUNK_BYTES)
+    except (OSError, HTTPException) as error:
+        raise ConnectionError(str(error) or type(error).__name__) from error
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether another try would end in the same way: what was asked for is not there, or is no address."""
+    if isinstance(error, HTTPError):
+        return error.code < 500 and error.code not in (408, 429)
+    return isinstance(error, URLError) and isinstance(error.reason, FileNotFoundError)

@@ -190,7 +190,7 @@ def _openness(
     )
     peaks = consensus_peaks(tables, **settings)
     openness = openness_over_peaks(tables, peaks).to_numpy()
-    write_arrays(cache, _packed(peaks, openness), {"kind": _CACHE_KIND, "settings": described})
+    write_arrays(cache, _packed(peaks, openness), {"kind": _CACHE_KIND, "settings": described}, compress=True)
     return peaks, openness
 
 

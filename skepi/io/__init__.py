@@ -7,8 +7,10 @@ from skepi.io._gff import read_gff3, read_gtf
 from skepi.io._match import match_genes
 from skepi.io._matrix import read_matrix
 from skepi.io._names import chromosome_style, convert_chromosomes, format_intervals, parse_intervals, strip_versions
+from skepi.io._tenx import CellMatrix, read_10x_h5
 
 __all__ = [
+    "CellMatrix",
     "bigwig_means",
     "choose_tss",
     "chromosome_style",
@@ -16,6 +18,7 @@ __all__ = [
     "format_intervals",
     "match_genes",
     "parse_intervals",
+    "read_10x_h5",
     "read_bed",
     "read_gff3",
     "read_gtf",

@@ -1,21 +1,21 @@
 """Mean signal of peaks from bigWig files."""
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path as LocalPath
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi.exceptions import ChromosomeMismatchError, FileFormatError, TableError
+from skepi._regions import check_regions
+from skepi.exceptions import ChromosomeMismatchError, TableError
+from skepi.intervals import IntArray, concatenate_ranges, overlap_bp
+from skepi.io._bigwig_file import BigWigFile
 from skepi.io._columns import some
-from skepi.io._names import check_intervals
 from skepi.io._text import Path
 
-_MAGIC = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")
+# Half a million records or so: little memory, few rounds.
+_BLOCKS_AT_ONCE = 512
 
 
 def bigwig_means(path: Path, peaks: Any, *, uncovered: str = "zero", unlisted: str = "error") -> NDArray[np.float64]:
@@ -51,90 +51,77 @@ def bigwig_means(path: Path, peaks: Any, *, uncovered: str = "zero", unlisted: s
         For peaks beyond the end of their chromosome or on unlisted ones, and tables that are no peaks.
     FileFormatError
         For files that are no bigWig, are cut off or broken, or hold values that are not finite.
-    ImportError
-        Without pybigtools.
     """
     if uncovered not in ("zero", "ignore"):
         raise ValueError(f"uncovered must be 'zero' or 'ignore', got {uncovered!r}")
     if unlisted not in ("error", "uncovered"):
         raise ValueError(f"unlisted must be 'error' or 'uncovered', got {unlisted!r}")
-    table = check_intervals(peaks)
-    file = _open(path)
-    listed = _check_chromosomes(path, table, _lengths(path, file), unlisted)
+    table = check_regions(peaks)
+    with open(path, "rb") as opened:
+        file = BigWigFile(path, opened)
+        _check_chromosomes(file, table, unlisted)
+        bases, total = _sums(file, table)
+    if not np.isfinite(total).all():
+        row = table.iloc[int(np.flatnonzero(~np.isfinite(total))[0])]
+        raise file.error(f"a value is not a finite number in the peak {row['chrom']}:{row['start']}-{row['end']}")
     size = (table["end"] - table["start"]).to_numpy(np.float64)
-    bases, total = np.zeros(len(table)), np.zeros(len(table))
-    bases[listed], total[listed] = _sums(path, file, table[listed]).T
-    broken = ~np.isfinite(total) | (bases > size)
-    if broken.any():
-        row = ", ".join(map(str, table.iloc[int(np.flatnonzero(broken)[0])]))
-        raise FileFormatError(path, None, None, f"values overlap or are not finite numbers in the peak {row}")
-    divisor = size if uncovered == "zero" else np.where(bases == 0, np.nan, bases)
-    return total / divisor
+    return total / (size if uncovered == "zero" else np.where(bases == 0, np.nan, bases))
 
 
-def _open(path: Path) -> Any:
-    """Reader of the file; what is no bigWig is refused by its first bytes."""
-    try:
-        import pybigtools
-    except ImportError:
-        raise ImportError('reading bigWig files needs pybigtools: pip install "skepi[io]"') from None
-    with open(path, "rb") as plain:
-        if plain.read(4) not in _MAGIC:
-            raise FileFormatError(path, None, None, "the file is not a bigWig")
-    with _broken(path):
-        return pybigtools.open(str(path))
-
-
-def _lengths(path: Path, file: Any) -> dict[str, int]:
-    with _broken(path):
-        return dict(file.chroms())
-
-
-def _check_chromosomes(path: Path, table: pd.DataFrame, lengths: dict[str, int], unlisted: str) -> NDArray[np.bool_]:
-    """Mark peaks on chromosomes of the file."""
-    length = table["chrom"].map(lengths)
-    listed = length.notna().to_numpy()
-    if not listed.any():
+def _check_chromosomes(file: BigWigFile, table: pd.DataFrame, unlisted: str) -> None:
+    """Refuse peaks that lie elsewhere than the file's chromosomes."""
+    length = table["chrom"].map(file.lengths)
+    absent = table["chrom"][length.isna()]
+    if len(absent) == len(table):
         raise ChromosomeMismatchError(
-            f"peaks and {path} have no chromosome in common: peaks have {some(table['chrom'].unique())}, "
-            f"the file has {some(lengths)}"
+            f"peaks and {file.path} have no chromosome in common: peaks have {some(absent.unique())}, "
+            f"the file has {some(file.lengths)}"
         )
-    if unlisted == "error" and not listed.all():
-        absent = table["chrom"][~listed]
+    if len(absent) and unlisted == "error":
         raise TableError(
-            f"{len(absent)} peaks lie on chromosomes that {path} does not list: {some(absent.unique())}; "
+            f"{len(absent)} peaks lie on chromosomes that {file.path} does not list: {some(absent.unique())}; "
             "unlisted='uncovered' takes them as uncovered"
         )
-    beyond = (table["end"] > length).to_numpy()
-    if beyond.any():
-        first = table.iloc[int(np.flatnonzero(beyond)[0])]
+    beyond = table[table["end"] > length]
+    if len(beyond):
+        chrom, start, end = beyond.iloc[0]
         raise TableError(
-            f"{int(beyond.sum())} peaks end beyond their chromosome in {path}, the first is {first['chrom']}:"
-            f"{first['start']}-{first['end']} of {lengths[first['chrom']]} bp; is it another assembly?"
+            f"{len(beyond)} peaks end beyond their chromosome in {file.path}, the first is {chrom}:{start}-{end} of "
+            f"{file.lengths[chrom]} bp; is it another assembly?"
         )
-    return listed
 
 
-def _sums(path: Path, file: Any, table: pd.DataFrame) -> NDArray[np.float64]:
-    """Covered bases and sum of the signal, for each peak."""
-    with tempfile.TemporaryDirectory() as folder:
-        # pybigtools takes the peaks from a file; names of chromosomes hold no white space.
-        bed = LocalPath(folder, "peaks.bed")
-        table.to_csv(bed, sep="\t", header=False, index=False, quoting=3, lineterminator="\n")
-        with _broken(path):
-            sums = np.array(list(file.average_over_bed(str(bed), stats=["bases", "sum"])), np.float64)
-    if sums.shape != (len(table), 2):
-        raise FileFormatError(path, None, None, f"wanted {len(table)} means, got {len(sums)}")
-    return sums
+def _sums(file: BigWigFile, table: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Covered bases and sum of the signal of each peak."""
+    bases, total = np.zeros(len(table)), np.zeros(len(table))
+    for chrom, rows in table.groupby("chrom", sort=False).indices.items():
+        if chrom not in file.lengths:
+            continue
+        start, end = table["start"].to_numpy()[rows], table["end"].to_numpy()[rows]
+        blocks = file.blocks(chrom)
+        blocks = blocks[_touched(blocks, start, end)]
+        for first in range(0, len(blocks), _BLOCKS_AT_ONCE):
+            records = [file.records(block) for block in blocks[first : first + _BLOCKS_AT_ONCE]]
+            covered, signal = _add_up([np.concatenate(part) for part in zip(*records, strict=True)], start, end)
+            bases[rows] += covered
+            total[rows] += signal
+    return bases, total
 
 
-@contextmanager
-def _broken(path: Path) -> Iterator[None]:
-    """Turn what pybigtools raises, panics of Rust included, into an error about the file."""
-    try:
-        yield
-    except BaseException as error:
-        # A panic is no Exception; KeyboardInterrupt and its like are not caught.
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        raise FileFormatError(path, None, None, f"the file cannot be read as bigWig ({error})") from None
+def _touched(blocks: NDArray, start: IntArray, end: IntArray) -> NDArray[np.bool_]:
+    """Mark the blocks that share a base with any peak."""
+    order = np.argsort(start)
+    reached = np.concatenate([[-1], np.maximum.accumulate(end[order])])
+    return reached[np.searchsorted(start[order], blocks["end"], side="left")] > blocks["start"]
+
+
+def _add_up(records: Sequence[NDArray], start: IntArray, end: IntArray) -> tuple[NDArray, NDArray]:
+    """Covered bases and sum of the signal of each peak in sorted records that do not overlap."""
+    record_start, record_end, value = records
+    first = np.searchsorted(record_end, start, side="right")
+    last = np.maximum(np.searchsorted(record_start, end, side="left"), first)
+    peak, record = np.repeat(np.arange(len(start)), last - first), concatenate_ranges(first, last)
+    shared = overlap_bp(start[peak], end[peak], record_start[record], record_end[record])
+    with np.errstate(invalid="ignore"):
+        signal = np.bincount(peak, shared * value[record], minlength=len(start))
+    return np.bincount(peak, shared, minlength=len(start)), signal

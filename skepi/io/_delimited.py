@@ -73,10 +73,10 @@ def _head(path: Path, separator: str | None, named: bool) -> Head:
         split(row, separator)
     if _is_row(first) and not named:
         raise first.error("wanted a header, got numbers; if they are names, labels= or columns= must name some")
-    _check_names(first)
+    r_style = row is not None and len(row.fields) == len(first.fields) + 1
+    _check_names(first, unnamed=0 if r_style else 1)
     if row is None:
         raise first.error("the file ends with the header: no rows")
-    r_style = len(row.fields) == len(first.fields) + 1
     names = [""] * r_style + first.fields
     if len(names) < 2:
         raise first.error("wanted labels and at least one column of numbers; separator= tells another separator")
@@ -88,10 +88,11 @@ def _is_row(line: Line) -> bool:
     return len(line.fields) > 1 and all(map(_NUMBER, line.fields[1:]))
 
 
-def _check_names(header: Line) -> None:
+def _check_names(header: Line, unnamed: int) -> None:
+    """Refuse repeated and empty names; the first ``unnamed`` columns may be without."""
     seen: dict[str, int] = {}
     for column, name in enumerate(header.fields):
-        if column and not name.strip():
+        if column >= unnamed and not name.strip():
             raise header.error("wanted a name in the header, got nothing", column)
         if name in seen:
             raise header.error(f"the header has the name {name!r} in column {seen[name] + 1} too", column)

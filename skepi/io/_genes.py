@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skepi._regions import check_regions
 from skepi.exceptions import ChromosomeMismatchError, TableError
 from skepi.intervals import IntervalIndex, overlap_bp
 from skepi.io._text import Path, read_lines
@@ -100,7 +101,8 @@ def choose_tss(
     """
     if policy not in _POLICIES:
         raise ValueError(f"policy must be one of {tuple(_POLICIES)}, got {policy!r}")
-    if (policy == "most_open") != (peaks is not None and openness is not None):
+    given = (peaks is not None) + (openness is not None)
+    if given != (2 if policy == "most_open" else 0):
         raise ValueError("policy='most_open' needs peaks and openness, and the others take neither")
     sites = _without_y_copies(_sites(transcripts))
     by_gene = sites.groupby("name", sort=False)
@@ -125,6 +127,9 @@ def choose_tss(
         several = out["name"].duplicated(keep=False)
         out["gene"] = out["name"]
         out["name"] = out["name"].where(~several, out["name"] + "@" + out["tss"].astype(str))
+        twice = out["name"][out["name"].duplicated()]
+        if len(twice):
+            raise TableError(f"transcripts: a site of one gene has the name of another gene: {twice.iloc[0]}")
     out.attrs["left_out"] = left_out
     return out
 
@@ -143,7 +148,8 @@ def _sites(transcripts: pd.DataFrame) -> pd.DataFrame:
         raise TableError(f"transcripts: {', '.join(gaps)}: missing values")
     if not table["strand"].isin(["+", "-"]).all():
         raise TableError("transcripts: strand must be '+' or '-' to have a start site")
-    return table[["name", "chrom", "tss", "strand"]]
+    # Text and wide numbers: what came may be categorical, or unsigned and without a negative.
+    return table[["name", "chrom", "tss", "strand"]].astype({"name": str, "chrom": str, "tss": np.int64, "strand": str})
 
 
 def _without_y_copies(sites: pd.DataFrame) -> pd.DataFrame:
@@ -154,12 +160,16 @@ def _without_y_copies(sites: pd.DataFrame) -> pd.DataFrame:
 
 def _promoter_openness(sites: pd.DataFrame, peaks: Any, openness: Any) -> NDArray[np.float64]:
     """Openness within 500 bp of each site, peaks shared by overlap, as a mean over cell types of equal depth."""
-    signal = np.asarray(openness, dtype=np.float64).reshape(len(peaks), -1)
+    table = check_regions(peaks)
+    signal = np.asarray(openness, dtype=np.float64)
+    if signal.ndim not in (1, 2) or len(signal) != len(table):
+        raise TableError(f"openness: wanted a row for each of {len(table)} peaks, got shape {signal.shape}")
+    signal = signal.reshape(len(table), -1)
     depth = signal.mean(axis=0)
     if not (np.isfinite(signal).all() and (signal >= 0).all() and (depth > 0).all()):
         raise TableError("openness: wanted finite values >= 0, with some signal in every cell type")
-    chrom, start, end = (peaks[column].to_numpy() for column in ("chrom", "start", "end"))
-    if not np.isin(sites["chrom"].unique(), chrom).any():
+    chrom, start, end = (table[column].to_numpy() for column in ("chrom", "start", "end"))
+    if not sites["chrom"].isin(chrom).any():
         raise ChromosomeMismatchError(
             f"peaks and genes have no chromosome in common: {chrom[0]}, ... against {sites['chrom'].iloc[0]}, ..."
         )
@@ -167,7 +177,8 @@ def _promoter_openness(sites: pd.DataFrame, peaks: Any, openness: Any) -> NDArra
     site, peak = IntervalIndex(chrom, start, end).in_reach(sites["chrom"].to_numpy(), tss, _PROMOTER_BP)
     shared = overlap_bp(start[peak], end[peak], tss[site] - _PROMOTER_BP, tss[site] + _PROMOTER_BP + 1)
     share = shared / (end - start)[peak]
-    return np.bincount(site, share * (signal / depth).mean(axis=1)[peak], minlength=len(sites))
+    added = share * (signal / depth).mean(axis=1)[peak]
+    return np.bincount(site, added, minlength=len(sites)).astype(np.float64)
 
 
 def _first_rows(names: pd.Series) -> pd.Series:

@@ -73,7 +73,7 @@ def read_matrix(
     >>> _ = path.write_text("gene,HSC,Ery\\nGATA1,3,40\\nSPI1,25,1\\n")
     >>> read_matrix(path, columns=["Ery", "HSC"])
            Ery  HSC
-    gene           
+    gene
     GATA1   40    3
     SPI1     1   25
     """
@@ -116,7 +116,8 @@ def _repeats(matrix: pd.DataFrame, path: Path, line_of: Callable[[int], int] | N
 
 def _summed(matrix: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Rows of the same label added up, at the place of the first."""
-    sizes = matrix.abs().astype(np.float64).groupby(level=0, sort=False).sum()
+    with np.errstate(over="ignore"):
+        sizes = matrix.astype(np.float64).abs().groupby(level=0, sort=False).sum()
     if not np.isfinite(sizes.to_numpy()).all():
         raise FileFormatError(path, None, None, "the sum over rows of the same label exceeds float64")
     if sizes.to_numpy().max() >= _INT64_END:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skepi._regions import check_regions
 from skepi.exceptions import TableError
 from skepi.intervals import MAX_POSITION
 from skepi.io._columns import some
@@ -88,31 +89,8 @@ def format_intervals(peaks: Any) -> pd.Index:
     >>> format_intervals({"chrom": ["chr1"], "start": [10], "end": [20]}).tolist()
     ['chr1:10-20']
     """
-    table = check_intervals(peaks)
+    table = check_regions(peaks)
     return pd.Index(table["chrom"] + ":" + table["start"].astype(str) + "-" + table["end"].astype(str), name=None)
-
-
-def check_intervals(peaks: Any) -> pd.DataFrame:
-    """Columns ``chrom, start, end`` of a table, 0-based half-open, or a TableError that says what is wrong."""
-    table = pd.DataFrame(peaks)
-    missing = [column for column in ("chrom", "start", "end") if column not in table]
-    if missing:
-        raise TableError(f"peaks: missing columns {missing}, got {list(table.columns)}")
-    table = table[["chrom", "start", "end"]].reset_index(drop=True)
-    if table.empty:
-        raise TableError("peaks: the table has no rows")
-    for column in ("start", "end"):
-        if not pd.api.types.is_integer_dtype(table[column]) or table[column].isna().any():
-            raise TableError(f"peaks: {column}: wanted whole numbers (bp), got dtype {table[column].dtype}")
-    no_name = ~table["chrom"].map(lambda name: isinstance(name, str) and name != "" and not re.search(r"\s", name))
-    bad = no_name | (table["start"] < 0) | (table["start"] >= table["end"]) | (table["end"] > MAX_POSITION)
-    if bad.any():
-        first = int(np.flatnonzero(bad)[0])
-        raise TableError(
-            f"peaks: {int(bad.sum())} row(s) are not a name without white space and 0 <= start < end <= "
-            f"{MAX_POSITION}; the first is row {first} ({', '.join(map(str, table.iloc[first]))})"
-        )
-    return table.astype({"chrom": str, "start": np.int64, "end": np.int64})
 
 
 def chromosome_style(names: Iterable[str]) -> str:
@@ -246,6 +224,8 @@ def _interval(name: Any) -> tuple[str, int, int] | None:
     found = _INTERVAL(name) if isinstance(name, str) else None
     if found is None or found[2] + found[4] not in _SEPARATORS:
         return None
+    if found[2] != ":" and found[1][-1] in ":_-":
+        return None  # as in chr1:-5-10
     start, end = int(found[3]), int(found[5])
     return (found[1], start, end) if start < end <= MAX_POSITION else None
 

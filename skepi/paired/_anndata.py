@@ -17,8 +17,8 @@ _GENE_COLUMNS = ["chrom", "tss", "strand"]
 def tables_of(openness: Any, genes: Any, expression: Any, layer: str | None) -> dict[str, Any]:
     """Arguments of ``PairedDataset`` from AnnData objects."""
     _check_anndata(openness, "openness")
-    cell_types = openness.obs[["lineage"]] if "lineage" in openness.obs else openness.obs[[]]
-    cell_types = cell_types.rename_axis("name").reset_index()
+    known = [column for column in ("lineage",) if column in openness.obs]
+    cell_types = openness.obs[known].astype(object).rename_axis("name").reset_index()  # categories in files
     peaks = _peaks_of(openness.var)
     tables = {"openness": _values(openness, None).T, "peaks": peaks, "cell_types": cell_types, "genes": genes}
     if expression is None:

@@ -1,15 +1,17 @@
 """Consensus peaks: one set of regions for all samples."""
 
 from collections.abc import Iterable, Mapping
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi.exceptions import TableError
+from skepi._regions import check_regions
+from skepi.exceptions import ChromosomeMismatchError, TableError
 from skepi.intervals import MAX_POSITION, IntArray
-from skepi.peaks._samples import check_intervals, measure_of, read_narrowpeaks
+from skepi.peaks._samples import measure_of, read_narrowpeaks
 
 _METHODS = ("windows", "merged")
 
@@ -59,6 +61,8 @@ def consensus_peaks(
     ------
     TableError
         Where a table or its scores cannot be used, or no peak is left.
+    ChromosomeMismatchError
+        Where ``exclude`` and the samples have no chromosome name in common.
     FileFormatError
         As in :func:`skepi.io.read_narrowpeak`.
 
@@ -77,49 +81,80 @@ def consensus_peaks(
     """
     if method not in _METHODS:
         raise ValueError(f"method must be one of {_METHODS}, got {method!r}")
-    if not 1 <= width <= MAX_POSITION:
-        raise ValueError(f"width must be 1 bp or more, got {width!r}")
+    if not isinstance(width, Integral) or not 1 <= width <= MAX_POSITION:
+        raise ValueError(f"width must be a whole number of bp in 1 .. {MAX_POSITION}, got {width!r}")
     tables = read_narrowpeaks(samples, n_jobs=n_jobs)
     if not 1 <= min_samples <= len(tables):
         raise ValueError(f"min_samples must be in 1 .. {len(tables)}, the number of samples, got {min_samples!r}")
-    candidates = {name: _candidates(table, method, width) for name, table in tables.items()}
+    intervals = {name: check_regions(table, f"sample {name}") for name, table in tables.items()}
+    if method == "windows":
+        candidates = {name: _windows(tables[name], intervals[name], int(width), score, name) for name in tables}
+    else:
+        candidates = intervals
     if exclude is not None:
-        check_intervals(exclude, "exclude")
-        candidates = {name: regions[~_touched(regions, exclude)] for name, regions in candidates.items()}
-    regions = _merged(candidates.values()) if method == "merged" else _best_windows(candidates, width, score)
-    regions["n_samples"] = sum(_touched(regions, table).astype(np.int64) for table in tables.values())
+        candidates = _outside(candidates, check_regions(exclude, "exclude"))
+    regions = _merged(candidates.values()) if method == "merged" else _best_windows(candidates, int(width), score)
+    regions["n_samples"] = sum(_touched(regions, table).astype(np.int64) for table in intervals.values())
     kept = regions["n_samples"] >= min_samples
     if not kept.any():
         raise TableError(f"no peak is left of {len(regions)} that lie outside exclude and in {min_samples} sample(s)")
     return regions[kept].reset_index(drop=True)
 
 
-def _candidates(table: pd.DataFrame, method: str, width: int) -> pd.DataFrame:
-    """Regions that a sample proposes: its intervals, or windows around its summits."""
-    table = table.assign(chrom=table["chrom"].astype(str))
-    if method == "merged":
-        return table
-    middle = (table["start"].to_numpy() + table["end"].to_numpy()) // 2
-    summit = table["summit"].to_numpy() if "summit" in table else np.full(len(table), -1)
-    start = np.where(summit < 0, middle, summit).astype(np.int64) - width // 2
-    return table.assign(start=start, end=start + width)[start >= 0]
+def _windows(table: pd.DataFrame, intervals: pd.DataFrame, width: int, score: str, name: str) -> pd.DataFrame:
+    """Windows around the summits of a sample, as far as they lie on the chromosome, with their scores."""
+    middle = (intervals["start"] + intervals["end"]).to_numpy() // 2
+    summit = _summits(table, intervals, name) if "summit" in table else np.full(len(middle), -1)
+    start = np.where(summit < 0, middle, summit) - width // 2
+    values = measure_of(table, score, f"sample {name}")
+    windows = pd.DataFrame({"chrom": intervals["chrom"], "start": start, "end": start + width, "score": values})
+    return windows[(start >= 0) & (start + width <= MAX_POSITION)]
+
+
+def _summits(table: pd.DataFrame, intervals: pd.DataFrame, name: str) -> IntArray:
+    """Positions of summits; negative where a peak has none."""
+    summit = table["summit"].to_numpy()
+    if summit.dtype.kind not in "iu":
+        raise TableError(f"sample {name}: summit: wanted whole positions (bp), got dtype {summit.dtype}")
+    summit = summit.astype(np.int64)
+    inside = (summit >= intervals["start"].to_numpy()) & (summit < intervals["end"].to_numpy())
+    wrong = np.flatnonzero((summit >= 0) & ~inside)
+    if wrong.size:
+        raise TableError(
+            f"sample {name}: summit: wanted a position (no offset) inside the interval, "
+            f"got {summit[wrong[0]]} in row {wrong[0]}"
+        )
+    return summit
+
+
+def _outside(candidates: dict[str, pd.DataFrame], exclude: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Leave out what touches the excluded regions."""
+    names = {chrom for regions in candidates.values() for chrom in regions["chrom"].unique()}
+    if names and names.isdisjoint(exclude["chrom"]):
+        raise ChromosomeMismatchError(
+            f"exclude and the samples have no chromosome in common: {exclude['chrom'].iloc[0]}, ... against "
+            f"{min(names)}, ..."
+        )
+    return {name: regions[~_touched(regions, exclude)] for name, regions in candidates.items()}
 
 
 def _best_windows(candidates: dict[str, pd.DataFrame], width: int, score: str) -> pd.DataFrame:
     """The best windows of each sample, then the best of all samples, none overlapping."""
-    best = [_best_of_sample(windows, width, score, f"sample {name}") for name, windows in candidates.items()]
+    best = [_best_of_sample(windows, width, score, name) for name, windows in candidates.items()]
     pooled = pd.concat(best, ignore_index=True)
     return pooled.iloc[_not_overlapping(pooled, width)].drop(columns="score").reset_index(drop=True)
 
 
-def _best_of_sample(windows: pd.DataFrame, width: int, score: str, what: str) -> pd.DataFrame:
+def _best_of_sample(windows: pd.DataFrame, width: int, score: str, name: str) -> pd.DataFrame:
     """Windows of one sample that do not overlap, with scores per million."""
-    windows = windows[["chrom", "start", "end"]].assign(score=measure_of(windows, score, what))
-    windows = windows.iloc[_not_overlapping(windows, width)]
     total = windows["score"].sum()
-    if windows.empty or not total > 0:
-        raise TableError(f"{what}: {score}: no window has a score above 0, so none is the best")
-    return windows.assign(score=1e6 * windows["score"] / total)
+    if not total > 0:
+        raise TableError(
+            f"sample {name}: {score}: no window has a score above 0 (of {len(windows)} windows on chromosomes and "
+            "outside exclude), so none is the best"
+        )
+    windows = windows.iloc[_not_overlapping(windows, width)]
+    return windows.assign(score=1e6 * windows["score"] / windows["score"].sum())
 
 
 def _not_overlapping(windows: pd.DataFrame, width: int) -> IntArray:
@@ -159,23 +194,20 @@ def _range_min(values: IntArray, first: IntArray, last: IntArray) -> IntArray:
 
 def _merged(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Union of all intervals; those that touch are one."""
-    columns = ["chrom", "start", "end"]
-    pooled = pd.concat([table[columns].assign(chrom=table["chrom"].astype(str)) for table in tables])
-    pooled = pooled.sort_values(columns, ignore_index=True)
+    pooled = pd.concat(tables).sort_values(["chrom", "start", "end"], ignore_index=True)
     reach = pooled.groupby("chrom", sort=False)["end"].cummax()
     begins = ((pooled["chrom"] != pooled["chrom"].shift()) | (pooled["start"] > reach.shift())).to_numpy()
     last = np.append(np.flatnonzero(begins)[1:], len(pooled)) - 1
-    return pooled[begins].assign(end=reach.to_numpy()[last]).reset_index(drop=True)
+    return pooled[begins].assign(end=reach.to_numpy()[last[last >= 0]]).reset_index(drop=True)
 
 
 def _touched(regions: pd.DataFrame, table: pd.DataFrame) -> NDArray[np.bool_]:
     """Regions that share a base with any interval of the table."""
-    merged = _merged([table]).groupby("chrom", sort=False)
+    merged = _merged([table])
+    where = merged.groupby("chrom", sort=False).indices
     touched = np.zeros(len(regions), dtype=bool)
     for chrom, here in regions.groupby("chrom", sort=False).indices.items():
-        if chrom not in merged.indices:
-            continue
-        there = merged.get_group(chrom)
+        there = merged.iloc[where.get(chrom, [])]
         start, end = (regions[column].to_numpy()[here] for column in ("start", "end"))
         # Merged intervals are apart: only the first that ends behind the region's start can be in question.
         ended = np.searchsorted(there["end"].to_numpy(), start, side="right")

@@ -8,10 +8,13 @@ import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
+from skepi._regions import check_regions
 from skepi.exceptions import ChromosomeMismatchError, TableError
-from skepi.intervals import IntArray, concatenate_ranges
+from skepi.intervals import IntArray, concatenate_ranges, overlap_bp
 from skepi.io import bigwig_means
-from skepi.peaks._samples import check_intervals, measure_of, read_narrowpeaks
+from skepi.peaks._samples import check_samples, measure_of, read_narrowpeaks
+
+FloatArray = NDArray[np.float64]
 
 
 def openness_over_peaks(
@@ -55,12 +58,10 @@ def openness_over_peaks(
        HSC
     0  4.0
     """
-    check_intervals(peaks, "peaks")
+    regions = check_regions(peaks)
     tables = read_narrowpeaks(samples, n_jobs=n_jobs)
-    columns = {
-        name: _means(table, measure_of(table, signal, f"sample {name}"), peaks, name) for name, table in tables.items()
-    }
-    return pd.DataFrame(columns, index=peaks.index)
+    columns = {name: _means(table, signal, regions, f"sample {name}") for name, table in tables.items()}
+    return pd.DataFrame(columns).set_axis(peaks.index, axis=0)
 
 
 def openness_from_bigwigs(
@@ -88,9 +89,8 @@ def openness_from_bigwigs(
     TableError, ChromosomeMismatchError, FileFormatError
         As in :func:`skepi.io.bigwig_means`; also for a negative mean (a track of log ratios).
     """
-    if not samples:
-        raise TableError("samples: wanted at least one, got none")
-    check_intervals(peaks, "peaks")
+    check_samples(samples)
+    check_regions(peaks)
     means = Parallel(n_jobs=n_jobs)(delayed(bigwig_means)(path, peaks) for path in samples.values())
     table = pd.DataFrame({name: values.astype(np.float32) for name, values in zip(samples, means, strict=True)})
     negative = (table < 0).any()
@@ -99,32 +99,41 @@ def openness_from_bigwigs(
     return table.set_axis(peaks.index)
 
 
-def _means(table: pd.DataFrame, signal: NDArray[np.float64], peaks: pd.DataFrame, name: str) -> NDArray[np.float32]:
+def _means(table: pd.DataFrame, signal: str, peaks: pd.DataFrame, what: str) -> NDArray[np.float32]:
     """Mean of the step track of one sample over the bases of each peak."""
-    out = np.zeros(len(peaks), dtype=np.float32)
-    called = table.groupby("chrom", sort=False, observed=True).indices
-    wanted = peaks.groupby("chrom", sort=False, observed=True).indices
+    height = measure_of(table, signal, what)
+    intervals = check_regions(table, what)
+    called, wanted = (regions.groupby("chrom", sort=False).indices for regions in (intervals, peaks))
     if not called.keys() & wanted.keys():
         raise ChromosomeMismatchError(
-            f"sample {name} and peaks have no chromosome in common: {_some(called)} against {_some(wanted)}"
+            f"{what} and peaks have no chromosome in common: {_some(called)} against {_some(wanted)}"
         )
-    start, end = (table[column].to_numpy() for column in ("start", "end"))
+    start, end = (intervals[column].to_numpy() for column in ("start", "end"))
     left, right = (peaks[column].to_numpy() for column in ("start", "end"))
+    out = np.zeros(len(peaks), dtype=np.float32)
     for chrom in called.keys() & wanted.keys():
         here, rows = called[chrom], wanted[chrom]
-        edges, area = _step_track(start[here], end[here], signal[here])
-        total = np.interp(right[rows], edges, area) - np.interp(left[rows], edges, area)
-        out[rows] = total / (right[rows] - left[rows])
+        edges, steps = _step_track(start[here], end[here], height[here])
+        out[rows] = _area(edges, steps, left[rows], right[rows]) / (right[rows] - left[rows])
     return out
 
 
-def _step_track(start: IntArray, end: IntArray, signal: NDArray[np.float64]) -> tuple[IntArray, NDArray[np.float64]]:
-    """Positions where the track changes, and its area up to each; of overlapping intervals the greatest counts."""
+def _step_track(start: IntArray, end: IntArray, height: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Positions where the track changes, and its height between them; of overlapping intervals the greatest counts."""
     edges = np.unique(np.concatenate([start, end]))
     first, last = np.searchsorted(edges, start), np.searchsorted(edges, end)
-    height = np.zeros(edges.size - 1)
-    np.maximum.at(height, concatenate_ranges(first, last), np.repeat(signal, last - first))
-    return edges, np.concatenate([[0], np.cumsum(height * np.diff(edges))])
+    steps = np.zeros(edges.size - 1)
+    np.maximum.at(steps, concatenate_ranges(first, last), np.repeat(height, last - first))
+    return edges, steps
+
+
+def _area(edges: IntArray, steps: FloatArray, left: IntArray, right: IntArray) -> FloatArray:
+    """Sum of the track over ``left .. right - 1``, step by step: differences of a running sum would lose weak peaks."""
+    first = np.clip(np.searchsorted(edges, left, side="right") - 1, 0, steps.size)
+    last = np.clip(np.searchsorted(edges, right, side="left"), first, steps.size)
+    step, peak = concatenate_ranges(first, last), np.repeat(np.arange(left.size), last - first)
+    shared = overlap_bp(edges[step], edges[step + 1], left[peak], right[peak])
+    return np.bincount(peak, shared * steps[step], minlength=left.size)
 
 
 def _some(names: Any) -> str:

@@ -9,8 +9,8 @@ import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
+from skepi._regions import check_regions
 from skepi.exceptions import TableError
-from skepi.intervals import MAX_POSITION
 from skepi.io import read_narrowpeak
 
 
@@ -37,49 +37,37 @@ def read_narrowpeaks(samples: Mapping[str, Any], *, n_jobs: int | None = None) -
     TableError
         Where there is no sample, or a table is not one of peaks.
     """
+    check_samples(samples)
+    paths = {name: source for name, source in samples.items() if isinstance(source, str | os.PathLike)}
+    read = dict(zip(paths, Parallel(n_jobs=n_jobs)(delayed(_read)(path) for path in paths.values()), strict=True))
+    tables = {name: read.get(name, source) for name, source in samples.items()}
+    for name, table in tables.items():
+        check_regions(table, f"sample {name}")
+    return tables
+
+
+def check_samples(samples: Any) -> None:
+    """Refuse what is not at least one sample with a name."""
+    if not isinstance(samples, Mapping):
+        raise TypeError(f"samples: wanted a mapping of names to files or tables, got {type(samples).__name__}")
     if not samples:
         raise TableError("samples: wanted at least one, got none")
-    tables = Parallel(n_jobs=n_jobs)(delayed(_read)(source) for source in samples.values())
-    return {name: check_intervals(table, f"sample {name}") for name, table in zip(samples, tables, strict=True)}
-
-
-def check_intervals(table: Any, what: str) -> pd.DataFrame:
-    """Refuse what is no table of intervals ``chrom, start, end``."""
-    if not isinstance(table, pd.DataFrame):
-        raise TableError(f"{what}: wanted a table of peaks, got {type(table).__name__}")
-    missing = [column for column in ("chrom", "start", "end") if column not in table]
-    if missing:
-        raise TableError(f"{what}: missing columns {missing}, got {list(table.columns)}")
-    if table.empty or table["chrom"].isna().any():
-        raise TableError(f"{what}: " + ("the table has no rows" if table.empty else "chrom: missing values"))
-    start, end = (table[column].to_numpy() for column in ("start", "end"))
-    if start.dtype.kind not in "iu" or end.dtype.kind not in "iu":
-        raise TableError(f"{what}: wanted whole numbers (bp), got {start.dtype} and {end.dtype}")
-    wrong = np.flatnonzero((start < 0) | (end <= start) | (end > MAX_POSITION))
-    if wrong.size:
-        row = int(wrong[0])
-        raise TableError(
-            f"{what}: wanted 0 <= start < end <= {MAX_POSITION}, got {start[row]} and {end[row]} in row {row}"
-        )
-    return table
 
 
 def measure_of(table: pd.DataFrame, column: str, what: str) -> NDArray[np.float64]:
-    """Values of a column, which must be finite and 0 or greater."""
+    """Values of a column, one a row, which must be finite, 0 or greater and within float32."""
     if column not in table:
         raise TableError(f"{what}: no column {column!r}, got {list(table.columns)}")
     values = table[column].to_numpy()
     if values.dtype.kind not in "fiu":
         raise TableError(f"{what}: {column}: wanted numbers, got dtype {values.dtype}")
-    wrong = np.flatnonzero(~((values >= 0) & (values < np.inf)))
+    wrong = np.flatnonzero(~((values >= 0) & (values <= np.finfo(np.float32).max)))
     if wrong.size:
         row = int(wrong[0])
         raise TableError(f"{what}: {column}: wanted finite values >= 0, got {values[row]:g} in row {row}")
     return values.astype(np.float64)
 
 
-def _read(source: Any) -> Any:
-    if not isinstance(source, str | os.PathLike):
-        return source
-    table = read_narrowpeak(source)
+def _read(path: Any) -> pd.DataFrame:
+    table = read_narrowpeak(path)
     return table.assign(chrom=table["chrom"].astype("category"))  # few names, many rows: cheap to send

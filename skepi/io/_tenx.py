@@ -1,0 +1,201 @@
+"""Matrices of cells in the HDF5 files of Cell Ranger."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skepi.exceptions import FileFormatError, TableError, UnknownNameError
+from skepi.io._columns import some
+from skepi.io._names import parse_intervals
+from skepi.io._text import Path
+
+_TEXTS = "SO"
+_PARTS = {"data": "iuf", "indices": "iu", "indptr": "iu", "shape": "iu", "barcodes": _TEXTS}
+_FEATURES = ("name", "id", "feature_type")
+# deflate cannot make less of a dataset than about a thousandth.
+_MOST_DEFLATED = 1100
+
+
+@dataclass(frozen=True, eq=False)
+class CellMatrix:
+    """Counts of single cells.
+
+    Attributes
+    ----------
+    values : csr_array, shape (n_cells, n_features)
+        Counts, in the dtype of the file.
+    cells : Index of str, shape (n_cells,)
+        Barcodes.
+    features : DataFrame, shape (n_features, 3 or 6)
+        ``name, id, feature_type``; where all are peaks also ``chrom, start, end`` (0-based half-open, bp).
+    """
+
+    values: sp.csr_array
+    cells: pd.Index
+    features: pd.DataFrame
+
+
+def read_10x_h5(path: Path, feature_type: str | None = None) -> CellMatrix:
+    """Read a feature-barcode matrix of Cell Ranger, version 3 or later, also ATAC and ARC.
+
+    Parameters
+    ----------
+    path : path
+        HDF5 file, such as ``filtered_feature_bc_matrix.h5``.
+    feature_type : str, optional
+        Kind of features wanted, such as ``"Gene Expression"`` or ``"Peaks"``; all if not given.
+
+    Returns
+    -------
+    CellMatrix
+        Cells and features in the order of the file.
+
+    Raises
+    ------
+    FileFormatError
+        For files that are no HDF5, of another layout (version 2), cut off, broken, or whose parts contradict each
+        other.
+    UnknownNameError
+        For a kind of features that the file does not hold.
+    ImportError
+        Without h5py.
+    """
+    parts = _parts(path)
+    n_features, n_cells = _shape(path, parts)
+    cells = _names(path, parts["barcodes"], n_cells, "barcodes")
+    table = pd.DataFrame({key: _names(path, parts[key], n_features, key, unique=key == "id") for key in _FEATURES})
+    values = _values(path, parts, (n_cells, n_features))
+    kept = np.ones(n_features, bool)
+    if feature_type is not None:
+        kept = (table["feature_type"] == feature_type).to_numpy()
+        if not kept.any():
+            kinds = some(table["feature_type"].unique())
+            raise UnknownNameError(f"{path}: no feature is of the kind {feature_type!r}; there are {kinds}")
+        values, table = values[:, np.flatnonzero(kept)], table[kept].reset_index(drop=True)
+    if (table["feature_type"] == "Peaks").all():
+        places = _names(path, parts["interval"], n_features, "interval") if "interval" in parts else None
+        table = table.join(_places(path, table["name"] if places is None else np.array(places, object)[kept]))
+    return CellMatrix(values, pd.Index(cells), table)
+
+
+def _parts(path: Path) -> dict[str, NDArray]:
+    """All arrays of the file, as they are."""
+    try:
+        import h5py
+    except ImportError:
+        raise ImportError(f'{path} needs h5py: pip install "skepi[data]"') from None
+    with open(path, "rb"):  # a missing file is no broken one
+        pass
+    with _broken(path), h5py.File(path, "r") as file:
+        if not isinstance(file.get("matrix"), h5py.Group):
+            raise FileFormatError(path, None, None, _other_layout(file))
+        group = file["matrix"]
+        wanted = {key: key for key in _PARTS} | {key: f"features/{key}" for key in _FEATURES}
+        if "features/interval" in group:
+            wanted["interval"] = "features/interval"
+        return {key: _array(path, group.get(name), name, _PARTS.get(key, _TEXTS)) for key, name in wanted.items()}
+
+
+def _other_layout(file: Any) -> str:
+    groups = list(file)[:5]
+    if any("genes" in file[name] and "barcodes" in file[name] for name in groups if hasattr(file[name], "keys")):
+        return (
+            f"the layout is that of Cell Ranger 2 (groups {some(groups)}); wanted version 3 or later (group 'matrix')"
+        )
+    return f"wanted a group 'matrix' as Cell Ranger writes it, got {some(groups) or 'nothing'}"
+
+
+def _array(path: Path, dataset: Any, name: str, kinds: str) -> NDArray:
+    """Read one array, once it is certain that the file holds all of it."""
+    if getattr(dataset, "ndim", None) != 1 or dataset.dtype.kind not in kinds:
+        wanted = "texts" if kinds == _TEXTS else "numbers"
+        found = getattr(dataset, "dtype", "nothing" if dataset is None else "a group")
+        raise FileFormatError(path, None, None, f"matrix/{name}: wanted a list of {wanted}, got {found}")
+    # A wrong length may be larger than memory.
+    if dataset.nbytes > dataset.id.get_storage_size() * _MOST_DEFLATED or not _complete(dataset):
+        raise FileFormatError(path, None, None, f"matrix/{name}: says {dataset.size} values, which are not all there")
+    return dataset[:]
+
+
+def _complete(dataset: Any) -> bool:
+    """Whether every chunk is there, as it should be; one that is not would read as zeros."""
+    if not dataset.chunks:
+        return True
+    starts = range(0, dataset.size, dataset.chunks[0])
+    if dataset.id.get_num_chunks() != len(starts):
+        return False
+    chunks = [dataset.id.get_chunk_info(k) for k in range(len(starts))]
+    # A chunk that no filter made smaller has its full size.
+    whole = dataset.chunks[0] * dataset.dtype.itemsize + 4 * bool(dataset.fletcher32)
+    filtered = dataset.id.get_create_plist().get_nfilters() > 0
+    sizes = all(chunk.size == whole for chunk in chunks if chunk.filter_mask or not filtered)
+    return sizes and {chunk.chunk_offset[0] for chunk in chunks} == set(starts)
+
+
+def _shape(path: Path, parts: dict[str, NDArray]) -> tuple[int, int]:
+    shape = [int(length) for length in parts["shape"]]
+    if len(shape) != 2 or min(shape) < 1:
+        raise FileFormatError(path, None, None, f"matrix/shape: wanted numbers of features and cells, got {shape}")
+    return shape[0], shape[1]
+
+
+def _names(path: Path, values: NDArray, length: int, what: str, unique: bool = True) -> list[str]:
+    if len(values) != length:
+        raise FileFormatError(path, None, None, f"{what}: wanted {length} names as the shape says, got {len(values)}")
+    try:
+        names = [value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist()]
+    except UnicodeDecodeError:
+        raise FileFormatError(path, None, None, f"{what}: names that are not text (UTF-8)") from None
+    bad = next((name for name in names if not name or not name.isprintable()), None)
+    if bad is not None:
+        raise FileFormatError(path, None, None, f"{what}: {bad!r} is no name")
+    if unique and what in ("barcodes", "id") and len(set(names)) < length:
+        first = pd.Index(names)[pd.Index(names).duplicated()][0]
+        raise FileFormatError(path, None, None, f"{what}: the name {first!r} is there more than once")
+    return names
+
+
+def _values(path: Path, parts: dict[str, NDArray], shape: tuple[int, int]) -> sp.csr_array:
+    """Cells x features; the file's columns are cells, so its arrays are the rows here."""
+    data, indices, indptr = parts["data"], parts["indices"], parts["indptr"]
+    bounds = indptr.astype(np.int64)
+    if len(bounds) != shape[0] + 1 or bounds[0] != 0 or (np.diff(bounds) < 0).any():
+        raise FileFormatError(path, None, None, f"matrix/indptr: wanted {shape[0] + 1} numbers that increase from 0")
+    if not len(data) == len(indices) == bounds[-1]:
+        raise FileFormatError(
+            path, None, None, f"matrix: {len(data)} data and {len(indices)} indices, where indptr ends at {bounds[-1]}"
+        )
+    if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < shape[1]:
+        raise FileFormatError(path, None, None, f"matrix/indices: wanted 0 .. {shape[1] - 1}")
+    if not np.isfinite(data).all() or (data < 0).any():
+        raise FileFormatError(path, None, None, "matrix/data: wanted counts, got negative or infinite values")
+    kind = np.int32 if max(*shape, len(data)) < 2**31 else np.int64
+    values = sp.csr_array((data, indices.astype(kind), bounds.astype(kind)), shape=shape)
+    values.sort_indices()
+    if not values.has_canonical_format:
+        raise FileFormatError(path, None, None, "matrix/indices: a cell has the same feature twice")
+    return values
+
+
+def _places(path: Path, names: Any) -> pd.DataFrame:
+    try:
+        return parse_intervals(names)
+    except TableError as error:
+        raise FileFormatError(path, None, None, str(error)) from None
+
+
+@contextmanager
+def _broken(path: Path) -> Iterator[None]:
+    """Turn what h5py raises, of many kinds, into an error about the file."""
+    try:
+        yield
+    except FileFormatError:
+        raise
+    except Exception as error:
+        raise FileFormatError(path, None, None, f"the file is no HDF5 that can be read ({error})") from None

@@ -1,0 +1,753 @@
+"""Peaks of many samples: by hand, by law, and against greedy loops and arrays of single bases."""
+
+import os
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from skepi.exceptions import ChromosomeMismatchError, FileFormatError, TableError
+from skepi.intervals import MAX_POSITION
+from skepi.peaks import consensus_peaks, openness_over_peaks, read_narrowpeaks
+
+MIRROR = Path(os.environ.get("SKEPI_MIRROR", Path(__file__).parents[2] / "shared" / "mirror"))
+CHROMS = ("chr1", "chr10", "chr2")
+quick = settings(max_examples=25, deadline=None)
+
+
+def calls(*rows, **columns):
+    """A table of peak calls from (chrom, start, end, log10_p)."""
+    table = pd.DataFrame(rows, columns=["chrom", "start", "end", "log10_p"])
+    return table.astype({"start": np.int64, "end": np.int64, "log10_p": np.float64}).assign(**columns)
+
+
+def regions(*rows):
+    return pd.DataFrame(rows, columns=["chrom", "start", "end"])
+
+
+def listed(table, *columns):
+    return list(table[list(columns or table.columns)].itertuples(index=False, name=None))
+
+
+# --- slow twins, written from the documentation
+
+
+def overlap(a, b):
+    """Two (chrom, start, end, ...) share a base."""
+    return a[0] == b[0] and a[1] < b[2] and b[1] < a[2]
+
+
+def windows_of(table, width, exclude=()):
+    """(chrom, start, end, score) around each summit, or the middle where there is none."""
+    found = []
+    for row in table.to_dict("records"):
+        summit = row.get("summit", -1)
+        place = (row["start"] + row["end"]) // 2 if summit < 0 else summit
+        window = (str(row["chrom"]), place - width // 2, place - width // 2 + width, row["log10_p"])
+        if window[1] >= 0 and not any(overlap(window, region) for region in exclude):
+            found.append(window)
+    return found
+
+
+def greedy(windows):
+    """Best first; of equal scores the first in the genome."""
+    kept = []
+    for window in sorted(windows, key=lambda window: (-window[3], window[:3])):
+        if not any(overlap(window, other) for other in kept):
+            kept.append(window)
+    return kept
+
+
+def n_samples_of(region, tables):
+    rows = [[(str(c), s, e) for c, s, e in listed(table, "chrom", "start", "end")] for table in tables]
+    return sum(any(overlap(region, row) for row in table) for table in rows)
+
+
+def slow_windows(samples, width, min_samples=1, exclude=()):
+    """``consensus_peaks(method="windows")`` with exact shares; None where a sample has no score left."""
+    pooled = []
+    for table in samples.values():
+        kept = greedy(windows_of(table, width, exclude))
+        total = sum(int(window[3]) for window in kept)
+        if total == 0:
+            return None
+        pooled += [(*window[:3], Fraction(int(window[3]), total)) for window in kept]
+    found = sorted(window[:3] for window in greedy(pooled))
+    counted = [(*region, n_samples_of(region, samples.values())) for region in found]
+    return [row for row in counted if row[3] >= min_samples]
+
+
+def runs(mask):
+    """(start, end) of each run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(int), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def slow_merged(samples, min_samples=1, exclude=()):
+    """``consensus_peaks(method="merged")`` by a mask of bases for each chromosome."""
+    mask = {chrom: np.zeros(1000, bool) for chrom in CHROMS}
+    for table in samples.values():
+        for chrom, start, end in listed(table, "chrom", "start", "end"):
+            if not any(overlap((chrom, start, end), region) for region in exclude):
+                mask[chrom][start:end] = True
+    found = [(chrom, *run) for chrom in CHROMS for run in runs(mask[chrom])]
+    counted = [(*region, n_samples_of(region, samples.values())) for region in found]
+    return [row for row in counted if row[3] >= min_samples]
+
+
+def track(table, size=1000):
+    """Signal of every base, the greatest where several intervals hold it."""
+    height = {chrom: np.zeros(size) for chrom in CHROMS}
+    for chrom, start, end, signal in listed(table, "chrom", "start", "end", "signal"):
+        height[chrom][start:end] = np.maximum(height[chrom][start:end], signal)
+    return height
+
+
+# --- tables of hypothesis
+
+
+@st.composite
+def call_tables(draw, low=0):
+    """Peak calls in any order: nested, repeated, equal in score; in several dtypes."""
+    rows = draw(
+        st.lists(
+            st.tuples(
+                st.sampled_from(CHROMS),
+                st.integers(low, low + 250),
+                st.integers(1, 50),
+                st.integers(0, 5),
+                st.integers(0, 49),
+            ),
+            min_size=1,
+            max_size=12,
+        )
+    )
+    table = calls(*[(chrom, start, start + length, score) for chrom, start, length, score, _ in rows])
+    if draw(st.booleans()):
+        summit = [-1 if part % 5 == 0 else start + part % length for _, start, length, _, part in rows]
+        table["summit"] = summit
+    if draw(st.booleans()):
+        table["chrom"] = pd.Categorical(table["chrom"], categories=[*CHROMS, "chrUn"])
+    dtype = draw(st.sampled_from(["int64", "int32", "uint16"]))
+    table.index = range(7, 7 + len(table))
+    table["signal"] = table["log10_p"] / 4
+    return table.astype({"start": dtype, "end": dtype})
+
+
+def sample_tables(**options):
+    tables = st.lists(call_tables(**options), min_size=1, max_size=3)
+    return tables.map(lambda found: dict(zip(("HSC", "Ery", "CD4"), found, strict=False)))
+
+
+excluded = st.lists(
+    st.tuples(st.sampled_from(CHROMS), st.integers(0, 280), st.integers(1, 40)).map(
+        lambda r: (r[0], r[1], r[1] + r[2])
+    ),
+    max_size=3,
+)
+
+
+def meets(exclude, samples):
+    """Excluded regions, if any, and samples have a chromosome in common."""
+    return not exclude or any(set(table["chrom"]) & {region[0] for region in exclude} for table in samples.values())
+
+
+# --- consensus by windows
+
+
+def test_windows_by_hand():
+    # HSC: windows 100-200 (9 of 12 in 10**6) and 500-600 (3 of 12); the one at 150 is removed by the better one.
+    # Ery: 180-280 (8 of 16) loses to HSC's 75 %, 560-660 (8 of 16) wins over HSC's 25 %.
+    hsc = calls(("chr1", 140, 160, 9), ("chr1", 190, 210, 4), ("chr1", 540, 560, 3))
+    ery = calls(("chr1", 600, 620, 8), ("chr1", 220, 240, 8))
+    found = consensus_peaks({"HSC": hsc, "Ery": ery}, width=100)
+    assert list(found) == ["chrom", "start", "end", "n_samples"]
+    assert listed(found) == [("chr1", 100, 200, 1), ("chr1", 560, 660, 1)]
+    assert list(found.index) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [(1, (103, 104)), (2, (102, 104)), (3, (102, 105)), (100, (53, 153)), (206, (0, 206)), (207, (0, 207))],
+)
+def test_a_window_holds_its_summit_in_the_middle(width, expected):
+    found = consensus_peaks({"a": calls(("chr1", 100, 110, 1), summit=103)}, width=width)
+    assert listed(found, "start", "end") == [expected]
+
+
+def test_a_window_before_the_chromosome_is_left_out_and_one_at_its_first_base_stays():
+    table = calls(("chr1", 0, 10, 9), ("chr1", 2, 9, 1), ("chr2", 300, 310, 1), summit=[4, 5, 305])
+    found = consensus_peaks({"a": table}, width=10)
+    assert listed(found) == [("chr1", 0, 10, 1), ("chr2", 300, 310, 1)]
+
+
+def test_peaks_without_summit_are_taken_at_their_middle():
+    table = calls(("chr1", 100, 111, 1), ("chr1", 300, 310, 1), summit=[-1, 301])
+    assert listed(consensus_peaks({"a": table}, width=2), "start", "end") == [(104, 106), (300, 302)]
+    assert listed(consensus_peaks({"a": table.drop(columns="summit")}, width=2), "start") == [(104,), (304,)]
+
+
+def test_of_equal_scores_the_first_in_the_genome_is_kept():
+    # 100-ish, 150-ish and 190-ish in a chain: the first removes the second, so the third stays.
+    table = calls(("chr1", 195, 197, 2), ("chr1", 145, 147, 2), ("chr1", 95, 97, 2))
+    assert listed(consensus_peaks({"a": table}, width=60), "start") == [(66,), (166,)]
+
+
+def test_windows_that_touch_both_stay_and_windows_that_share_a_base_do_not():
+    at = calls(("chr1", 100, 101, 2), ("chr1", 110, 111, 1), ("chr2", 100, 101, 2), ("chr2", 109, 110, 1))
+    assert listed(consensus_peaks({"a": at}, width=10), "chrom", "start") == [("chr1", 95), ("chr1", 105), ("chr2", 95)]
+
+
+def test_a_window_of_score_zero_is_kept_where_no_other_overlaps():
+    table = calls(("chr1", 100, 110, 0), ("chr1", 500, 510, 3))
+    assert listed(consensus_peaks({"a": table}, width=50), "start") == [(80,), (480,)]
+
+
+def test_depth_of_a_sample_does_not_count():
+    deep = calls(("chr1", 100, 110, 500), ("chr1", 900, 910, 500))
+    shallow = calls(("chr1", 120, 130, 3))
+    assert listed(consensus_peaks({"deep": deep, "shallow": shallow}, width=50), "start") == [(100,), (880,)]
+
+
+@quick
+@given(sample_tables(), st.integers(1, 60), excluded, st.integers(1, 3))
+def test_windows_are_those_of_a_greedy_loop(samples, width, exclude, min_samples):
+    min_samples = min(min_samples, len(samples))
+    expected = slow_windows(samples, width, min_samples, exclude)
+    assume(expected and meets(exclude, samples))
+    options = {"exclude": regions(*exclude)} if exclude else {}
+    assert listed(consensus_peaks(samples, width=width, min_samples=min_samples, **options)) == expected
+
+
+@quick
+@given(sample_tables(), st.integers(1, 60))
+def test_no_window_overlaps_another_and_every_candidate_overlaps_one(samples, width):
+    assume(slow_windows(samples, width))
+    kept = listed(consensus_peaks(samples, width=width), "chrom", "start", "end")
+    assert kept == sorted(kept)
+    assert all(end - start == width and start >= 0 for _, start, end in kept)
+    assert not any(overlap(a, b) for a, b in pairwise(kept))
+    # What stays within a sample competes among all; what has lost within its sample overlaps only what removed it.
+    for table in samples.values():
+        for window in greedy(windows_of(table, width)):
+            assert any(overlap(window, region) for region in kept)
+
+
+@quick
+@given(call_tables(), st.integers(1, 60))
+def test_every_candidate_of_a_single_sample_overlaps_a_window(table, width):
+    assume(slow_windows({"a": table}, width))
+    kept = listed(consensus_peaks({"a": table}, width=width), "chrom", "start", "end")
+    assert all(any(overlap(window, region) for region in kept) for window in windows_of(table, width))
+
+
+@quick
+@given(sample_tables(), st.sampled_from(["windows", "merged"]), st.randoms(use_true_random=False))
+def test_the_order_of_samples_and_rows_does_not_matter(samples, method, random):
+    assume(slow_windows(samples, 40))
+    names = random.sample(list(samples), len(samples))
+    shuffled = {name: samples[name].iloc[random.sample(range(n := len(samples[name])), n)] for name in names}
+    found = consensus_peaks(shuffled, width=40, method=method)
+    pd.testing.assert_frame_equal(found, consensus_peaks(samples, width=40, method=method))
+
+
+@quick
+@given(sample_tables(low=30), st.sampled_from(["windows", "merged"]), st.integers(1, 2_147_483_000))
+def test_translating_all_positions_translates_the_result(samples, method, shift):
+    assume(slow_windows(samples, 60))
+    samples = {name: table.astype({"start": np.int64, "end": np.int64}) for name, table in samples.items()}
+    there = {}
+    for name, table in samples.items():
+        columns = {column: table[column] + shift for column in ("start", "end")}
+        if "summit" in table:
+            columns["summit"] = table["summit"].where(table["summit"] < 0, table["summit"] + shift)
+        there[name] = table.assign(**columns)
+    # Halves are rounded down, so an odd shift would not move the middles alike.
+    assume(shift % 2 == 0 or method == "merged" or all("summit" in table for table in samples.values()))
+    here = consensus_peaks(samples, width=60, method=method)
+    expected = here.assign(start=here["start"] + shift, end=here["end"] + shift)
+    assume(expected["end"].max() <= MAX_POSITION)
+    pd.testing.assert_frame_equal(consensus_peaks(there, width=60, method=method), expected)
+
+
+@quick
+@given(sample_tables(), st.integers(1, 60), st.sampled_from([2.0, 0.125, 1024.0]))
+def test_the_scale_of_a_sample_does_not_matter(samples, width, factor):
+    assume(slow_windows(samples, width))
+    first, *_ = samples
+    scaled = {**samples, first: samples[first].assign(log10_p=samples[first]["log10_p"] * factor)}
+    pd.testing.assert_frame_equal(consensus_peaks(scaled, width=width), consensus_peaks(samples, width=width))
+
+
+def test_the_column_of_scores_can_be_chosen():
+    table = calls(("chr1", 100, 110, 1), ("chr1", 110, 120, 9), signal=np.array([3, 2], np.uint8))
+    assert listed(consensus_peaks({"a": table}, width=50, score="signal"), "start") == [(80,)]
+    assert listed(consensus_peaks({"a": table}, width=50), "start") == [(90,)]
+
+
+def test_long_chains_of_overlapping_windows_are_those_of_a_greedy_loop(rng):
+    # Windows all over, with few distinct scores: many rounds, and runs of candidates of every length.
+    start = rng.integers(1000, 6000, 800)
+    table = calls(*[("chr1", at, at + 1, score) for at, score in zip(start, rng.integers(1, 4, 800), strict=True)])
+    for width in (1, 7, 64, 999):
+        expected = slow_windows({"a": table}, width)
+        assert listed(consensus_peaks({"a": table}, width=width)) == expected
+
+
+# --- consensus by union
+
+
+def test_merged_by_hand():
+    # 100-150 and 150-170 touch; 171 does not. The nested interval adds nothing.
+    a = calls(("chr1", 100, 150, 1), ("chr1", 171, 180, 1), ("chr1", 110, 120, 1))
+    b = calls(("chr1", 150, 170, 1), ("chr2", 0, 1, 1))
+    found = consensus_peaks({"a": a, "b": b}, method="merged")
+    assert listed(found) == [("chr1", 100, 170, 2), ("chr1", 171, 180, 1), ("chr2", 0, 1, 1)]
+    assert listed(consensus_peaks({"a": a, "b": b}, method="merged", min_samples=2)) == [("chr1", 100, 170, 2)]
+
+
+@quick
+@given(sample_tables(), excluded, st.integers(1, 3))
+def test_merged_is_the_union_of_bases(samples, exclude, min_samples):
+    min_samples = min(min_samples, len(samples))
+    expected = slow_merged(samples, min_samples, exclude)
+    assume(expected and meets(exclude, samples))
+    options = {"exclude": regions(*exclude)} if exclude else {}
+    assert listed(consensus_peaks(samples, method="merged", min_samples=min_samples, **options)) == expected
+
+
+def test_merging_needs_no_score():
+    assert len(consensus_peaks({"a": regions(("chr1", 5, 9))}, method="merged")) == 1
+
+
+# --- what is left out
+
+
+def test_what_touches_an_excluded_region_is_left_out_from_the_start():
+    # The best window lies in the excluded region, so it does not remove its neighbour.
+    table = calls(("chr1", 100, 102, 9), ("chr1", 140, 142, 1), ("chr1", 400, 402, 1))
+    assert listed(consensus_peaks({"a": table}, width=50), "start") == [(76,), (376,)]
+    left = consensus_peaks({"a": table}, width=50, exclude=regions(("chr1", 100, 101)))
+    assert listed(left, "start") == [(116,), (376,)]
+
+
+@pytest.mark.parametrize(("region", "kept"), [((80, 90), 1), ((80, 91), 0), ((110, 120), 1), ((109, 120), 0)])
+@pytest.mark.parametrize("method", ["windows", "merged"])
+def test_touching_means_a_shared_base(region, kept, method):
+    table = calls(("chr1", 90, 110, 1), ("chr2", 90, 110, 1))
+    exclude = regions(("chr1", *region)).astype({"chrom": "category"})
+    found = consensus_peaks({"a": table}, width=20, method=method, exclude=exclude)
+    assert listed(found, "chrom") == [("chr1",)] * kept + [("chr2",)]
+
+
+def test_a_sample_emptied_by_exclude_is_refused_by_name():
+    a, b = calls(("chr1", 100, 110, 1), ("chr1", 900, 910, 1)), calls(("chr1", 105, 110, 1))
+    with pytest.raises(TableError, match="sample b"):
+        consensus_peaks({"a": a, "b": b}, width=20, exclude=regions(("chr1", 90, 120)))
+
+
+def test_a_sample_whose_windows_all_begin_before_the_chromosome_is_refused():
+    with pytest.raises(TableError, match="sample a"):
+        consensus_peaks({"a": calls(("chr1", 10, 20, 1)), "b": calls(("chr1", 900, 910, 1))}, width=500)
+
+
+@pytest.mark.parametrize("method", ["windows", "merged"])
+def test_nothing_left_by_exclude_is_an_error(method):
+    with pytest.raises(TableError, match=r"no peak|no window"):
+        consensus_peaks({"a": calls(("chr1", 100, 110, 1))}, method=method, exclude=regions(("chr1", 0, 1000)))
+
+
+def test_merging_goes_on_without_a_sample_that_exclude_has_emptied():
+    a, b = calls(("chr1", 100, 110, 1), ("chr1", 900, 910, 1)), calls(("chr1", 105, 110, 1))
+    found = consensus_peaks({"a": a, "b": b}, method="merged", exclude=regions(("chr1", 90, 120)))
+    assert listed(found) == [("chr1", 900, 910, 1)]
+
+
+def test_excluded_regions_of_other_chromosome_names_are_refused():
+    with pytest.raises(ChromosomeMismatchError, match="exclude"):
+        consensus_peaks({"a": calls(("chr1", 900, 910, 1))}, exclude=regions(("1", 900, 910)))
+
+
+# --- dtypes and places at the rim
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint32", "int64", "uint64"])
+def test_middles_of_far_positions_do_not_overflow(dtype):
+    # start + end of int32 overflows above 2**30.
+    table = calls(("chr1", 2_000_000_000, 2_000_000_010, 1), ("chr1", 700, 800, 5))
+    found = consensus_peaks({"a": table.astype({"start": dtype, "end": dtype})}, width=10)
+    assert listed(found, "start") == [(745,), (2_000_000_000,)]
+
+
+@pytest.mark.parametrize("method", ["windows", "merged"])
+def test_positions_of_the_result_are_int64_whatever_the_tables_hold(method):
+    # numpy and pandas make float64 of uint64 beside int64.
+    a, b = calls(("chr1", 900, 910, 1)), calls(("chr1", 905, 910, 1), ("chr2", 905, 910, 1))
+    found = consensus_peaks({"a": a.astype({"start": "uint64", "end": "uint32"}), "b": b}, width=4, method=method)
+    assert found.dtypes[["start", "end", "n_samples"]].tolist() == [np.dtype(np.int64)] * 3
+    openness_over_peaks({"b": b}, found, signal="log10_p")
+
+
+def test_windows_do_not_reach_beyond_the_last_position():
+    last = ("chr1", MAX_POSITION - 10, MAX_POSITION, 9)
+    found = consensus_peaks({"a": calls(last, ("chr1", 5000, 5010, 1))}, width=500)
+    assert found["end"].max() <= MAX_POSITION
+
+
+def test_the_widest_window_is_as_long_as_a_chromosome_can_be():
+    half = MAX_POSITION // 2
+    table = calls(("chr1", half, half + 1, 1), ("chr2", half, half + 1, 1), summit=half)
+    found = consensus_peaks({"a": table}, width=MAX_POSITION)
+    assert listed(found) == [("chr1", 0, MAX_POSITION, 1), ("chr2", 0, MAX_POSITION, 1)]
+
+
+def test_many_chromosomes_stay_apart():
+    table = calls(*[(f"s{i:05d}", 0, 1, 1) for i in range(2_000)])
+    assert len(consensus_peaks({"a": table}, width=1)) == 2_000
+
+
+@pytest.mark.parametrize("summit", [[np.nan, 905.0], [100, 300], [899, 905], [910, 905], ["900", "905"]])
+def test_summits_that_lie_outside_their_interval_are_refused(summit):
+    # 100 and 300 would be offsets, as in the file, in place of positions.
+    table = calls(("chr1", 900, 910, 1), ("chr1", 900, 910, 1)).assign(summit=summit)
+    with pytest.raises(TableError, match=r"sample a: .*summit"):
+        consensus_peaks({"a": table, "b": calls(("chr1", 900, 910, 1))}, width=2)
+
+
+@pytest.mark.parametrize(
+    "use", [consensus_peaks, lambda samples: openness_over_peaks(samples, calls((1, 900, 910, 1)))]
+)
+def test_numbers_as_chromosome_names_are_refused(use):
+    # Text of one function would meet numbers of the other, and the readers of bigWig files refuse them.
+    with pytest.raises(TableError, match=r"(sample a|peaks): chrom"):
+        use({"a": calls((1, 900, 910, 1))})
+
+
+# --- openness
+
+
+def test_openness_by_hand():
+    # chr1 100-200: 20 bases of 4, 10 bases of 8 (greater than 4 there), 70 of nothing: (80 + 80) / 100.
+    called = calls(("chr1", 90, 120, 0), ("chr1", 110, 120, 0), ("chr2", 0, 9, 0), signal=[4.0, 8.0, 1.0])
+    peaks = regions(("chr1", 100, 200), ("chr1", 200, 300), ("chr2", 0, 9)).set_axis(["p", "q", "r"])
+    found = openness_over_peaks({"HSC": called, "Ery": called.iloc[2:]}, peaks)
+    assert found["HSC"].tolist() == [pytest.approx(1.2), 0.0, 1.0]
+    assert found["Ery"].tolist() == [0.0, 0.0, 1.0]
+    assert list(found.index) == ["p", "q", "r"]
+    assert set(found.dtypes) == {np.dtype(np.float32)}
+
+
+@quick
+@given(sample_tables(), call_tables())
+def test_openness_is_the_mean_over_bases(samples, peaks):
+    chroms = set(peaks["chrom"])
+    assume(all(chroms & set(table["chrom"]) for table in samples.values()))
+    found = openness_over_peaks(samples, peaks)
+    assert list(found) == list(samples)
+    assert found.index.equals(peaks.index)
+    for name, table in samples.items():
+        height = track(table)
+        places = listed(peaks, "chrom", "start", "end")
+        expected = np.array([height[chrom][start:end].mean() for chrom, start, end in places])
+        np.testing.assert_allclose(found[name], expected, rtol=1e-6)
+        assert ((found[name] == 0) == (expected == 0)).all()
+
+
+@quick
+@given(call_tables(), st.lists(st.integers(1, 999), max_size=20, unique=True), st.randoms(use_true_random=False))
+def test_the_signal_is_conserved_over_a_tiling(table, cuts, random):
+    edges = [0, *sorted(cuts), 1000]
+    tiles = [(chrom, a, b) for chrom in CHROMS for a, b in pairwise(edges)]
+    random.shuffle(tiles)
+    peaks = regions(*tiles)
+    total = (openness_over_peaks({"a": table}, peaks)["a"].astype(float) * (peaks["end"] - peaks["start"])).sum()
+    assert total == pytest.approx(sum(height.sum() for height in track(table).values()), rel=1e-5)
+
+
+@quick
+@given(sample_tables(), call_tables(), st.randoms(use_true_random=False))
+def test_openness_permutes_with_its_rows(samples, peaks, random):
+    assume(all(set(peaks["chrom"]) & set(table["chrom"]) for table in samples.values()))
+    rows = random.sample(range(len(peaks)), len(peaks))
+    shuffled = {name: table.iloc[random.sample(range(n := len(table)), n)] for name, table in samples.items()}
+    found = openness_over_peaks(shuffled, peaks.iloc[rows])
+    pd.testing.assert_frame_equal(found, openness_over_peaks(samples, peaks).iloc[rows])
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint32", "uint64"])
+@pytest.mark.parametrize("signal", ["uint8", "int16", "float32"])
+def test_openness_of_far_positions_in_other_dtypes(dtype, signal):
+    last = MAX_POSITION
+    called = calls(("chr1", last - 10, last, 0), ("chr1", 0, 100, 0), signal=np.array([200, 250], signal).tolist())
+    called = called.astype({"start": dtype, "end": dtype, "signal": signal})
+    peaks = regions(("chr1", last - 20, last), ("chr1", 0, last), ("chr1", 500, last - 10))
+    for positions in ("int64", dtype):
+        found = openness_over_peaks({"a": called}, peaks.astype({"start": positions, "end": positions}))["a"]
+        np.testing.assert_allclose(found, [100, (250 * 100 + 200 * 10) / last, 0], rtol=1e-6)
+
+
+def test_weak_peaks_behind_much_signal_keep_theirs():
+    # A difference of running areas would lose 0.001 behind 1e17; 0 means that nothing was called.
+    called = calls(("chr1", 0, 10**8, 0), ("chr1", 10**8, 10**8 + 500, 0), signal=[1e9, 1e-3])
+    found = openness_over_peaks({"a": called}, regions(("chr1", 10**8, 10**8 + 500)))
+    assert found.iloc[0, 0] == pytest.approx(1e-3)
+
+
+def test_a_chromosome_of_one_sample_only_has_no_openness_in_the_others():
+    a, b = calls(("chr1", 5, 9, 2), ("chrX", 5, 9, 3)), calls(("chr1", 5, 9, 4))
+    peaks = consensus_peaks({"a": a, "b": b}, width=4)
+    assert listed(peaks, "chrom", "n_samples") == [("chr1", 2), ("chrX", 1)]
+    assert listed(openness_over_peaks({"a": a, "b": b}, peaks, signal="log10_p")) == [(2.0, 4.0), (3.0, 0.0)]
+
+
+@pytest.mark.parametrize("empty_in", ["sample", "peaks"])
+def test_categories_without_rows_are_no_chromosomes(empty_in):
+    table = calls(("chr1", 5, 9, 2), ("chr2", 5, 9, 3), signal=1.0).astype({"chrom": "category"})
+    part = table.iloc[:1]
+    sample, peaks = (part, table) if empty_in == "sample" else (table, part)
+    assert openness_over_peaks({"a": sample}, peaks)["a"].tolist() == [1.0, 0.0][: len(peaks)]
+    with pytest.raises(ChromosomeMismatchError, match=r"sample a .*: chr2 against chr1$"):
+        openness_over_peaks({"a": table.iloc[1:]}, table.iloc[:1])
+
+
+def test_signals_too_great_for_float32_are_refused():
+    with pytest.raises(TableError, match="signal"):
+        openness_over_peaks({"a": calls(("chr1", 5, 9, 2), signal=1e39)}, regions(("chr1", 5, 9)))
+
+
+# --- files
+
+
+def narrowpeak(path, *rows):
+    lines = [f"{c}\t{s}\t{e}\tp\t0\t.\t{signal}\t{p}\t0\t{summit}" for c, s, e, signal, p, summit in rows]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two files; the first repeats an interval for two summits."""
+    first = [("chr1", 100, 300, 5.5, 9, 40), ("chr1", 100, 300, 5.5, 3, 160), ("chr2", 50, 80, 2, 1, -1)]
+    second = [("chr1", 280, 420, 1.5, 7, 20)]
+    return {
+        "HSC": narrowpeak(tmp_path / "hsc.narrowPeak", *first),
+        "Ery": str(narrowpeak(tmp_path / "e", *second)),
+    }
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_files_are_read_in_the_order_of_the_samples(files, n_jobs):
+    tables = read_narrowpeaks({**files, "again": files["HSC"]}, n_jobs=n_jobs)
+    assert list(tables) == ["HSC", "Ery", "again"]
+    # Summits at 140 and 260: cut at 200.
+    assert listed(tables["HSC"], "chrom", "start", "end", "summit") == [
+        ("chr1", 100, 200, 140),
+        ("chr1", 200, 300, 260),
+        ("chr2", 50, 80, -1),
+    ]
+    assert all(isinstance(table["chrom"].dtype, pd.CategoricalDtype) for table in tables.values())
+
+
+def test_several_jobs_give_what_one_gives(files):
+    one, two = (consensus_peaks(files, width=20, n_jobs=n_jobs) for n_jobs in (1, 2))
+    pd.testing.assert_frame_equal(one, two)
+    assert listed(one) == [("chr1", 130, 150, 1), ("chr1", 250, 270, 1), ("chr1", 290, 310, 2), ("chr2", 55, 75, 1)]
+    openness = [openness_over_peaks(files, one, n_jobs=n_jobs) for n_jobs in (1, 2)]
+    pd.testing.assert_frame_equal(*openness)
+    assert openness[0].to_numpy().tolist() == [[5.5, 0], [5.5, 0], [2.75, 1.5], [2, 0]]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_table_that_is_there_already_stays_as_it_is(n_jobs):
+    table = calls(("chr1", 5, 9, 2), signal=1.0)
+    before = table.copy()
+    assert read_narrowpeaks({"a": table}, n_jobs=n_jobs)["a"] is table
+    consensus_peaks({"a": table}, width=2, exclude=regions(("chr1", 50, 60)))
+    openness_over_peaks({"a": table}, table)
+    pd.testing.assert_frame_equal(table, before)
+
+
+def test_files_and_tables_can_be_mixed(files):
+    mixed = {"HSC": files["HSC"], "Ery": read_narrowpeaks(files)["Ery"]}
+    pd.testing.assert_frame_equal(consensus_peaks(mixed, width=20), consensus_peaks(files, width=20))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("use", [read_narrowpeaks, consensus_peaks])
+def test_a_broken_file_is_named_with_line_and_column(files, tmp_path, n_jobs, use):
+    broken = narrowpeak(tmp_path / "broken", ("chr1", 5, 9, 1, 1, -1), ("chr1", 9, 5, 1, 1, -1))
+    with pytest.raises(FileFormatError, match=r"broken, line 2, column 3: end must be greater"):
+        use({**files, "x": broken}, n_jobs=n_jobs)
+
+
+# --- errors
+
+ONE = calls(("chr1", 5000, 5010, 1), signal=1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "union"}, r"method must be one of \('windows', 'merged'\), got 'union'"),
+        ({"width": 0}, r"width must be .* got 0$"),
+        ({"width": MAX_POSITION + 1}, r"width must be .* got 2147483648$"),
+        ({"min_samples": 0}, r"min_samples must be in 1 \.\. 1, the number of samples, got 0"),
+        ({"min_samples": 2}, r"min_samples must be in 1 \.\. 1, the number of samples, got 2"),
+    ],
+)
+def test_settings_out_of_range_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        consensus_peaks({"a": ONE}, **options)
+
+
+def test_a_width_of_half_a_base_is_refused():
+    with pytest.raises((TypeError, ValueError), match=r"width must be .* got 500.5$"):
+        consensus_peaks({"a": ONE}, width=500.5)
+
+
+def test_no_region_of_enough_samples_is_an_error():
+    apart = {"a": ONE, "b": ONE.assign(chrom="chr2")}
+    with pytest.raises(TableError, match=r"no peak is left of 2 .* in 2 sample"):
+        consensus_peaks(apart, min_samples=2)
+
+
+@pytest.mark.parametrize("use", [read_narrowpeaks, consensus_peaks, lambda samples: openness_over_peaks(samples, ONE)])
+def test_no_samples_are_an_error(use):
+    with pytest.raises(TableError, match="samples: wanted at least one, got none"):
+        use({})
+
+
+@pytest.mark.parametrize("use", [read_narrowpeaks, consensus_peaks, lambda samples: openness_over_peaks(samples, ONE)])
+@pytest.mark.parametrize(
+    "samples", [[ONE], ONE, (table for table in [ONE]), "HSC.narrowPeak"], ids=lambda s: type(s).__name__
+)
+def test_samples_without_names_are_refused(use, samples):
+    with pytest.raises((TypeError, TableError), match="samples: wanted a mapping"):
+        use(samples)
+
+
+BROKEN = [
+    (5, "wanted a table of peaks, got int"),
+    (ONE.drop(columns=["start", "end"]), r"missing columns \['start', 'end'\], got \['chrom', 'log10_p', 'signal'\]"),
+    (ONE.iloc[:0], "the table has no rows"),
+    (ONE.assign(chrom=[None]), "chrom: missing values"),
+    (ONE.assign(start=5000.0), "wanted whole numbers .bp., got float64 and int64"),
+    (ONE.assign(end="5010"), "wanted whole numbers .bp., got int64 and (object|str)"),
+    (ONE.assign(start=-1), r"wanted 0 <= start < end <= 2147483647, got -1 and 5010 in row 0"),
+    (pd.concat([ONE, ONE.assign(end=5000)]), "wanted 0 <= start < end <= 2147483647, got 5000 and 5000 in row 1"),
+    (ONE.assign(end=2**31), "wanted 0 <= start < end <= 2147483647, got 5000 and 2147483648 in row 0"),
+]
+
+
+@pytest.mark.parametrize(("table", "message"), BROKEN)
+@pytest.mark.parametrize(
+    ("what", "use"),
+    [
+        ("sample b", lambda table: read_narrowpeaks({"a": ONE, "b": table})),
+        ("sample b", lambda table: consensus_peaks({"a": ONE, "b": table})),
+        ("exclude", lambda table: consensus_peaks({"a": ONE}, exclude=table)),
+        ("peaks", lambda table: openness_over_peaks({"a": ONE}, table)),
+        ("sample b", lambda table: openness_over_peaks({"a": ONE, "b": table}, ONE)),
+    ],
+)
+def test_tables_that_are_no_intervals_are_refused(what, use, table, message):
+    with pytest.raises(TableError, match=f"^{what}: {message}"):
+        use(table)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (["x", "y"], "wanted numbers, got dtype (object|str)"),
+        ([True, False], "wanted numbers, got dtype bool"),
+        ([1.0, -0.5], "wanted finite values >= 0, got -0.5 in row 1"),
+        ([1.0, np.nan], "wanted finite values >= 0, got nan in row 1"),
+        ([np.inf, 1.0], "wanted finite values >= 0, got inf in row 0"),
+    ],
+)
+@pytest.mark.parametrize("use", [lambda t: consensus_peaks({"b": t}), lambda t: openness_over_peaks({"b": t}, ONE)])
+def test_scores_and_signals_that_are_no_measures_are_refused(use, values, message):
+    table = pd.concat([ONE, ONE]).assign(log10_p=values, signal=values)
+    with pytest.raises(TableError, match=f"^sample b: (log10_p|signal): {message}"):
+        use(table)
+
+
+def test_the_row_of_a_bad_score_is_that_of_the_table():
+    table = calls(("chr1", 0, 10, 1), ("chr1", 5000, 5010, -1))
+    with pytest.raises(TableError, match="got -1 in row 1"):
+        consensus_peaks({"a": table})
+
+
+@pytest.mark.parametrize("use", [lambda t: consensus_peaks({"b": t}), lambda t: openness_over_peaks({"b": t}, ONE)])
+def test_a_column_that_is_not_there_is_named(use):
+    with pytest.raises(TableError, match=r"sample b: no column '(log10_p|signal)', got \['chrom', 'start', 'end'\]"):
+        use(ONE[["chrom", "start", "end"]])
+
+
+def test_scores_that_are_all_zero_choose_nothing():
+    with pytest.raises(TableError, match="sample b: log10_p: no window has a score above 0"):
+        consensus_peaks({"a": ONE, "b": ONE.assign(log10_p=0.0)})
+
+
+def test_openness_of_other_chromosome_names_is_an_error():
+    many = regions(*[(str(number), 0, 9) for number in range(1, 6)])
+    message = r"sample HSC and peaks have no chromosome in common: chr1 against 1, 2, 3, \.\.\.$"
+    with pytest.raises(ChromosomeMismatchError, match=message):
+        openness_over_peaks({"HSC": ONE}, many)
+
+
+# --- real files
+
+
+@pytest.fixture(scope="module")
+def blood_files():
+    folder = "caleblareau/singlecell_bloodtraits/*/data/bulk/ATAC/narrowpeaks"
+    found = {name: next(MIRROR.glob(f"{folder}/{name}_peaks.narrowPeak.gz"), None) for name in ("Ery", "CD4")}
+    if not all(found.values()):
+        pytest.skip(f"the narrowPeak files are not under {MIRROR}; SKEPI_MIRROR names another folder")
+    return read_narrowpeaks(found)
+
+
+def test_consensus_of_real_files_is_that_of_a_greedy_loop(blood_files):
+    part = {name: table[(table["chrom"] == "chr21") & (table["end"] < 34e6)] for name, table in blood_files.items()}
+    whole = {
+        name: table.assign(log10_p=np.rint(1e5 * table["log10_p"])) for name, table in part.items()
+    }  # exact shares
+    found = consensus_peaks(whole)
+    assert listed(found) == slow_windows(whole, 500)
+    assert len(found) > 500
+
+
+def test_openness_of_real_files_is_that_of_single_bases(blood_files):
+    part = {name: table[table["chrom"] == "chr21"] for name, table in blood_files.items()}
+    peaks = consensus_peaks(blood_files)
+    found = openness_over_peaks(blood_files, peaks)
+    here = peaks["chrom"] == "chr21"
+    for name, table in part.items():
+        height = np.zeros(48_200_000)
+        for start, end, signal in listed(table, "start", "end", "signal"):
+            height[start:end] = np.maximum(height[start:end], signal)
+        places = listed(peaks[here], "start", "end")
+        expected = np.array([height[start:end].mean() for start, end in places])
+        np.testing.assert_allclose(found.loc[here, name], expected, rtol=1e-5)
+        assert ((found.loc[here, name] == 0) == (expected == 0)).all()
+
+
+def test_consensus_of_real_files_keeps_the_laws(blood_files):
+    peaks = consensus_peaks(blood_files)
+    same = (peaks["chrom"] == peaks["chrom"].shift(-1)).to_numpy()[:-1]
+    start, end = peaks["start"].to_numpy(), peaks["end"].to_numpy()
+    assert (end - start == 500).all()
+    assert (start[1:] >= end[:-1])[same].all()
+    merged = consensus_peaks(blood_files, method="merged")
+    # Peaks with a base in some call, and no others, have openness.
+    openness = openness_over_peaks(blood_files, peaks)
+    assert ((openness > 0).sum(axis=1).to_numpy() == peaks["n_samples"].to_numpy()).all()
+    total = openness_over_peaks(blood_files, merged)["Ery"].astype(float) @ (merged["end"] - merged["start"])
+    ery = blood_files["Ery"].astype({"chrom": str}).drop_duplicates(["chrom", "start", "end"])
+    assert total == pytest.approx((ery["signal"] * (ery["end"] - ery["start"])).sum(), rel=1e-4)
