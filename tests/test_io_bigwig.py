@@ -17,9 +17,7 @@ from hypothesis import strategies as st
 from skepi.exceptions import ChromosomeMismatchError, FileFormatError, TableError
 from skepi.io import bigwig_means
 
-FIXTURES = Path(
-    os.environ.get("SKEPI_IO_FIXTURES", Path(__file__).parents[2] / "shared" / "data" / "io_fixtures")
-)
+FIXTURES = Path(os.environ.get("SKEPI_IO_FIXTURES", Path(__file__).parents[2] / "shared" / "data" / "io_fixtures"))
 quick = settings(max_examples=40, deadline=None)
 
 
@@ -44,7 +42,9 @@ def bigwig(chroms, sections, order="<", compress=True, **change):
     codes = {name: code for code, name in enumerate(chroms)}
     blocks = [section(order, kind, codes[name], *rest) for name, kind, *rest in sections]
     key = max(map(len, chroms))
-    tree = struct.pack(order + "IIIIQQ", change.get("tree_magic", 0x78CA8C91), 1, key, 8, change.get("n_chroms", len(chroms)), 0)
+    tree = struct.pack(
+        order + "IIIIQQ", change.get("tree_magic", 0x78CA8C91), 1, key, 8, change.get("n_chroms", len(chroms)), 0
+    )
     tree += struct.pack(order + "BBH", 1, 0, len(chroms))
     for name, length in chroms.items():
         tree += name.encode().ljust(key, b"\0") + struct.pack(order + "II", change.get("code", codes[name]), length)
@@ -53,13 +53,29 @@ def bigwig(chroms, sections, order="<", compress=True, **change):
     for (code, first, last), content in blocks:
         content = change.get("content", zlib.compress(content) if compress else content)
         first, last = change.get("block", (first, last))
-        leaves += struct.pack(order + "IIIIQQ", code, first, change.get("last_code", code), last, place + len(data), len(content))
+        leaves += struct.pack(
+            order + "IIIIQQ", code, first, change.get("last_code", code), last, place + len(data), len(content)
+        )
         data += content
     node = struct.pack(order + "BBH", 1, 0, len(blocks)) + leaves
-    index = struct.pack(order + "IIQIIIIQII", change.get("index_magic", 0x2468ACE0), 1, change.get("n_blocks", len(blocks)), 0, 0, 0, 0, 0, 1, 0)
+    index = struct.pack(
+        order + "IIQIIIIQII",
+        change.get("index_magic", 0x2468ACE0),
+        1,
+        change.get("n_blocks", len(blocks)),
+        0,
+        0,
+        0,
+        0,
+        0,
+        1,
+        0,
+    )
     if "child" in change:  # a node above the leaves
         at = place + len(data) + 48
-        inner = struct.pack(order + "BBH", change.get("leaf", 0), 0, 1) + struct.pack(order + "IIIIQ", 0, 0, 0, 0, at + change["child"])
+        inner = struct.pack(order + "BBH", change.get("leaf", 0), 0, 1) + struct.pack(
+            order + "IIIIQ", 0, 0, 0, 0, at + change["child"]
+        )
         node = inner + node
     magic = {"<": b"\x26\xfc\x8f\x88", ">": b"\x88\x8f\xfc\x26"}[order]
     header = struct.pack(order + "HHQQQHHQQIQ", 4, 0, 64, place, place + len(data), 0, 0, 0, 0, 10_000 * compress, 0)
@@ -150,11 +166,17 @@ def test_means_are_those_of_a_slow_loop_over_bases(tmp_path_factory, one, other,
 def test_means_are_those_of_pybigtools(tmp_path, rng):
     pybigtools = pytest.importorskip("pybigtools", reason="pybigtools is not installed")
     at = np.unique(rng.integers(0, 900_000, 60_000)).tolist()
-    records = [(c, a, b, float(v)) for c in ("chr1", "chr2") for a, b, v in zip(at[::2], at[1::2], rng.random(30_000), strict=False)]
+    records = [
+        (c, a, b, float(v))
+        for c in ("chr1", "chr2")
+        for a, b, v in zip(at[::2], at[1::2], rng.random(30_000), strict=False)
+    ]
     path, bed = tmp_path / "big.bw", tmp_path / "peaks.bed"
     pybigtools.open(str(path), "w").write({"chr1": 1_000_000, "chr2": 1_000_000}, records)
     start = rng.integers(0, 990_000, 2000)
-    rows = pd.DataFrame({"chrom": rng.choice(["chr1", "chr2"], 2000), "start": start, "end": start + rng.integers(1, 5000, 2000)})
+    rows = pd.DataFrame(
+        {"chrom": rng.choice(["chr1", "chr2"], 2000), "start": start, "end": start + rng.integers(1, 5000, 2000)}
+    )
     rows.to_csv(bed, sep="\t", header=False, index=False)
     for uncovered, statistic in (("zero", "mean0"), ("ignore", "mean")):
         other = list(pybigtools.open(str(path)).average_over_bed(str(bed), stats=statistic))
@@ -185,7 +207,9 @@ def test_pybigwigs_own_example(fixtures):
 
 def test_a_track_of_rna_around_tmcc2(fixtures):
     path = fixtures / "rna_P1_TMCC2.bw"
-    rows = peaks(("1", 205_000_288, 205_000_298), ("1", 205_000_283, 205_000_293), ("2", 0, 1000), ("1", 0, 249_250_621))
+    rows = peaks(
+        ("1", 205_000_288, 205_000_298), ("1", 205_000_283, 205_000_293), ("2", 0, 1000), ("1", 0, 249_250_621)
+    )
     zero = bigwig_means(path, rows)
     assert zero[:3].tolist() == [1, 0.5, 0]  # one read of 10 bases; zeros are stored
     assert zero[3] * 249_250_621 == pytest.approx(346_384)  # the sum that the file states for itself
@@ -325,7 +349,9 @@ def mutate(content, rng):
     content = bytearray(content)
     for _ in range(rng.randint(1, 3)):
         at, n = rng.randrange(len(content)), rng.choice([1, 1, 2, 4, 8])
-        content[at : at + n] = rng.choice([b"\0" * n, b"\xff" * n, b"\x7f" * n, rng.randbytes(n), bytes([content[at] ^ 1 << rng.randrange(8)])])
+        content[at : at + n] = rng.choice(
+            [b"\0" * n, b"\xff" * n, b"\x7f" * n, rng.randbytes(n), bytes([content[at] ^ 1 << rng.randrange(8)])]
+        )
     return bytes(content[: rng.randrange(1, len(content))] if rng.random() < 0.05 else content)
 
 

@@ -160,7 +160,24 @@ def test_whole_numbers_are_int64_and_any_decimal_point_makes_all_float64(put):
         assert matrix.iloc[0, 0] == float(text)
 
 
-NOT_NUMBERS = ["NA", "", " ", "inf", "-inf", "nan", "1,5", "0x10", "1_000", "TRUE", "true", "٣", "1e", "--1", "1e400", "."]
+NOT_NUMBERS = [
+    "NA",
+    "",
+    " ",
+    "inf",
+    "-inf",
+    "nan",
+    "1,5",
+    "0x10",
+    "1_000",
+    "TRUE",
+    "true",
+    "٣",
+    "1e",
+    "--1",
+    "1e400",
+    ".",
+]
 
 
 @pytest.mark.parametrize("text", NOT_NUMBERS)
@@ -330,7 +347,9 @@ def assert_same(fast, slow):
 
 label = st.text("abXY019.-_'\" #é;", min_size=1, max_size=6).filter(lambda text: text.strip() and text[0] != "#")
 whole = st.integers(-(2**63), 2**63 - 1).map(str)
-decimal = st.one_of(st.floats(allow_nan=False, allow_infinity=False).map(repr), st.decimals(-10, 10, places=30).map(str))
+decimal = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False).map(repr), st.decimals(-10, 10, places=30).map(str)
+)
 
 
 def quoted(text, style):
@@ -362,7 +381,23 @@ def test_both_roads_read_what_was_written(tmp_path_factory, names, number, style
     assert slow[1].tolist() == [[(int if integers else float)(text) for text in row] for row in values]
 
 
-FIELDS = [*NOT_NUMBERS, "1", "2.5", " 3", "4 ", "+5", "-0", "1.", ".5", "1e5", "1E-3", "007", str(2**64), "1e-400", "5\x0b"]
+FIELDS = [
+    *NOT_NUMBERS,
+    "1",
+    "2.5",
+    " 3",
+    "4 ",
+    "+5",
+    "-0",
+    "1.",
+    ".5",
+    "1e5",
+    "1E-3",
+    "007",
+    str(2**64),
+    "1e-400",
+    "5\x0b",
+]
 
 
 @quick
@@ -378,7 +413,13 @@ def test_the_fast_road_never_takes_what_the_slow_one_refuses(tmp_path_factory, r
 
 @pytest.mark.parametrize(
     "text",
-    ["g\ta\n\ufeffx\t1\n", "g\ta\nx\t1\n  \ny\t2\n", "g\ta\n y\t2\n", "g\tb\ta\nx\t\t1\n", "g\ta\tb\nx\t1\t\ny\t2\tTrue\n"],
+    [
+        "g\ta\n\ufeffx\t1\n",
+        "g\ta\nx\t1\n  \ny\t2\n",
+        "g\ta\n y\t2\n",
+        "g\tb\ta\nx\t\t1\n",
+        "g\ta\tb\nx\t1\t\ny\t2\tTrue\n",
+    ],
 )
 def test_corners_of_pandas_parser(put, text):
     fast, slow = roads(put(text), columns=["a"])
@@ -510,7 +551,7 @@ def test_parquet_without_pyarrow_names_the_extra(put, monkeypatch):
 
 # --- mutated files
 
-SEED = "gene\tHSC\tEry\tB cell\nGATA1\t3\t40\t0.5\n\"SPI1\"\t25\t1e-3\t7\nIL7R\t0\t0\t-2.25\nCD3E\t1\t2\t3\n"
+SEED = 'gene\tHSC\tEry\tB cell\nGATA1\t3\t40\t0.5\n"SPI1"\t25\t1e-3\t7\nIL7R\t0\t0\t-2.25\nCD3E\t1\t2\t3\n'
 NASTY = [*NOT_NUMBERS, '"', '""', "#", "\ufeff", "\r", ",", "\t", "a" * 200, "0", "1"]
 
 
@@ -525,7 +566,9 @@ def mutate(text, rng):
             fields[rng.randrange(len(fields))] = rng.choice([*NASTY, *fields])
             lines[row] = "".join(fields)
         elif kind == 2:
-            lines[row] = lines[row].replace(rng.choice("\t,.\""), rng.choice(["\t", ",", ";", " ", ""]), rng.choice([1, -1]))
+            lines[row] = lines[row].replace(
+                rng.choice('\t,."'), rng.choice(["\t", ",", ";", " ", ""]), rng.choice([1, -1])
+            )
         elif kind == 3:
             lines[row] = lines[row][: rng.randrange(len(lines[row]) + 1)]
         else:
@@ -551,7 +594,11 @@ def simple_parse(content):
         skipped += 1
     separator = "\t" if "\t" in lines[skipped] else ","
     rows = [next(csv.reader([line], delimiter=separator)) for line in lines]
-    value_rows = rows[skipped:] if len(rows[skipped]) != len(rows[-1]) or not _all_numbers(rows[skipped]) else rows[skipped - 1 :]
+    value_rows = (
+        rows[skipped:]
+        if len(rows[skipped]) != len(rows[-1]) or not _all_numbers(rows[skipped])
+        else rows[skipped - 1 :]
+    )
     names = value_rows[0][len(value_rows[0]) - len(value_rows[1]) + 1 :]
     return [row[0] for row in value_rows[1:]], names, [[float(field) for field in row[1:]] for row in value_rows[1:]]
 

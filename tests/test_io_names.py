@@ -157,7 +157,9 @@ def test_categories_of_chromosomes_are_converted_too():
     assert convert_chromosomes(table, "ucsc")["chrom"].tolist() == ["chr1", "chrX", "chr1"]
 
 
-@pytest.mark.parametrize(("asked", "name"), [({"style": "refseq"}, "style"), ({"style": "ucsc", "unknown": "?"}, "unknown")])
+@pytest.mark.parametrize(
+    ("asked", "name"), [({"style": "refseq"}, "style"), ({"style": "ucsc", "unknown": "?"}, "unknown")]
+)
 def test_styles_that_are_unknown(asked, name):
     with pytest.raises(ValueError, match=f"{name} must be"):
         convert_chromosomes(pd.DataFrame({"chrom": ["1"]}), **asked)

@@ -158,7 +158,9 @@ def test_other_layouts(path):
         read_10x_h5(path)
     with h5py.File(path, "w") as file:
         file["hg19/genes"], file["hg19/barcodes"] = [b"ENSG1"], [b"AA-1"]
-    with pytest.raises(FileFormatError, match=r"the layout is that of Cell Ranger 2 \(groups 'hg19'\); wanted version 3"):
+    with pytest.raises(
+        FileFormatError, match=r"the layout is that of Cell Ranger 2 \(groups 'hg19'\); wanted version 3"
+    ):
         read_10x_h5(path)
     with h5py.File(path, "w"):
         pass

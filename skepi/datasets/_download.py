@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -106,12 +107,16 @@ def fetch_files(
     hidden = None if progress is None else not progress  # tqdm: None hides it where there is no terminal
     with FileLock(folder / ".lock"), tqdm(total=total, unit="B", unit_scale=True, disable=hidden) as bar:
         for file, path in missing:
-            done = bar.n
+            report = partial(_advance, bar, bar.n)
             if not is_whole(path, file):  # another process may have fetched it meanwhile
-                url = base + quote(file.path)
-                _fetch(file, path, url, n_retries, delay, lambda there, done=done: bar.update(done + there - bar.n))
-            bar.update(done + file.n_bytes - bar.n)
+                _fetch(file, path, base + quote(file.path), n_retries, delay, report)
+            report(file.n_bytes)
     return paths
+
+
+def _advance(bar: tqdm, before: int, there: int) -> None:
+    """Set the bar to what earlier files had and what this one has."""
+    bar.update(before + there - bar.n)
 
 
 def base_address() -> str:

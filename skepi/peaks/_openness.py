@@ -133,7 +133,7 @@ def _area(edges: IntArray, steps: FloatArray, left: IntArray, right: IntArray) -
     last = np.clip(np.searchsorted(edges, right, side="left"), first, steps.size)
     step, peak = concatenate_ranges(first, last), np.repeat(np.arange(left.size), last - first)
     shared = overlap_bp(edges[step], edges[step + 1], left[peak], right[peak])
-    return np.bincount(peak, shared * steps[step], minlength=left.size)
+    return np.bincount(peak, shared * steps[step], minlength=left.size).astype(np.float64)
 
 
 def _some(names: Any) -> str:
