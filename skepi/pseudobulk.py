@@ -112,6 +112,8 @@ def _matrix_of(cells: Any, layer: str | None) -> tuple[Any, pd.Index | None, pd.
 
 def _summable(values: Any) -> Any:
     """A sparse or dense array of a type whose sums do not overflow."""
+    if hasattr(values, "to_memory"):  # AnnData on disk
+        values = values.to_memory()
     values = values if sp.issparse(values) else np.asarray(values)
     if values.ndim != 2 or values.dtype.kind not in "fiub":
         raise TableError(f"cells: wanted numbers, cells x features, got {values.dtype} of shape {values.shape}")

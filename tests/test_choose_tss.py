@@ -211,6 +211,19 @@ def test_the_most_upstream_site_of_unsigned_positions():
     assert choose_tss(transcripts, "most_upstream")["tss"].tolist() == [9]
 
 
+@pytest.mark.parametrize("tss", [[100.7, 900.2], [np.inf, 1.0], [True, False], ["100", "9"]])
+def test_sites_that_are_no_whole_numbers_are_refused(tss):
+    with pytest.raises(TableError, match=r"transcripts: tss: wanted whole numbers"):
+        choose_tss(sites(("A", "chr1", 0, "+"), ("A", "chr1", 1, "+")).assign(tss=tss))
+
+
+@pytest.mark.parametrize("policy", ["most_transcripts", "all"])
+def test_sites_may_be_whole_numbers_held_as_floats(policy):
+    # As they are once another table has been joined.
+    found = choose_tss(TWO.assign(tss=TWO["tss"].astype(float)), policy)
+    pd.testing.assert_frame_equal(found, choose_tss(TWO, policy))
+
+
 @pytest.mark.parametrize("column", ["name", "chrom", "strand"])
 @pytest.mark.parametrize("policy", ["most_open", "all"])
 def test_categorical_columns_are_as_text(column, policy):

@@ -321,31 +321,10 @@ def test_policies_choose_the_site(made_up, home, policy, site):
     assert len(genes) == 32
 
 
-def test_with_all_sites_each_has_the_expression_of_its_gene(blood, home):
-    every = fetch_hematopoiesis(data_home=home, tss="all")
-    names = [f"SEVERAL@{site}" for site in SITES.values()]
-    rows = every.counts.genes.set_index("name")
-    assert rows.loc[names, "tss"].tolist() == list(SITES.values())
-    assert rows.loc[names, "gene"].tolist() == ["SEVERAL"] * 3
-    assert len(every.counts.genes) == len(blood.counts.genes) + 2
-    place = [every.counts.genes["name"].tolist().index(name) for name in names]
-    wanted = made_up_counts(0).loc["SEVERAL", PAIRED].to_numpy()
-    np.testing.assert_array_equal(every.counts.expression[place], [wanted] * 3)
-    frame = fetch_hematopoiesis(data_home=home, tss="all", as_frame=True).frame
-    assert (frame.loc[names].nunique() == 1).all()
-
-
-def test_with_all_sites_a_gene_has_the_expression_it_has_with_one(blood, home):
-    """A gene of three sites is one gene of the library, not three."""
-    options = {"data_home": home, "as_frame": True, "normalizer": ExpressionNormalizer("log_cpm", min_mean_cpm=1)}
-    one = fetch_hematopoiesis(**options).frame
-    every = fetch_hematopoiesis(tss="all", **options).frame
-    pd.testing.assert_frame_equal(every.loc[["G0", "MINUS"]], one.loc[["G0", "MINUS"]])
-
-
-def test_an_unknown_policy_is_refused_before_anything_is_fetched(made_up, home):
-    with pytest.raises(ValueError, match=r"policy must be one of .*'most_open'.*got 'nearest'"):
-        fetch_hematopoiesis(data_home=home, tss="nearest")
+@pytest.mark.parametrize("tss", ["nearest", "all"])  # with all, a gene of three sites would count thrice in a library
+def test_another_policy_is_refused_before_anything_is_fetched(tss, made_up, home):
+    with pytest.raises(ValueError, match=f"tss must be one of .*'most_open'.*got '{tss}'"):
+        fetch_hematopoiesis(data_home=home, tss=tss)
     assert not home.exists()
 
 
@@ -465,11 +444,26 @@ def lacks_an_array(path):
 @pytest.mark.parametrize("damage", [truncate, empty, flip, other_kind, lacks_an_array])
 def test_a_damaged_cache_is_warned_of_and_made_anew(blood, home, damage, monkeypatch):
     damage(cache_of(home))
-    with pytest.warns(UserWarning, match=rf"{cache_of(home).name}.*it is made anew") as caught:
+    with pytest.warns(UserWarning, match=rf"{cache_of(home).name} is damaged.*made anew") as caught:
         again = fetch_hematopoiesis(data_home=home)
     assert caught[0].filename == __file__
     assert_same_data(again, blood)
     no_consensus(monkeypatch)
+    assert_same_data(fetch_hematopoiesis(data_home=home), blood)
+
+
+@pytest.mark.filterwarnings("ignore:.*is damaged")
+def test_a_damaged_cache_that_another_process_removes_meanwhile_is_made_anew(blood, home, monkeypatch):
+    """Both saw it; the other one was first to read it, warn and remove it."""
+    cache = cache_of(home)
+    empty(cache)
+
+    def read_when_gone(path, *args):
+        if path.exists() and path.stat().st_size == 0:
+            path.unlink()
+        return read_arrays(path, *args)
+
+    monkeypatch.setattr(_hematopoiesis, "read_arrays", read_when_gone)
     assert_same_data(fetch_hematopoiesis(data_home=home), blood)
 
 

@@ -46,10 +46,28 @@ def test_names_of_peaks(name, expected):
 @pytest.mark.parametrize(
     "name",
     [
-        "chr1:20-10", "chr1:10-10", "chr1:1,000-2,000", "chr1:1-2147483648", "chr1:01-5", "HLA-A*01:01-20", "chr 1:1-2",
-        "chr1:1-2\n", ":1-2", "chr1:1_2", "chr1-1_2", "chr1_1-2", "chr1:-1-2", "chr1--1-2", "chr1", "", None, 5, float("nan"), "chr1:١-٢",
+        "chr1:20-10",
+        "chr1:10-10",
+        "chr1:1,000-2,000",
+        "chr1:1-2147483648",
+        "chr1:01-5",
+        "HLA-A*01:01-20",
+        "chr 1:1-2",
+        "chr1:1-2\n",
+        ":1-2",
+        "chr1:1_2",
+        "chr1-1_2",
+        "chr1_1-2",
+        "chr1:-1-2",
+        "chr1--1-2",
+        "chr1",
+        "",
+        None,
+        5,
+        float("nan"),
+        "chr1:\u0661-\u0662",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_name_of_a_peak(name):
     message = f"2 of 4 are not chrom:start-end .*; the first is {re.escape(repr(name))} in row 1"
     with pytest.raises(TableError, match=message):
@@ -242,17 +260,29 @@ def test_genes_matched_by_a_slow_loop(left, right, n_left, n_right):
 @pytest.mark.parametrize(
     ("index", "names", "reason"),
     [
-        (["ENSG00000000003.14"], ["ENSG00000000003"], "versions differ ('ENSG00000000003.14' and 'ENSG00000000003'); strip_versions"),
+        (
+            ["ENSG00000000003.14"],
+            ["ENSG00000000003"],
+            "versions differ ('ENSG00000000003.14' and 'ENSG00000000003'); strip_versions",
+        ),
         (["ENSG00000000003"], ["ENSG00000000003.14"], "versions differ"),
         (["ENSG00000000003.14"], ["ENSG00000000003.15"], "versions differ"),
-        (["ENSG00000000003"], ["TSPAN6"], "the matrix has Ensembl identifiers and the column 'name' of genes has other names"),
-        (["TSPAN6"], ["ENSG00000000003.1"], "the column 'name' of genes has Ensembl identifiers and the matrix has other"),
+        (
+            ["ENSG00000000003"],
+            ["TSPAN6"],
+            "the matrix has Ensembl identifiers and the column 'name' of genes has other names",
+        ),
+        (
+            ["TSPAN6"],
+            ["ENSG00000000003.1"],
+            "the column 'name' of genes has Ensembl identifiers and the matrix has other",
+        ),
         (["Tspan6"], ["TSPAN6"], "upper and lower case differ ('Tspan6' and 'TSPAN6')"),
         (["A"], ["B"], "the matrix has 'A', genes have 'B'"),
         ([5], ["B"], "the matrix has '5', genes have 'B'"),
         (["B7"], ["B"], "but 1 values of the column 'gene_id' of genes are in the index; on='gene_id' takes it"),
     ],
-)  # fmt: skip
+)
 def test_no_gene_in_common_and_why(index, names, reason):
     genes = pd.DataFrame({"name": names, "gene_id": [name + "7" for name in names]})
     with pytest.raises(TableError, match=re.escape(f"matrix and genes have no gene in common: {reason}")):
@@ -274,7 +304,13 @@ def test_names_that_are_repeated_or_missing(index, names, message):
 
 
 def test_identifiers_that_are_repeated_or_absent():
-    with pytest.raises(TableError, match="genes: gene_id: 1 names are there more than once: '1'"):
-        match_genes(expression("1"), pd.DataFrame({"name": ["A", "B"], "gene_id": ["1", "1"]}), on="gene_id")
+    sites = pd.DataFrame({"name": ["A@5", "A@9", "B"], "gene_id": ["1", "1", "2"]})
+    matrix, genes = match_genes(expression("2", "1"), sites, on="gene_id")
+    assert genes["name"].tolist() == matrix.index.tolist() == ["A@5", "A@9", "B"]
+    assert (matrix.iloc[0] == matrix.iloc[1]).all()
+    with pytest.raises(TableError, match="genes: name: 1 names are there more than once: 'A'"):
+        match_genes(expression("1"), sites.assign(name="A"), on="gene_id")
+    with pytest.raises(TableError, match="genes: gene_id: 1 names are missing"):
+        match_genes(expression("1"), sites.assign(gene_id=["1", None, "2"]), on="gene_id")
     with pytest.raises(TableError, match=r"genes: missing columns \['gene_id'\], got \['name'\]"):
         match_genes(expression("1"), pd.DataFrame({"name": ["A"]}), on="gene_id")

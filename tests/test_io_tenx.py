@@ -82,7 +82,7 @@ def test_one_kind_of_features(path):
 def test_places_come_from_the_intervals_where_the_file_has_them(path):
     change = {"features/interval": [b"NA", b"chr2:1-2", b"chr2:3-4"], "features/name": [b"A", b"peak1", b"peak2"]}
     assert read_10x_h5(write(path, change), "Peaks").features["start"].tolist() == [1, 3]
-    with pytest.raises(FileFormatError, match="names of peaks: 2 of 2 are not .* the first is 'peak1'"):
+    with pytest.raises(FileFormatError, match=r"names of peaks: 2 of 2 are not .* the first is 'peak1'"):
         read_10x_h5(write(path, change | {"features/interval": None}), "Peaks")
 
 

@@ -373,6 +373,18 @@ def test_excluded_regions_of_other_chromosome_names_are_refused():
         consensus_peaks({"a": calls(("chr1", 900, 910, 1))}, exclude=regions(("1", 900, 910)))
 
 
+def test_samples_that_name_the_same_chromosomes_in_two_ways_are_refused():
+    two = {"a": calls(("chr1", 900, 910, 1)), "b": calls(("1", 900, 910, 1))}
+    with pytest.raises(ChromosomeMismatchError, match="sample a has chromosomes like chr1, sample b like 1"):
+        consensus_peaks(two)
+
+
+def test_a_mapping_of_columns_as_peaks():
+    called = {"a": calls(("chr1", 5, 9, 2), signal=1.0)}
+    found = openness_over_peaks(called, {"chrom": ["chr1"], "start": [5], "end": [13]})
+    assert found["a"].tolist() == [0.5]
+
+
 # --- dtypes and places at the rim
 
 
@@ -411,9 +423,9 @@ def test_many_chromosomes_stay_apart():
     assert len(consensus_peaks({"a": table}, width=1)) == 2_000
 
 
-@pytest.mark.parametrize("summit", [[np.nan, 905.0], [100, 300], [899, 905], [910, 905], ["900", "905"]])
+@pytest.mark.parametrize("summit", [[np.nan, 905.0], [100, 300], [899, 905], [910, 905], ["900", "905"], [-7, 905]])
 def test_summits_that_lie_outside_their_interval_are_refused(summit):
-    # 100 and 300 would be offsets, as in the file, in place of positions.
+    # 100 and 300 would be offsets, as in the file, in place of positions; -1 alone means that there is none.
     table = calls(("chr1", 900, 910, 1), ("chr1", 900, 910, 1)).assign(summit=summit)
     with pytest.raises(TableError, match=r"sample a: .*summit"):
         consensus_peaks({"a": table, "b": calls(("chr1", 900, 910, 1))}, width=2)
@@ -658,6 +670,12 @@ BROKEN = [
 def test_tables_that_are_no_intervals_are_refused(what, use, table, message):
     with pytest.raises(TableError, match=f"^{what}: {message}"):
         use(table)
+
+
+@pytest.mark.parametrize("use", [consensus_peaks, lambda samples: openness_over_peaks(samples, ONE)])
+def test_columns_that_are_no_table_are_refused(use):
+    with pytest.raises(TableError, match="sample b: wanted a table of peaks, got dict"):
+        use({"a": ONE, "b": ONE.to_dict("list")})
 
 
 @pytest.mark.parametrize(

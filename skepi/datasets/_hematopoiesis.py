@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 from sklearn.base import clone
 from sklearn.utils import Bunch
 
@@ -49,6 +50,7 @@ _POPULATIONS = (
     ("Mega", "megakaryocytic", "5b4ffd37edcc3dbb3fab9f521ed621fa573baabcdbdd8d34bed8eeb0b47427bf", 2_740_471),
     ("mDC", "dendritic", "a655b99c2e5d9377aaf3d5f611aee7a2aaa2e454ea89422df5a6e3e56bc51fe1", 2_418_244),
 )
+_POLICIES = ("most_transcripts", "most_upstream", "most_open")
 _WITHOUT_RNA = ("Mega", "mDC")
 _CACHE_KIND = "skepi hematopoiesis openness 1"
 
@@ -93,8 +95,8 @@ def fetch_hematopoiesis(
         If False, raise where files are missing.
     peaks : mapping, optional
         Settings of :func:`skepi.peaks.consensus_peaks`, such as ``{"method": "merged"}``.
-    tss : str, default="most_transcripts"
-        Policy of :func:`skepi.io.choose_tss`; with ``"all"``, every site of a gene has the expression of the gene.
+    tss : {"most_transcripts", "most_upstream", "most_open"}, default="most_transcripts"
+        Start site of a gene; see :func:`skepi.io.choose_tss`.
     normalizer : transformer, optional
         What makes expression of read counts, fitted on all 14 populations; by default
         ``ExpressionNormalizer("quantile", min_mean_cpm=1)``. Where populations are held out, ``counts`` can be
@@ -131,6 +133,8 @@ def fetch_hematopoiesis(
     OSError
         Where files are missing and must not be downloaded, or cannot be written.
     """
+    if tss not in _POLICIES:
+        raise ValueError(f"tss must be one of {_POLICIES}, got {tss!r}")
     folder = get_data_home(data_home) / "hematopoiesis"
     options: dict[str, Any] = {"n_retries": n_retries, "delay": delay, "progress": progress}
     files = fetch_files(_files(), folder, download_if_missing=download_if_missing, **options)
@@ -142,9 +146,7 @@ def fetch_hematopoiesis(
     counts = read_matrix(counts_file, repeated="drop")
     cell_types = pd.DataFrame([row[:2] for row in _POPULATIONS], columns=["name", "lineage"])
     paired = ~cell_types["name"].isin(_WITHOUT_RNA).to_numpy()
-    expression, genes = match_genes(
-        counts[cell_types["name"][paired].tolist()], genes, "gene" if tss == "all" else "name"
-    )
+    expression, genes = match_genes(counts[cell_types["name"][paired].tolist()], genes)
     raw = PairedDataset(openness[:, paired], peak_table, genes, expression, cell_types[paired])
     if normalizer is None:
         normalizer = ExpressionNormalizer("quantile", min_mean_cpm=1)
@@ -177,26 +179,41 @@ def _files() -> list[RemoteFile]:
 def _openness(
     folder: Path, narrowpeaks: list[Path], settings: dict[str, Any], n_jobs: int | None
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """Consensus peaks and their openness in every population; kept on disk for each set of settings."""
-    described = json.dumps(settings, sort_keys=True, default=_described)
+    """Consensus peaks and their openness in every population; kept on disk for each set of files and settings."""
+    described = json.dumps([settings, [row[2] for row in _POPULATIONS]], sort_keys=True, default=_described)
     cache = folder / f"openness-{hashlib.sha256(described.encode()).hexdigest()[:16]}.npz"
-    if cache.exists():
-        try:
-            return _unpacked(read_arrays(cache, _CACHE_KIND)[0])
-        except ValueError as error:
-            warnings.warn(f"{error}; it is made anew", UserWarning, stacklevel=3)
-    tables = read_narrowpeaks(
-        {row[0]: path for row, path in zip(_POPULATIONS, narrowpeaks, strict=True)}, n_jobs=n_jobs
-    )
-    peaks = consensus_peaks(tables, **settings)
-    openness = openness_over_peaks(tables, peaks).to_numpy()
-    write_arrays(cache, _packed(peaks, openness), {"kind": _CACHE_KIND, "settings": described}, compress=True)
+    kept = _read_cache(cache)
+    if kept is not None:
+        return kept
+    with FileLock(folder / ".lock"):
+        kept = _read_cache(cache)  # another process may have made it meanwhile
+        if kept is not None:
+            return kept
+        for left in folder.glob(f"{cache.name}.*.part"):  # of a process that was killed
+            left.unlink()
+        samples = {row[0]: path for row, path in zip(_POPULATIONS, narrowpeaks, strict=True)}
+        tables = read_narrowpeaks(samples, n_jobs=n_jobs)
+        peaks = consensus_peaks(tables, **settings)
+        openness = openness_over_peaks(tables, peaks).to_numpy()
+        write_arrays(cache, _packed(peaks, openness), {"kind": _CACHE_KIND, "settings": described}, compress=True)
     return peaks, openness
 
 
+def _read_cache(cache: Path) -> tuple[pd.DataFrame, np.ndarray] | None:
+    """What an earlier call kept; None, and a warning, where it is damaged."""
+    if not cache.exists():
+        return None
+    try:
+        return _unpacked(read_arrays(cache, _CACHE_KIND)[0])
+    except (ValueError, KeyError) as error:
+        warnings.warn(f"{cache} is damaged ({error}); it is made anew", UserWarning, stacklevel=4)
+        cache.unlink(missing_ok=True)
+        return None
+
+
 def _described(value: Any) -> Any:
-    """A table of regions to leave out, for a name of the cache."""
-    return value.to_dict("list")
+    """Numbers of numpy and tables of regions as JSON, for the name of the cache."""
+    return value.item() if isinstance(value, np.generic) else value.to_dict("list")
 
 
 def _packed(peaks: pd.DataFrame, openness: np.ndarray) -> dict[str, np.ndarray]:

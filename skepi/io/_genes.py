@@ -75,7 +75,7 @@ def choose_tss(
     policy : {"most_transcripts", "most_upstream", "most_open", "all"}, default="most_transcripts"
         The site that most transcripts share, of equals the most upstream; the most upstream one; the one with the
         greatest openness within 500 bp, of equals the one that most transcripts share; or every site as a row of its
-        own, named ``gene@tss`` where a gene has several.
+        own, named ``gene@tss`` where a gene has several (normalise counts before a gene is repeated so).
     max_span : int, default=500_000
         In bp. A gene whose sites lie further apart, on several chromosomes or on both strands is no single place and is
         left out; see ``DataFrame.attrs["left_out"]``. Pseudo-autosomal genes, which lie on X and on Y, keep X.
@@ -148,6 +148,9 @@ def _sites(transcripts: pd.DataFrame) -> pd.DataFrame:
         raise TableError(f"transcripts: {', '.join(gaps)}: missing values")
     if not table["strand"].isin(["+", "-"]).all():
         raise TableError("transcripts: strand must be '+' or '-' to have a start site")
+    tss = table["tss"].to_numpy()
+    if tss.dtype.kind not in "iuf" or not (np.isfinite(tss) & (tss == np.floor(tss)) & (tss >= 0)).all():
+        raise TableError(f"transcripts: tss: wanted whole numbers (bp) of 0 or more, got dtype {tss.dtype}")
     # Text and wide numbers: what came may be categorical, or unsigned and without a negative.
     return table[["name", "chrom", "tss", "strand"]].astype({"name": str, "chrom": str, "tss": np.int64, "strand": str})
 

@@ -19,7 +19,8 @@ def match_genes(matrix: pd.DataFrame, genes: pd.DataFrame, on: str = "name") -> 
     genes : DataFrame
         Column ``name`` and the column ``on``, such as that of :func:`choose_tss`.
     on : str, default="name"
-        Column of ``genes`` that holds what the index of ``matrix`` holds, such as ``"gene_id"``.
+        Column of ``genes`` that holds what the index of ``matrix`` holds, such as ``"gene_id"``. It may repeat, as
+        ``"gene"`` does where :func:`choose_tss` gives every site of a gene: each then gets the row of its gene.
 
     Returns
     -------
@@ -46,7 +47,8 @@ def match_genes(matrix: pd.DataFrame, genes: pd.DataFrame, on: str = "name") -> 
         raise TableError(f"genes: missing columns {missing}, got {list(genes.columns)}")
     _check(matrix.index, "matrix: index")
     _check(genes["name"], "genes: name")
-    _check(genes[on], f"genes: {on}")
+    if genes[on].isna().any():
+        raise TableError(f"genes: {on}: {int(genes[on].isna().sum())} names are missing")
     both = genes[on].isin(matrix.index).to_numpy()
     if not both.any():
         raise TableError(f"matrix and genes have no gene in common: {_reason(matrix.index, genes, on)}")

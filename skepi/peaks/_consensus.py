@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skepi._regions import check_regions
 from skepi.exceptions import ChromosomeMismatchError, TableError
 from skepi.intervals import MAX_POSITION, IntArray
+from skepi.io import chromosome_style
 from skepi.peaks._samples import measure_of, read_narrowpeaks
 
 _METHODS = ("windows", "merged")
@@ -62,7 +63,8 @@ def consensus_peaks(
     TableError
         Where a table or its scores cannot be used, or no peak is left.
     ChromosomeMismatchError
-        Where ``exclude`` and the samples have no chromosome name in common.
+        Where some samples have chromosomes like ``chr1`` and others like ``1``, or ``exclude`` and the samples have no
+        chromosome name in common.
     FileFormatError
         As in :func:`skepi.io.read_narrowpeak`.
 
@@ -87,6 +89,7 @@ def consensus_peaks(
     if not 1 <= min_samples <= len(tables):
         raise ValueError(f"min_samples must be in 1 .. {len(tables)}, the number of samples, got {min_samples!r}")
     intervals = {name: check_regions(table, f"sample {name}") for name, table in tables.items()}
+    _check_styles(intervals)
     if method == "windows":
         candidates = {name: _windows(tables[name], intervals[name], int(width), score, name) for name in tables}
     else:
@@ -101,6 +104,16 @@ def consensus_peaks(
     return regions[kept].reset_index(drop=True)
 
 
+def _check_styles(samples: dict[str, pd.DataFrame]) -> None:
+    """Refuse samples that name the same chromosomes in two ways."""
+    by_style = {chromosome_style(regions["chrom"].unique()): name for name, regions in samples.items()}
+    if {"ucsc", "ensembl"} <= by_style.keys():
+        raise ChromosomeMismatchError(
+            f"sample {by_style['ucsc']} has chromosomes like chr1, sample {by_style['ensembl']} like 1; "
+            "skepi.io.convert_chromosomes renames them"
+        )
+
+
 def _windows(table: pd.DataFrame, intervals: pd.DataFrame, width: int, score: str, name: str) -> pd.DataFrame:
     """Windows around the summits of a sample, as far as they lie on the chromosome, with their scores."""
     middle = (intervals["start"] + intervals["end"]).to_numpy() // 2
@@ -112,13 +125,13 @@ def _windows(table: pd.DataFrame, intervals: pd.DataFrame, width: int, score: st
 
 
 def _summits(table: pd.DataFrame, intervals: pd.DataFrame, name: str) -> IntArray:
-    """Positions of summits; negative where a peak has none."""
+    """Positions of summits; -1 where a peak has none."""
     summit = table["summit"].to_numpy()
     if summit.dtype.kind not in "iu":
         raise TableError(f"sample {name}: summit: wanted whole positions (bp), got dtype {summit.dtype}")
     summit = summit.astype(np.int64)
     inside = (summit >= intervals["start"].to_numpy()) & (summit < intervals["end"].to_numpy())
-    wrong = np.flatnonzero((summit >= 0) & ~inside)
+    wrong = np.flatnonzero((summit != -1) & ~inside)
     if wrong.size:
         raise TableError(
             f"sample {name}: summit: wanted a position (no offset) inside the interval, "

@@ -59,9 +59,10 @@ def openness_over_peaks(
     0  4.0
     """
     regions = check_regions(peaks)
+    index = pd.DataFrame(peaks).index
     tables = read_narrowpeaks(samples, n_jobs=n_jobs)
     columns = {name: _means(table, signal, regions, f"sample {name}") for name, table in tables.items()}
-    return pd.DataFrame(columns).set_axis(peaks.index, axis=0)
+    return pd.DataFrame(columns).set_axis(index, axis=0)
 
 
 def openness_from_bigwigs(
@@ -96,7 +97,7 @@ def openness_from_bigwigs(
     negative = (table < 0).any()
     if negative.any():
         raise TableError(f"negative means in {', '.join(table.columns[negative])}: wanted a track >= 0, not log ratios")
-    return table.set_axis(peaks.index)
+    return table.set_axis(pd.DataFrame(peaks).index)
 
 
 def _means(table: pd.DataFrame, signal: str, peaks: pd.DataFrame, what: str) -> NDArray[np.float32]:

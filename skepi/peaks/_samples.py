@@ -42,6 +42,8 @@ def read_narrowpeaks(samples: Mapping[str, Any], *, n_jobs: int | None = None) -
     read = dict(zip(paths, Parallel(n_jobs=n_jobs)(delayed(_read)(path) for path in paths.values()), strict=True))
     tables = {name: read.get(name, source) for name, source in samples.items()}
     for name, table in tables.items():
+        if not isinstance(table, pd.DataFrame):
+            raise TableError(f"sample {name}: wanted a table of peaks, got {type(table).__name__}")
         check_regions(table, f"sample {name}")
     return tables
 
