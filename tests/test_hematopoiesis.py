@@ -321,6 +321,11 @@ def test_policies_choose_the_site(made_up, home, policy, site):
     assert len(genes) == 32
 
 
+def test_settings_that_are_no_mapping_are_refused(made_up, home):
+    with pytest.raises(TypeError, match="peaks must be a mapping of settings of consensus_peaks, got 'merged'"):
+        fetch_hematopoiesis(data_home=home, peaks="merged")
+
+
 @pytest.mark.parametrize("tss", ["nearest", "all"])  # with all, a gene of three sites would count thrice in a library
 def test_another_policy_is_refused_before_anything_is_fetched(tss, made_up, home):
     with pytest.raises(ValueError, match=f"tss must be one of .*'most_open'.*got '{tss}'"):

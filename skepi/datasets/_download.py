@@ -126,9 +126,10 @@ def base_address() -> str:
         return _PUBLIC
     if urlsplit(mirror).scheme in ("http", "https", "file"):
         return mirror.rstrip("/") + "/"
-    if not Path(mirror).is_dir():
+    folder = Path(mirror).expanduser()
+    if not folder.is_dir():
         raise DownloadError(f"{MIRROR}={mirror} is neither a folder nor an http, https or file address")
-    return Path(mirror).resolve().as_uri() + "/"
+    return folder.resolve().as_uri() + "/"
 
 
 def is_whole(path: Path, file: RemoteFile) -> bool:

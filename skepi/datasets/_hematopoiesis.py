@@ -52,6 +52,7 @@ _POPULATIONS = (
 )
 _POLICIES = ("most_transcripts", "most_upstream", "most_open")
 _WITHOUT_RNA = ("Mega", "mDC")
+# Its number goes up with every change of the code that changes the table.
 _CACHE_KIND = "skepi hematopoiesis openness 1"
 
 _DESCR = """\
@@ -85,7 +86,8 @@ def fetch_hematopoiesis(
 ) -> Any:
     """Load openness and expression of sorted human blood populations (hg19), from public files.
 
-    The first call downloads 41 MB and makes the table of openness (about 15 s); both are kept for later calls.
+    The first call downloads 41 MB and makes the table of openness (about 15 s); both are kept for later calls, beside
+    an empty file ``.lock`` that keeps processes apart.
 
     Parameters
     ----------
@@ -133,6 +135,8 @@ def fetch_hematopoiesis(
     OSError
         Where files are missing and must not be downloaded, or cannot be written.
     """
+    if not isinstance(peaks, Mapping | None):
+        raise TypeError(f"peaks must be a mapping of settings of consensus_peaks, got {peaks!r}")
     if tss not in _POLICIES:
         raise ValueError(f"tss must be one of {_POLICIES}, got {tss!r}")
     folder = get_data_home(data_home) / "hematopoiesis"
@@ -201,11 +205,11 @@ def _openness(
 
 def _read_cache(cache: Path) -> tuple[pd.DataFrame, np.ndarray] | None:
     """What an earlier call kept; None, and a warning, where it is damaged."""
-    if not cache.exists():
-        return None
     try:
         return _unpacked(read_arrays(cache, _CACHE_KIND)[0])
-    except (ValueError, KeyError) as error:
+    except FileNotFoundError:  # not made yet, or found damaged and removed by another process
+        return None
+    except (ValueError, KeyError, IndexError) as error:
         warnings.warn(f"{cache} is damaged ({error}); it is made anew", UserWarning, stacklevel=4)
         cache.unlink(missing_ok=True)
         return None
