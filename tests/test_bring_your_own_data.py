@@ -94,7 +94,7 @@ def test_anndata_section(page, tmp_path, monkeypatch):
 
 
 def test_tracks_section(page, tmp_path, monkeypatch):
-    pytest.importorskip("pybigtools", reason="pybigtools is not installed (extra `io`)")
+    pytest.importorskip("pybigtools", reason="pybigtools, which writes the files, is not installed")
     user_files.write_tracks(tmp_path)
     monkeypatch.chdir(tmp_path)
     names = run("Coverage tracks", dict(page[0]))

@@ -1,13 +1,8 @@
-"""Matrices as text: pandas' parser where it is certain, else a scanner of lines that names the place."""
+"""Matrices as text, line by line, with errors that name the place."""
 
-import codecs
 import csv
-import gzip
 import re
-import warnings
-import zlib
-from collections.abc import Callable, Iterator
-from typing import IO, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,7 +10,7 @@ from numpy.typing import NDArray
 
 from skepi.exceptions import FileFormatError
 from skepi.io._columns import Chosen, Wanted, label_of
-from skepi.io._text import _GZIP_MAGIC, Line, Path, read_lines
+from skepi.io._text import Line, Path, read_lines
 
 _NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII).fullmatch
 _WHOLE = re.compile(r"\s*[+-]?[0-9]{1,999}\s*", re.ASCII).fullmatch
@@ -35,7 +30,7 @@ def read_delimited(path: Path, wanted: Wanted, separator: str | None) -> pd.Data
     """Read a matrix from text."""
     head = _head(path, separator, named=wanted.labels is not None or wanted.columns is not None)
     chosen = wanted.choose(path, head.names)
-    labels, values = parse(path, head, chosen) or scan(path, head, chosen)
+    labels, values = scan(path, head, chosen)
     name = head.names[chosen.labels[0]] if len(chosen.labels) == 1 else ""
     columns = pd.Index([head.names[column] for column in chosen.values])
     return pd.DataFrame(values, index=pd.Index(labels, name=name or None), columns=columns)
@@ -111,7 +106,7 @@ def split(line: Line, separator: str) -> None:
         raise line.error(f"the quotes of the line cannot be read ({error})") from None
 
 
-# --- scanner
+# --- rows
 
 
 def scan(path: Path, head: Head, chosen: Chosen) -> tuple[list[str], NDArray]:
@@ -157,98 +152,3 @@ def _ragged(line: Line, text: str, head: Head) -> str:
         if other != head.separator and len(text.split(other)) == len(head.names):
             return f"separated by {name}, where the header has {_LAYOUTS.get(head.separator, head.separator)}"
     return f"wanted {len(head.names)} fields as the header says, got {len(line.fields)}"
-
-
-# --- pandas' parser
-
-
-def parse(path: Path, head: Head, chosen: Chosen) -> tuple[list[str], NDArray] | None:
-    """Labels and values as :func:`scan` gives them, much faster; None where anything is unusual."""
-    try:
-        with warnings.catch_warnings(), open(path, "rb") as plain:
-            warnings.simplefilter("error")
-            table = _table(plain, head, chosen)
-        labels = [_unquoted(table[column]) for column in chosen.labels]
-        for column in set(table.columns) - {*chosen.labels, *chosen.values}:
-            _unquoted(table[column])
-        if table.dtypes.iloc[-1].kind not in "iuf" and "" in set(table.iloc[:, -1]):
-            return None  # perhaps a row that is too short
-        return _joined(path, labels), _matrix(table[chosen.values])
-    except (ValueError, TypeError, OverflowError, EOFError, OSError, zlib.error, Warning):
-        return None
-
-
-def _table(plain: IO[bytes], head: Head, chosen: Chosen) -> pd.DataFrame:
-    zipped = plain.read(2) == _GZIP_MAGIC
-    plain.seek(0)
-    lines: Any = gzip.GzipFile(fileobj=plain) if zipped else plain
-    for _ in range(head.line):
-        lines.readline()
-    # Exact in any case: by default from pandas 3.1, on request before, where asking is no longer welcome after.
-    exact: dict[str, Any] = {} if _version() >= (3, 1) else {"float_precision": "round_trip"}
-    return pd.read_csv(
-        _Checked(lines.read),
-        sep=head.separator,
-        header=None,
-        names=range(len(head.names)),
-        index_col=False,
-        dtype=dict.fromkeys(chosen.labels, str),
-        na_filter=False,
-        quoting=csv.QUOTE_NONE,
-        skip_blank_lines=False,
-        low_memory=False,
-        **exact,
-    )
-
-
-class _Checked:
-    """Bytes for pandas, less what it would take silently: NUL, a carriage return within a line, a byte order mark."""
-
-    def __init__(self, read: Callable[[int], bytes]) -> None:
-        self._read, self._open_return = read, b""
-
-    def read(self, size: int = -1) -> bytes:
-        block = self._read(size)
-        seen = self._open_return + block
-        self._open_return = b"\r" if seen.endswith(b"\r") else b""
-        alone = seen.count(b"\r") - seen.count(b"\r\n") - len(self._open_return)
-        if alone or b"\0" in block or block.startswith(codecs.BOM_UTF8):
-            raise ValueError("not plain text")
-        return block
-
-    def __iter__(self) -> Iterator[bytes]:
-        raise TypeError("to be read in blocks")
-
-
-def _unquoted(column: pd.Series) -> list[str]:
-    """Texts without the quotes around them; other quotes are left to the scanner."""
-    if column.dtype.kind in "biuf":
-        return []
-    texts = column.tolist()
-    if any('"' in text for text in texts):
-        texts = [text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text for text in texts]
-        if any('"' in text for text in texts):
-            raise ValueError("quotes within a field")
-    return texts
-
-
-def _joined(path: Path, labels: list[list[str]]) -> list[str]:
-    line, out = Line(path, 0, "", None), []
-    columns = range(len(labels))
-    for line.fields in map(list, zip(*labels, strict=True)):
-        out.append(label_of(line, columns))
-    return out
-
-
-def _matrix(values: pd.DataFrame) -> NDArray:
-    kinds = {dtype.kind for dtype in values.dtypes}
-    if not kinds <= set("iuf"):
-        raise ValueError("not numbers")
-    array = values.to_numpy(np.int64 if kinds == {"i"} else np.float64)
-    if not np.isfinite(array).all():
-        raise ValueError("not finite")
-    return array
-
-
-def _version() -> tuple[int, ...]:
-    return tuple(int(part) for part in pd.__version__.split(".")[:2])

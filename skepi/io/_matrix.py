@@ -71,11 +71,8 @@ def read_matrix(
     >>> import pathlib, tempfile
     >>> path = pathlib.Path(tempfile.mkdtemp(), "counts.csv")
     >>> _ = path.write_text("gene,HSC,Ery\\nGATA1,3,40\\nSPI1,25,1\\n")
-    >>> read_matrix(path, columns=["Ery", "HSC"])
-           Ery  HSC
-    gene
-    GATA1   40    3
-    SPI1     1   25
+    >>> read_matrix(path, columns=["Ery", "HSC"]).to_dict("index")
+    {'GATA1': {'Ery': 40, 'HSC': 3}, 'SPI1': {'Ery': 1, 'HSC': 25}}
     """
     if repeated not in ("error", "drop", "sum"):
         raise ValueError(f"repeated must be 'error', 'drop' or 'sum', got {repeated!r}")
