@@ -25,7 +25,15 @@ class Pseudobulk(NamedTuple):
     cell_types: pd.DataFrame
 
 
-def pseudobulk(cells: Any, labels: Any, *, layer: str | None = None, unlabelled: str = "error") -> Pseudobulk:
+def pseudobulk(
+    cells: Any,
+    labels: Any,
+    *,
+    layer: str | None = None,
+    feature: str = "name",
+    unlabelled: str = "error",
+    fractions: bool = False,
+) -> Pseudobulk:
     """Sum the counts of all cells of each cell type.
 
     Counts are added up, never averaged, so that the depth of each cell type is kept: openness is scaled by depth in
@@ -40,8 +48,12 @@ def pseudobulk(cells: Any, labels: Any, *, layer: str | None = None, unlabelled:
         order of the cells.
     layer : str, optional
         Layer of an AnnData object to take in place of ``X``.
+    feature : {"name", "id"}, default="name"
+        What names the features of a CellMatrix; symbols of genes repeat, identifiers do not.
     unlabelled : {"error", "drop"}, default="error"
         What to do with cells that have no label (missing, or absent from the Series).
+    fractions : bool, default=False
+        Whether counts may be fractions (corrected for ambient RNA, say); log-normalised values are no counts.
 
     Returns
     -------
@@ -51,8 +63,10 @@ def pseudobulk(cells: Any, labels: Any, *, layer: str | None = None, unlabelled:
     Raises
     ------
     TableError
-        For negative or non-finite counts, lengths that differ, names that occur twice, cells without label, labels that
-        match no cell, or a cell type without a single count.
+        For negative, non-finite or fractional counts, lengths that differ, cells or labels that occur twice, cells
+        without label, labels that match no cell, or a cell type without a single count.
+    ValueError
+        For another ``unlabelled`` or ``feature``, or a layer of anything but AnnData.
 
     Examples
     --------
@@ -68,8 +82,10 @@ def pseudobulk(cells: Any, labels: Any, *, layer: str | None = None, unlabelled:
     """
     if unlabelled not in ("error", "drop"):
         raise ValueError(f"unlabelled must be 'error' or 'drop', got {unlabelled!r}")
-    values, names, features = _matrix_of(cells, layer)
-    _check_counts(values)
+    if feature not in ("name", "id"):
+        raise ValueError(f"feature must be 'name' or 'id', got {feature!r}")
+    values, names, features = _matrix_of(cells, layer, feature)
+    _check_counts(values, fractions)
     labels = _labels_of(labels, names, values.shape[0])
     known = _labelled(labels, names, unlabelled)
     code, kinds = pd.factorize(labels[known].astype(str))
@@ -95,25 +111,21 @@ def _labelled(labels: pd.Series, names: pd.Index | None, unlabelled: str) -> NDA
     return known
 
 
-def _matrix_of(cells: Any, layer: str | None) -> tuple[Any, pd.Index | None, pd.Index | None]:
+def _matrix_of(cells: Any, layer: str | None, feature: str) -> tuple[Any, pd.Index | None, pd.Index | None]:
     """Counts (cells x features), names of the cells and names of the features, where there are any."""
     if isinstance(cells, pd.DataFrame) and layer is None:
         return _summable(cells.to_numpy()), cells.index, cells.columns
     if hasattr(cells, "obs_names") and not isinstance(cells, pd.DataFrame):  # AnnData
-        if layer is not None and layer not in cells.layers:
-            raise TableError(f"no layer {layer!r}; there are {', '.join(cells.layers) or 'none'}")
-        return _summable(cells.X if layer is None else cells.layers[layer]), cells.obs_names, cells.var_names
+        return _summable(values_of(cells, layer)), cells.obs_names, cells.var_names
     if layer is not None:
         raise ValueError("only AnnData has layers")
     if hasattr(cells, "features"):  # CellMatrix
-        return _summable(cells.values), pd.Index(cells.cells), pd.Index(cells.features["name"])
+        return _summable(cells.values), pd.Index(cells.cells), pd.Index(cells.features[feature])
     return _summable(cells), None, None
 
 
 def _summable(values: Any) -> Any:
     """A sparse or dense array of a type whose sums do not overflow."""
-    if hasattr(values, "to_memory"):  # AnnData on disk
-        values = values.to_memory()
     values = values if sp.issparse(values) else np.asarray(values)
     if values.ndim != 2 or values.dtype.kind not in "fiub":
         raise TableError(f"cells: wanted numbers, cells x features, got {values.dtype} of shape {values.shape}")
@@ -121,10 +133,25 @@ def _summable(values: Any) -> Any:
     return sp.csr_array(wide) if sp.issparse(wide) else wide
 
 
-def _check_counts(values: Any) -> None:
+def values_of(adata: Any, layer: str | None) -> Any:
+    """Sparse or dense values of an AnnData object, brought to memory where they lie on disk."""
+    if layer is not None and layer not in adata.layers:
+        raise TableError(f"no layer {layer!r}; there are {', '.join(adata.layers) or 'none'}")
+    values = adata.X if layer is None else adata.layers[layer]
+    if values is None:
+        raise TableError("the AnnData object has no X: name a layer")
+    return values.to_memory() if hasattr(values, "to_memory") else values
+
+
+def _check_counts(values: Any, fractions: bool) -> None:
     data: NDArray = values.data if sp.issparse(values) else values
     if data.size and not (data.min() >= 0 and data.max() < np.inf):
         raise TableError("cells: wanted finite counts >= 0 (not log or scaled values)")
+    if not fractions and data.dtype.kind == "f" and (data != np.floor(data)).any():
+        raise TableError(
+            "cells: wanted whole counts, got fractions: layer= names the layer of counts of an AnnData object, and "
+            "fractions=True takes them as they are"
+        )
     if data.dtype.kind == "i" and data.sum(dtype=np.float64) >= 2**63:
         raise TableError("cells: the counts are too great: their sum does not fit into int64")
 

@@ -103,8 +103,27 @@ def test_peaks_from_names_where_there_are_no_columns(data):
 def test_a_layer_in_place_of_x(data):
     rna = data.to_anndata("expression")
     rna.layers["log"] = rna.X + 1
-    found = PairedDataset.from_anndata(data.to_anndata(), data.genes, rna, layer="log")
+    found = PairedDataset.from_anndata(data.to_anndata(), data.genes, rna, expression_layer="log")
     assert np.array_equal(found.expression, data.expression + 1)
+
+
+def test_a_layer_of_openness(data):
+    atac = data.to_anndata()
+    atac.layers["counts"] = atac.X * 2
+    found = PairedDataset.from_anndata(atac, data.genes, openness_layer="counts")
+    assert np.array_equal(found.openness, data.openness * 2)
+    with pytest.raises(TableError, match="no layer 'tfidf'; there are counts"):
+        PairedDataset.from_anndata(atac, data.genes, openness_layer="tfidf")
+    with pytest.raises(TableError, match="no expression, so no layer 'log' of it"):
+        PairedDataset.from_anndata(atac, data.genes, expression_layer="log")
+
+
+def test_openness_on_disk(data, tmp_path):
+    atac = data.to_anndata()
+    atac.X = sp.csr_matrix(atac.X)
+    atac.write_h5ad(tmp_path / "atac.h5ad")
+    on_disk = anndata.read_h5ad(tmp_path / "atac.h5ad", backed="r")
+    assert np.array_equal(PairedDataset.from_anndata(on_disk, data.genes).openness, data.openness)
 
 
 # --- predictions as a layer
@@ -158,7 +177,7 @@ def test_missing_parts_are_named(data):
         PairedDataset.from_anndata(data.to_anndata())
     rna = data.to_anndata("expression")
     with pytest.raises(TableError, match="no layer 'counts'; there are none"):
-        PairedDataset.from_anndata(data.to_anndata(), data.genes, rna, layer="counts")
+        PairedDataset.from_anndata(data.to_anndata(), data.genes, rna, expression_layer="counts")
     del rna.var["tss"]
     with pytest.raises(TableError, match=r"expression.var lacks \['tss'\]"):
         PairedDataset.from_anndata(data.to_anndata(), expression=rna)

@@ -242,6 +242,27 @@ def test_the_callers_tables_are_untouched():
     assert openness.tolist() == [1, 2, 3]
 
 
+def test_genes_of_identifiers():
+    transcripts = pd.DataFrame(
+        {
+            "chrom": "chr1",
+            "start": [100, 100, 400],
+            "end": [200, 300, 500],
+            "strand": ["+", "+", "-"],
+            "gene_id": ["ENSG00000000001.2", "ENSG00000000001.2", "ENSG00000000002.1"],
+            "gene_name": "TBCE",
+        }
+    )
+    by_id = choose_tss(transcripts, name="gene_id")
+    assert by_id["name"].tolist() == ["ENSG00000000001.2", "ENSG00000000002.1"]
+    assert by_id["tss"].tolist() == [100, 499]
+    assert choose_tss(transcripts.iloc[:2])["name"].tolist() == ["TBCE"]
+    with pytest.raises(TableError, match="none of 1 genes is a single place"):  # one name, both strands
+        choose_tss(transcripts)
+    with pytest.raises(TableError, match=r"missing columns \['name'\], got"):
+        choose_tss(transcripts, name="symbol")
+
+
 # --- most_open, errors
 
 
@@ -275,7 +296,7 @@ def test_openness_of_another_shape_is_refused(shape):
 
 
 def test_peaks_of_other_chromosome_names_are_an_error():
-    message = r"peaks and genes have no chromosome in common: 1, \.\.\. against chr1, \.\.\."
+    message = r"peaks and genes have no chromosome in common: 1 against chr1 \(1 and chr1 are one"
     with pytest.raises(ChromosomeMismatchError, match=message):
         chosen(TWO, AT_EACH.assign(chrom="1"), [1, 2, 3])
 

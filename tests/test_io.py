@@ -73,6 +73,28 @@ def test_bed_separated_by_spaces_and_in_any_order(put):
     assert table["start"].dtype == table["end"].dtype == np.int64
 
 
+@pytest.mark.parametrize("separator", ["\t", " "])
+def test_a_score_of_a_point_is_nan(put, separator):
+    rows = ["chr1 0 5 p . +", "chr1 5 9 q 7 .", "chr1 9 11 r 0 -"]
+    table = read_bed(put("\n".join(rows).replace(" ", separator)))
+    np.testing.assert_array_equal(table["score"], [np.nan, 7, 0])
+    assert table["score"].dtype == np.float64
+    assert list(table["strand"]) == ["+", ".", "-"]
+    only = read_bed(put("chr1\t0\t5\tp\t.\n"))["score"]
+    assert only.isna().tolist() == [True]
+    assert only.dtype == np.float64
+    peak = read_narrowpeak(put("chr1\t0\t50\tp\t.\t.\t1\t1\t1\t-1\n"))
+    assert peak["score"].isna().tolist() == [True]
+
+
+@pytest.mark.parametrize("score", ["..", "NA", "", " ."])
+def test_other_scores_that_are_no_numbers_are_refused(put, score):
+    for reader, rest in ((read_bed, ""), (read_narrowpeak, "\t.\t1\t1\t1\t-1")):
+        path = put(f"chr1\t0\t5\tp\t{score}{rest}\n")
+        with pytest.raises(FileFormatError, match=at(path, 1, 5, f"wanted a number (score) or ., got {score!r}")):
+            reader(path)
+
+
 # --- narrowPeak
 
 
@@ -132,6 +154,35 @@ def test_an_interval_with_the_same_summit_twice_cannot_be_cut(put, offset):
 def test_an_interval_with_a_summit_and_without_one_cannot_be_cut(put):
     path = put(peaks(("chr1", 100, 200, "a", 1, -1), ("chr1", 100, 200, "b", 1, 50)))
     with pytest.raises(FileFormatError, match=r", line [12], column 10: "):
+        read_narrowpeak(path)
+
+
+BROAD = "chr1\t100\t900\tb1\t35\t.\t4.5\t6\t3.5\nchr1\t5\t90\tb2\t.\t-\t2\t1\t0\n"
+
+
+@pytest.mark.parametrize("repeated", ["cut", "keep", "strongest"])
+def test_broadpeak_has_no_summits(put, repeated):
+    table = read_narrowpeak(put("track type=broadPeak\n" + BROAD), repeated)
+    assert list(table)[-1] == "summit"
+    assert rows_of(table, *table)[0] == ("chr1", 100, 900, "b1", 35.0, ".", 4.5, 6.0, 3.5, -1)
+    assert rows_of(table, "start", "end", "strand", "signal", "summit")[1] == (5, 90, "-", 2.0, -1)
+    assert table["summit"].dtype == np.int64
+
+
+def test_broadpeak_with_an_interval_twice_cannot_be_cut(put):
+    path = put(BROAD + BROAD.split("\n")[0].replace("4.5", "5.5") + "\n")
+    with pytest.raises(FileFormatError, match=at(path, 1, None, "the same interval with the same summit twice, or")):
+        read_narrowpeak(path)
+    assert list(read_narrowpeak(path, "keep")["signal"]) == [4.5, 2, 5.5]
+    assert list(read_narrowpeak(path, "strongest")["signal"]) == [2, 5.5]
+
+
+@pytest.mark.parametrize("narrow_first", [True, False])
+def test_narrowpeak_and_broadpeak_do_not_mix(put, narrow_first):
+    narrow = peaks(("chr2", 5, 9, "n", 1, 2))
+    path = put(narrow + BROAD if narrow_first else BROAD + narrow)
+    message = "wanted 10 columns as in the lines before, got 9" if narrow_first else "wanted 9 columns as .*, got 10"
+    with pytest.raises(FileFormatError, match=f", line {2 if narrow_first else 3}: {message}"):
         read_narrowpeak(path)
 
 

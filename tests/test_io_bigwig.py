@@ -227,7 +227,7 @@ def test_a_track_of_rna_around_tmcc2(fixtures):
     assert zero[:3].tolist() == [1, 0.5, 0]  # one read of 10 bases; zeros are stored
     assert zero[3] * 249_250_621 == pytest.approx(346_384)  # the sum that the file states for itself
     assert bigwig_means(path, rows, uncovered="ignore").tolist() == zero.tolist()
-    with pytest.raises(ChromosomeMismatchError, match=r"peaks have 'chr1', the file has '1', '10', .* and 79 more"):
+    with pytest.raises(ChromosomeMismatchError, match=r"chr1 against 1, 10, 11, \.\.\. \(chr1 and 1 are one"):
         bigwig_means(path, peaks(("chr1", 0, 10)))
 
 
@@ -253,7 +253,7 @@ def test_peaks_on_chromosomes_that_are_not_there(put):
     assert bigwig_means(path, rows, unlisted="uncovered").tolist() == [0, 1.5, 0]
     assert np.isnan(bigwig_means(path, rows, unlisted="uncovered", uncovered="ignore")[[0, 2]]).all()
     for unlisted in ("error", "uncovered"):
-        message = f"peaks and {re.escape(str(path))} have no chromosome in common: peaks have '1', the file has 'chr1'"
+        message = f"peaks and {re.escape(str(path))} have no chromosome in common: 1 against chr1"
         with pytest.raises(ChromosomeMismatchError, match=message):
             bigwig_means(path, peaks(("1", 0, 5)), unlisted=unlisted)
 

@@ -64,6 +64,9 @@ EXPECTED = (["GATA1", "SPI1"], ["HSC", "Ery"], [[3, 40], [25, 1]])
         '"gene","HSC","Ery"\n"GATA1","3","40"\n"SPI1","25","1"\n',
         "#chrom\tHSC\tEry\n" + PLAIN.split("\n", 1)[1],
         "# made by x\n# and y\n" + PLAIN,
+        PLAIN.replace("\t", " "),
+        '"HSC" "Ery"\n"GATA1" 3 40\n"SPI1" 25 1\n',
+        "# made by x\n" + PLAIN.replace("\t", " "),
     ],
     ids=[
         "tsv",
@@ -79,6 +82,9 @@ EXPECTED = (["GATA1", "SPI1"], ["HSC", "Ery"], [[3, 40], [25, 1]])
         "all-quoted",
         "#header",
         "#",
+        "spaces",
+        "write.table-default",
+        "#-spaces",
     ],
 )
 @pytest.mark.parametrize("pack", [str.encode, lambda text: gzip.compress(text.encode())], ids=["plain", "gz"])
@@ -101,8 +107,8 @@ def test_featurecounts(put):
     path = put(text)
     matrix = read_matrix(path, drop=["Chr", "Start", "End", "Strand", "Length"])
     assert shown(matrix) == (EXPECTED[0], ["HSC.bam", "Ery.bam"], EXPECTED[2])
-    with pytest.raises(FileFormatError, match=at(path, 3, 2, "wanted a number (drop= leaves out columns")):
-        read_matrix(path)
+    with pytest.raises(FileFormatError, match=at(path, 3, 5, "wanted a number (drop= leaves out columns")):
+        read_matrix(path, drop=["Chr", "Start", "End"])
 
 
 @pytest.mark.parametrize(("separator", "layout"), [(" ", "a b"), (";", None), ("|", None)])
@@ -114,6 +120,23 @@ def test_another_separator_on_request(put, separator, layout):
 def test_a_separator_is_one_character(put, separator):
     with pytest.raises(ValueError, match="separator must be one character"):
         read_matrix(put(PLAIN), separator=separator)
+
+
+def test_what_is_within_quotes_separates_nothing(put):
+    rows = [["B, T", "C D"], [[1, 2]]]
+    assert [*shown(read_matrix(put('"B, T" "C D"\n"x y" 1 2\n')))[1:]] == rows
+    assert [*shown(read_matrix(put('"B, T"\t"C D"\n"x y"\t1\t2\n')))[1:]] == rows
+    assert shown(read_matrix(put('"B\tT","C"\n"x",1,2\n')))[1] == ["B\tT", "C"]
+
+
+@pytest.mark.parametrize("separator", ["\t", ",", " "])
+def test_one_sample_whose_name_alone_is_the_header_of_r(put, separator):
+    assert shown(read_matrix(put(f'"B"\n"x"{separator}3\n"y z"{separator}4\n'))) == (["x", "y z"], ["B"], [[3], [4]])
+
+
+def test_repeats_in_a_file_of_spaces_are_found_on_their_lines(put):
+    with pytest.raises(FileFormatError, match="line 4: the label 'x' is that of line 2 too"):
+        read_matrix(put('"a b" "c"\n"x" 1 2\n"y" 1 2\n"x" 3 4\n'))
 
 
 def test_a_comma_within_quotes_separates_nothing(put):
@@ -159,6 +182,81 @@ def test_labels_that_are_no_intervals(put, row, column, message):
     path = put(f"chrom\tstart\tend\tA\nchr1\t0\t5\t1\n{row}\n")
     with pytest.raises(FileFormatError, match=at(path, 3, column, message)):
         read_matrix(path, labels=["chrom", "start", "end"])
+
+
+def test_positions_that_count_from_1(put):
+    labels = ["Chr", "Start", "End"]
+    path = put("Geneid\tChr\tStart\tEnd\tA\np\tchr1\t101\t600\t1\nq\tchr1\t5\t5\t2\nr\tchr1\t1\t2147483647\t3\n")
+    matrix = read_matrix(path, labels=labels, drop=["Geneid"], one_based=True)
+    assert shown(matrix) == (["chr1:100-600", "chr1:4-5", "chr1:0-2147483647"], ["A"], [[1], [2], [3]])
+    with pytest.raises(FileFormatError, match=at(path, 3, 4, "end must be greater than start, got 5 and 5")):
+        read_matrix(path, labels=labels, drop=["Geneid"])
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "column", "message"),
+    [
+        (0, 5, 2, "positions lie in 1 .. 2147483647, got 0"),
+        (6, 5, 3, "end must not be less than start, got 6 and 5"),
+    ],
+)
+def test_positions_that_cannot_count_from_1(put, start, end, column, message):
+    path = put(f"Chr\tStart\tEnd\tA\nchr1\t{start}\t{end}\t1\n")
+    with pytest.raises(FileFormatError, match=at(path, 2, column, message)):
+        read_matrix(path, labels=["Chr", "Start", "End"], one_based=True)
+
+
+@pytest.mark.parametrize("labels", [None, "gene"])
+def test_labels_that_are_no_positions_count_nothing(put, labels):
+    with pytest.raises(ValueError, match="one_based=True: wanted labels of chromosome, start and end, got labels="):
+        read_matrix(put(PLAIN), labels=labels, one_based=True)
+
+
+INTERVALS = [
+    ("CHR,START,END", 1),
+    ("seqnames,start,end", 1),
+    ("seqname,Start,End", 1),
+    ("chrom,start,end", 1),
+    ('"#chrom","start","end"', 1),
+    ("Geneid,Chr,Start,End", 2),
+    (",Chr,Start,End", 2),
+    ("# made by x\nChr,Start,End", 1),
+    ("#'chr','start','end'", 1),
+]
+
+
+@pytest.mark.parametrize(("header", "width"), INTERVALS)
+def test_intervals_are_no_samples(put, header, width):
+    first, second = ("p,", "q,") if width == 2 else ("", "")
+    path = put(f"{header},HSC\n{first}1,10,20,5\n{second}2,30,40,6\n")
+    names = [name.strip('"') for name in header.split("\n")[-1].split(",")]
+    names = [names[0].lstrip("#"), *names[1:]] if names[0][1:2] == "'" else names
+    message = f"these look like intervals: labels={names[-3:]}, or drop= them"
+    for asked in ({}, {"labels": names[-3]}, {"drop": names[-1:]}):
+        with pytest.raises(FileFormatError, match=at(path, header.count("\n") + 1, None, message)):
+            read_matrix(path, **asked)
+    taken = read_matrix(path, labels=names[-3:], drop=[name for name in names[:-3] if name])
+    assert shown(taken) == (["1:10-20", "2:30-40"], ["HSC"], [[5], [6]])
+    assert read_matrix(path, columns=["HSC"]).columns.tolist() == ["HSC"]
+    assert read_matrix(path, columns=[names[-1], "HSC"]).iloc[0].tolist() == [20, 5]
+    if width == 2:
+        assert shown(read_matrix(path, drop=names[-3:])) == (["p", "q"], ["HSC"], [[5], [6]])
+
+
+def test_intervals_of_a_table_of_r_with_row_names(put):
+    path = put('"seqnames" "start" "end" "HSC"\n"1" "chr1" 101 600 5\n')
+    with pytest.raises(FileFormatError, match=at(path, 1, None, "labels=['seqnames', 'start', 'end']")):
+        read_matrix(path)
+    matrix = read_matrix(path, labels=["seqnames", "start", "end"], one_based=True)
+    assert shown(matrix) == (["chr1:100-600"], ["HSC"], [[5]])
+
+
+@pytest.mark.parametrize("header", ["start,chr,end", "a,b,chr,start,end", "chr,start,stop", "chr,start"])
+def test_other_names_are_those_of_samples(put, header):
+    names = [*header.split(","), "HSC"]
+    path = put(",".join(names) + "\nx" + ",1" * (len(names) - 1) + "\n")
+    assert read_matrix(path).columns.tolist() == names[1:]
+    assert read_matrix(put("id,chr,start\nx,1,2\n")).columns.tolist() == ["chr", "start"]
 
 
 # --- numbers
@@ -231,7 +329,16 @@ def test_a_decimal_comma_makes_ragged_rows_or_no_numbers(put, separator):
         ("# x\nGATA1\t3\t40\n", 2, None, "wanted a header, got numbers"),
         ("g\ta\tb\n", 1, None, "the file ends with the header: no rows"),
         ("g\nx\n", 1, None, "wanted labels and at least one column of numbers"),
-        ("g a b\nx 1 2\n", 1, None, "separator= tells another separator"),
+        ("g\nx 1 2\n", 1, None, "separator= tells another separator"),
+        ("g;a;b\nx;1;2\n", 1, None, "could be separated by semicolons: separator= tells which"),
+        ("g;a\nx;1,5\n", 1, None, "could be separated by commas or semicolons: separator="),
+        ("g a b\nx 1 2,5\n", 1, None, "could be separated by commas or spaces: separator="),
+        ("B cell\nx\t 3\n", 1, None, "could be separated by tabs or spaces: separator="),
+        ("GATA1 3 40\nSPI1 25 1\n", 1, None, "wanted a header, got numbers"),
+        ("# made by x\nGATA1 3 40\nSPI1 25 1\n", 2, None, "wanted a header, got numbers"),
+        ("g a b\nx 1 2\ny 1\n", 3, None, "wanted 3 fields as the header says, got 2"),
+        ("g a b\nx 1 2\ny\t1\t2\n", 3, None, "separated by tabs, where the header has spaces"),
+        ("g a b\n", 1, None, "the file ends with the header: no rows"),
         ("# x\n# y\n", None, None, "nothing but comments"),
         ("", None, None, "the file holds no data"),
         ("\n\n", None, None, "the file holds no data"),
@@ -431,6 +538,10 @@ def test_parquet_with_intervals_as_labels(table):
     path = table(frame.set_index(["chrom", "start", "end"]))
     assert shown(read_matrix(path)) == expected
     assert (read_matrix(path).dtypes == np.float64).all()
+    assert shown(read_matrix(table(frame), labels=["chrom", "start", "end"], one_based=True))[0] == ["chr1:9-20"]
+    path = table(frame)
+    with pytest.raises(FileFormatError, match=at(path, None, None, "these look like intervals: labels=['chrom', 's")):
+        read_matrix(path, labels="chrom")
     path = table(frame.assign(end=5))
     with pytest.raises(FileFormatError, match=at(path, None, 3, "row 1: end must be greater")):
         read_matrix(path, labels=["chrom", "start", "end"])
@@ -511,14 +622,14 @@ def mutate(text, rng):
     lines = text.split("\n")
     for _ in range(rng.randint(1, 3)):
         row = rng.randrange(len(lines))
-        fields = re.split("([\t,])", lines[row])
+        fields = re.split("([\t, ])", lines[row])
         kind = rng.randrange(5)
         if kind <= 1:
             fields[rng.randrange(len(fields))] = rng.choice([*NASTY, *fields])
             lines[row] = "".join(fields)
         elif kind == 2:
             lines[row] = lines[row].replace(
-                rng.choice('\t,."'), rng.choice(["\t", ",", ";", " ", ""]), rng.choice([1, -1])
+                rng.choice('\t,." '), rng.choice(["\t", ",", ";", " ", ""]), rng.choice([1, -1])
             )
         elif kind == 3:
             lines[row] = lines[row][: rng.randrange(len(lines[row]) + 1)]
@@ -543,7 +654,8 @@ def simple_parse(content):
     skipped = 0
     while lines[skipped].startswith("#"):
         skipped += 1
-    separator = "\t" if "\t" in lines[skipped] else ","
+    outside = "".join(lines[skipped].split('"')[::2])
+    separator = next((letter for letter in "\t, " if letter in outside), ",")
     rows = [next(csv.reader([line], delimiter=separator)) for line in lines]
     value_rows = (
         rows[skipped:]
@@ -583,6 +695,7 @@ def read_mutated(seed, path, rng):
 
 
 SEEDS = {"tsv": SEED, "csv": SEED.replace("\t", ","), "r": SEED.removeprefix("gene\t"), "comment": "# made\n" + SEED}
+SEEDS["spaces"] = SEED.replace("B cell", '"B cell"').replace("\t", " ")
 
 
 @pytest.mark.parametrize("kind", SEEDS)

@@ -79,6 +79,25 @@ def test_no_names_at_all():
         parse_intervals([])
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("chr1:101-600", ("chr1", 100, 600)),
+        ("chr1_5_5", ("chr1", 4, 5)),
+        ("chr1-1-2147483647", ("chr1", 0, 2147483647)),
+    ],
+)
+def test_names_that_count_from_1(name, expected):
+    assert parse_intervals([name], one_based=True).iloc[0].tolist() == list(expected)
+
+
+@pytest.mark.parametrize("name", ["chr1:0-5", "chr1:6-5", "chr1:0-0", "chr1:5-2147483648", "chr1"])
+def test_names_that_cannot_count_from_1(name):
+    message = f"1 of 2 are not .* with 1 <= start <= end <= 2147483647; the first is '{name}' in row 1"
+    with pytest.raises(TableError, match=message):
+        parse_intervals(["chr1:1-1", name], one_based=True)
+
+
 chrom = st.text("chrX1_-:.*", min_size=1, max_size=8)
 interval = st.tuples(chrom, st.integers(0, 2**31 - 2), st.integers(1, 10**6)).map(
     lambda place: (place[0], place[1], min(place[1] + place[2], 2**31 - 1))
@@ -92,6 +111,8 @@ def test_intervals_are_read_as_they_were_written(rows):
     names = format_intervals(peaks)
     assert names.tolist() == [f"{c}:{a}-{b}" for c, a, b in rows]
     pd.testing.assert_frame_equal(parse_intervals(names), peaks, check_dtype=False)
+    from_1 = [f"{c}:{a + 1}-{b}" for c, a, b in rows]
+    pd.testing.assert_frame_equal(parse_intervals(from_1, one_based=True), peaks, check_dtype=False)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +123,7 @@ def test_intervals_are_read_as_they_were_written(rows):
         ({"end": pd.array([5, None], "Int64")}, "peaks: wanted whole numbers .bp., got int64 and Int64"),
         ({"chrom": ["chr1", "chr 1"]}, "peaks: chrom: wanted text without white space, got 'chr 1'"),
         ({"chrom": ["chr1", ""]}, "peaks: chrom: wanted text without white space, got ''"),
-        ({"chrom": [1, 1]}, "peaks: chrom: wanted text without white space, got 1"),
+        ({"chrom": [1.0, 1.0]}, "peaks: chrom: wanted text without white space, got 1.0"),
         ({"chrom": ["chr1", None]}, "peaks: chrom: missing values"),
         ({"start": [-1, 2]}, "wanted 0 <= start < end <= 2147483647, got -1 and 5 in row 0"),
         ({"start": [1, 5]}, "got 5 and 5 in row 1 .1 such"),

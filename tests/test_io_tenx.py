@@ -86,6 +86,19 @@ def test_places_come_from_the_intervals_where_the_file_has_them(path):
         read_10x_h5(write(path, change | {"features/interval": None}), "Peaks")
 
 
+def test_intervals_of_features_that_are_not_asked_for_may_be_anything(path):
+    for other in (b"", b"\xff", b"a\tb"):
+        change = {"features/interval": [other, b"chr2:1-2", b"chr2:3-4"]}
+        assert read_10x_h5(write(path, change), "Peaks").features["end"].tolist() == [2, 4]
+        assert list(read_10x_h5(path, "Gene Expression").features) == ["name", "id", "feature_type"]
+    write(path, {"features/interval": [b"chr1:1-2", b"", b"chr2:3-4"]})
+    with pytest.raises(FileFormatError, match="interval: '' is no name"):
+        read_10x_h5(path, "Peaks")
+    write(path, {"features/interval": [b"chr1:1-2", b"chr2:3-4"]})
+    with pytest.raises(FileFormatError, match="interval: wanted 3 names as the shape says, got 2"):
+        read_10x_h5(path, "Peaks")
+
+
 def test_values_keep_their_dtype(path):
     change = {"data": PARTS["data"].astype(np.float32) / 2}
     matrix = read_10x_h5(write(path, change))

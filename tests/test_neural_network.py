@@ -12,6 +12,7 @@ import torch
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from skepi._files import read_arrays, write_arrays
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose import GeneZTarget
 from skepi.datasets import make_paired_openness
@@ -20,7 +21,6 @@ from skepi.linear_model import LassoBaseline
 from skepi.metrics import skill
 from skepi.model_selection import PairKFold, cross_val_pairs
 from skepi.neural_network import ExpressionMLP, _batches, _net
-from skepi.neural_network._files import read_arrays, write_arrays
 from skepi.neural_network._inner_split import rows_set_aside
 from skepi.neural_network._module import MLP, penalty
 from skepi.preprocessing import LogZScaler

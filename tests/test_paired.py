@@ -49,11 +49,11 @@ def twice(table, column):
 
 
 BAD_PEAKS = [
-    ({**PEAKS, "end": [90, 50, 600]}, r"end must be greater than start: 1 row.*row 0 .*start=90, end=90"),
-    ({**PEAKS, "end": [110, 50, 499]}, r"end must be greater than start: 1 row.*row 2"),
-    ({**PEAKS, "start": [-1, 40, 500]}, r"peaks.start: positions must lie in 0 .. 2147483647.*start=-1"),
-    ({**PEAKS, "end": [110, 50, 2**31]}, r"peaks.end: positions must lie in.*row 2 .*end=2147483648"),
-    ({**PEAKS, "start": [90.0, 40.0, 500.0]}, r"peaks.start: wanted whole numbers \(bp\), got dtype float64"),
+    ({**PEAKS, "end": [90, 50, 600]}, r"peaks: wanted 0 <= start < end <= 2147483647, got 90 and 90 in row 0"),
+    ({**PEAKS, "end": [110, 50, 499]}, r"got 500 and 499 in row 2 .1 such row"),
+    ({**PEAKS, "start": [-1, 40, 500]}, r"wanted 0 <= start < end <= 2147483647, got -1 and 110 in row 0"),
+    ({**PEAKS, "end": [110, 50, 2**31]}, r"got 500 and 2147483648 in row 2"),
+    ({**PEAKS, "start": [90.0, 40.0, 500.0]}, r"peaks: wanted whole numbers \(bp\), got float64 and int64"),
     ({**PEAKS, "start": [90, None, 500]}, "peaks: start missing: 1 row.*row 1"),
     ({**PEAKS, "chrom": ["chr1", None, "chr1"]}, "peaks: chrom missing: 1 row.*row 1"),
     (
@@ -140,8 +140,41 @@ def test_long_lists_of_names_are_cut_in_messages():
         dataset(openness=pd.DataFrame(np.ones((3, 9)), columns=[f"d{k}" for k in range(9)]), cell_types=names)
 
 
+LABELS_OF_PEAKS = {"exact": 0, "counting from 1": 1}
+
+
+@pytest.mark.parametrize("shift", LABELS_OF_PEAKS.values(), ids=LABELS_OF_PEAKS)
+def test_rows_named_after_the_peaks_are_taken(shift):
+    rows = zip(PEAKS["chrom"], PEAKS["start"], PEAKS["end"], strict=True)
+    labels = [f"{chrom}:{start + shift}-{end}" for chrom, start, end in rows]
+    openness = np.arange(6.0).reshape(3, 2)
+    data = dataset(
+        openness=pd.DataFrame(openness, index=labels, columns=["A", "B"]), cell_types=["A", "B"], expression=None
+    )
+    assert np.array_equal(data.openness, openness)
+
+
+@pytest.mark.parametrize("change", [(0, "chr9:1-2"), (1, None)])
+def test_rows_named_after_other_intervals_are_refused(change):
+    rows = zip(PEAKS["chrom"], PEAKS["start"], PEAKS["end"], strict=True)
+    labels = [f"{chrom}:{start}-{end}" for chrom, start, end in rows]
+    row, other = change
+    chrom, span = labels[row].split(":")
+    labels[row] = other or f"{chrom}:{int(span.split('-')[0]) + 1}-{span.split('-')[1]}"  # one from 1, the rest from 0
+    openness = pd.DataFrame(np.ones((3, 2)), index=labels, columns=["A", "B"])
+    with pytest.raises(TableError, match=f"row labels name other intervals than peaks: row {row} is {labels[row]}"):
+        dataset(openness=openness, cell_types=["A", "B"], expression=None)
+
+
+def test_contigs_in_common_do_not_hide_chromosomes_named_otherwise():
+    genes = {**GENES, "chrom": ["1", "GL000220.1"]}
+    peaks = {**PEAKS, "chrom": ["chr1", "chr1", "GL000220.1"]}
+    with pytest.raises(ChromosomeMismatchError, match=r"name the same chromosome in two ways \(chr1 and 1 are one"):
+        dataset(genes=genes, peaks=peaks)
+
+
 def test_no_chromosome_in_common_is_an_error():
-    message = r"peaks have chr1, chr2 \(ucsc style\), genes have 1, 2 \(ensembl style\); skepi.io.convert_chromosomes"
+    message = r"no chromosome in common: chr1, chr2 against 1, 2 \(chr. and . are one; skepi.io.convert_chromosomes"
     with pytest.raises(ChromosomeMismatchError, match=message):
         dataset(genes={**GENES, "chrom": ["1", "2"]})
 

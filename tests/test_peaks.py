@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from skepi.exceptions import ChromosomeMismatchError, FileFormatError, TableError
 from skepi.intervals import MAX_POSITION
-from skepi.peaks import consensus_peaks, openness_over_peaks, read_narrowpeaks
+from skepi.peaks import consensus_peaks, openness_from_bigwigs, openness_over_peaks, read_narrowpeaks
 
 MIRROR = Path(os.environ.get("SKEPI_MIRROR", Path(__file__).parents[2] / "shared" / "mirror"))
 CHROMS = ("chr1", "chr10", "chr2")
@@ -375,8 +375,42 @@ def test_excluded_regions_of_other_chromosome_names_are_refused():
 
 def test_samples_that_name_the_same_chromosomes_in_two_ways_are_refused():
     two = {"a": calls(("chr1", 900, 910, 1)), "b": calls(("1", 900, 910, 1))}
-    with pytest.raises(ChromosomeMismatchError, match="sample a has chromosomes like chr1, sample b like 1"):
+    with pytest.raises(ChromosomeMismatchError, match="sample b has 1, a sample before it chr1"):
         consensus_peaks(two)
+
+
+def test_contigs_named_alike_do_not_hide_chromosomes_named_otherwise():
+    # Ensembl and UCSC name contigs alike: to share one is not enough.
+    called = {"a": calls(("1", 900, 910, 1), ("GL000220.1", 5000, 5010, 1), signal=1.0)}
+    peaks = regions(("chr1", 900, 910), ("GL000220.1", 5000, 5010))
+    message = r"name the same chromosome in two ways \(1 and chr1 are one"
+    with pytest.raises(ChromosomeMismatchError, match=message):
+        openness_over_peaks(called, peaks)
+    with pytest.raises(ChromosomeMismatchError, match=r"exclude and the samples name .* \(chr1 and 1 are one"):
+        consensus_peaks(called, exclude=peaks)
+    mixed = {"a": calls(("chr1", 900, 910, 1), ("MT", 5, 9, 1)), "b": calls(("1", 900, 910, 1), ("MT", 5, 9, 1))}
+    with pytest.raises(ChromosomeMismatchError, match="sample b has 1, a sample before it chr1"):
+        consensus_peaks(mixed)
+
+
+def test_windows_behind_the_end_of_a_chromosome_are_left_out_where_its_length_is_known():
+    table = calls(("chr1", 800, 900, 5), ("chr1", 5000, 5010, 1))
+    assert listed(consensus_peaks({"a": table}), "start") == [(600,), (4755,)]
+    assert listed(consensus_peaks({"a": table}, chrom_sizes={"chr1": 5255}), "start") == [(600,), (4755,)]
+    assert listed(consensus_peaks({"a": table}, chrom_sizes={"chr1": 5254}), "start") == [(600,)]
+    with pytest.raises(TableError, match="chrom_sizes: no length of chr1"):
+        consensus_peaks({"a": table}, chrom_sizes={"1": 6000})
+
+
+def test_scores_that_the_caller_did_not_give_are_said_to_be_none():
+    with pytest.raises(TableError, match="got -1 in row 0; -1 in all rows means that the caller gave none"):
+        consensus_peaks({"a": calls(("chr1", 900, 910, -1), ("chr1", 5000, 5010, -1))})
+
+
+@pytest.mark.parametrize("options", [{"min_samples": 1.5}, {"min_samples": "1"}, {"width": True}])
+def test_settings_of_another_kind_are_refused(options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        consensus_peaks({"a": calls(("chr1", 900, 910, 1)), "b": calls(("chr1", 900, 910, 1))}, **options)
 
 
 def test_a_mapping_of_columns_as_peaks():
@@ -432,12 +466,12 @@ def test_summits_that_lie_outside_their_interval_are_refused(summit):
 
 
 @pytest.mark.parametrize(
-    "use", [consensus_peaks, lambda samples: openness_over_peaks(samples, calls((1, 900, 910, 1)))]
+    "use", [consensus_peaks, lambda samples: openness_over_peaks(samples, calls((1, 900, 910, 1)), signal="log10_p")]
 )
-def test_numbers_as_chromosome_names_are_refused(use):
-    # Text of one function would meet numbers of the other, and the readers of bigWig files refuse them.
-    with pytest.raises(TableError, match=r"(sample a|peaks): chrom"):
-        use({"a": calls((1, 900, 910, 1))})
+def test_numbers_as_chromosome_names_are_text(use):
+    # As pandas reads the names of Ensembl; text of one table must meet numbers of the other.
+    found = use({"a": calls((1, 900, 910, 1)), "b": calls(("1", 900, 910, 1))})
+    assert found.columns.tolist() == ["a", "b"] or listed(found) == [("1", 655, 1155, 2)]
 
 
 # --- openness
@@ -523,7 +557,7 @@ def test_categories_without_rows_are_no_chromosomes(empty_in):
     part = table.iloc[:1]
     sample, peaks = (part, table) if empty_in == "sample" else (table, part)
     assert openness_over_peaks({"a": sample}, peaks)["a"].tolist() == [1.0, 0.0][: len(peaks)]
-    with pytest.raises(ChromosomeMismatchError, match=r"sample a .*: chr2 against chr1$"):
+    with pytest.raises(ChromosomeMismatchError, match=r"sample a .*: chr2 against chr1"):
         openness_over_peaks({"a": table.iloc[1:]}, table.iloc[:1])
 
 
@@ -714,9 +748,46 @@ def test_scores_that_are_all_zero_choose_nothing():
 
 def test_openness_of_other_chromosome_names_is_an_error():
     many = regions(*[(str(number), 0, 9) for number in range(1, 6)])
-    message = r"sample HSC and peaks have no chromosome in common: chr1 against 1, 2, 3, \.\.\.$"
+    message = r"sample HSC and peaks have no chromosome in common: chr1 against 1, 2, 3, \.\.\."
     with pytest.raises(ChromosomeMismatchError, match=message):
         openness_over_peaks({"HSC": ONE}, many)
+
+
+# --- coverage tracks
+
+
+@pytest.fixture
+def track(tmp_path):
+    pybigtools = pytest.importorskip("pybigtools", reason="pybigtools, which writes the files, is not installed")
+
+    def write(*rows, name="track.bw"):
+        pybigtools.open(str(tmp_path / name), "w").write({"chr1": 1_000, "chr2": 1_000}, iter(rows))
+        return tmp_path / name
+
+    return write
+
+
+def test_openness_of_tracks_is_the_mean_over_the_bases(track):
+    paths = {"a": track(("chr1", 0, 10, 2.0), ("chr1", 20, 30, 4.0)), "b": track(("chr2", 5, 6, 3.0), name="b.bw")}
+    peaks = regions(("chr1", 5, 25), ("chr2", 0, 6), ("chr1", 40, 50)).set_axis([7, 8, 9])
+    for n_jobs in (None, 2):
+        found = openness_from_bigwigs(paths, peaks, n_jobs=n_jobs)
+        assert found.index.tolist() == [7, 8, 9]
+        assert found.dtypes.tolist() == [np.float32] * 2
+        assert found["a"].tolist() == [1.5, 0, 0]  # (5 x 2 + 5 x 4) / 20
+        assert found["b"].tolist() == [0, 0.5, 0]
+
+
+def test_tracks_that_cannot_be_openness_are_refused(track):
+    path = track(("chr1", 0, 10, -1.0), ("chr2", 0, 10, 1.0))
+    with pytest.raises(TableError, match="negative means in a: wanted a track >= 0"):
+        openness_from_bigwigs({"a": path}, regions(("chr1", 0, 10)))
+    elsewhere = regions(("chr2", 0, 10), ("chrY", 0, 10))
+    with pytest.raises(TableError, match="chromosomes that .* does not list: 'chrY'"):
+        openness_from_bigwigs({"a": path}, elsewhere)
+    assert openness_from_bigwigs({"a": path}, elsewhere, unlisted="uncovered")["a"].tolist() == [1, 0]
+    with pytest.raises(TableError, match="samples: wanted at least one"):
+        openness_from_bigwigs({}, elsewhere)
 
 
 # --- real files

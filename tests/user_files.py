@@ -17,7 +17,7 @@ def simulate():
 
 
 def write_peak_calls_and_counts(folder):
-    """narrowPeak files, ``genes.gtf.gz``, ``counts.tsv`` and ``peak_matrix.csv``."""
+    """narrowPeak files, ``genes.gtf.gz``, ``counts.txt`` as of featureCounts and ``peak_matrix.csv``."""
     data = simulate()
     for column, name in enumerate(CELL_TYPES):
         with gzip.open(folder / f"{name}_peaks.narrowPeak.gz", "wt") as file:
@@ -26,8 +26,13 @@ def write_peak_calls_and_counts(folder):
         file.write("##description: made for a test\n")
         file.writelines(line for gene in data.genes.itertuples() for line in _gtf_lines(gene))
     counts = read_counts(data)
-    twice = pd.DataFrame([[3] * counts.shape[1]] * 2, index=["TWICE", "TWICE"], columns=counts.columns)
-    pd.concat([counts, twice]).rename_axis("gene").to_csv(folder / "counts.tsv", sep="\t")
+    more = pd.DataFrame([[3] * counts.shape[1]] * 3, index=["TWICE", "ONLY_HERE", "TWICE"], columns=counts.columns)
+    table = pd.concat([counts, more]).add_prefix("bam/").add_suffix(".bam")
+    for place, (name, value) in enumerate({"Chr": "chr1", "Start": 1, "End": 9, "Strand": "+", "Length": 9}.items()):
+        table.insert(place, name, value)
+    with open(folder / "counts.txt", "w") as file:
+        file.write("# Program:featureCounts\n")
+        table.rename_axis("Geneid").to_csv(file, sep="\t")
     peaks = data.peaks["chrom"] + ":" + data.peaks["start"].astype(str) + "-" + data.peaks["end"].astype(str)
     matrix = pd.DataFrame(data.openness[:, :-1].round(3), index=pd.Index(peaks, name="peak"), columns=CELL_TYPES[:-1])
     matrix.to_csv(folder / "peak_matrix.csv")

@@ -98,7 +98,7 @@ def fetch_hematopoiesis(
     peaks : mapping, optional
         Settings of :func:`skepi.peaks.consensus_peaks`, such as ``{"method": "merged"}``.
     tss : {"most_transcripts", "most_upstream", "most_open"}, default="most_transcripts"
-        Start site of a gene; see :func:`skepi.io.choose_tss`.
+        Start site of a gene; see :func:`skepi.io.choose_tss`. ``"most_open"`` looks at all 16 populations.
     normalizer : transformer, optional
         What makes expression of read counts, fitted on all 14 populations; by default
         ``ExpressionNormalizer("quantile", min_mean_cpm=1)``. Where populations are held out, ``counts`` can be
@@ -129,6 +129,10 @@ def fetch_hematopoiesis(
 
     Raises
     ------
+    ValueError
+        For another ``tss``, or settings of ``peaks`` out of range.
+    TypeError
+        Where ``peaks`` is no mapping.
     DownloadError
         Where an address cannot be reached or holds another file. The environment variable ``SKEPI_MIRROR`` names a
         folder or an address with copies, under the paths of the source.

@@ -1,4 +1,6 @@
-"""BED and narrowPeak."""
+"""BED, narrowPeak and broadPeak."""
+
+import math
 
 import numpy as np
 import pandas as pd
@@ -7,7 +9,7 @@ from skepi.exceptions import FileFormatError
 from skepi.io._text import Line, Path, columns_of, finite, read_lines
 
 _NOT_DATA = ("#", "track", "browser")
-_NARROWPEAK = ("chrom", "start", "end", "name", "score", "strand", "signal", "log10_p", "log10_q", "summit")
+_PEAK = ("chrom", "start", "end", "name", "score", "strand", "signal", "log10_p", "log10_q", "summit")
 
 
 def read_bed(path: Path) -> pd.DataFrame:
@@ -23,13 +25,14 @@ def read_bed(path: Path) -> pd.DataFrame:
     -------
     DataFrame
         ``chrom, start, end`` (0-based half-open, as in the file) and, where present, ``name, score, strand``;
-        further columns are left out. In the order of the file.
+        further columns are left out. A score of ``.`` is NaN. In the order of the file.
 
     Raises
     ------
     FileFormatError
         With file, line and column: other than 3 to 12 columns, their number changing within the file, positions
-        that are not whole numbers in range, ``end <= start``, an unknown strand, text that is no text.
+        that are not whole numbers in range, ``end <= start``, scores that are neither a number nor ``.``, an unknown
+        strand, text that is no text.
 
     See Also
     --------
@@ -44,14 +47,14 @@ def read_bed(path: Path) -> pd.DataFrame:
 
 
 def read_narrowpeak(path: Path, repeated: str = "cut") -> pd.DataFrame:
-    """Read a narrowPeak file of MACS2 or ENCODE.
+    """Read a file of MACS2 or ENCODE: narrowPeak, or broadPeak, which has no summits.
 
     MACS2 with ``--call-summits`` repeats an interval once for each of its summits.
 
     Parameters
     ----------
     path : path
-        Ten tab-separated columns, plain or gzipped.
+        Ten tab-separated columns (narrowPeak) or nine (broadPeak), plain or gzipped.
     repeated : {"cut", "keep", "strongest"}, default="cut"
         What to do with an interval of several summits: cut it halfway between neighbouring summits, so that each
         piece has one; keep the repeats (a data set refuses them); or keep the row of the greatest signal.
@@ -60,7 +63,7 @@ def read_narrowpeak(path: Path, repeated: str = "cut") -> pd.DataFrame:
     -------
     DataFrame
         ``chrom, start, end, name, score, strand, signal, log10_p, log10_q, summit``: 0-based half-open, ``summit`` a
-        position (not an offset), -1 where the file has none. In the order of the file.
+        position (not an offset), -1 where the file has none. A score of ``.`` is NaN. In the order of the file.
 
     Raises
     ------
@@ -71,19 +74,19 @@ def read_narrowpeak(path: Path, repeated: str = "cut") -> pd.DataFrame:
     if repeated not in ("cut", "keep", "strongest"):
         raise ValueError(f"repeated must be 'cut', 'keep' or 'strongest', got {repeated!r}")
     rows, numbers = [], []
+    width = None
     for line in read_lines(path, skip=_NOT_DATA):
-        if len(line.fields) != len(_NARROWPEAK):
-            raise line.error(f"narrowPeak has 10 tab-separated columns, got {len(line.fields)}")
+        width = _check_peak_width(line, width)
         rows.append((*_interval(line), *_optional(line), *_measures(line)))
         numbers.append(line.number)
-    table = pd.DataFrame(columns_of(rows, _NARROWPEAK))
+    table = pd.DataFrame(columns_of(rows, _PEAK))
     if repeated == "strongest":
         kept = table.sort_values("signal", ascending=False, kind="stable").drop_duplicates(["chrom", "start", "end"])
         return table.loc[np.sort(kept.index)].reset_index(drop=True)
-    return _cut_between_summits(table, path, numbers) if repeated == "cut" else table
+    return _cut_between_summits(table, path, numbers, width == len(_PEAK)) if repeated == "cut" else table
 
 
-def _cut_between_summits(table: pd.DataFrame, path: Path, numbers: list[int]) -> pd.DataFrame:
+def _cut_between_summits(table: pd.DataFrame, path: Path, numbers: list[int], has_summits: bool) -> pd.DataFrame:
     """Give each summit of a repeated interval the part that is nearer to it than to its neighbours."""
     interval = ["chrom", "start", "end"]
     repeats = table[table.duplicated(interval, keep=False)]
@@ -91,7 +94,8 @@ def _cut_between_summits(table: pd.DataFrame, path: Path, numbers: list[int]) ->
     twice = repeats.duplicated([*interval, "summit"]) | (repeats["summit"] < 0)
     if twice.any():
         row = int(np.flatnonzero(table.index == twice.idxmax())[0])
-        raise FileFormatError(path, numbers[row], 10, "the same interval with the same summit twice, or with none")
+        column = 10 if has_summits else None
+        raise FileFormatError(path, numbers[row], column, "the same interval with the same summit twice, or with none")
     ordered = repeats.sort_values([*interval, "summit"], kind="stable")
     same_as_next = ~ordered[interval].ne(ordered[interval].shift(-1)).any(axis=1).to_numpy()
     first = ordered.index.to_numpy()[same_as_next]
@@ -118,6 +122,15 @@ def _check_width(line: Line, width: int | None) -> int:
     return found
 
 
+def _check_peak_width(line: Line, width: int | None) -> int:
+    found = len(line.fields)
+    if found not in (len(_PEAK) - 1, len(_PEAK)):
+        raise line.error(f"narrowPeak has 10 tab-separated columns, broadPeak 9, got {found}")
+    if width is not None and found != width:
+        raise line.error(f"wanted {width} columns as in the lines before, got {found}")
+    return found
+
+
 def _interval(line: Line) -> tuple[str, int, int]:
     chrom, start, end = line.chrom(), line.position(1), line.position(2)
     if end <= start:
@@ -129,19 +142,23 @@ def _optional(line: Line) -> tuple:
     """Name, score and strand, as far as the line has them."""
     values: list = line.fields[3:4]
     if len(line.fields) > 4:
-        values.append(line.convert(4, finite, "a number (score)"))
+        values.append(line.convert(4, _score, "a number (score) or ."))
     if len(line.fields) > 5:
         values.append(line.choice(5, ("+", "-", ".")))
     return tuple(values)
 
 
+def _score(text: str) -> float:
+    return math.nan if text == "." else finite(text)
+
+
 def _measures(line: Line) -> tuple[float, float, float, int]:
-    """Signal, -log10 p, -log10 q and position of the summit."""
+    """Signal, -log10 p, -log10 q and position of the summit, -1 where there is none."""
     signal, log_p, log_q = (line.convert(column, finite, "a number") for column in (6, 7, 8))
     if signal < 0:
         raise line.error(f"signal must be 0 or greater, got {signal:g}", 6)
     start, end = line.position(1), line.position(2)
-    offset = line.position(9, least=-1)
+    offset = line.position(9, least=-1) if len(line.fields) == len(_PEAK) else -1
     if offset >= end - start:
         raise line.error(f"the summit lies {offset} bp into an interval of {end - start} bp", 9)
     return signal, log_p, log_q, -1 if offset < 0 else start + offset

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._regions import check_regions
-from skepi.exceptions import ChromosomeMismatchError, TableError
+from skepi._regions import check_regions, check_same_naming
+from skepi.exceptions import TableError
 from skepi.intervals import IntArray, concatenate_ranges, overlap_bp
 from skepi.io._bigwig_file import BigWigFile
 from skepi.io._columns import some
@@ -72,11 +72,7 @@ def _check_chromosomes(file: BigWigFile, table: pd.DataFrame, unlisted: str) -> 
     """Refuse peaks that lie elsewhere than the file's chromosomes."""
     length = table["chrom"].map(file.lengths)
     absent = table["chrom"][length.isna()]
-    if len(absent) == len(table):
-        raise ChromosomeMismatchError(
-            f"peaks and {file.path} have no chromosome in common: peaks have {some(absent.unique())}, "
-            f"the file has {some(file.lengths)}"
-        )
+    check_same_naming(table["chrom"].unique(), file.lengths, "peaks", str(file.path))
     if len(absent) and unlisted == "error":
         raise TableError(
             f"{len(absent)} peaks lie on chromosomes that {file.path} does not list: {some(absent.unique())}; "

@@ -6,12 +6,15 @@ from typing import NamedTuple
 from skepi.exceptions import FileFormatError, UnknownNameError
 from skepi.io._text import Line, Path
 
+_INTERVAL = ({"chrom", "chr", "seqnames", "seqname"}, {"start"}, {"end"})
+
 
 class Chosen(NamedTuple):
-    """Positions of label columns (one, or chromosome, start and end) and of samples."""
+    """Positions of label columns (one, or chromosome, start and end) and of samples; whether bases count from 1."""
 
     labels: list[int]
     values: list[int]
+    one_based: bool
 
 
 class Wanted(NamedTuple):
@@ -20,15 +23,22 @@ class Wanted(NamedTuple):
     labels: tuple[str, ...] | None
     columns: tuple[str, ...] | None
     drop: tuple[str, ...]
+    one_based: bool
 
     @classmethod
     def of(
-        cls, labels: str | Sequence[str] | None, columns: Sequence[str] | None, drop: Sequence[str] | None
+        cls,
+        labels: str | Sequence[str] | None,
+        columns: Sequence[str] | None,
+        drop: Sequence[str] | None,
+        one_based: bool,
     ) -> "Wanted":
         """Check the names against each other."""
-        wanted = cls(_names(labels), _names(columns), _names(drop) or ())
+        wanted = cls(_names(labels), _names(columns), _names(drop) or (), one_based)
         if wanted.labels is not None and len(wanted.labels) not in (1, 3):
             raise ValueError(f"labels: wanted one name, or three (chromosome, start, end), got {list(wanted.labels)}")
+        if one_based and len(wanted.labels or ()) != 3:
+            raise ValueError(f"one_based=True: wanted labels of chromosome, start and end, got labels={labels!r}")
         if wanted.columns is not None and not wanted.columns:
             raise ValueError("columns: wanted at least one name")
         asked = [*(wanted.labels or ()), *(wanted.columns or ()), *wanted.drop]
@@ -37,8 +47,8 @@ class Wanted(NamedTuple):
             raise ValueError(f"asked for twice in labels, columns or drop: {some(twice)}")
         return wanted
 
-    def choose(self, path: Path, names: list[str], index: Sequence[str] = ()) -> Chosen:
-        """Find the names; ``index`` are columns of row labels that the file itself declares."""
+    def choose(self, path: Path, names: list[str], index: Sequence[str] = (), header: int | None = None) -> Chosen:
+        """Find the names, of line ``header``; ``index`` are columns of row labels that the file itself declares."""
         own = [name for name in index if name not in self.drop] or [n for n in names if n not in self.drop][:1]
         labels = list(self.labels or own)
         absent = [name for name in (*labels, *(self.columns or ()), *self.drop) if name not in names]
@@ -50,24 +60,42 @@ class Wanted(NamedTuple):
         values = self.columns or [name for name in names if name not in {*labels, *index, "", *self.drop}]
         if not values:
             raise FileFormatError(path, None, None, f"no column of numbers is left of {some(names, 20)}")
+        interval = _interval_columns(names)
+        if self.columns is None and set(interval) & set(values):
+            advice = f"these look like intervals: labels={interval}, or drop= them"
+            raise FileFormatError(path, header, None, advice)
         place = {name: position for position, name in enumerate(names)}
-        return Chosen([place[name] for name in labels], [place[name] for name in values])
+        return Chosen([place[name] for name in labels], [place[name] for name in values], self.one_based)
 
 
-def label_of(line: Line, columns: Sequence[int]) -> str:
-    """One name, or ``chr1:10-20`` of three columns."""
+def label_of(line: Line, columns: Sequence[int], one_based: bool) -> str:
+    """One name, or ``chr1:10-20`` (0-based half-open) of three columns."""
     if len(columns) == 1:
         return line.text(columns[0])
-    chrom, start, end = line.chrom(columns[0]), line.position(columns[1]), line.position(columns[2])
-    if end <= start:
-        raise line.error(f"end must be greater than start, got {start} and {end}", columns[2])
-    return f"{chrom}:{start}-{end}"
+    chrom, start, end = (
+        line.chrom(columns[0]),
+        line.position(columns[1], least=int(one_based)),
+        line.position(columns[2]),
+    )
+    if end <= start - one_based:
+        order = "not be less" if one_based else "be greater"
+        raise line.error(f"end must {order} than start, got {start} and {end}", columns[2])
+    return f"{chrom}:{start - one_based}-{end}"
 
 
 def some(names: Iterable[object], most: int = 5) -> str:
     """First few names of many, for messages."""
     texts = [str(name) for name in names]
     return ", ".join(map(repr, texts[:most])) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+
+
+def _interval_columns(names: list[str]) -> list[str]:
+    """Chromosome, start and end at the beginning, or behind one column; none if they are not named so."""
+    plain = [name.strip("\"'# ").lower() for name in names]
+    for first in (0, 1):
+        if len(names) >= first + 3 and all(plain[first + k] in allowed for k, allowed in enumerate(_INTERVAL)):
+            return names[first : first + 3]
+    return []
 
 
 def _names(names: str | Sequence[str] | None) -> tuple[str, ...] | None:

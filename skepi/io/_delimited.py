@@ -14,6 +14,7 @@ from skepi.io._text import Line, Path, read_lines
 
 _NUMBER = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?\s*", re.ASCII).fullmatch
 _WHOLE = re.compile(r"\s*[+-]?[0-9]{1,999}\s*", re.ASCII).fullmatch
+_QUOTED = re.compile('"[^"]*"')
 _INT64 = range(-(2**63), 2**63)
 _LAYOUTS = {"\t": "tabs", ",": "commas", ";": "semicolons", " ": "spaces"}
 
@@ -29,7 +30,7 @@ class Head(NamedTuple):
 def read_delimited(path: Path, wanted: Wanted, separator: str | None) -> pd.DataFrame:
     """Read a matrix from text."""
     head = _head(path, separator, named=wanted.labels is not None or wanted.columns is not None)
-    chosen = wanted.choose(path, head.names)
+    chosen = wanted.choose(path, head.names, header=head.line)
     labels, values = scan(path, head, chosen)
     name = head.names[chosen.labels[0]] if len(chosen.labels) == 1 else ""
     columns = pd.Index([head.names[column] for column in chosen.values])
@@ -57,9 +58,11 @@ def _head(path: Path, separator: str | None, named: bool) -> Head:
         comment = line
     if first is None:
         raise FileFormatError(path, None, None, "the file holds nothing but comments")
-    separator = separator or ("\t" if "\t" in first.fields[0] else ",")
-    split(first, separator)
     row = next(lines, None)
+    if separator is None:
+        separator = _separator(first, row)
+        comment = comment if separator != " " else None  # words of a sentence are no names
+    split(first, separator)
     names = [] if comment is None else comment.fields[0].lstrip("# ").split(separator)
     if comment is not None and _is_row(first) and len(names) == len(first.fields):
         comment.fields = names
@@ -76,6 +79,24 @@ def _head(path: Path, separator: str | None, named: bool) -> Head:
     if len(names) < 2:
         raise first.error("wanted labels and at least one column of numbers; separator= tells another separator")
     return Head(names, first.number, separator)
+
+
+def _separator(first: Line, row: Line | None) -> str:
+    """Tab or comma if the header has one; else what makes as many names as fields in the first row, or one fewer."""
+    header, fields = _unquoted(first), "" if row is None else _unquoted(row)
+    for separator in "\t,":
+        if separator in header:
+            return separator
+    fits = [s for s in _LAYOUTS if s in fields and fields.count(s) - header.count(s) in (0, 1)]
+    if len(fits) > 1 or fits == [";"]:
+        kinds = " or ".join(_LAYOUTS[s] for s in fits)
+        raise first.error(f"the fields could be separated by {kinds}: separator= tells which")
+    return fits[0] if fits else ","
+
+
+def _unquoted(line: Line) -> str:
+    """Text of a line that is not split yet, without what is in quotes."""
+    return _QUOTED.sub('""', line.fields[0])
 
 
 def _is_row(line: Line) -> bool:
@@ -119,7 +140,7 @@ def scan(path: Path, head: Head, chosen: Chosen) -> tuple[list[str], NDArray]:
         split(line, head.separator)
         if len(line.fields) != len(head.names):
             raise line.error(_ragged(line, text, head))
-        labels.append(label_of(line, chosen.labels))
+        labels.append(label_of(line, chosen.labels, chosen.one_based))
         rows.append(_numbers(line, chosen.values))
     whole = all(row.dtype == np.int64 for row in rows)
     return labels, np.array(rows, dtype=np.int64 if whole else np.float64)

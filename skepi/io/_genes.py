@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skepi._regions import check_regions
-from skepi.exceptions import ChromosomeMismatchError, TableError
+from skepi._regions import check_regions, check_same_naming
+from skepi.exceptions import TableError
 from skepi.intervals import IntervalIndex, overlap_bp
 from skepi.io._text import Path, read_lines
 
@@ -63,6 +63,7 @@ def choose_tss(
     policy: str = "most_transcripts",
     max_span: int = 500_000,
     *,
+    name: str | None = None,
     peaks: pd.DataFrame | None = None,
     openness: ArrayLike | None = None,
 ) -> pd.DataFrame:
@@ -79,6 +80,9 @@ def choose_tss(
     max_span : int, default=500_000
         In bp. A gene whose sites lie further apart, on several chromosomes or on both strands is no single place and is
         left out; see ``DataFrame.attrs["left_out"]``. Pseudo-autosomal genes, which lie on X and on Y, keep X.
+    name : str, optional
+        Column of ``transcripts`` that names genes: by default ``"name"``, or else ``"gene_name"``. ``"gene_id"`` makes
+        genes of identifiers, as a matrix with identifiers needs. Transcripts of one name are one gene.
     peaks : DataFrame, optional
         Only for ``"most_open"``: ``chrom, start, end``, 0-based half-open.
     openness : array-like of shape (n_peaks, n_cell_types) or (n_peaks,), optional
@@ -104,7 +108,7 @@ def choose_tss(
     given = (peaks is not None) + (openness is not None)
     if given != (2 if policy == "most_open" else 0):
         raise ValueError("policy='most_open' needs peaks and openness, and the others take neither")
-    sites = _without_y_copies(_sites(transcripts))
+    sites = _without_y_copies(_sites(transcripts, name))
     by_gene = sites.groupby("name", sort=False)
     places = by_gene.agg(
         chroms=("chrom", "nunique"), strands=("strand", "nunique"), low=("tss", "min"), high=("tss", "max")
@@ -134,12 +138,15 @@ def choose_tss(
     return out
 
 
-def _sites(transcripts: pd.DataFrame) -> pd.DataFrame:
+def _sites(transcripts: pd.DataFrame, name: str | None) -> pd.DataFrame:
     """Gene name, chromosome, site and strand of each transcript."""
     table = transcripts
-    if "tss" not in table and {"gene_name", "start", "end", "strand"} <= set(table.columns):
-        first_base = np.where(table["strand"] == "-", table["end"] - 1, table["start"])
-        table = table.assign(name=table["gene_name"], tss=first_base)
+    if "tss" not in table and {"start", "end", "strand"} <= set(table.columns):
+        table = table.assign(tss=np.where(table["strand"] == "-", table["end"] - 1, table["start"]))
+    if name is None:
+        name = "name" if "name" in table else "gene_name"
+    if name in table:
+        table = table.assign(name=table[name])
     missing = [column for column in ("name", "chrom", "tss", "strand") if column not in table]
     if missing:
         raise TableError(f"transcripts: missing columns {missing}, got {list(transcripts.columns)}")
@@ -172,10 +179,7 @@ def _promoter_openness(sites: pd.DataFrame, peaks: Any, openness: Any) -> NDArra
     if not (np.isfinite(signal).all() and (signal >= 0).all() and (depth > 0).all()):
         raise TableError("openness: wanted finite values >= 0, with some signal in every cell type")
     chrom, start, end = (table[column].to_numpy() for column in ("chrom", "start", "end"))
-    if not sites["chrom"].isin(chrom).any():
-        raise ChromosomeMismatchError(
-            f"peaks and genes have no chromosome in common: {chrom[0]}, ... against {sites['chrom'].iloc[0]}, ..."
-        )
+    check_same_naming(table["chrom"].unique(), sites["chrom"].unique(), "peaks", "genes")
     tss = sites["tss"].to_numpy()
     site, peak = IntervalIndex(chrom, start, end).in_reach(sites["chrom"].to_numpy(), tss, _PROMOTER_BP)
     shared = overlap_bp(start[peak], end[peak], tss[site] - _PROMOTER_BP, tss[site] + _PROMOTER_BP + 1)

@@ -19,8 +19,8 @@ def match_genes(matrix: pd.DataFrame, genes: pd.DataFrame, on: str = "name") -> 
     genes : DataFrame
         Column ``name`` and the column ``on``, such as that of :func:`choose_tss`.
     on : str, default="name"
-        Column of ``genes`` that holds what the index of ``matrix`` holds, such as ``"gene_id"``. It may repeat, as
-        ``"gene"`` does where :func:`choose_tss` gives every site of a gene: each then gets the row of its gene.
+        Column of ``genes`` that holds what the index of ``matrix`` holds. It may repeat, as ``"gene"`` does where
+        :func:`choose_tss` gives every site of a gene: each then gets the row of its gene.
 
     Returns
     -------
@@ -82,5 +82,8 @@ def _reason(index: pd.Index, genes: pd.DataFrame, on: str) -> str:
     if ids[0] != ids[1]:
         sides = ("the matrix", f"the column {on!r} of genes")
         one, other = sides if ids[0] else sides[::-1]
-        return f"{one} has Ensembl identifiers and {other} has other names ({some(rows, 2)} and {some(names, 2)})"
+        return (
+            f"{one} has Ensembl identifiers and {other} has other names ({some(rows, 2)} and {some(names, 2)}); "
+            "choose_tss(..., name='gene_id') makes genes of identifiers"
+        )
     return f"the matrix has {some(rows)}, genes have {some(names)}"

@@ -23,6 +23,7 @@ def read_matrix(
     drop: Sequence[str] = (),
     repeated: str = "error",
     separator: str | None = None,
+    one_based: bool = False,
 ) -> pd.DataFrame:
     """Read a matrix of numbers with a header: genes or peaks as rows, samples as columns.
 
@@ -36,8 +37,8 @@ def read_matrix(
         Text, plain or gzipped, or parquet, told by content.
     labels : str or three str, optional
         Column of row labels; the first one (in parquet, the index of a pandas table) if not given. Three columns of
-        chromosome, start and end give labels ``chr1:10-20``, with positions as in the file. A first column without a
-        name holds row names and is left out where ``labels`` names another one.
+        chromosome, start and end give labels ``chr1:10-20`` (0-based half-open). A first column without a name holds
+        row names and is left out where ``labels`` names another one.
     columns : sequence of str, optional
         Samples wanted, in that order; all columns but ``labels`` and ``drop`` if not given. Other columns may hold
         anything.
@@ -46,7 +47,11 @@ def read_matrix(
     repeated : {"error", "drop", "sum"}, default="error"
         What to do with rows that share a label: refuse them, leave out every row of such a label, or add them up.
     separator : str, optional
-        One character. A tab if the header has one, else a comma, if not given.
+        One character. If not given: a tab if the header has one, else a comma if it has one (quotes aside). Where it
+        has neither, the first row decides between tab, comma and space.
+    one_based : bool, default=False
+        Whether the positions of three ``labels`` count bases from 1 and include the last one, as those of DiffBind and
+        featureCounts: 101 and 600 then give ``chr1:100-600``.
 
     Returns
     -------
@@ -61,8 +66,12 @@ def read_matrix(
         With file, line and column: what is not a finite number (``NA``, nothing, ``1,5``), rows of another length than
         the header, names repeated or empty, no header, no rows, text that is no text, a broken file. A header whose
         names, but the first, are all numbers is taken for a row unless ``labels`` or ``columns`` name some of it.
+        Columns named as intervals (``chr, start, end``), first or behind one column, that would be samples, unless
+        ``columns`` names them. A separator that cannot be told.
     UnknownNameError
         For names in ``labels``, ``columns`` or ``drop`` that the header does not hold.
+    ValueError
+        For arguments that contradict each other, and for ``one_based=True`` without three ``labels``.
     ImportError
         For parquet without pyarrow.
 
@@ -78,7 +87,7 @@ def read_matrix(
         raise ValueError(f"repeated must be 'error', 'drop' or 'sum', got {repeated!r}")
     if separator is not None and (len(separator) != 1 or separator in '"\r\n'):
         raise ValueError(f"separator must be one character, no quote and no end of line, got {separator!r}")
-    wanted = Wanted.of(labels, columns, drop)
+    wanted = Wanted.of(labels, columns, drop, one_based)
     parquet = is_parquet(path)
     matrix = read_parquet(path, wanted) if parquet else read_delimited(path, wanted, separator)
     twice = matrix.index.duplicated(keep=False)

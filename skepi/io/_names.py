@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skepi._regions import check_regions
+from skepi._regions import STANDARD, check_regions, core_of
 from skepi.exceptions import TableError
 from skepi.intervals import MAX_POSITION
 from skepi.io._columns import some
@@ -15,30 +15,27 @@ from skepi.io._columns import some
 _POSITION = "(0|[1-9][0-9]{0,9})"
 _INTERVAL = re.compile(rf"(\S+)([:_-]){_POSITION}([_-]){_POSITION}").fullmatch
 _SEPARATORS = (":-", "--", "__")
-_NUMBERED = "[1-9][0-9]?[ABLR]?|X[LR]?|Y|W|Z|[IVX]{1,4}"
-_STANDARD = {
-    "ucsc": re.compile(f"chr({_NUMBERED}|M)").fullmatch,
-    "ensembl": re.compile(f"({_NUMBERED}|MT)").fullmatch,
-    "refseq": re.compile(r"(NC_[0-9]{6}\.[0-9]+)").fullmatch,
-}
 _ENSEMBL_ID = re.compile(r"(ENS(?:[A-Z]{3,4})?(?:G|T|P|E|R|FM|GT)[0-9]{11})(\.[0-9]+)?((?:_PAR_Y)?)").fullmatch
 
 
-def parse_intervals(names: Iterable[str]) -> pd.DataFrame:
+def parse_intervals(names: Iterable[str], *, one_based: bool = False) -> pd.DataFrame:
     """Read peaks from their names: ``chr1:10-20``, ``chr1-10-20`` or ``chr1_10_20``.
 
     Cell Ranger, Signac and ArchR write names so. Positions are taken as 0-based half-open, as these tools mean them; a
-    name in the 1-based notation of genome browsers looks the same and cannot be told apart.
+    name in the 1-based notation of genome browsers, DiffBind and featureCounts looks the same and cannot be told apart:
+    ``one_based`` says that it is one.
 
     Parameters
     ----------
     names : iterable of str
         The last two separators of a name count, so that contigs may hold any of them (``HLA-A*01:01:5-9``).
+    one_based : bool, default=False
+        Whether the names count bases from 1 and include the last one: ``chr1:101-600`` is then [100, 600).
 
     Returns
     -------
     DataFrame
-        ``chrom, start, end`` (bp), in the order of the names.
+        ``chrom, start, end`` (0-based half-open, bp), in the order of the names.
 
     Raises
     ------
@@ -55,12 +52,13 @@ def parse_intervals(names: Iterable[str]) -> pd.DataFrame:
     names = list(names)
     if not names:
         raise TableError("names of peaks: there are none")
-    rows = [_interval(name) for name in names]
+    rows = [_interval(name, one_based) for name in names]
     bad = [k for k, row in enumerate(rows) if row is None]
     if bad:
+        order = "1 <= start <= end" if one_based else "start < end"
         raise TableError(
             f"names of peaks: {len(bad)} of {len(rows)} are not chrom:start-end (nor with - or _ throughout) with "
-            f"start < end <= {MAX_POSITION}; the first is {names[bad[0]]!r} in row {bad[0]}"
+            f"{order} <= {MAX_POSITION}; the first is {names[bad[0]]!r} in row {bad[0]}"
         )
     return pd.DataFrame(rows, columns=["chrom", "start", "end"])
 
@@ -115,7 +113,7 @@ def chromosome_style(names: Iterable[str]) -> str:
     ('ucsc', 'ensembl', 'unknown')
     """
     distinct = set(map(str, names))
-    styles = [style for style, matches in _STANDARD.items() if any(map(matches, distinct))]
+    styles = [style for style, matches in STANDARD.items() if any(map(matches, distinct))]
     return styles[0] if len(styles) == 1 else "mixed" if styles else "unknown"
 
 
@@ -219,22 +217,20 @@ def is_ensembl_id(name: Any) -> bool:
     return isinstance(name, str) and _ENSEMBL_ID(name) is not None
 
 
-def _interval(name: Any) -> tuple[str, int, int] | None:
+def _interval(name: Any, one_based: bool) -> tuple[str, int, int] | None:
     """Chromosome, start and end of a name; None where it has none."""
     found = _INTERVAL(name) if isinstance(name, str) else None
     if found is None or found[2] + found[4] not in _SEPARATORS:
         return None
     if found[2] != ":" and found[1][-1] in ":_-":
         return None  # as in chr1:-5-10
-    start, end = int(found[3]), int(found[5])
-    return (found[1], start, end) if start < end <= MAX_POSITION else None
+    start, end = int(found[3]) - one_based, int(found[5])
+    return (found[1], start, end) if 0 <= start < end <= MAX_POSITION else None
 
 
 def _counterpart(name: Any, style: str) -> str | None:
     """Name of a standard chromosome in a style; None for others."""
-    for other in ("ucsc", "ensembl"):
-        found = _STANDARD[other](str(name))
-        if found:
-            core = "M" if found[1] == "MT" else found[1]
-            return f"chr{core}" if style == "ucsc" else core.replace("M", "MT")
-    return None
+    core = core_of(str(name))
+    if core is None:
+        return None
+    return f"chr{core}" if style == "ucsc" else core.replace("M", "MT")

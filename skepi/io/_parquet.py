@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skepi.exceptions import FileFormatError
-from skepi.io._columns import Wanted, label_of, some
+from skepi.io._columns import Chosen, Wanted, label_of, some
 from skepi.io._text import Line, Path
 
 _MAGIC = b"PAR1"
@@ -28,7 +28,7 @@ def read_parquet(path: Path, wanted: Wanted) -> pd.DataFrame:
     chosen = wanted.choose(path, names, _index_columns(path, table))
     if not table.num_rows:
         raise FileFormatError(path, None, None, "the table has no rows")
-    labels = _labels(path, [_texts(path, table, column) for column in chosen.labels], chosen.labels)
+    labels = _labels(path, [_texts(path, table, column) for column in chosen.labels], chosen)
     columns = [_values(path, table, column) for column in chosen.values]
     # One dtype for all, as int64 and uint64 together would have none.
     whole = all(values.dtype == np.int64 for values in columns)
@@ -73,13 +73,13 @@ def _texts(path: Path, table: Any, column: int) -> list[str]:
     return [str(value) for value in values]
 
 
-def _labels(path: Path, texts: list[list[str]], columns: list[int]) -> list[str]:
+def _labels(path: Path, texts: list[list[str]], chosen: Chosen) -> list[str]:
     line, out = Line(path, 0, "", None), []
     for row, line.fields in enumerate(map(list, zip(*texts, strict=True))):
         try:
-            out.append(label_of(line, range(len(texts))))
+            out.append(label_of(line, range(len(texts)), chosen.one_based))
         except FileFormatError as error:
-            column = columns[(error.column or 1) - 1] + 1
+            column = chosen.labels[(error.column or 1) - 1] + 1
             raise FileFormatError(path, None, column, f"row {row + 1}: {error.message}") from None
     return out
 

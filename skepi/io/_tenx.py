@@ -79,8 +79,8 @@ def read_10x_h5(path: Path, feature_type: str | None = None) -> CellMatrix:
             raise UnknownNameError(f"{path}: no feature is of the kind {feature_type!r}; there are {kinds}")
         values, table = values[:, np.flatnonzero(kept)], table[kept].reset_index(drop=True)
     if (table["feature_type"] == "Peaks").all():
-        places = _names(path, parts["interval"], n_features, "interval") if "interval" in parts else None
-        table = table.join(_places(path, table["name"] if places is None else np.array(places, object)[kept]))
+        places = _intervals(path, parts["interval"], kept) if "interval" in parts else table["name"]
+        table = table.join(_places(path, places))
     return CellMatrix(values, pd.Index(cells), table)
 
 
@@ -145,9 +145,13 @@ def _shape(path: Path, parts: dict[str, NDArray]) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-def _names(path: Path, values: NDArray, length: int, what: str, unique: bool = True) -> list[str]:
+def _check_length(path: Path, values: NDArray, length: int, what: str) -> None:
     if len(values) != length:
         raise FileFormatError(path, None, None, f"{what}: wanted {length} names as the shape says, got {len(values)}")
+
+
+def _names(path: Path, values: NDArray, length: int, what: str, unique: bool = True) -> list[str]:
+    _check_length(path, values, length, what)
     try:
         names = [value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist()]
     except UnicodeDecodeError:
@@ -181,6 +185,12 @@ def _values(path: Path, parts: dict[str, NDArray], shape: tuple[int, int]) -> sp
     if not values.has_canonical_format:
         raise FileFormatError(path, None, None, "matrix/indices: a cell has the same feature twice")
     return values
+
+
+def _intervals(path: Path, values: NDArray, kept: NDArray) -> list[str]:
+    """Intervals of the features that are kept; those of others, as of genes, may be empty."""
+    _check_length(path, values, len(kept), "interval")
+    return _names(path, values[kept], int(kept.sum()), "interval")
 
 
 def _places(path: Path, names: Any) -> pd.DataFrame:

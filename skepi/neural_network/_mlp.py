@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skepi._files import read_arrays, write_arrays
 from skepi._rows import check_targets, is_binned
 from skepi.neural_network._batches import Batches
-from skepi.neural_network._files import WHAT, read_checkpoint, write_checkpoint
+from skepi.neural_network._checkpoint import WHAT, read_checkpoint, write_checkpoint
 from skepi.neural_network._inner_split import VALIDATION, rows_set_aside
 from skepi.neural_network._module import MLP
 from skepi.neural_network._net import EpochKeeper, PenalizedNet, set_weights

@@ -9,22 +9,27 @@ from numpy.typing import NDArray
 
 from skepi.exceptions import MissingExpressionError, TableError
 from skepi.io import format_intervals, parse_intervals
+from skepi.pseudobulk import values_of
 
 _PEAK_COLUMNS = ["chrom", "start", "end"]
 _GENE_COLUMNS = ["chrom", "tss", "strand"]
 
 
-def tables_of(openness: Any, genes: Any, expression: Any, layer: str | None) -> dict[str, Any]:
+def tables_of(
+    openness: Any, genes: Any, expression: Any, openness_layer: str | None, expression_layer: str | None
+) -> dict[str, Any]:
     """Arguments of ``PairedDataset`` from AnnData objects."""
     _check_anndata(openness, "openness")
     known = [column for column in ("lineage",) if column in openness.obs]
     cell_types = openness.obs[known].astype(object).rename_axis("name").reset_index()  # categories in files
     peaks = _peaks_of(openness.var)
-    tables = {"openness": _values(openness, None).T, "peaks": peaks, "cell_types": cell_types, "genes": genes}
+    tables = {"openness": _values(openness, openness_layer).T, "peaks": peaks, "cell_types": cell_types, "genes": genes}
     if expression is None:
         return tables
     _check_anndata(expression, "expression")
-    values = pd.DataFrame(_values(expression, layer).T, list(expression.var_names), list(expression.obs_names))
+    values = pd.DataFrame(
+        _values(expression, expression_layer).T, list(expression.var_names), list(expression.obs_names)
+    )
     return {**tables, "genes": _genes_of(expression.var) if genes is None else genes, "expression": values}
 
 
@@ -87,11 +92,7 @@ def _genes_of(var: pd.DataFrame) -> pd.DataFrame:
 
 
 def _values(adata: Any, layer: str | None) -> NDArray:
-    if layer is not None and layer not in adata.layers:
-        raise TableError(f"no layer {layer!r}; there are {', '.join(adata.layers) or 'none'}")
-    values = adata.X if layer is None else adata.layers[layer]
-    if values is None:
-        raise TableError("the AnnData object has no X: name a layer")
+    values = values_of(adata, layer)
     return values.toarray() if sp.issparse(values) else np.asarray(values)
 
 

@@ -8,9 +8,10 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skepi.exceptions import ChromosomeMismatchError, TableError
+from skepi._regions import check_regions, check_same_naming
+from skepi.exceptions import TableError
 from skepi.intervals import MAX_POSITION
-from skepi.io import chromosome_style
+from skepi.io import parse_intervals
 
 _ROUNDING = 1e-6
 
@@ -18,9 +19,7 @@ _ROUNDING = 1e-6
 def check_peaks(peaks: Any) -> pd.DataFrame:
     """Columns ``chrom, start, end``; 0-based half-open, no interval twice."""
     table = _columns_of(peaks, "peaks", ("chrom", "start", "end"))
-    table["start"] = _positions(table["start"], "peaks.start")
-    table["end"] = _positions(table["end"], "peaks.end")
-    _refuse_rows(table["end"] <= table["start"], table, "peaks: end must be greater than start")
+    table[["chrom", "start", "end"]] = check_regions(table)
     _refuse_rows(table.duplicated(["chrom", "start", "end"]), table, "peaks: the same interval twice")
     return table
 
@@ -93,16 +92,35 @@ def check_row_labels(matrix: Any, table: Any, what: str, rows_of: str) -> None:
 
 
 def check_shared_chromosomes(peaks: pd.DataFrame, genes: pd.DataFrame) -> pd.Series:
-    """Mark the genes that lie on a chromosome with peaks; raise if there are none."""
-    on_peaks = genes["chrom"].isin(peaks["chrom"].unique())
-    if not on_peaks.any():
-        styles = [chromosome_style(table["chrom"].unique()) for table in (peaks, genes)]
-        hint = "; skepi.io.convert_chromosomes renames them" if {"ucsc", "ensembl"} == set(styles) else ""
-        raise ChromosomeMismatchError(
-            f"peaks and genes have no chromosome in common: peaks have {_some(peaks['chrom'].unique())} "
-            f"({styles[0]} style), genes have {_some(genes['chrom'].unique())} ({styles[1]} style){hint}"
+    """Mark the genes that lie on a chromosome with peaks; raise if there are none, or names of two kinds."""
+    chroms = peaks["chrom"].unique()
+    check_same_naming(chroms, genes["chrom"].unique(), "peaks", "genes")
+    return genes["chrom"].isin(chroms)
+
+
+def check_interval_labels(openness: Any, peaks: pd.DataFrame) -> None:
+    """Refuse a DataFrame whose rows are named after other intervals than those of the table.
+
+    Names may count from 1, as those of genome browsers do, if all of them do.
+    """
+    if not isinstance(openness, pd.DataFrame) or not pd.api.types.is_string_dtype(openness.index):
+        return
+    try:
+        named = parse_intervals(openness.index)
+    except TableError:
+        return
+    if len(named) != len(peaks):
+        return
+    same = (named["chrom"] == peaks["chrom"]) & (named["end"] == peaks["end"])
+    shift = peaks["start"] - named["start"]
+    fits = same & (shift == (shift.iloc[0] if shift.iloc[0] in (0, -1) else 0))
+    if not fits.all():
+        row = int(np.flatnonzero(~fits)[0])
+        region = peaks.iloc[row]
+        raise TableError(
+            f"openness: row labels name other intervals than peaks: row {row} is {openness.index[row]}, peaks have "
+            f"{region['chrom']}:{region['start']}-{region['end']}; skepi.io.parse_intervals makes peaks of the labels"
         )
-    return on_peaks
 
 
 def _columns_of(table: Any, what: str, wanted: tuple[str, ...]) -> pd.DataFrame:

@@ -20,8 +20,8 @@ class PairedDataset:
     ----------
     openness : DataFrame, ndarray or sparse array, shape (n_peaks, n_cell_types)
         Non-negative, finite signal on a linear scale (fold enrichment, counts). Rows are in the order of
-        ``peaks``; row labels of a DataFrame that name the same rows in another order are refused. Columns of a
-        DataFrame are matched to the cell types by name.
+        ``peaks``; row labels of a DataFrame that name other intervals, or the same rows in another order, are refused.
+        Columns of a DataFrame are matched to the cell types by name.
     peaks : DataFrame or mapping
         Columns ``chrom, start, end``: 0-based half-open, in bp, any order, no interval twice.
     genes : DataFrame or mapping
@@ -45,7 +45,7 @@ class PairedDataset:
     TableError
         Where a table cannot be used as it is: the message says what came and what was wanted.
     ChromosomeMismatchError
-        Where peaks and genes have no chromosome name in common (``1`` and ``chr1``).
+        Where peaks and genes have no chromosome name in common, or name the same one in two ways (``1`` and ``chr1``).
 
     Warns
     -----
@@ -76,6 +76,7 @@ class PairedDataset:
             raise TableError(f"openness: wanted two dimensions, got shape {openness.shape}")
         cell_type_table = _checks.check_cell_types(cell_types, openness, openness.shape[1])
         _checks.check_row_labels(openness, peaks, "openness", "peaks")
+        _checks.check_interval_labels(openness, peak_table)
         values = _checks.check_openness(openness, len(peak_table), cell_type_table)
         _warn_of_lonely_genes(_checks.check_shared_chromosomes(peak_table, gene_table), gene_table)
         self.tables = OpennessTables(peak_table, gene_table, cell_type_table, values)
@@ -86,7 +87,13 @@ class PairedDataset:
 
     @classmethod
     def from_anndata(
-        cls, openness: Any, genes: Any = None, expression: Any = None, *, layer: str | None = None
+        cls,
+        openness: Any,
+        genes: Any = None,
+        expression: Any = None,
+        *,
+        openness_layer: str | None = None,
+        expression_layer: str | None = None,
     ) -> "PairedDataset":
         """Make a data set from AnnData objects whose obs are cell types.
 
@@ -102,19 +109,21 @@ class PairedDataset:
             other three.
         expression : AnnData, optional
             ``var`` are genes; cell types and genes are matched by name.
-        layer : str, optional
-            Layer of ``expression`` to take in place of ``X``.
+        openness_layer, expression_layer : str, optional
+            Layers to take in place of ``X``.
 
         Raises
         ------
         TableError
-            As for the class, and where names or columns are missing.
+            As for the class, and where names, columns or layers are missing.
         TypeError
             For anything but AnnData.
         """
         if genes is None and expression is None:
             raise TableError("wanted genes, or expression that holds them")
-        return cls(**_anndata.tables_of(openness, genes, expression, layer))
+        if expression is None and expression_layer is not None:
+            raise TableError(f"no expression, so no layer {expression_layer!r} of it")
+        return cls(**_anndata.tables_of(openness, genes, expression, openness_layer, expression_layer))
 
     @classmethod
     def from_mudata(
@@ -131,6 +140,13 @@ class PairedDataset:
             Modality with peaks.
         expression : str or None, default="rna"
             Modality with genes; None for openness alone.
+
+        Raises
+        ------
+        TableError
+            As in :meth:`from_anndata`, and where a modality is missing.
+        TypeError
+            For anything but MuData.
         """
         modalities = [_anndata.modality(mudata, name) for name in (openness, expression) if name is not None]
         return cls.from_anndata(modalities[0], genes, *modalities[1:])
@@ -151,6 +167,10 @@ class PairedDataset:
         ------
         MissingExpressionError
             Where expression is asked of a data set without it.
+        ValueError
+            For another ``what``.
+        ImportError
+            Without anndata.
         """
         return _anndata.to_anndata(self, what)
 

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._regions import check_regions
+from skepi._regions import check_regions, check_same_naming, core_of
 from skepi.exceptions import ChromosomeMismatchError, TableError
 from skepi.intervals import MAX_POSITION, IntArray
-from skepi.io import chromosome_style
 from skepi.peaks._samples import measure_of, read_narrowpeaks
 
 _METHODS = ("windows", "merged")
@@ -25,6 +24,7 @@ def consensus_peaks(
     score: str = "log10_p",
     min_samples: int = 1,
     exclude: pd.DataFrame | None = None,
+    chrom_sizes: Mapping[str, int] | None = None,
     n_jobs: int | None = None,
 ) -> pd.DataFrame:
     r"""Make one set of peaks from the peak calls of many samples.
@@ -50,6 +50,8 @@ def consensus_peaks(
         Samples with a peak in the region for it to be kept.
     exclude : DataFrame, optional
         Columns ``chrom, start, end``: what touches these regions (a list of artefacts) is left out from the start.
+    chrom_sizes : mapping of str to int, optional
+        Length of each chromosome in bp. Windows that would end behind it are left out; without, such windows stay.
     n_jobs : int, optional
         Files read at once, as in joblib.
 
@@ -60,13 +62,22 @@ def consensus_peaks(
 
     Raises
     ------
+    ValueError
+        For settings out of range.
+    TypeError
+        Where ``samples`` is no mapping.
     TableError
         Where a table or its scores cannot be used, or no peak is left.
     ChromosomeMismatchError
-        Where some samples have chromosomes like ``chr1`` and others like ``1``, or ``exclude`` and the samples have no
-        chromosome name in common.
+        Where samples, or ``exclude`` and the samples, name the same chromosome in two ways (``chr1`` and ``1``), or
+        ``exclude`` has no chromosome of any sample.
     FileFormatError
         As in :func:`skepi.io.read_narrowpeak`.
+
+    Notes
+    -----
+    Time grows with the square of the longest chain of windows whose scores fall one behind the other, each overlapping
+    the next; in real peak calls such chains are short.
 
     References
     ----------
@@ -83,15 +94,17 @@ def consensus_peaks(
     """
     if method not in _METHODS:
         raise ValueError(f"method must be one of {_METHODS}, got {method!r}")
-    if not isinstance(width, Integral) or not 1 <= width <= MAX_POSITION:
+    if not isinstance(width, Integral) or isinstance(width, bool) or not 1 <= width <= MAX_POSITION:
         raise ValueError(f"width must be a whole number of bp in 1 .. {MAX_POSITION}, got {width!r}")
     tables = read_narrowpeaks(samples, n_jobs=n_jobs)
-    if not 1 <= min_samples <= len(tables):
+    if not isinstance(min_samples, Integral) or not 1 <= min_samples <= len(tables):
         raise ValueError(f"min_samples must be in 1 .. {len(tables)}, the number of samples, got {min_samples!r}")
     intervals = {name: check_regions(table, f"sample {name}") for name, table in tables.items()}
-    _check_styles(intervals)
+    _check_naming(intervals)
     if method == "windows":
         candidates = {name: _windows(tables[name], intervals[name], int(width), score, name) for name in tables}
+        if chrom_sizes is not None:
+            candidates = {name: _on_chromosomes(windows, chrom_sizes) for name, windows in candidates.items()}
     else:
         candidates = intervals
     if exclude is not None:
@@ -104,14 +117,16 @@ def consensus_peaks(
     return regions[kept].reset_index(drop=True)
 
 
-def _check_styles(samples: dict[str, pd.DataFrame]) -> None:
-    """Refuse samples that name the same chromosomes in two ways."""
-    by_style = {chromosome_style(regions["chrom"].unique()): name for name, regions in samples.items()}
-    if {"ucsc", "ensembl"} <= by_style.keys():
-        raise ChromosomeMismatchError(
-            f"sample {by_style['ucsc']} has chromosomes like chr1, sample {by_style['ensembl']} like 1; "
-            "skepi.io.convert_chromosomes renames them"
-        )
+def _check_naming(samples: dict[str, pd.DataFrame]) -> None:
+    """Refuse samples that name the same chromosome in two ways; each may have chromosomes of its own."""
+    seen: dict[str, str] = {}
+    for name, regions in samples.items():
+        for chrom in regions["chrom"].unique():
+            other = seen.setdefault(core_of(chrom) or chrom, chrom)
+            if other != chrom:
+                raise ChromosomeMismatchError(
+                    f"sample {name} has {chrom}, a sample before it {other}: skepi.io.convert_chromosomes renames them"
+                )
 
 
 def _windows(table: pd.DataFrame, intervals: pd.DataFrame, width: int, score: str, name: str) -> pd.DataFrame:
@@ -122,6 +137,14 @@ def _windows(table: pd.DataFrame, intervals: pd.DataFrame, width: int, score: st
     values = measure_of(table, score, f"sample {name}")
     windows = pd.DataFrame({"chrom": intervals["chrom"], "start": start, "end": start + width, "score": values})
     return windows[(start >= 0) & (start + width <= MAX_POSITION)]
+
+
+def _on_chromosomes(windows: pd.DataFrame, chrom_sizes: Mapping[str, int]) -> pd.DataFrame:
+    """Leave out windows that end behind their chromosome."""
+    length = windows["chrom"].map(dict(chrom_sizes))
+    if length.isna().any():
+        raise TableError(f"chrom_sizes: no length of {windows['chrom'][length.isna()].iloc[0]}")
+    return windows[windows["end"] <= length]
 
 
 def _summits(table: pd.DataFrame, intervals: pd.DataFrame, name: str) -> IntArray:
@@ -143,11 +166,8 @@ def _summits(table: pd.DataFrame, intervals: pd.DataFrame, name: str) -> IntArra
 def _outside(candidates: dict[str, pd.DataFrame], exclude: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Leave out what touches the excluded regions."""
     names = {chrom for regions in candidates.values() for chrom in regions["chrom"].unique()}
-    if names and names.isdisjoint(exclude["chrom"]):
-        raise ChromosomeMismatchError(
-            f"exclude and the samples have no chromosome in common: {exclude['chrom'].iloc[0]}, ... against "
-            f"{min(names)}, ..."
-        )
+    if names:
+        check_same_naming(exclude["chrom"].unique(), names, "exclude", "the samples")
     return {name: regions[~_touched(regions, exclude)] for name, regions in candidates.items()}
 
 

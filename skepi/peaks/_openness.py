@@ -8,8 +8,8 @@ import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from skepi._regions import check_regions
-from skepi.exceptions import ChromosomeMismatchError, TableError
+from skepi._regions import check_regions, check_same_naming
+from skepi.exceptions import TableError
 from skepi.intervals import IntArray, concatenate_ranges, overlap_bp
 from skepi.io import bigwig_means
 from skepi.peaks._samples import check_samples, measure_of, read_narrowpeaks
@@ -66,7 +66,7 @@ def openness_over_peaks(
 
 
 def openness_from_bigwigs(
-    samples: Mapping[str, Any], peaks: pd.DataFrame, *, n_jobs: int | None = None
+    samples: Mapping[str, Any], peaks: pd.DataFrame, *, unlisted: str = "error", n_jobs: int | None = None
 ) -> pd.DataFrame:
     """Openness of peaks in each sample, from coverage tracks.
 
@@ -76,6 +76,8 @@ def openness_from_bigwigs(
         A bigWig file for each sample, 0 or greater.
     peaks : DataFrame
         ``chrom, start, end``, 0-based half-open.
+    unlisted : {"error", "uncovered"}, default="error"
+        Peaks on chromosomes that a file does not list; see :func:`skepi.io.bigwig_means`.
     n_jobs : int, optional
         Files read at once, as in joblib.
 
@@ -92,7 +94,7 @@ def openness_from_bigwigs(
     """
     check_samples(samples)
     check_regions(peaks)
-    means = Parallel(n_jobs=n_jobs)(delayed(bigwig_means)(path, peaks) for path in samples.values())
+    means = Parallel(n_jobs=n_jobs)(delayed(bigwig_means)(path, peaks, unlisted=unlisted) for path in samples.values())
     table = pd.DataFrame({name: values.astype(np.float32) for name, values in zip(samples, means, strict=True)})
     negative = (table < 0).any()
     if negative.any():
@@ -105,10 +107,7 @@ def _means(table: pd.DataFrame, signal: str, peaks: pd.DataFrame, what: str) -> 
     height = measure_of(table, signal, what)
     intervals = check_regions(table, what)
     called, wanted = (regions.groupby("chrom", sort=False).indices for regions in (intervals, peaks))
-    if not called.keys() & wanted.keys():
-        raise ChromosomeMismatchError(
-            f"{what} and peaks have no chromosome in common: {_some(called)} against {_some(wanted)}"
-        )
+    check_same_naming(called, wanted, what, "peaks")
     start, end = (intervals[column].to_numpy() for column in ("start", "end"))
     left, right = (peaks[column].to_numpy() for column in ("start", "end"))
     out = np.zeros(len(peaks), dtype=np.float32)
@@ -135,8 +134,3 @@ def _area(edges: IntArray, steps: FloatArray, left: IntArray, right: IntArray) -
     step, peak = concatenate_ranges(first, last), np.repeat(np.arange(left.size), last - first)
     shared = overlap_bp(edges[step], edges[step + 1], left[peak], right[peak])
     return np.bincount(peak, shared * steps[step], minlength=left.size).astype(np.float64)
-
-
-def _some(names: Any) -> str:
-    names = [str(name) for name in names]
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")

@@ -36,6 +36,8 @@ def read_narrowpeaks(samples: Mapping[str, Any], *, n_jobs: int | None = None) -
         Names the file, the line and the column.
     TableError
         Where there is no sample, or a table is not one of peaks.
+    TypeError
+        Where ``samples`` is no mapping.
     """
     check_samples(samples)
     paths = {name: source for name, source in samples.items() if isinstance(source, str | os.PathLike)}
@@ -66,7 +68,8 @@ def measure_of(table: pd.DataFrame, column: str, what: str) -> NDArray[np.float6
     wrong = np.flatnonzero(~((values >= 0) & (values <= np.finfo(np.float32).max)))
     if wrong.size:
         row = int(wrong[0])
-        raise TableError(f"{what}: {column}: wanted finite values >= 0, got {values[row]:g} in row {row}")
+        hint = "; -1 in all rows means that the caller gave none: name another column" if (values == -1).all() else ""
+        raise TableError(f"{what}: {column}: wanted finite values >= 0, got {values[row]:g} in row {row}{hint}")
     return values.astype(np.float64)
 
 
