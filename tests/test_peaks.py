@@ -757,7 +757,7 @@ def test_openness_of_other_chromosome_names_is_an_error():
 
 
 @pytest.fixture
-def track(tmp_path):
+def write_track(tmp_path):
     pybigtools = pytest.importorskip("pybigtools", reason="pybigtools, which writes the files, is not installed")
 
     def write(*rows, name="track.bw"):
@@ -767,23 +767,26 @@ def track(tmp_path):
     return write
 
 
-def test_openness_of_tracks_is_the_mean_over_the_bases(track):
-    paths = {"a": track(("chr1", 0, 10, 2.0), ("chr1", 20, 30, 4.0)), "b": track(("chr2", 5, 6, 3.0), name="b.bw")}
+def test_openness_of_tracks_is_the_mean_over_the_bases(write_track):
+    paths = {
+        "a": write_track(("chr1", 0, 10, 2.0), ("chr1", 20, 30, 4.0)),
+        "b": write_track(("chr2", 5, 6, 3.0), name="b.bw"),
+    }
     peaks = regions(("chr1", 5, 25), ("chr2", 0, 6), ("chr1", 40, 50)).set_axis([7, 8, 9])
     for n_jobs in (None, 2):
-        found = openness_from_bigwigs(paths, peaks, n_jobs=n_jobs)
+        found = openness_from_bigwigs(paths, peaks, unlisted="uncovered", n_jobs=n_jobs)
         assert found.index.tolist() == [7, 8, 9]
         assert found.dtypes.tolist() == [np.float32] * 2
         assert found["a"].tolist() == [1.5, 0, 0]  # (5 x 2 + 5 x 4) / 20
         assert found["b"].tolist() == [0, 0.5, 0]
 
 
-def test_tracks_that_cannot_be_openness_are_refused(track):
-    path = track(("chr1", 0, 10, -1.0), ("chr2", 0, 10, 1.0))
+def test_tracks_that_cannot_be_openness_are_refused(write_track):
+    path = write_track(("chr1", 0, 10, -1.0), ("chr2", 0, 10, 1.0))
     with pytest.raises(TableError, match="negative means in a: wanted a track >= 0"):
         openness_from_bigwigs({"a": path}, regions(("chr1", 0, 10)))
     elsewhere = regions(("chr2", 0, 10), ("chrY", 0, 10))
-    with pytest.raises(TableError, match="chromosomes that .* does not list: 'chrY'"):
+    with pytest.raises(TableError, match=r"chromosomes that .* does not list: 'chrY'"):
         openness_from_bigwigs({"a": path}, elsewhere)
     assert openness_from_bigwigs({"a": path}, elsewhere, unlisted="uncovered")["a"].tolist() == [1, 0]
     with pytest.raises(TableError, match="samples: wanted at least one"):
