@@ -146,16 +146,7 @@ def fetch_hematopoiesis(
     folder = get_data_home(data_home) / "hematopoiesis"
     options: dict[str, Any] = {"n_retries": n_retries, "delay": delay, "progress": progress}
     files = fetch_files(_files(), folder, download_if_missing=download_if_missing, **options)
-    counts_file, tss_file, *narrowpeaks = files
-    peak_table, openness = _openness(folder, narrowpeaks, dict(peaks or {}), n_jobs)
-    if_open = {"peaks": peak_table, "openness": openness} if tss == "most_open" else {}
-    genes = choose_tss(read_tss(tss_file), tss, **if_open)
-    genes = genes[genes["chrom"].isin(peak_table["chrom"].unique())]
-    counts = read_matrix(counts_file, repeated="drop")
-    cell_types = pd.DataFrame([row[:2] for row in _POPULATIONS], columns=["name", "lineage"])
-    paired = ~cell_types["name"].isin(_WITHOUT_RNA).to_numpy()
-    expression, genes = match_genes(counts[cell_types["name"][paired].tolist()], genes)
-    raw = PairedDataset(openness[:, paired], peak_table, genes, expression, cell_types[paired])
+    raw, atac_only = _assemble(files, folder, dict(peaks or {}), tss, n_jobs)
     if normalizer is None:
         normalizer = ExpressionNormalizer("quantile", min_mean_cpm=1)
     dataset = raw.transform_expression(clone(normalizer))
@@ -169,7 +160,7 @@ def fetch_hematopoiesis(
         frame=X.unstack(y) if as_frame else None,
         dataset=dataset,
         counts=raw,
-        atac_only=PairedDataset(openness[:, ~paired], peak_table, dataset.genes, cell_types=cell_types[~paired]),
+        atac_only=atac_only.subset(genes=dataset.genes["name"]),
         target_names=["expression"],
         DESCR=_DESCR,
         filenames=[str(path) for path in files],
@@ -182,6 +173,25 @@ def _files() -> list[RemoteFile]:
         for name, _, sha256, n_bytes in _POPULATIONS
     )
     return [_COUNTS, _TSS, *narrowpeaks]
+
+
+def _assemble(
+    files: list[Path], folder: Path, settings: dict[str, Any], tss: str, n_jobs: int | None
+) -> tuple[PairedDataset, PairedDataset]:
+    """Openness and read counts of the populations that have both, and openness of those that have no counts."""
+    counts_file, tss_file, *narrowpeaks = files
+    peaks, openness = _openness(folder, narrowpeaks, settings, n_jobs)
+    if_open = {"peaks": peaks, "openness": openness} if tss == "most_open" else {}
+    genes = choose_tss(read_tss(tss_file), tss, **if_open)
+    genes = genes[genes["chrom"].isin(peaks["chrom"].unique())]
+    cell_types = pd.DataFrame([row[:2] for row in _POPULATIONS], columns=["name", "lineage"])
+    counted = ~cell_types["name"].isin(_WITHOUT_RNA).to_numpy()
+    counts = read_matrix(counts_file, columns=cell_types["name"][counted].tolist(), repeated="drop")
+    expression, genes = match_genes(counts, genes)
+    return (
+        PairedDataset(openness[:, counted], peaks, genes, expression, cell_types[counted]),
+        PairedDataset(openness[:, ~counted], peaks, genes, cell_types=cell_types[~counted]),
+    )
 
 
 def _openness(
