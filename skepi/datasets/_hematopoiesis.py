@@ -224,7 +224,7 @@ def _read_cache(cache: Path) -> tuple[pd.DataFrame, np.ndarray] | None:
     except FileNotFoundError:  # not made yet, or found damaged and removed by another process
         return None
     except (ValueError, KeyError, IndexError) as error:
-        warnings.warn(f"{cache} is damaged ({error}); it is made anew", UserWarning, stacklevel=4)
+        warnings.warn(f"{cache} is damaged ({error}); it is made anew", UserWarning, stacklevel=5)
         cache.unlink(missing_ok=True)
         return None
 
