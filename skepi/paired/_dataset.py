@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skepi.exceptions import ChromosomeWarning, MissingExpressionError, TableError
-from skepi.paired import _anndata, _checks
+from skepi.paired import _anndata, _checks, _saved
 from skepi.paired._pairs import GeneCellPairs, codes_of
 from skepi.paired._tables import OpennessTables
 
@@ -79,7 +79,7 @@ class PairedDataset:
         _checks.check_interval_labels(openness, peak_table)
         values = _checks.check_openness(openness, len(peak_table), cell_type_table)
         _warn_of_lonely_genes(_checks.check_shared_chromosomes(peak_table, gene_table), gene_table)
-        self.tables = OpennessTables(peak_table, gene_table, cell_type_table, values)
+        self.tables: OpennessTables = OpennessTables(peak_table, gene_table, cell_type_table, values)
         self.expression: NDArray[np.float64] | None = None
         if expression is not None:
             _checks.check_row_labels(expression, genes, "expression", "genes")
@@ -150,6 +150,48 @@ class PairedDataset:
         """
         modalities = [_anndata.modality(mudata, name) for name in (openness, expression) if name is not None]
         return cls.from_anndata(modalities[0], genes, *modalities[1:])
+
+    def save(self, path: Any) -> None:
+        """Write the data set to a folder, from which :meth:`open` maps it into memory.
+
+        Parameters
+        ----------
+        path : path
+            A folder that does not exist yet; it is written whole or not at all.
+
+        Raises
+        ------
+        FileExistsError, FileNotFoundError
+            Where the folder exists, or the one that is to hold it does not.
+        """
+        _saved.save(self.tables, self.expression, path)
+
+    @classmethod
+    def open(cls, path: Any) -> "PairedDataset":
+        """Open a data set that :meth:`save` wrote.
+
+        Openness and expression stay on disk and are read where they are needed. A pickle of the data set, or of its
+        pairs, holds the path alone, so that worker processes share one copy of them; the folder must stay in place.
+
+        Parameters
+        ----------
+        path : path
+
+        Raises
+        ------
+        FileNotFoundError
+            Where there is no such folder.
+        ValueError
+            Where the folder holds no data set, or a damaged one (``TableError`` for its arrays).
+        """
+        data = cls.__new__(cls)
+        data.tables, data.expression = _saved.read(path)
+        return data
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if isinstance(self.tables, _saved.SavedTables):
+            return _opened, (type(self), self.tables)
+        return super().__reduce_ex__(protocol)
 
     def to_anndata(self, what: str = "openness") -> Any:
         """Return openness or expression as an AnnData object: obs are cell types, var are peaks or genes.
@@ -290,6 +332,13 @@ class PairedDataset:
         normalizer.fit(by_cell_type.iloc[fit_on])
         values = np.asarray(normalizer.transform(by_cell_type)).T
         return PairedDataset(self.openness, self.peaks, self.genes[normalizer.get_support()], values, self.cell_types)
+
+
+def _opened(cls: type[PairedDataset], tables: _saved.SavedTables) -> PairedDataset:
+    """Data set of tables that a pickle named by path."""
+    data = cls.open(tables.path)
+    data.tables = tables  # the very ones that its pairs refer to
+    return data
 
 
 def _warn_of_lonely_genes(on_peaks: pd.Series, genes: pd.DataFrame) -> None:

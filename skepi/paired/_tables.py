@@ -44,7 +44,7 @@ class OpennessTables:
         self.genes = genes
         self.cell_types = cell_types
         self.openness = openness
-        self._identity = uuid.uuid4().hex
+        self.identity = uuid.uuid4().hex
 
     def mean_openness(self) -> NDArray[np.float64]:
         """Mean over the peaks of each cell type, (n_cell_types,); a cell type without signal is an error."""
@@ -56,7 +56,7 @@ class OpennessTables:
 
     def derived(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Return what ``make()`` gives for this key, made once and kept while it is among the latest."""
-        key = (self._identity, key)
+        key = (self.identity, key)
         if key not in _derived:
             value = make()
             while len(_derived) >= _DERIVED_KEPT:
