@@ -70,7 +70,9 @@ def use(path):
             batches.append(time.perf_counter() - start)
     print(f"{data}")
     print(f"{scaled}, {scaled.operator.n_slots:,} slots; batches {batch.shape}")
-    print(f"bins {binned:.1f} s, tables to fitted scaler {fitted:.1f} s, a batch {sorted(batches)[2]:.2f} s (median of 5)")
+    print(
+        f"bins {binned:.1f} s, tables to fitted scaler {fitted:.1f} s, a batch {sorted(batches)[2]:.2f} s (median of 5)"
+    )
     print(f"peak anonymous memory {memory.peak:.2f} GB")
 
 

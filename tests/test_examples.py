@@ -17,9 +17,9 @@ def blood_files(mirror_path, tmp_path_factory):
     return {"SKEPI_MIRROR": str(mirror_path), "SKEPI_DATA": str(tmp_path_factory.mktemp("data"))}
 
 
-def run(script, folder, variables=None):
+def run(script, folder, variables=None, arguments=()):
     done = subprocess.run(
-        [sys.executable, str(ROOT / script)],
+        [sys.executable, str(ROOT / script), *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -84,3 +84,10 @@ def test_on_blood_the_network_at_its_best_epoch_is_level_with_the_best_lasso(tmp
 def test_all_genes_of_the_blood_data_bin_and_scale_within_the_stated_memory(tmp_path, blood_files):
     output = run("benchmarks/blood_memory.py", tmp_path, blood_files)
     assert numbers_after("peak memory", output)[0] < 1.5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="anonymous memory is read from /proc")
+def test_a_small_size_of_the_full_benchmark_runs(tmp_path):
+    output = run("benchmarks/full_size.py", tmp_path, arguments=["small"])
+    assert "6,000 pairs x 2,000 bins" in output
+    assert 0 < numbers_after("peak anonymous memory", output)[0] < 1
