@@ -68,9 +68,9 @@ print(top.round(3).to_string(index=False))
 
 # %%
 # Populations never seen: scales, target statistics and weights from the 13 others, fourteen times, for genes of
-# chromosomes 1 and 19. (Consensus peaks, quantiles and the gene filter used all of them; quantiles of the training
-# populations alone leave the skill of a ridge at .249, see ``benchmarks/blood_normalization.py``.) First, bands that
-# widen away from the TSS, with lambda found by a grid search among the training populations of each fold.
+# chromosomes 1 and 19. (Consensus peaks, quantiles and the gene filter used all of them; quantiles and filter of the
+# training populations alone take the skill of a ridge from .252 to .251, ``benchmarks/blood_normalization.py``.) First,
+# bands that widen away from the TSS, with lambda found by a grid search among the training populations of each fold.
 
 stated = data.genes["chrom"].isin(["chr1", "chr19"]).to_numpy()[X.gene_codes]
 bands = symmetric_edges(
