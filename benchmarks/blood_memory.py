@@ -1,20 +1,13 @@
 """Bin and scale all genes of the blood data, and print time and peak memory of this process."""
 
-import resource
-import sys
 import time
 
 import numpy as np
+from memory import peak_gb
 
 from skepi.binning import TSSBinner
 from skepi.datasets import fetch_hematopoiesis
 from skepi.preprocessing import LogZScaler
-
-
-def peak_gb():
-    """Peak resident memory of this process in GB (10^9 bytes); Linux counts in KiB, macOS in bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
 def main():

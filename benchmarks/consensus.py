@@ -6,12 +6,9 @@ import sys
 import time
 from pathlib import Path
 
+from memory import peak_gb
+
 N_JOBS = 2
-
-
-def gigabytes(who):
-    """Peak resident memory in GB (10^9 bytes); Linux counts in KiB, macOS in bytes."""
-    return resource.getrusage(who).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 
 def build(paths):
@@ -28,8 +25,8 @@ def build(paths):
     get_reusable_executor().shutdown(wait=True)  # the memory of workers is known when they have ended
     print(f"{sum(map(len, called.values())):,} peak calls to {len(peaks):,} windows x {openness.shape[1]} populations")
     print(f"reading {read:.1f} s, all {time.perf_counter() - start:.1f} s")
-    workers = gigabytes(resource.RUSAGE_CHILDREN)
-    memory = gigabytes(resource.RUSAGE_SELF)
+    workers = peak_gb(resource.RUSAGE_CHILDREN)
+    memory = peak_gb()
     print(f"peak memory {memory:.2f} GB, and {workers:.2f} GB in each of {N_JOBS} workers")
 
 

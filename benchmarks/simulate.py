@@ -1,16 +1,10 @@
 """Simulate 17,794 genes x 201 cell types with 184,665 peaks, and print time and peak memory of this process."""
 
-import resource
-import sys
 import time
 
+from memory import peak_gb
+
 from skepi.datasets import make_paired_openness
-
-
-def peak_gb():
-    """Peak resident memory of this process in GB (10^9 bytes); Linux counts in KiB, macOS in bytes."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
 def main():
