@@ -1,5 +1,6 @@
 """Checks at the door: each returns a clean copy of a table or says what is wrong with it."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skepi._regions import check_regions, check_same_naming
-from skepi.exceptions import TableError
+from skepi.exceptions import ChromosomeWarning, TableError
 from skepi.intervals import MAX_POSITION
 from skepi.io import parse_intervals
 
@@ -96,6 +97,18 @@ def check_shared_chromosomes(peaks: pd.DataFrame, genes: pd.DataFrame) -> pd.Ser
     chroms = peaks["chrom"].unique()
     check_same_naming(chroms, genes["chrom"].unique(), "peaks", "genes")
     return genes["chrom"].isin(chroms)
+
+
+def warn_of_lonely_genes(on_peaks: pd.Series, genes: pd.DataFrame) -> None:
+    """Warn whoever makes the data set of genes that lie on chromosomes without a peak."""
+    if not on_peaks.all():
+        lonely = genes.loc[~on_peaks, "chrom"].value_counts()
+        named = ", ".join(f"{chrom} ({count})" for chrom, count in lonely.head(5).items())
+        warnings.warn(
+            f"{int(lonely.sum())} gene(s) lie on chromosomes without any peak, so all their openness is 0: {named}",
+            ChromosomeWarning,
+            stacklevel=3,
+        )
 
 
 def check_interval_labels(openness: Any, peaks: pd.DataFrame) -> None:

@@ -1,13 +1,12 @@
 """A data set of openness and, where known, expression of the same cell types."""
 
-import warnings
 from typing import Any, Literal, overload
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi.exceptions import ChromosomeWarning, MissingExpressionError, TableError
+from skepi.exceptions import MissingExpressionError, TableError
 from skepi.paired import _anndata, _checks, _saved
 from skepi.paired._pairs import GeneCellPairs, codes_of
 from skepi.paired._tables import OpennessTables
@@ -78,7 +77,7 @@ class PairedDataset:
         _checks.check_row_labels(openness, peaks, "openness", "peaks")
         _checks.check_interval_labels(openness, peak_table)
         values = _checks.check_openness(openness, len(peak_table), cell_type_table)
-        _warn_of_lonely_genes(_checks.check_shared_chromosomes(peak_table, gene_table), gene_table)
+        _checks.warn_of_lonely_genes(_checks.check_shared_chromosomes(peak_table, gene_table), gene_table)
         self.tables: OpennessTables = OpennessTables(peak_table, gene_table, cell_type_table, values)
         self.expression: NDArray[np.float64] | None = None
         if expression is not None:
@@ -339,14 +338,3 @@ def _opened(cls: type[PairedDataset], tables: _saved.SavedTables) -> PairedDatas
     data = cls.open(tables.path)
     data.tables = tables  # the very ones that its pairs refer to
     return data
-
-
-def _warn_of_lonely_genes(on_peaks: pd.Series, genes: pd.DataFrame) -> None:
-    if not on_peaks.all():
-        lonely = genes.loc[~on_peaks, "chrom"].value_counts()
-        named = ", ".join(f"{chrom} ({count})" for chrom, count in lonely.head(5).items())
-        warnings.warn(
-            f"{int(lonely.sum())} gene(s) lie on chromosomes without any peak, so all their openness is 0: {named}",
-            ChromosomeWarning,
-            stacklevel=3,
-        )
