@@ -4,6 +4,7 @@ Rows that know their gene and cell type are *pairs*; rows that can also give num
 Both are described here by what they offer, so that a model needs no import of the container.
 """
 
+from collections.abc import Iterator
 from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
@@ -40,6 +41,15 @@ class BinnedRows(PairRows, Protocol):
 
     def tocsr(self, rows: Any = slice(None), dtype: Any = np.float32) -> Any:
         """The same as a sparse array."""
+        ...
+
+    @property
+    def operator(self) -> Any:
+        """Slots of all genes: ``gene_ptr``, ``slot_bin``, ``n_bins``; see :class:`skepi.binning.BinnedOpenness`."""
+        ...
+
+    def gene_blocks(self, gene_codes: NDArray | None = None) -> Iterator[tuple[slice, slice, NDArray]]:
+        """Runs of genes, their slots, and values of these slots in all cell types, (n_slots, n_cell_types)."""
         ...
 
 

@@ -322,8 +322,8 @@ def test_all_ways_out_agree(tables, edges, assign, data):
 def dense_from_slots(rows, cells=(0, 1)):
     """Put the values of all slots into genes x cell types x bins, then into rows."""
     table = np.zeros((rows.operator.n_genes * rows.operator.n_bins, len(cells)))
-    for slots, values in rows.slot_values(np.array(cells)):
-        table[rows.operator.slot_keys()[slots]] = values
+    for _, slots, values in rows.gene_blocks():
+        table[rows.operator.slot_keys()[slots]] = values[:, list(cells)]
     return table.reshape(rows.operator.n_genes, -1, len(cells)).swapaxes(1, 2).reshape(-1, rows.operator.n_bins)
 
 
@@ -335,7 +335,7 @@ def rows(simulated):
 def test_slots_of_chosen_cell_types(rows):
     expected = rows.dense().reshape(60, 12, -1)[:, [7, 2]].reshape(120, -1)
     np.testing.assert_allclose(dense_from_slots(rows, [7, 2]), expected, rtol=1e-5)
-    everything = np.concatenate([values for _, values in rows.slot_values()])
+    everything = np.concatenate([values for *_, values in rows.gene_blocks()])
     assert everything.shape == (rows.operator.n_slots, 12)
     np.testing.assert_allclose(everything.sum(), rows.dense().sum(dtype=float), rtol=1e-5)
 
@@ -344,8 +344,9 @@ def test_slots_of_chosen_cell_types(rows):
 def test_size_of_chunks_changes_nothing(rows, monkeypatch, entries):
     some = np.r_[700:0:-9, 3, 3]
     expected, slots = rows.dense(some), dense_from_slots(rows)
-    monkeypatch.setattr(_binned, "_CHUNK_ENTRIES", entries)
-    assert sum(1 for _ in rows.slot_values()) > 1, "more than one chunk"
+    for name in ("_CHUNK_ENTRIES", "_BLOCK_VALUES", "_BLOCK_PRODUCTS"):
+        monkeypatch.setattr(_binned, name, entries)
+    assert sum(1 for _ in rows.gene_blocks()) > 1, "more than one chunk"
     assert sum(1 for _ in rows._row_chunks(some)) > 1, "more than one chunk"
     np.testing.assert_array_equal(rows.dense(some), expected)
     np.testing.assert_array_equal(rows.tocsr(some).toarray(), expected)

@@ -20,8 +20,8 @@ from sklearn.utils.estimator_checks import check_estimator
 import skepi
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose import GeneZTarget
-from skepi.linear_model import LassoBaseline
-from skepi.model_selection import CellTypeKFold
+from skepi.linear_model import LassoBaseline, LassoBaselineCV
+from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV
 from skepi.neural_network import ExpressionMLP
 from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
@@ -37,11 +37,14 @@ ON_ARRAYS = [
     Materialize("dense"),
     Materialize("csr"),
     LassoBaseline(),
+    LassoBaselineCV(lams=3),
+    LassoBaselineCV(lams=[0.01, 0.1], scaler="passthrough", sd_offset=0.0),
     ExpressionMLP(hidden=(32,), lr=0.01),
     GeneZTarget(),
     GeneZTarget(Ridge()),
 ]
 NEED_PAIRS = {TSSBinner}
+SEARCHES = {ResumableGridSearchCV}  # held to GridSearchCV in tests/test_resumable.py
 
 EDGES = symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])
 SMALL_NET = ExpressionMLP((16,), lr=0.01, batch_size=64, max_epochs=3, random_state=0)
@@ -54,6 +57,7 @@ def on_pairs(*last):
 PAIR_MODELS = {
     "Lasso": on_pairs(("scale", LogZScaler()), ("model", GeneZTarget(LassoBaseline()))),
     "report's z-score": on_pairs(("scale", LogZScaler(0)), ("model", GeneZTarget(LassoBaseline(), sd_offset=0))),
+    "Lasso by cross-validation": on_pairs(("model", LassoBaselineCV([1e-2, 1e-3]))),
     "network": on_pairs(("scale", LogZScaler()), ("model", GeneZTarget(SMALL_NET))),
     "network without target": on_pairs(("scale", LogZScaler()), ("model", SMALL_NET)),
     "Ridge on csr": on_pairs(
@@ -82,7 +86,7 @@ def public_estimators():
 def test_every_public_estimator_is_checked():
     found = public_estimators()
     assert len(found) >= 7
-    assert found == {type(estimator) for estimator in ON_ARRAYS} | NEED_PAIRS
+    assert found == {type(estimator) for estimator in ON_ARRAYS} | NEED_PAIRS | SEARCHES
 
 
 @pytest.mark.parametrize("estimator", ON_ARRAYS, ids=repr)

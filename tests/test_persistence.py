@@ -116,6 +116,8 @@ def assert_same(one, other, where="model"):
     elif sp.issparse(one):
         assert one.shape == other.shape
         assert_same(one.toarray(), other.toarray(), where)
+    elif isinstance(one, set | frozenset):
+        assert sorted(map(repr, one)) == sorted(map(repr, other)), where
     elif isinstance(one, np.random.RandomState):
         assert_same(one.get_state(), other.get_state(), where)
     elif hasattr(one, "__dict__") and not isinstance(one, type | pathlib.Path) and not inspect.isfunction(one):

@@ -226,7 +226,8 @@ def test_statistics_over_all_cell_types_agree_with_a_slow_loop(floor):
 def test_size_of_chunks_changes_nothing(monkeypatch, entries):
     X = random_rows()
     expected = LogZScaler().fit_transform(X).dense()
-    monkeypatch.setattr(_binned, "_CHUNK_ENTRIES", entries)
+    for name in ("_CHUNK_ENTRIES", "_BLOCK_VALUES", "_BLOCK_PRODUCTS"):
+        monkeypatch.setattr(_binned, name, entries)
     np.testing.assert_allclose(LogZScaler().fit_transform(X).dense(), expected, rtol=1e-6)
 
 
@@ -295,11 +296,11 @@ def test_scaling_a_subset_is_the_subset_of_the_scaled(rows):
     np.testing.assert_array_equal(scaler.transform(X[rows]).dense(), scaler.transform(X).dense()[rows])
 
 
-def test_slot_values_of_scaled_rows_are_their_z_scores(fitted_on, other):
+def test_gene_blocks_of_scaled_rows_are_their_z_scores(fitted_on, other):
     for rows in (fitted_on, other):
         scaled = LogZScaler().fit(fitted_on).transform(rows)
         table = np.zeros((len(rows.genes) * 2, len(rows.cell_types)))
-        for slots, values in scaled.slot_values():
+        for _, slots, values in scaled.gene_blocks():
             table[scaled.operator.slot_keys()[slots]] = values
         by_row = table.reshape(len(rows.genes), 2, -1).swapaxes(1, 2).reshape(-1, 2)
         np.testing.assert_allclose(by_row, scaled.dense(), atol=1e-6)

@@ -20,6 +20,8 @@ from skepi.paired import GeneCellPairs
 MAX_DENSE_BYTES = 8 * 2**30
 
 _CHUNK_ENTRIES = 8_000_000
+_BLOCK_VALUES = 1_000_000
+_BLOCK_PRODUCTS = 2_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +43,8 @@ class BinnedOpenness:
     """Openness of pairs in bins along the direction of transcription, (n_pairs, n_bins).
 
     Made by :class:`TSSBinner`. Rows are computed when they are asked for; slicing rows copies only codes.
-    There are three ways out: dense batches (:meth:`dense`), all slots in some cell types
-    (:meth:`slot_values`), and :meth:`tocsr` or ``numpy.asarray`` for any scikit-learn estimator.
+    There are three ways out: dense batches (:meth:`dense`), blocks of genes in all their cell types
+    (:meth:`gene_blocks`), and :meth:`tocsr` or ``numpy.asarray`` for any scikit-learn estimator.
 
     Attributes
     ----------
@@ -141,18 +143,34 @@ class BinnedOpenness:
         check_dense_size(self.shape, dtype, MAX_DENSE_BYTES)
         return self.dense(dtype=dtype)
 
-    def slot_values(self, cell_type_codes: NDArray | None = None) -> Iterator[tuple[slice, NDArray[np.float32]]]:
-        """Yield ``slots, values`` over all genes of the data set: values is (slots, cell types).
+    def gene_blocks(self, gene_codes: NDArray | None = None) -> Iterator[tuple[slice, slice, NDArray[np.float32]]]:
+        """Yield ``genes, slots, values`` for runs of neighbouring genes of the data set.
 
-        Values are scaled if these rows are; cell types are all of the data set unless chosen.
+        ``values`` is (slots, cell types), of all slots of the run in all cell types, scaled if these rows are. Runs
+        cover all genes of the data set, or at least those chosen.
         """
-        cells: Any = slice(None) if cell_type_codes is None else cell_type_codes
-        openness = np.ascontiguousarray(self.pairs.tables.openness[:, cells])
-        step = max(1, _CHUNK_ENTRIES // max(1, openness.shape[1]))
-        for first in range(0, self.operator.n_slots, step):
-            slots = slice(first, min(first + step, self.operator.n_slots))
-            values = self.operator.matrix(slots.start, slots.stop) @ openness * self.inverse_depth[cells]
-            yield slots, values if self.scaling is None else self.scaling.apply(values, slots)
+        op, openness = self.operator, self.pairs.tables.openness
+        chosen = np.ones(op.n_genes, dtype=bool)
+        if gene_codes is not None:
+            chosen = np.bincount(gene_codes, minlength=op.n_genes) > 0
+        for genes in self._gene_runs():
+            if chosen[genes].any():
+                slots = slice(int(op.gene_ptr[genes.start]), int(op.gene_ptr[genes.stop]))
+                values = op.matrix(slots.start, slots.stop) @ openness
+                values *= self.inverse_depth
+                yield genes, slots, values if self.scaling is None else self.scaling.apply(values, slots)
+
+    def _gene_runs(self) -> Iterator[slice]:
+        """Runs of neighbouring genes with bounded numbers of values and of products of slots, or of one gene."""
+        n_slots = np.diff(self.operator.gene_ptr)
+        size = np.maximum(n_slots * len(self.cell_types) / _BLOCK_VALUES, n_slots.astype(float) ** 2 / _BLOCK_PRODUCTS)
+        total = np.cumsum(size)
+        first = 0
+        while first < n_slots.size:
+            reach = total[first] - size[first] + 1
+            last = max(first + 1, int(np.searchsorted(total, reach, side="right")))
+            yield slice(first, last)
+            first = last
 
     def _row_values(self, rows: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """Row (0, 1, ...), slot and value of every touched slot of the chosen rows."""

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skepi.binning import BinnedOpenness
@@ -98,15 +98,28 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wra
         y : None
             Ignored.
         """
-        if not self.scale_floor >= 0:
-            raise ValueError(f"scale_floor must be 0 or greater, got {self.scale_floor!r}")
-        if self.statistics not in _STATISTICS:
-            raise ValueError(f"statistics must be one of {_STATISTICS}, got {self.statistics!r}")
+        self._check_settings()
         if isinstance(X, BinnedOpenness):
             self._fit_slots(X)
         else:
             self._fit_columns(X)
         return self
+
+    def fit_each(self, X: BinnedOpenness, row_sets: list[NDArray]) -> "list[LogZScaler]":
+        """Fit a clone to each of several sets of rows, in one pass over the openness.
+
+        Parameters
+        ----------
+        X : BinnedOpenness of shape (n_rows, n_bins)
+        row_sets : list of ndarray
+            Masks or row numbers; ``fit_each(X, [rows])[0]`` equals ``clone(self).fit(X[rows])``.
+        """
+        self._check_settings()
+        cell_sets = [self._training_cell_types(X[rows]) for rows in row_sets]
+        keys = [cells.tobytes() for cells in cell_sets]
+        distinct = dict(zip(keys, cell_sets, strict=True))
+        statistics = dict(zip(distinct, slot_statistics(X, list(distinct.values())), strict=True))
+        return [clone(self)._set_slots(X, statistics[key]) for key in keys]
 
     def transform(self, X: Any) -> Any:
         """Scale rows.
@@ -146,29 +159,30 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wra
         self._check_rows(X)
         return self._share(X, self._keys_in(X))
 
+    def _check_settings(self) -> None:
+        if not self.scale_floor >= 0:
+            raise ValueError(f"scale_floor must be 0 or greater, got {self.scale_floor!r}")
+        if self.statistics not in _STATISTICS:
+            raise ValueError(f"statistics must be one of {_STATISTICS}, got {self.statistics!r}")
+
     def _fit_slots(self, X: BinnedOpenness) -> None:
+        self._set_slots(X, slot_statistics(X, [self._training_cell_types(X)])[0])
+
+    def _training_cell_types(self, X: BinnedOpenness) -> NDArray[np.int64]:
+        """Cell types that statistics come from."""
         if X.scaling is not None:
             raise ValueError("these rows are scaled already: use one LogZScaler in a Pipeline")
         cells = np.arange(len(X.cell_types)) if self.statistics == "all" else np.unique(X.cell_type_codes)
         if cells.size < 2:
             raise ValueError(f"LogZScaler needs at least 2 training cell types, got {cells.size}: nothing varies")
-        op = X.operator
-        mean, sd = np.empty(op.n_slots, np.float32), np.empty(op.n_slots, np.float32)
-        squares = np.zeros(op.n_bins)
-        for slots, values in X.slot_values(cells):
-            values = np.log1p(values, dtype=np.float64)
-            mean[slots] = values.mean(axis=1)
-            variance = values.var(axis=1)
-            # Equal values leave float32 rounding behind; without a floor it would be divided by itself.
-            variance[np.ptp(values, axis=1) <= 4 * np.finfo(np.float32).eps * values.max(axis=1)] = 0
-            sd[slots] = np.sqrt(variance)
-            squares += np.bincount(op.slot_bin[slots], weights=variance, minlength=op.n_bins)
-        touched = np.bincount(op.slot_bin, minlength=op.n_bins)
-        self.pooled_ = np.sqrt(squares / np.maximum(touched, 1))
-        self.mean_, self.sd_ = mean, sd
+        return cells
+
+    def _set_slots(self, X: BinnedOpenness, statistics: tuple[NDArray, NDArray, NDArray]) -> Self:
+        self.mean_, self.sd_, self.pooled_ = statistics
         self.gene_names_ = X.genes["name"].to_numpy(dtype=object)
-        self.gene_ptr_, self.slot_bin_ = op.gene_ptr, op.slot_bin
-        self.n_features_in_ = op.n_bins
+        self.gene_ptr_, self.slot_bin_ = X.operator.gene_ptr, X.operator.slot_bin
+        self.n_features_in_ = X.operator.n_bins
+        return self
 
     def _fit_columns(self, X: ArrayLike) -> None:
         values = np.log1p(self._checked_array(X, reset=True))
@@ -249,3 +263,29 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wra
         tags.input_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def slot_statistics(X: BinnedOpenness, cell_sets: list[NDArray]) -> list[tuple[NDArray, NDArray, NDArray]]:
+    """Mean and SD of each slot, float32, and pooled scale of each bin, for several sets of cell types in one pass."""
+    op = X.operator
+    mean, sd = (np.empty((len(cell_sets), op.n_slots), np.float32) for _ in range(2))
+    squares = np.zeros((len(cell_sets), op.n_bins))
+    for _, slots, values in X.gene_blocks():
+        np.log1p(values, out=values)
+        for i, cells in enumerate(cell_sets):
+            mean[i, slots], variance = _mean_and_variance(values[:, cells])
+            sd[i, slots] = np.sqrt(variance)
+            squares[i] += np.bincount(op.slot_bin[slots], weights=variance, minlength=op.n_bins)
+    pooled = np.sqrt(squares / np.maximum(np.bincount(op.slot_bin, minlength=op.n_bins), 1))
+    return list(zip(mean, sd, pooled, strict=True))
+
+
+def _mean_and_variance(values: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Of each row, in float64; the variance of equal values is 0, but for what rounding to float32 leaves behind."""
+    wide = values.astype(np.float64)
+    mean = wide.mean(axis=1)
+    wide -= mean[:, None]
+    variance = np.einsum("ij,ij->i", wide, wide) / values.shape[1]
+    # Without a floor on scales, rounding would be divided by itself.
+    variance[np.ptp(values, axis=1) <= 4 * np.finfo(np.float32).eps * values.max(axis=1)] = 0
+    return mean, variance

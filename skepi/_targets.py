@@ -1,0 +1,166 @@
+"""Targets standardised gene by gene: what every estimator of expression learns from ``y`` and gives back."""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import RegressorMixin
+from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
+
+from skepi._rows import check_targets, is_pairs
+from skepi.exceptions import UnmatchedDataError, UnseenGeneWarning
+from skepi.metrics import skill
+
+FloatArray = NDArray[np.float64]
+
+#: Name of the only gene of a plain array.
+THE_ONE_GENE = "the one gene"
+
+
+@dataclass(frozen=True)
+class GeneScale:
+    """Mean and SD of each gene over its training pairs, and what a gene without any gets.
+
+    Attributes
+    ----------
+    mean, sd : Series of float, index gene name
+        Only genes in the training rows; SDs divide by n.
+    grand_mean : float
+        Mean over all training pairs.
+    pooled_sd : float
+        Root mean square of ``y - mean`` over all training pairs.
+    offset : float
+        Added to every SD, in units of ``y``.
+    """
+
+    mean: pd.Series
+    sd: pd.Series
+    grand_mean: float
+    pooled_sd: float
+    offset: float
+
+    @classmethod
+    def of(cls, X: Any, y: FloatArray, offset: float) -> "GeneScale":
+        """Learn from training rows."""
+        codes, names = genes_of_rows(X)
+        count = np.bincount(codes, minlength=len(names))
+        seen = count > 0
+        mean = np.bincount(codes, weights=y, minlength=len(names)) / np.maximum(count, 1)
+        squared = (y - mean[codes]) ** 2
+        sd = np.sqrt(np.bincount(codes, weights=squared, minlength=len(names)) / np.maximum(count, 1))
+        # Equal values leave rounding behind, which is not variation.
+        sd[sd < 1e-12 * np.abs(y).max(initial=0)] = 0
+        index = pd.Index(names[seen], name="gene")
+        statistics = pd.Series(mean[seen], index), pd.Series(sd[seen], index)
+        return cls(*statistics, float(y.mean()), float(np.sqrt(squared.mean())), offset)
+
+    def of_genes(self, names: NDArray[np.object_]) -> tuple[FloatArray, FloatArray]:
+        """Mean and scale of each named gene; NaN for one without training pairs."""
+        mean = self.mean.reindex(names).to_numpy()
+        if np.isnan(mean).all():
+            raise UnmatchedDataError(
+                f"no gene in common: fitted on {self.mean.index[0]}, ... ({self.mean.size} genes), got "
+                f"{names[0]}, ... ({len(names)} genes)"
+            )
+        return mean, self.sd.reindex(names).to_numpy() + self.offset
+
+    def for_prediction(self, names: NDArray[np.object_]) -> tuple[FloatArray, FloatArray]:
+        """Mean and scale of each named gene; those of all genes together for one without training pairs."""
+        mean, scale = self.of_genes(names)
+        unseen = np.isnan(mean)
+        return np.where(unseen, self.grand_mean, mean), np.where(unseen, self.pooled_sd + self.offset, scale)
+
+    def z(self, X: Any, y: FloatArray) -> FloatArray:
+        """Standardised targets of rows whose genes were all trained on; 0 where the scale is 0."""
+        codes, names = genes_of_rows(X)
+        mean, scale = self.of_genes(names)
+        return np.divide(y - mean[codes], scale[codes], out=np.zeros_like(y), where=scale[codes] > 0)
+
+
+class GeneStandardizedRegressor(RegressorMixin):
+    """Predicts z, the target standardised per gene, and answers in units of ``y``.
+
+    A class that inherits from it calls ``_learn_scale`` in ``fit`` and has a method ``_predict_z(X)``.
+    """
+
+    def _check_offset(self) -> None:
+        if not 0 <= self.sd_offset < np.inf:
+            raise ValueError(f"sd_offset must be finite and 0 or greater, got {self.sd_offset!r}")
+
+    def _set_scale(self, scale: GeneScale) -> None:
+        self.gene_mean_, self.gene_sd_ = scale.mean, scale.sd
+        self.grand_mean_, self.pooled_sd_ = scale.grand_mean, scale.pooled_sd
+
+    def _scale(self, X: Any) -> GeneScale:
+        if is_pairs(X) == (THE_ONE_GENE in self.gene_mean_.index):
+            raise ValueError("fitted on pairs and asked about a plain array, or the other way round")
+        return GeneScale(self.gene_mean_, self.gene_sd_, self.grand_mean_, self.pooled_sd_, self.sd_offset)
+
+    def predict(self, X: Any) -> FloatArray:
+        """Predict expression in units of ``y``, (n_rows,)."""
+        check_is_fitted(self)
+        X = self._checked_rows(X)
+        codes, names = genes_of_rows(X)
+        scale = self._scale(X)
+        unseen = np.isnan(scale.of_genes(names)[0][codes])
+        if unseen.any():
+            unseen_names = names[np.unique(codes[unseen])]
+            warnings.warn(
+                f"{unseen_names.size} gene(s) had no training pair ({unseen_names[0]}, ...): "
+                "their level is the mean of all genes, "
+                "so only differences between cell types within such a gene mean something",
+                UnseenGeneWarning,
+                stacklevel=2,
+            )
+        z = np.asarray(self._predict_z(X), dtype=np.float64)
+        if z.size != codes.size:
+            raise ValueError(f"{self!r} predicts shape {z.shape}, wanted one value for each of {codes.size} rows")
+        mean, spread = scale.for_prediction(names)
+        return mean[codes] + spread[codes] * z.ravel()
+
+    def training_mean(self, X: Any) -> FloatArray:
+        """Training mean of the gene of each row, (n_rows,); NaN for a gene without training pairs."""
+        check_is_fitted(self)
+        codes, names = genes_of_rows(X)
+        return self._scale(X).of_genes(names)[0][codes]
+
+    def score(self, X: Any, y: ArrayLike, sample_weight: None = None) -> float:
+        """Skill over the training mean of the gene; see :func:`skepi.metrics.skill`.
+
+        Raises
+        ------
+        ValueError
+            Where a gene had no training pair: use :func:`skepi.metrics.within_gene_skill_scorer` there.
+        """
+        if sample_weight is not None:
+            raise ValueError("sample_weight is not supported: skill sums over pairs with equal weight")
+        mean = self.training_mean(X)
+        if np.isnan(mean).any():
+            raise ValueError(
+                f"{int(np.isnan(mean).sum())} pair(s) belong to genes without training pairs, for which skill is not "
+                "defined; use scoring=skepi.metrics.within_gene_skill_scorer"
+            )
+        return skill(y, self.predict(X), mean)
+
+    def _checked_rows(self, X: Any) -> Any:
+        """Pairs pass as they are; plain arrays as scikit-learn checks them."""
+        return X if is_pairs(X) else validate_data(self, X, reset=False, **self._array_checks())
+
+    def _checked_training(self, X: Any, y: ArrayLike) -> tuple[Any, FloatArray]:
+        if not is_pairs(X):
+            X, y = validate_data(self, X, y, y_numeric=True, **self._array_checks())
+            return X, np.asarray(y, dtype=np.float64)
+        return X, check_targets(X, y)
+
+    def _array_checks(self) -> dict[str, Any]:
+        return {"accept_sparse": "csr" if self.__sklearn_tags__().input_tags.sparse else False, "dtype": None}
+
+
+def genes_of_rows(X: Any) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+    """Code of the gene of each row, and the names that codes refer to; a plain array has one gene."""
+    if is_pairs(X):
+        return X.gene_codes, X.genes["name"].to_numpy(dtype=object)
+    return np.zeros(_num_samples(X), dtype=np.int64), np.array([THE_ONE_GENE], dtype=object)

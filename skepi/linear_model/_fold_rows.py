@@ -1,0 +1,105 @@
+"""What cross-validation asks of rows: moments of every training set, and errors on every test set."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from skepi._targets import GeneScale
+from skepi.linear_model._moments import Moments, TrainingSet, moments_of_array, moments_of_sets
+from skepi.linear_model._path_scores import Fold, path_errors
+from skepi.linear_model._solve import Solution
+from skepi.preprocessing import LogZScaler
+
+FloatArray = NDArray[np.float64]
+
+
+class LazyRows:
+    """Rows of pairs: one pass for the statistics of all training sets, one for the moments, one for the errors.
+
+    Parameters
+    ----------
+    X : BinnedOpenness
+    y : ndarray of float64, shape (n_rows,)
+    trainings : list of ndarray of int
+        Row numbers of each training set; the last holds all rows.
+    scales : list of GeneScale
+        Of the targets of each.
+    scaler : LogZScaler or None
+        Settings of the scaling of features.
+    """
+
+    def __init__(
+        self, X: Any, y: FloatArray, trainings: list[NDArray], scales: list[GeneScale], scaler: LogZScaler | None
+    ) -> None:
+        self.X, self.y, self.scales = X, y, scales
+        self.scalers: list[LogZScaler | None] = [None] * len(trainings)
+        if scaler is not None:
+            self.scalers = [*scaler.fit_each(X, trainings)]
+        names = X.genes["name"].to_numpy(dtype=object)
+        self.sets = []
+        for rows, scale, fitted in zip(trainings, scales, self.scalers, strict=True):
+            scaling = None if fitted is None else fitted.transform(X).scaling
+            slots = () if scaling is None else (scaling.mean, scaling.inverse_scale)
+            self.sets.append(TrainingSet(_mask(rows, len(y)), *scale.of_genes(names), *slots))
+
+    def moments(self) -> list[Moments]:
+        """Centred moments of each training set on its own scale."""
+        return moments_of_sets(self.X, self.y, self.sets)
+
+    def errors(
+        self, tests: list[NDArray], paths: list[list[Solution]], within_gene: bool
+    ) -> tuple[FloatArray, FloatArray]:
+        """See :func:`skepi.linear_model._path_scores.path_errors`."""
+        parts = zip(tests, self.sets, self.scales, paths, strict=False)  # the last set has no test rows
+        folds = [Fold(self.X, self.y, test, one, scale, path) for test, one, scale, path in parts]
+        return path_errors(self.X, folds, within_gene)
+
+
+class PlainRows:
+    """Rows of a plain array, all of one gene; parameters as those of :class:`LazyRows`."""
+
+    def __init__(
+        self, X: FloatArray, y: FloatArray, trainings: list[NDArray], scales: list[GeneScale], scaler: LogZScaler | None
+    ) -> None:
+        self.X, self.y, self.trainings, self.scales = X, y, trainings, scales
+        self.scalers = [None if scaler is None else clone(scaler).fit(X[rows]) for rows in trainings]
+
+    def moments(self) -> list[Moments]:
+        """Centred moments of each training set on its own scale."""
+        parts = zip(self.trainings, self.scales, self.scalers, strict=True)
+        return [
+            moments_of_array(_scaled(scaler, self.X[rows]), scale.z(self.X[rows], self.y[rows]))
+            for rows, scale, scaler in parts
+        ]
+
+    def errors(
+        self, tests: list[NDArray], paths: list[list[Solution]], within_gene: bool
+    ) -> tuple[FloatArray, FloatArray]:
+        """See :func:`skepi.linear_model._path_scores.path_errors`."""
+        left, total = np.zeros((len(tests), len(paths[0]))), np.zeros(len(tests))
+        parts = zip(tests, self.scales, self.scalers, paths, strict=False)  # the last set has no test rows
+        for k, (rows, scale, scaler, path) in enumerate(parts):
+            features, truth = _scaled(scaler, self.X[rows]), self.y[rows]
+            mean, spread = scale.mean.iloc[0], scale.sd.iloc[0] + scale.offset
+            z = np.stack([features @ found.coef + found.intercept for found in path], axis=1)
+            residual = truth[:, None] - (mean + spread * z)
+            if within_gene:
+                residual -= residual.mean(axis=0)
+            left[k] = (residual**2).sum(axis=0)
+            total[k] = ((truth - (truth.mean() if within_gene else mean)) ** 2).sum()
+        return left, total
+
+
+def _scaled(scaler: LogZScaler | None, X: FloatArray) -> FloatArray:
+    return X if scaler is None else scaler.transform(X)
+
+
+def _mask(rows: NDArray, n_rows: int) -> NDArray[np.bool_]:
+    """Membership of rows; one that is named twice would count once, so it is refused."""
+    mask = np.zeros(n_rows, dtype=bool)
+    mask[rows] = True
+    if np.count_nonzero(mask) != (np.count_nonzero(rows) if rows.dtype == bool else rows.size):
+        raise ValueError("a training set of the splitter names a row twice")
+    return mask

@@ -1,0 +1,233 @@
+"""Second moments of rows and targets, all that a least-squares model needs to know, for many training sets at once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from skepi.linear_model._scatter import GeneMatrices
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Centred second moments of rows and target.
+
+    Attributes
+    ----------
+    gram : ndarray of float64, shape (n_features, n_features)
+        Sum over rows of the products of centred features.
+    xy : ndarray of float64, shape (n_features,)
+        Sum of the products of centred features and centred target.
+    yy : float
+        Sum of squares of the centred target.
+    x_mean : ndarray of float64, shape (n_features,)
+    y_mean : float
+    n_rows : int
+    """
+
+    gram: FloatArray
+    xy: FloatArray
+    yy: float
+    x_mean: FloatArray
+    y_mean: float
+    n_rows: int
+
+    @classmethod
+    def of_sums(cls, sums: FloatArray) -> Self:
+        """From the sums over rows of all products of (features, target, 1); ``sums`` is overwritten."""
+        n_rows, total = sums[-1, -1], sums[:-1, -1].copy()
+        centred = sums[:-1, :-1]
+        centred -= np.outer(total, total / n_rows)
+        mean = total / n_rows
+        gram, xy, yy = np.ascontiguousarray(centred[:-1, :-1]), centred[:-1, -1].copy(), float(centred[-1, -1])
+        return cls(gram, xy, yy, mean[:-1], float(mean[-1]), round(n_rows))
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Rows to learn from, and the statistics that put their features and targets on scale.
+
+    Attributes
+    ----------
+    rows : ndarray of bool, shape (n_rows,)
+    target_mean, target_scale : ndarray of float64, shape (n_genes,)
+        Of each gene's target.
+    slot_mean, slot_inverse_scale : ndarray of float32, shape (n_slots,), or None
+        Of ln(1 + value) of each slot; ``None`` takes values as they come.
+    """
+
+    rows: NDArray[np.bool_]
+    target_mean: FloatArray
+    target_scale: FloatArray
+    slot_mean: NDArray[np.float32] | None = None
+    slot_inverse_scale: NDArray[np.float32] | None = None
+
+    def of_gene(self, gene: int, slots: slice) -> tuple[FloatArray, FloatArray]:
+        """Mean and inverse scale of (features, target, 1) of one gene; 0 is the inverse of a scale of 0."""
+        n_slots = slots.stop - slots.start
+        mean, inverse = np.zeros(n_slots + 2), np.ones(n_slots + 2)
+        if self.slot_mean is not None and self.slot_inverse_scale is not None:
+            mean[:-2], inverse[:-2] = self.slot_mean[slots], self.slot_inverse_scale[slots]
+        scale = self.target_scale[gene]
+        mean[-2], inverse[-2] = self.target_mean[gene], 1 / scale if scale > 0 else 0.0
+        return mean, inverse
+
+    def logs(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """ln(1 + value), or values as they come where slots have no statistics."""
+        return values if self.slot_mean is None else np.log1p(values)
+
+    def on_scale(self, logs: NDArray[np.float32], slots: slice) -> NDArray[np.float32]:
+        """Standardised values, (n_slots, n), of a few slots from what :meth:`logs` gave."""
+        if self.slot_mean is None or self.slot_inverse_scale is None:
+            return logs
+        return (logs - self.slot_mean[slots, None]) * self.slot_inverse_scale[slots, None]
+
+    def centred(self, logs: NDArray[np.float32], slots: slice) -> FloatArray:
+        """The same, less the mean alone, in float64."""
+        wide = logs.astype(np.float64)
+        return wide if self.slot_mean is None else wide - self.slot_mean[slots, None]
+
+
+def moments_of_array(X: FloatArray, y: FloatArray) -> Moments:
+    """Centred moments of plain rows, in float64."""
+    x_mean, y_mean = X.mean(axis=0), float(y.mean())
+    centred, target = X - x_mean, y - y_mean
+    return Moments(centred.T @ centred, centred.T @ target, float(target @ target), x_mean, y_mean, len(y))
+
+
+# Products of one gene are small: several threads would wait for each other longer than they work.
+@threadpool_limits.wrap(limits=1, user_api="blas")
+def moments_of_pairs(X: Any, y: FloatArray) -> Moments:
+    """Centred moments of lazy rows as they are."""
+    y_mean = float(y.mean())
+    parts = _Parts(X, y - y_mean, [np.ones(len(y), dtype=bool)])
+    sums = np.zeros((X.shape[1] + 2, X.shape[1] + 2))
+    for genes, slots, values in X.gene_blocks(X.gene_codes):
+        matrices = _matrices(X.operator, genes)
+        flat = matrices.empty()
+        for gene, of_gene in slots_of_genes(X.operator, genes, slots):
+            found = parts.products(gene, values[of_gene].astype(np.float64))
+            matrices.of_gene(flat, gene - genes.start)[:] = found[0] if found else 0
+        matrices.add_to(sums, flat)
+    moments = Moments.of_sums(sums)
+    return replace(moments, y_mean=moments.y_mean + y_mean)
+
+
+@threadpool_limits.wrap(limits=1, user_api="blas")
+def moments_of_sets(X: Any, y: FloatArray, sets: list[TrainingSet]) -> list[Moments]:
+    r"""Centred moments of several training sets from one pass over lazy rows; the last set holds all rows.
+
+    Rows that belong to the same sets are a part. With U the (features, target, 1) of a gene in the pairs of a part,
+    :math:`U U^T` adds up over parts. For a training set with mean m and inverse scale d, and r the last column of its
+    sum M, the products on scale are
+
+    .. math:: D (M - a m^T - m a^T) D, \quad a = r - \tfrac{1}{2} M_{11} m
+
+    and are added to the bins that the gene touches. Values are shifted by the means of the last set beforehand, so that
+    nothing is lost in the differences.
+    """
+    op, last = X.operator, sets[-1]
+    parts = _Parts(X, y - last.target_mean[X.gene_codes], [one.rows for one in sets])
+    sums = np.zeros((len(sets), op.n_bins + 2, op.n_bins + 2))
+    for genes, slots, values in X.gene_blocks(X.gene_codes):
+        values = last.centred(last.logs(values), slots)
+        matrices = _matrices(op, genes)
+        flats = [matrices.empty() for _ in sets]
+        for gene, of_gene in slots_of_genes(op, genes, slots):
+            found = parts.products(gene, values[of_gene])
+            own = slice(of_gene.start + slots.start, of_gene.stop + slots.start)
+            shift = last.of_gene(gene, own)[0]
+            for one, include, flat in zip(sets, parts.include, flats, strict=True):
+                out = matrices.of_gene(flat, gene - genes.start)
+                if _add_up(found, include, out):
+                    mean, inverse_scale = one.of_gene(gene, own)
+                    _put_on_scale(out, mean - shift, inverse_scale)
+        for total, flat in zip(sums, flats, strict=True):
+            matrices.add_to(total, flat)
+    return [Moments.of_sums(total) for total in sums]
+
+
+class _Parts:
+    """Rows sorted by gene and by part; a part is what belongs to the same training sets.
+
+    Attributes
+    ----------
+    include : ndarray of bool, shape (n_sets, n_parts)
+    """
+
+    def __init__(self, X: Any, y: FloatArray, memberships: list[NDArray[np.bool_]]) -> None:
+        part = np.zeros(len(y), dtype=np.int64)
+        for member in memberships:
+            part = pd.factorize(part * 2 + member)[0]
+        example = np.empty(int(part.max()) + 1, dtype=np.int64)
+        example[part] = np.arange(part.size)
+        self.include = np.array([member[example] for member in memberships])
+        self._rows = RowsByGene(X, y, part)
+
+    def products(self, gene: int, values: FloatArray) -> dict[int, FloatArray]:
+        """Sum over the rows of each part of the products of (features, target, 1) of one gene.
+
+        ``values`` are those of the gene's slots in all cell types.
+        """
+        found = {}
+        for part in np.flatnonzero(self.include.any(axis=0)).tolist():
+            cell_types, y = self._rows.of_gene(gene, part)
+            if y.size:
+                augmented = np.concatenate([values[:, cell_types], y[None], np.ones((1, y.size))])
+                found[part] = augmented @ augmented.T
+        return found
+
+
+class RowsByGene:
+    """Cell types and targets of rows, by gene and, where parts are given, by part."""
+
+    def __init__(self, X: Any, y: FloatArray, part: NDArray | int = 0) -> None:
+        self._n_parts = int(np.max(part)) + 1
+        key = X.gene_codes * self._n_parts + part
+        order = np.argsort(key, kind="stable")
+        self._cell_types, self._y = X.cell_type_codes[order], y[order]
+        counts = np.bincount(key, minlength=len(X.genes) * self._n_parts)
+        self._ptr = np.concatenate([[0], np.cumsum(counts)])
+
+    def of_gene(self, gene: int, part: int = 0) -> tuple[NDArray[np.int64], FloatArray]:
+        """Cell types and targets of the rows of one gene."""
+        place = gene * self._n_parts + part
+        rows = slice(self._ptr[place], self._ptr[place + 1])
+        return self._cell_types[rows], self._y[rows]
+
+
+def _matrices(op: Any, genes: slice) -> GeneMatrices:
+    """Room for products of (features, target, 1) of a run of genes; the last two have bins of their own."""
+    extra = np.array([op.n_bins, op.n_bins + 1], dtype=np.int32)
+    ptr = op.gene_ptr[genes.start : genes.stop + 1]
+    return GeneMatrices([np.concatenate([op.slot_bin[a:b], extra]) for a, b in pairwise(ptr)], op.n_bins + 2)
+
+
+def slots_of_genes(op: Any, genes: slice, slots: slice) -> Iterator[tuple[int, slice]]:
+    """Each gene of a block and its slots, counted within the block."""
+    for gene in range(genes.start, genes.stop):
+        yield gene, slice(int(op.gene_ptr[gene]) - slots.start, int(op.gene_ptr[gene + 1]) - slots.start)
+
+
+def _add_up(found: dict[int, FloatArray], include: NDArray[np.bool_], out: FloatArray) -> bool:
+    """Sum the included parts; False where there are none and the sum is 0."""
+    chosen = [products for part, products in found.items() if include[part]]
+    out[:] = chosen[0] if chosen else 0
+    for products in chosen[1:]:
+        out += products
+    return bool(chosen)
+
+
+def _put_on_scale(products: FloatArray, mean: FloatArray, inverse_scale: FloatArray) -> None:
+    """Products of (v - mean) * inverse_scale in place, from those of v; the last row and column belong to the 1."""
+    half = products[:, -1] - products[-1, -1] / 2 * mean
+    products -= np.stack([half, mean], axis=1) @ np.stack([mean, half])
+    products *= inverse_scale[:, None]
+    products *= inverse_scale

@@ -1,0 +1,326 @@
+"""LassoBaselineCV: equal to an explicit loop over clones, for every splitter and setting; moments add up over parts."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit
+from sklearn.pipeline import make_pipeline
+
+from skepi.binning import TSSBinner, _binned, symmetric_edges
+from skepi.compose import GeneZTarget
+from skepi.exceptions import UnseenGeneWarning
+from skepi.linear_model import LassoBaseline, LassoBaselineCV
+from skepi.linear_model._moments import TrainingSet, moments_of_array, moments_of_sets
+from skepi.linear_model._scatter import GeneMatrices
+from skepi.metrics import skill, skill_scorer, within_gene_skill
+from skepi.model_selection import (
+    CellTypeKFold,
+    ChromosomeKFold,
+    CrossedKFold,
+    GeneKFold,
+    LeaveOneCellTypeOut,
+    LineageKFold,
+    PairKFold,
+)
+from skepi.preprocessing import LogZScaler
+
+LAMS = [3e-2, 1e-3, 1e-2]
+EDGES = symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])
+quick = settings(max_examples=30, deadline=None)
+
+
+@pytest.fixture(scope="module")
+def rows(simulated):
+    X, y = simulated[0].pairs(return_X_y=True)
+    return TSSBinner(edges=EDGES).fit_transform(X), y
+
+
+def explicit(model, lam):
+    """The pipeline that ``model`` stands for."""
+    last = GeneZTarget(LassoBaseline(lam, tol=model.tol), sd_offset=model.sd_offset)
+    return last if model.scaler == "passthrough" else make_pipeline(clone(model.scaler or LogZScaler()), last)
+
+
+def by_loop(model, X, y, splits):
+    """Score of every penalty (rows) in every fold (columns), and pooled, by a loop over clones."""
+    within = model.scoring == "within_gene_skill"
+    table, pooled = np.empty((len(model.lams), len(splits))), []
+    for i, lam in enumerate(model.lams):
+        parts = []
+        for k, (train, test) in enumerate(splits):
+            fitted = explicit(model, lam).fit(X[train], y[train])
+            prediction, truth = fitted.predict(X[test]), y[test]
+            if within:
+                genes = getattr(X, "gene_codes", np.zeros(len(y)))[test]
+                table[i, k] = within_gene_skill(truth, prediction, genes)
+                level = np.array([truth[genes == gene].mean() for gene in genes])
+                residual = truth - prediction
+                residual = residual - np.array([residual[genes == gene].mean() for gene in genes])
+            else:
+                last = fitted if model.scaler == "passthrough" else fitted[-1]
+                level = last.training_mean(X[test])
+                table[i, k] = skill(truth, prediction, level)
+                residual = truth - prediction
+            parts.append([(residual**2).sum(), ((truth - level) ** 2).sum()])
+        left, total = np.sum(parts, axis=0)
+        pooled.append(1 - left / total)
+    return table, np.array(pooled)
+
+
+def assert_equals_the_loop(model, X, y):
+    model.fit(X, y)
+    splits = list(model._splitter(X).split(X, y))
+    table, pooled = by_loop(model, X, y, splits)
+    found = model.cv_results_
+    np.testing.assert_allclose(found.filter(regex="^split").to_numpy(), table, atol=1e-6)
+    np.testing.assert_allclose(found["mean_test_score"], table.mean(axis=1), atol=1e-6)
+    np.testing.assert_allclose(found["std_test_score"], table.std(axis=1), atol=1e-6)
+    np.testing.assert_allclose(found["pooled_score"], pooled, atol=1e-6)
+    assert found["lam"].tolist() == list(model.lams)
+    assert model.lam_ == model.lams[int(np.argmax(pooled))]
+    assert (found["dual_gap"] <= model.tol).all()
+    final = explicit(model, model.lam_).fit(X, y)
+    regressor = (final if model.scaler == "passthrough" else final[-1]).regressor_
+    np.testing.assert_allclose(model.coef_, regressor.coef_, atol=1e-6)
+    assert model.intercept_ == pytest.approx(regressor.intercept_, abs=1e-6)
+    np.testing.assert_allclose(model.predict(X), final.predict(X), atol=1e-6)
+    assert model.score(X, y) == pytest.approx(final.score(X, y), abs=1e-6)
+
+
+SPLITTERS = {
+    "cell types": CellTypeKFold(4),
+    "lineages": LineageKFold(),
+    "one cell type": LeaveOneCellTypeOut(),
+    "pairs": PairKFold(3),
+    "overlapping tests": ShuffleSplit(3, test_size=0.3, random_state=0),
+    "part of the rows": ShuffleSplit(2, test_size=0.2, train_size=0.5, random_state=0),
+}
+UNSEEN_GENES = {"chromosomes": ChromosomeKFold(2), "genes": GeneKFold(3), "crossed": CrossedKFold(3, 2)}
+
+
+@pytest.mark.parametrize("cv", SPLITTERS.values(), ids=SPLITTERS)
+def test_equals_an_explicit_loop(rows, cv):
+    assert_equals_the_loop(LassoBaselineCV(LAMS, cv=cv), *rows)
+
+
+@pytest.mark.filterwarnings("ignore::skepi.exceptions.UnseenGeneWarning")
+@pytest.mark.parametrize("cv", UNSEEN_GENES.values(), ids=UNSEEN_GENES)
+def test_equals_an_explicit_loop_on_unseen_genes(rows, cv):
+    assert_equals_the_loop(LassoBaselineCV(LAMS, cv=cv, scoring="within_gene_skill"), *rows)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LassoBaselineCV(LAMS, scaler=LogZScaler(0), sd_offset=0.0, cv=3),
+        LassoBaselineCV(LAMS, scaler=LogZScaler(float("inf"), statistics="all"), cv=3),
+        LassoBaselineCV([1e-2, 0.0], scaler="passthrough", sd_offset=0.3, cv=3),
+        LassoBaselineCV(LAMS, scoring="within_gene_skill", cv=3),
+    ],
+    ids=["report's z-score", "one scale a bin", "as they come", "within genes"],
+)
+def test_equals_an_explicit_loop_with_other_settings(rows, model):
+    assert_equals_the_loop(clone(model), *rows)
+
+
+def test_equals_an_explicit_loop_on_scaled_rows(rows):
+    X, y = rows
+    assert_equals_the_loop(LassoBaselineCV(LAMS, scaler="passthrough"), LogZScaler().fit_transform(X), y)
+
+
+@pytest.mark.parametrize("scoring", ["skill", "within_gene_skill"])
+def test_equals_an_explicit_loop_on_a_plain_array(rng, scoring):
+    X = rng.exponential(size=(60, 5))
+    y = np.log1p(X[:, 0]) - X[:, 1] / 5 + rng.normal(size=60)
+    assert_equals_the_loop(LassoBaselineCV(LAMS, cv=KFold(4), scoring=scoring), X, y)
+    assert_equals_the_loop(LassoBaselineCV(LAMS, scaler="passthrough", scoring=scoring), X - 1, y)
+
+
+@pytest.mark.parametrize("taken", ["some", "shuffled", "repeated cell types"])
+def test_rows_may_be_any(rows, taken, rng):
+    X, y = rows
+    chosen = {"some": np.arange(0, len(y), 3), "shuffled": rng.permutation(len(y))[:500]}
+    chosen["repeated cell types"] = np.r_[np.arange(200), np.arange(100)]
+    assert_equals_the_loop(LassoBaselineCV(LAMS, cv=CellTypeKFold(3)), X[chosen[taken]], y[chosen[taken]])
+
+
+def test_equals_a_grid_search(rows):
+    X, y = rows
+    model = LassoBaselineCV(LAMS, cv=CellTypeKFold(4)).fit(X, y)
+    pipe = make_pipeline(LogZScaler(), GeneZTarget(LassoBaseline()))
+    search = GridSearchCV(pipe, {"geneztarget__regressor": [LassoBaseline(lam) for lam in LAMS]}, cv=CellTypeKFold(4))
+    search.fit(X, y)
+    for name in ("split0_test_score", "split3_test_score", "mean_test_score", "std_test_score"):
+        np.testing.assert_allclose(model.cv_results_[name], search.cv_results_[name], atol=1e-6)
+
+
+@pytest.mark.parametrize("entries", [1, 30, 1_000])
+def test_size_of_blocks_changes_nothing(rows, monkeypatch, entries):
+    expected = LassoBaselineCV(LAMS, cv=3).fit(*rows)
+    for name in ("_BLOCK_VALUES", "_BLOCK_PRODUCTS"):
+        monkeypatch.setattr(_binned, name, entries)
+    found = LassoBaselineCV(LAMS, cv=3).fit(*rows)
+    np.testing.assert_allclose(found.coef_, expected.coef_, rtol=1e-9)
+    np.testing.assert_allclose(found.cv_results_["pooled_score"], expected.cv_results_["pooled_score"], rtol=1e-9)
+
+
+# --- moments
+
+
+@quick
+@given(st.integers(0, 10_000))
+def test_matrices_of_genes_land_on_their_bins(seed):
+    rng = np.random.default_rng(seed)
+    n_bins = int(rng.integers(1, 9))
+    bins = [
+        np.sort(rng.choice(n_bins, rng.integers(0, n_bins + 1), replace=False)).astype(np.int32)
+        for _ in range(rng.integers(1, 6))
+    ]
+    matrices = GeneMatrices(bins, n_bins)
+    flat, total = matrices.empty(), rng.normal(size=(n_bins, n_bins))
+    flat[:] = rng.normal(size=flat.size)
+    expected = total.copy()
+    for gene, of_gene in enumerate(bins):
+        expected[np.ix_(of_gene, of_gene)] += matrices.of_gene(flat, gene)
+    matrices.add_to(total, flat)
+    np.testing.assert_allclose(total, expected, atol=1e-12)
+
+
+@quick
+@given(st.integers(0, 10_000))
+def test_moments_of_any_training_sets_equal_those_of_their_arrays(rows, seed):
+    X, y = rows
+    rng = np.random.default_rng(seed)
+    some = rng.permutation(len(y))[: rng.integers(200, len(y))]
+    X, y = X[some], y[some]
+    sets = []
+    for share in (0.3, 0.7, 1.0):
+        member = rng.random(len(y)) < share
+        fitted = LogZScaler().fit(X[member]).transform(X).scaling
+        mean, scale = rng.normal(size=len(X.genes)), rng.uniform(0.5, 2, size=len(X.genes))
+        sets.append(TrainingSet(member, mean, scale, fitted.mean, fitted.inverse_scale))
+    for one, moments in zip(sets, moments_of_sets(X, y, sets), strict=True):
+        features = LogZScaler().fit(X[one.rows]).transform(X[one.rows])
+        gene = X.gene_codes[one.rows]
+        target = (y[one.rows] - one.target_mean[gene]) / one.target_scale[gene]
+        for name, value in vars(moments_of_array(np.asarray(features, dtype=np.float64), target)).items():
+            scale = max(np.abs(value).max(), 0.1)  # features are float32 and near 1
+            np.testing.assert_allclose(getattr(moments, name), value, rtol=1e-6, atol=1e-6 * scale, err_msg=name)
+
+
+def test_small_differences_beside_large_values_survive(simulated):
+    """Openness of a million times the usual: log values are near 14, and their SDs a tenth."""
+    X, y = simulated[0].pairs(return_X_y=True)
+    binned = TSSBinner(edges=EDGES, depth=None).fit_transform(X)
+    binned.inverse_depth[:] = 1e6
+    assert_equals_the_loop(LassoBaselineCV(LAMS, cv=3), binned, y)
+
+
+# --- what it chooses and keeps
+
+
+def test_penalties_by_number(rows):
+    X, y = rows
+    model = LassoBaselineCV(4, eps=1e-2, cv=3).fit(X, y)
+    lams = model.cv_results_["lam"].to_numpy()
+    np.testing.assert_allclose(lams[:-1] / lams[1:], 10 ** (2 / 3))
+    assert model.cv_results_["n_weights"][0] == 0
+    just_below = LassoBaselineCV([lams[0] * 0.999], cv=3).fit(X, y)
+    assert just_below.cv_results_["n_weights"][0] == 1
+
+
+def test_the_greatest_of_equal_penalties_is_chosen(rows):
+    model = LassoBaselineCV([50.0, 100.0, 70.0], cv=3).fit(*rows)
+    np.testing.assert_allclose(model.cv_results_["pooled_score"], 0, atol=1e-12)
+    assert model.lam_ == 100.0
+    assert not model.coef_.any()
+
+
+def test_the_path_is_that_of_the_final_fit(rows):
+    X, y = rows
+    model = LassoBaselineCV(LAMS, cv=3).fit(X, y)
+    scaled = LogZScaler().fit_transform(X)
+    target = GeneZTarget(LassoBaseline())
+    target.fit(scaled, y)
+    z = (y - target.gene_mean_.to_numpy()[X.gene_codes]) / (target.gene_sd_.to_numpy()[X.gene_codes] + 1)
+    for found, expected in zip(
+        model.path_.itertuples(), LassoBaseline().path(scaled, z, LAMS).itertuples(), strict=True
+    ):
+        np.testing.assert_allclose(found.coef, expected.coef, atol=1e-6)
+        assert (found.lam, found.intercept) == pytest.approx((expected.lam, expected.intercept), abs=1e-6)
+
+
+def test_unseen_genes_and_scorers(rows, simulated):
+    X, y = rows
+    half = X.gene_codes < 30
+    model = LassoBaselineCV(LAMS, cv=3).fit(X[half], y[half])
+    assert skill_scorer(model, X[half], y[half]) == pytest.approx(model.score(X[half], y[half]))
+    with pytest.warns(UnseenGeneWarning, match="30 gene"):
+        predicted = model.predict(X[~half])
+    assert np.isfinite(predicted).all()
+    assert np.isnan(model.training_mean(X)[~half]).all()
+
+
+def test_groups_reach_the_splitter(rng):
+    X, y = rng.exponential(size=(30, 3)), rng.normal(size=30)
+    groups = np.repeat(np.arange(6), 5)
+    model = LassoBaselineCV(LAMS, cv=CellTypeKFold(3)).fit(X, y, groups=groups)
+    splits = list(CellTypeKFold(3).split(X, y, groups))
+    np.testing.assert_allclose(model.cv_results_.filter(regex="^split"), by_loop(model, X, y, splits)[0], atol=1e-9)
+
+
+def test_no_target_of_test_rows_is_seen(rows):
+    """Changing held-out targets changes no fold that holds them out but its score's truth."""
+    X, y = rows
+    train, test = next(CellTypeKFold(4).split(X, y))
+    moved = y.copy()
+    moved[test] += np.random.default_rng(0).normal(size=test.size)
+    one, other = (LassoBaselineCV(LAMS, cv=[(train, test)]).fit(X, targets) for targets in (y, moved))
+    sets = [explicit(model, 1e-3).fit(X[train], y[train])[-1].regressor_.coef_ for model in (one, other)]
+    np.testing.assert_array_equal(*sets)
+    assert one.cv_results_["split0_test_score"][1] > other.cv_results_["split0_test_score"][1]
+
+
+# --- errors
+
+
+@pytest.mark.parametrize(
+    ("settings_", "message"),
+    [
+        ({"lams": [-1.0]}, "lams must be finite and 0 or greater"),
+        ({"lams": 0}, "wanted lams >= 1"),
+        ({"lams": 3, "eps": 1.0}, "0 < eps < 1"),
+        ({"scoring": "r2"}, "scoring must be one of"),
+        ({"sd_offset": -1.0}, "sd_offset must be finite"),
+        ({"scaler": LassoBaseline()}, "scaler must be a LogZScaler"),
+        ({"scaler": LogZScaler(-1.0)}, "scale_floor must be 0 or greater"),
+        ({"cv": ChromosomeKFold(2)}, "use scoring='within_gene_skill'"),
+        ({"cv": [(np.array([0, 0, 13]), np.array([1]))]}, "names a row twice"),
+    ],
+    ids=str,
+)
+def test_settings_out_of_range(rows, settings_, message):
+    with pytest.raises(ValueError, match=message):
+        LassoBaselineCV(**{"lams": LAMS, **settings_}).fit(*rows)
+
+
+def test_rows_that_cannot_be_used(rows, pairs):
+    X, y = rows
+    with pytest.raises(TypeError, match=r"put TSSBinner\(\) before it"):
+        LassoBaselineCV().fit(*pairs)
+    with pytest.raises(ValueError, match="these rows are scaled already"):
+        LassoBaselineCV(LAMS).fit(LogZScaler().fit_transform(X), y)
+    with pytest.raises(ValueError, match="1 bins, but LassoBaselineCV is expecting 8"):
+        LassoBaselineCV(LAMS).fit(X, y).predict(TSSBinner(edges=[0, 10]).fit_transform(pairs[0]))
+    with pytest.raises(ValueError, match="no feature goes with y"):
+        LassoBaselineCV().fit(X, np.ones(len(y)))
+
+
+def test_a_gap_that_is_not_reached_warns(rng):
+    base = rng.exponential(size=(40, 1))
+    X = base + 1e-3 * rng.exponential(size=(40, 30))
+    with pytest.warns(ConvergenceWarning, match="duality gap"):
+        LassoBaselineCV([1e-7], cv=3, tol=1e-15, max_iter=1).fit(X, rng.normal(size=40))
