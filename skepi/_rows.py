@@ -48,8 +48,8 @@ class BinnedRows(PairRows, Protocol):
         """Slots of all genes: ``gene_ptr``, ``slot_bin``, ``n_bins``; see :class:`skepi.binning.BinnedOpenness`."""
         ...
 
-    def gene_blocks(self, gene_codes: NDArray | None = None) -> Iterator[tuple[slice, slice, NDArray]]:
-        """Runs of genes, their slots, and values of these slots in all cell types, (n_slots, n_cell_types)."""
+    def gene_blocks(self, gene_codes: NDArray | None = None) -> Iterator[Any]:
+        """``genes, ptr, slots, values`` of all genes, or of those chosen: :class:`skepi.binning._binned.GeneBlock`."""
         ...
 
 

@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 
 from skepi.binning import BinnedOpenness, TSSBinner, _binned, _overlap, symmetric_edges
 from skepi.exceptions import DenseSizeError, TableError
-from skepi.paired import PairedDataset
+from skepi.paired import PairedDataset, _tables
 
 LENGTH = 80  # bp of each small chromosome
 MIRRORED = {"+": "-", "-": "+"}
@@ -322,7 +322,7 @@ def test_all_ways_out_agree(tables, edges, assign, data):
 def dense_from_slots(rows, cells=(0, 1)):
     """Put the values of all slots into genes x cell types x bins, then into rows."""
     table = np.zeros((rows.operator.n_genes * rows.operator.n_bins, len(cells)))
-    for _, slots, values in rows.gene_blocks():
+    for _, _, slots, values in rows.gene_blocks():
         table[rows.operator.slot_keys()[slots]] = values[:, list(cells)]
     return table.reshape(rows.operator.n_genes, -1, len(cells)).swapaxes(1, 2).reshape(-1, rows.operator.n_bins)
 
@@ -358,8 +358,8 @@ def test_genes_built_a_few_at_a_time_change_nothing(simulated, monkeypatch, assi
     binner = TSSBinner(flank=20_000, bin_size=1_000, assign=assign)
     expected = binner.fit_transform(simulated[0].pairs())
     monkeypatch.setattr(_overlap, "_GENES_AT_ONCE", 7)
-    anew = simulated[0].subset()  # keeps no table of overlaps
-    found = binner.fit_transform(anew.pairs())
+    monkeypatch.setattr(_tables, "_derived", {})  # the table of overlaps is made anew
+    found = binner.fit_transform(simulated[0].pairs())
     assert found.operator is not expected.operator
     np.testing.assert_array_equal(found.dense(), expected.dense())
 
@@ -522,3 +522,19 @@ def test_binner_holds_settings_only(simulated):
     binner = TSSBinner(edges=symmetric_edges([0, 10]), assign="end").fit(simulated[0].pairs())
     assert set(vars(clone(binner))) == set(binner.get_params())
     assert set(vars(binner)) - set(binner.get_params()) == {"edges_", "n_features_in_"}
+
+
+@pytest.mark.parametrize("entries", [1, 100, 1_000_000])
+@pytest.mark.parametrize("genes", [[3], [0, 1, 2], [2, 59, 5, 5, 31], list(range(60))])
+def test_blocks_of_chosen_genes(rows, monkeypatch, genes, entries):
+    monkeypatch.setattr(_binned, "_BLOCK_VALUES", entries)
+    seen, table = [], rows.dense().reshape(60, 12, -1)
+    for block, ptr, slots, values in rows.gene_blocks(np.array(genes)):
+        bins = rows.operator.slot_bin[slots]
+        assert values.shape == (bins.size, 12) == (ptr[-1], 12)
+        for i, gene in enumerate(block):
+            own = slice(ptr[i], ptr[i + 1])
+            np.testing.assert_allclose(values[own].T, table[gene][:, bins[own]], rtol=1e-5)
+            assert table[gene].sum() == pytest.approx(values[own].sum(), rel=1e-5)
+        seen += block.tolist()
+    assert seen == sorted(set(genes))

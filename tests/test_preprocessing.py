@@ -300,7 +300,7 @@ def test_gene_blocks_of_scaled_rows_are_their_z_scores(fitted_on, other):
     for rows in (fitted_on, other):
         scaled = LogZScaler().fit(fitted_on).transform(rows)
         table = np.zeros((len(rows.genes) * 2, len(rows.cell_types)))
-        for _, slots, values in scaled.gene_blocks():
+        for _, _, slots, values in scaled.gene_blocks():
             table[scaled.operator.slot_keys()[slots]] = values
         by_row = table.reshape(len(rows.genes), 2, -1).swapaxes(1, 2).reshape(-1, 2)
         np.testing.assert_allclose(by_row, scaled.dense(), atol=1e-6)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -37,6 +37,26 @@ class SlotScaling:
         if values.ndim == 2:
             mean, inverse_scale = mean[:, None], inverse_scale[:, None]
         return (np.log1p(values) - mean) * inverse_scale
+
+
+class GeneBlock(NamedTuple):
+    """All slots of a few genes in all cell types.
+
+    Attributes
+    ----------
+    genes : ndarray of int64, shape (n,)
+        Codes of the genes.
+    ptr : ndarray of int64, shape (n + 1,)
+        Rows of ``values`` that belong to gene ``genes[i]`` are ``ptr[i] : ptr[i + 1]``.
+    slots : slice or ndarray of int64
+        Slots that the rows of ``values`` belong to.
+    values : ndarray of float32, shape (n_slots, n_cell_types)
+    """
+
+    genes: NDArray[np.int64]
+    ptr: NDArray[np.int64]
+    slots: Any
+    values: NDArray[np.float32]
 
 
 class BinnedOpenness:
@@ -143,29 +163,29 @@ class BinnedOpenness:
         check_dense_size(self.shape, dtype, MAX_DENSE_BYTES)
         return self.dense(dtype=dtype)
 
-    def gene_blocks(self, gene_codes: NDArray | None = None) -> Iterator[tuple[slice, slice, NDArray[np.float32]]]:
-        """Yield ``genes, slots, values`` for runs of neighbouring genes of the data set.
+    def gene_blocks(self, gene_codes: NDArray | None = None) -> Iterator[GeneBlock]:
+        """Yield the slots of all genes of the data set, or of those chosen, a few genes at a time in increasing order.
 
-        ``values`` is (slots, cell types), of all slots of the run in all cell types, scaled if these rows are. Runs
-        cover all genes of the data set, or at least those chosen.
+        Values are those of all cell types, scaled if these rows are.
         """
         op, openness = self.operator, self.pairs.tables.openness
-        chosen = np.ones(op.n_genes, dtype=bool)
-        if gene_codes is not None:
-            chosen = np.bincount(gene_codes, minlength=op.n_genes) > 0
-        for genes in self._gene_runs():
-            if chosen[genes].any():
-                slots = slice(int(op.gene_ptr[genes.start]), int(op.gene_ptr[genes.stop]))
-                values = op.matrix(slots.start, slots.stop) @ openness
-                values *= self.inverse_depth
-                yield genes, slots, values if self.scaling is None else self.scaling.apply(values, slots)
+        genes = np.arange(op.n_genes) if gene_codes is None else np.flatnonzero(np.bincount(gene_codes))
+        n_slots = np.diff(op.gene_ptr)[genes]
+        for run in self._runs(n_slots):
+            some = genes[run]
+            first, last = op.gene_ptr[some], op.gene_ptr[some + 1]
+            together = some[-1] - some[0] == some.size - 1
+            slots: Any = slice(int(first[0]), int(last[-1])) if together else concatenate_ranges(first, last)
+            values = op.matrix(slots) @ openness
+            values *= self.inverse_depth
+            if self.scaling is not None:
+                values = self.scaling.apply(values, slots)
+            yield GeneBlock(some, np.concatenate([[0], np.cumsum(n_slots[run])]), slots, values)
 
-    def _gene_runs(self) -> Iterator[slice]:
-        """Runs of neighbouring genes with bounded numbers of values and of products of slots, or of one gene."""
-        n_slots = np.diff(self.operator.gene_ptr)
+    def _runs(self, n_slots: NDArray) -> Iterator[slice]:
+        """Cut genes into runs of bounded numbers of values and of products of slots, or of one gene."""
         size = np.maximum(n_slots * len(self.cell_types) / _BLOCK_VALUES, n_slots.astype(float) ** 2 / _BLOCK_PRODUCTS)
-        total = np.cumsum(size)
-        first = 0
+        total, first = np.cumsum(size), 0
         while first < n_slots.size:
             reach = total[first] - size[first] + 1
             last = max(first + 1, int(np.searchsorted(total, reach, side="right")))

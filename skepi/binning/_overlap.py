@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,11 +65,15 @@ class SlotOperator:
         gene = np.repeat(np.arange(self.n_genes), np.diff(self.gene_ptr))
         return gene * self.n_bins + self.slot_bin
 
-    def matrix(self, first_slot: int, last_slot: int) -> sp.csr_array:
-        """Rows ``first_slot .. last_slot - 1`` as a sparse array, (n_slots, n_peaks)."""
-        a, b = self.entry_ptr[first_slot], self.entry_ptr[last_slot]
-        ptr = (self.entry_ptr[first_slot : last_slot + 1] - a).astype(np.int32)  # as wide as peak: no copies
-        return sp.csr_array((self.weight[a:b], self.peak[a:b], ptr), shape=(ptr.size - 1, self.n_peaks))
+    def matrix(self, slots: slice | IntArray) -> sp.csr_array:
+        """Rows of these slots as a sparse array, (n_slots, n_peaks)."""
+        first, last = self.entry_ptr[:-1][slots], self.entry_ptr[1:][slots]
+        if isinstance(slots, slice):  # neighbours: no copies
+            entries: Any = slice(self.entry_ptr[slots.start], self.entry_ptr[slots.stop])
+        else:
+            entries = concatenate_ranges(first, last)
+        ptr = _pointers(last - first).astype(np.int32)  # as wide as peak, for the same reason
+        return sp.csr_array((self.weight[entries], self.peak[entries], ptr), shape=(ptr.size - 1, self.n_peaks))
 
     def with_slots(self, keys: IntArray) -> "SlotOperator":
         """Add slots without entries so that the slots are exactly ``keys``, a superset of the present ones."""

@@ -142,10 +142,9 @@ def linear_prediction(X: Any, coef: FloatArray, intercept: float) -> FloatArray:
 def _prediction_table(X: BinnedRows, coef: FloatArray) -> FloatArray:
     """``x @ coef`` of every gene of the rows in every cell type of the data set, (n_genes, n_cell_types)."""
     out = np.zeros((len(X.genes), len(X.cell_types)))
-    for genes, slots, values in X.gene_blocks(X.gene_codes):
-        ptr = X.operator.gene_ptr[genes.start : genes.stop + 1] - slots.start
+    for genes, ptr, slots, values in X.gene_blocks(X.gene_codes):
         weights = coef[X.operator.slot_bin[slots]]
-        out[genes] = sp.csr_array((weights, np.arange(weights.size), ptr), shape=(ptr.size - 1, weights.size)) @ values
+        out[genes] = sp.csr_array((weights, np.arange(weights.size), ptr), shape=(genes.size, weights.size)) @ values
     return out
 
 

@@ -1,6 +1,5 @@
 """Second moments of rows and targets, all that a least-squares model needs to know, for many training sets at once."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Self
@@ -109,12 +108,12 @@ def moments_of_pairs(X: Any, y: FloatArray) -> Moments:
     y_mean = float(y.mean())
     parts = _Parts(X, y - y_mean, [np.ones(len(y), dtype=bool)])
     sums = np.zeros((X.shape[1] + 2, X.shape[1] + 2))
-    for genes, slots, values in X.gene_blocks(X.gene_codes):
-        matrices = _matrices(X.operator, genes)
+    for genes, ptr, slots, values in X.gene_blocks(X.gene_codes):
+        matrices = _matrices(X.operator, ptr, slots)
         flat = matrices.empty()
-        for gene, of_gene in slots_of_genes(X.operator, genes, slots):
-            found = parts.products(gene, values[of_gene].astype(np.float64))
-            matrices.of_gene(flat, gene - genes.start)[:] = found[0] if found else 0
+        for i, gene in enumerate(genes):
+            found = parts.products(gene, values[ptr[i] : ptr[i + 1]].astype(np.float64))
+            matrices.of_gene(flat, i)[:] = found[0]
         matrices.add_to(sums, flat)
     moments = Moments.of_sums(sums)
     return replace(moments, y_mean=moments.y_mean + y_mean)
@@ -136,16 +135,16 @@ def moments_of_sets(X: Any, y: FloatArray, sets: list[TrainingSet]) -> list[Mome
     op, last = X.operator, sets[-1]
     parts = _Parts(X, y - last.target_mean[X.gene_codes], [one.rows for one in sets])
     sums = np.zeros((len(sets), op.n_bins + 2, op.n_bins + 2))
-    for genes, slots, values in X.gene_blocks(X.gene_codes):
+    for genes, ptr, slots, values in X.gene_blocks(X.gene_codes):
         values = last.centred(last.logs(values), slots)
-        matrices = _matrices(op, genes)
+        matrices = _matrices(op, ptr, slots)
         flats = [matrices.empty() for _ in sets]
-        for gene, of_gene in slots_of_genes(op, genes, slots):
-            found = parts.products(gene, values[of_gene])
-            own = slice(of_gene.start + slots.start, of_gene.stop + slots.start)
+        for i, gene in enumerate(genes):
+            found = parts.products(gene, values[ptr[i] : ptr[i + 1]])
+            own = slice(op.gene_ptr[gene], op.gene_ptr[gene + 1])
             shift = last.of_gene(gene, own)[0]
             for one, include, flat in zip(sets, parts.include, flats, strict=True):
-                out = matrices.of_gene(flat, gene - genes.start)
+                out = matrices.of_gene(flat, i)
                 if _add_up(found, include, out):
                     mean, inverse_scale = one.of_gene(gene, own)
                     _put_on_scale(out, mean - shift, inverse_scale)
@@ -203,17 +202,10 @@ class RowsByGene:
         return self._cell_types[rows], self._y[rows]
 
 
-def _matrices(op: Any, genes: slice) -> GeneMatrices:
-    """Room for products of (features, target, 1) of a run of genes; the last two have bins of their own."""
-    extra = np.array([op.n_bins, op.n_bins + 1], dtype=np.int32)
-    ptr = op.gene_ptr[genes.start : genes.stop + 1]
-    return GeneMatrices([np.concatenate([op.slot_bin[a:b], extra]) for a, b in pairwise(ptr)], op.n_bins + 2)
-
-
-def slots_of_genes(op: Any, genes: slice, slots: slice) -> Iterator[tuple[int, slice]]:
-    """Each gene of a block and its slots, counted within the block."""
-    for gene in range(genes.start, genes.stop):
-        yield gene, slice(int(op.gene_ptr[gene]) - slots.start, int(op.gene_ptr[gene + 1]) - slots.start)
+def _matrices(op: Any, ptr: NDArray, slots: Any) -> GeneMatrices:
+    """Room for products of (features, target, 1) of the genes of a block; the last two have bins of their own."""
+    bins, extra = op.slot_bin[slots], np.array([op.n_bins, op.n_bins + 1], dtype=np.int32)
+    return GeneMatrices([np.concatenate([bins[a:b], extra]) for a, b in pairwise(ptr)], op.n_bins + 2)
 
 
 def _add_up(found: dict[int, FloatArray], include: NDArray[np.bool_], out: FloatArray) -> bool:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from skepi._targets import GeneScale
-from skepi.linear_model._moments import RowsByGene, TrainingSet, slots_of_genes
+from skepi.linear_model._moments import RowsByGene, TrainingSet
 from skepi.linear_model._solve import Solution
 
 FloatArray = NDArray[np.float64]
@@ -58,12 +58,12 @@ def path_errors(X: Any, folds: list[Fold], within_gene: bool) -> tuple[FloatArra
     """
     left, total = np.zeros((len(folds), folds[0].intercepts.size)), np.zeros(len(folds))
     op = X.operator
-    for genes, block, values in X.gene_blocks(np.concatenate([fold.genes for fold in folds])):
+    for genes, ptr, _, values in X.gene_blocks(np.concatenate([fold.genes for fold in folds])):
         values = folds[0].training.logs(values)
-        for gene, own in slots_of_genes(op, genes, block):
-            slots = slice(int(op.gene_ptr[gene]), int(op.gene_ptr[gene + 1]))
+        for i, gene in enumerate(genes):
+            slots = slice(op.gene_ptr[gene], op.gene_ptr[gene + 1])
             for k, fold in enumerate(folds):
-                truth, prediction = fold.of_gene(gene, slots, op.slot_bin[slots], values[own])
+                truth, prediction = fold.of_gene(gene, slots, op.slot_bin[slots], values[ptr[i] : ptr[i + 1]])
                 if truth.size:
                     residual = truth[:, None] - prediction
                     level = fold.training_mean[gene]

@@ -222,7 +222,7 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wra
 
     def _share(self, X: BinnedOpenness, keys: NDArray[np.int64]) -> float:
         signal = X.pairs.tables.openness @ X.inverse_depth
-        in_slots = X.operator.matrix(0, X.operator.n_slots) @ signal
+        in_slots = X.operator.matrix(slice(0, X.operator.n_slots)) @ signal
         total = float(in_slots.sum())
         return float(in_slots[np.isin(X.operator.slot_keys(), keys)].sum()) / total if total > 0 else 0.0
 
@@ -270,7 +270,7 @@ def slot_statistics(X: BinnedOpenness, cell_sets: list[NDArray]) -> list[tuple[N
     op = X.operator
     mean, sd = (np.empty((len(cell_sets), op.n_slots), np.float32) for _ in range(2))
     squares = np.zeros((len(cell_sets), op.n_bins))
-    for _, slots, values in X.gene_blocks():
+    for _, _, slots, values in X.gene_blocks():
         np.log1p(values, out=values)
         for i, cells in enumerate(cell_sets):
             mean[i, slots], variance = _mean_and_variance(values[:, cells])
