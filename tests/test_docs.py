@@ -23,6 +23,14 @@ def test_the_contract_page_runs():
     assert result.failed == 0
 
 
+def test_the_page_on_scale_runs():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = doctest.testfile(str(ROOT / "docs" / "scale.rst"), module_relative=False)
+    assert result.attempted >= 20
+    assert result.failed == 0
+
+
 def public_callables():
     found = {}
     for module in pkgutil.walk_packages(skepi.__path__, "skepi."):

@@ -87,6 +87,21 @@ def test_all_genes_of_the_blood_data_bin_and_scale_within_the_stated_memory(tmp_
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="anonymous memory is read from /proc")
+def test_a_small_size_of_the_lasso_benchmark_runs(tmp_path):
+    output = run("benchmarks/lasso.py", tmp_path, arguments=["small"])
+    assert "path of 9 penalties from tables" in output
+    assert "5 folds of cell types and the final fit" in output
+    gaps = [float(gap) for gap in re.findall(r"largest (?:relative )?gap ([-\de.]+)", output)]
+    assert len(gaps) >= 4
+    assert max(gaps) <= 1e-4
+
+
+def test_a_small_size_of_the_training_benchmark_runs(tmp_path):
+    output = run("benchmarks/training_step.py", tmp_path, arguments=["small"])
+    assert "bare" in output
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="anonymous memory is read from /proc")
 def test_a_small_size_of_the_full_benchmark_runs(tmp_path):
     output = run("benchmarks/full_size.py", tmp_path, arguments=["small"])
     assert "6,000 pairs x 2,000 bins" in output

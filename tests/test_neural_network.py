@@ -20,9 +20,10 @@ from skepi.exceptions import DivergenceError
 from skepi.linear_model import LassoBaseline
 from skepi.metrics import skill
 from skepi.model_selection import PairKFold, cross_val_pairs
-from skepi.neural_network import ExpressionMLP, _batches, _net
+from skepi.neural_network import ExpressionMLP, _batches, _net, _settings
+from skepi.neural_network._batches import FeaturePlan
 from skepi.neural_network._inner_split import rows_set_aside
-from skepi.neural_network._module import MLP, penalty
+from skepi.neural_network._module import MLP, add_penalty_gradient
 from skepi.preprocessing import LogZScaler
 
 EDGES = symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])
@@ -121,16 +122,28 @@ def test_xavier_weights_and_zero_biases():
     assert not any(layer.bias.any() for layer in module.linears)
 
 
-def test_penalty_by_hand():
+@pytest.mark.parametrize(
+    ("l1", "l2", "l2_norm", "penalize_bias", "weight", "bias"),
+    [
+        # w = -3, b = 4, gradient of the loss 1. Squared: 1 - l1 + 2 l2 w = 1 - 2 - 60; bias 1 + 2 + 2 * 10 * 4.
+        (2, 10, "squared", False, -61, 1),
+        (2, 10, "squared", True, -61, 83),
+        # Unsquared: the norm of (-3, 4) is 5, of (-3) it is 3.
+        (2, 10, "unsquared", True, 1 - 2 - 6, 1 + 2 + 8),
+        (0, 10, "unsquared", False, 1 - 10, 1),
+        (0, 0, "unsquared", True, 1, 1),
+    ],
+)
+def test_the_gradient_of_the_penalty_by_hand(l1, l2, l2_norm, penalize_bias, weight, bias):
     module = MLP(1, (), 0.0)
+    layer = module.linears[0]
     with torch.no_grad():
-        module.linears[0].weight.fill_(-3.0)
-        module.linears[0].bias.fill_(4.0)
-    # weights only: 2 * |-3| + 10 * 9 = 96; with the bias: 2 * 7 + 10 * 25 = 264; unsquared: 14 + 10 * 5 = 64
-    assert penalty(module, 2, 10, "squared", False).item() == pytest.approx(96)
-    assert penalty(module, 2, 10, "squared", True).item() == pytest.approx(264)
-    assert penalty(module, 2, 10, "unsquared", True).item() == pytest.approx(64)
-    assert penalty(module, 0, 0, "squared", True) == 0
+        layer.weight.fill_(-3.0)
+        layer.bias.fill_(4.0)
+    layer.weight.grad, layer.bias.grad = torch.ones(1, 1), torch.ones(1)
+    add_penalty_gradient(module, l1, l2, l2_norm, penalize_bias)
+    assert layer.weight.grad.item() == pytest.approx(weight)
+    assert layer.bias.grad.item() == pytest.approx(bias)
 
 
 def test_history_has_the_mse_without_penalty_at_every_epoch(binned):
@@ -299,6 +312,63 @@ def test_bfloat16_stays_near_float32(binned):
     assert rough != exact
 
 
+@pytest.mark.parametrize(
+    ("sizes", "n_rows", "expected"),
+    [
+        ((2000, 1000, 1000, 1000), 10_000, True),
+        ((20, 200, 50), 2_000, True),  # 2,000 * (4,000 + 10,000) = 28 million products
+        ((50, 200), 1_000, True),  # 10 million
+        ((50, 200), 999, False),
+        ((2000, 31), 10_000, False),
+        ((2000,), 10_000, False),  # no hidden layer
+    ],
+)
+def test_where_bfloat16_pays_off_on_a_cpu(monkeypatch, sizes, n_rows, expected):
+    cpu = torch.device("cpu")
+    assert _settings.pays_off(sizes, n_rows) == expected
+    monkeypatch.setattr(_settings, "has_bfloat16", lambda device: True)
+    assert (_settings.mixed_precision("auto", cpu, sizes, n_rows) is torch.bfloat16) == expected
+    assert _settings.mixed_precision("auto", torch.device("cuda", 0), sizes, n_rows) is torch.bfloat16
+    assert _settings.mixed_precision("float32", cpu, sizes, n_rows) is None
+    monkeypatch.setattr(_settings, "has_bfloat16", lambda device: False)
+    assert _settings.mixed_precision("auto", cpu, sizes, n_rows) is None
+    assert _settings.mixed_precision("bfloat16", cpu, sizes, n_rows) is torch.bfloat16
+
+
+def test_a_cpu_has_bfloat16_only_where_torch_says_so(monkeypatch):
+    cpu = torch.device("cpu")
+    for found, expected in (({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx512_f": True}, False)):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda found=found: found, raising=False)
+        assert _settings.has_bfloat16(cpu) == expected
+    assert not _settings.has_bfloat16(torch.device("meta"))
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    assert not _settings.has_bfloat16(cpu)
+    monkeypatch.undo()
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert not _settings.has_bfloat16(cpu)
+
+
+def test_automatic_precision_reaches_the_training(binned, monkeypatch):
+    Z, y = binned
+    monkeypatch.setattr(_settings, "has_bfloat16", lambda device: True)
+    narrow, wide = small(hidden=(31,), batch_size=10_000), small(hidden=(40,), batch_size=10_000)
+    for net, least, same in ((narrow, 0, "float32"), (wide, 0, "bfloat16"), (wide, 8 * 40 * 720, "float32")):
+        monkeypatch.setattr(_settings, "_LEAST_PRODUCTS", least)  # 720 rows less those set aside make a batch
+        mse = [clone(net).set_params(precision=p).fit(Z, y).history_["train_mse"].to_list() for p in ("auto", same)]
+        assert mse[0] == mse[1]
+
+
+def test_a_device_is_resolved_to_one_of_its_kind(monkeypatch):
+    assert _settings.resolve_device("cpu") == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert _settings.resolve_device("auto") == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 3)
+    assert _settings.resolve_device("auto") == _settings.resolve_device("cuda") == torch.device("cuda", 3)
+    assert _settings.resolve_device("cuda:1") == torch.device("cuda", 1)
+
+
 @pytest.mark.parametrize("early_stopping", [True, False])
 @pytest.mark.parametrize("max_epochs", [1, 6])
 def test_divergence_is_an_error_and_not_a_result(binned, early_stopping, max_epochs):
@@ -309,7 +379,8 @@ def test_divergence_is_an_error_and_not_a_result(binned, early_stopping, max_epo
 
 def test_weights_that_are_not_finite_are_an_error_even_where_the_mse_is(binned, monkeypatch):
     Z, y = binned
-    monkeypatch.setattr(_net.PenalizedNet, "epoch_mse", lambda self, training, n_rows: 1.0)
+    figures = _net.PenalizedNet.epoch_figures
+    monkeypatch.setattr(_net.PenalizedNet, "epoch_figures", lambda self: (1.0, 1.0, figures(self)[2]))
     with pytest.raises(DivergenceError, match="the weights became infinite"):
         small(lr=1e20, l2=1e30, early_stopping=False).fit(Z, y)
 
@@ -319,7 +390,9 @@ def test_progress_is_printed_on_request_only(binned, capsys):
     small(max_epochs=2).fit(Z, y)
     assert capsys.readouterr().out == ""
     small(max_epochs=2, verbose=1).fit(Z, y)
-    assert capsys.readouterr().out.count("dev MSE") == 2
+    printed = capsys.readouterr().out
+    assert printed.count("dev MSE") == 2
+    assert "training rows: resident, 0.0 MB" in printed
 
 
 @pytest.mark.parametrize(
@@ -435,9 +508,64 @@ def test_grid_search_in_two_processes_from_a_script(tmp_path):
     assert "swept 2" in done.stdout
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_cuda_gives_the_losses_of_the_cpu(binned):
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+@pytest.fixture
+def first_losses(binned, monkeypatch):
+    """The first 20 losses of equal weights on a device, features coming in the named way."""
     Z, y = binned
-    settings = {"max_epochs": 20, "patience": 50, "precision": "float32"}
-    cpu, cuda = (small(device=device, **settings).fit(Z, y).history_ for device in ("cpu", "cuda"))
-    np.testing.assert_allclose(cuda["train_mse"], cpu["train_mse"], rtol=1e-4)
+
+    def first_losses(way, device, losses_a_epoch=1):
+        monkeypatch.setattr(_batches, "plan_features", lambda X, batch_size, device: FeaturePlan(way, 0))
+        n_train = len(y) - set_aside(small(), Z).sum()
+        settings = {"patience": 50, "precision": "float32", "batch_size": -(-n_train // losses_a_epoch)}
+        return small(max_epochs=20 // losses_a_epoch, device=device, **settings).fit(Z, y)
+
+    return first_losses
+
+
+@pytest.mark.parametrize("way", ["resident", "operator", "streamed"])
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_cuda)])
+def test_every_way_and_device_gives_the_losses_of_streamed_rows_on_the_cpu(first_losses, way, device):
+    expected, found = (first_losses(*where).history_ for where in (("streamed", "cpu"), (way, device)))
+    assert len(found) == 20
+    for column in ("train_mse", "dev_mse"):
+        np.testing.assert_allclose(found[column], expected[column], rtol=1e-4)
+
+
+def test_resident_and_streamed_rows_give_the_same_bits(first_losses):
+    resident, streamed = (first_losses(way, "cpu", losses_a_epoch=5) for way in ("resident", "streamed"))
+    for one, other in zip(resident.coefs_, streamed.coefs_, strict=True):
+        np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(resident.history_["dev_mse"], streamed.history_["dev_mse"])
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=needs_cuda)])
+def test_the_operator_repeats_itself_to_the_bit(first_losses, device):
+    one, other = (first_losses("operator", device, losses_a_epoch=5) for _ in range(2))
+    np.testing.assert_array_equal(one.history_["train_mse"], other.history_["train_mse"])
+
+
+def test_predictions_are_the_same_where_the_operator_makes_the_rows(binned, first_losses, monkeypatch):
+    net = first_losses("operator", "cpu")
+    by_operator = net.predict(binned[0])
+    monkeypatch.undo()
+    np.testing.assert_allclose(by_operator, net.predict(binned[0]), rtol=0, atol=1e-5)
+
+
+@needs_cuda
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")
+@pytest.mark.parametrize("way", ["resident", "operator", "streamed"])
+def test_nothing_waits_for_cuda_within_an_epoch(first_losses, monkeypatch, way):
+    one_epoch = _net.PenalizedNet.run_single_epoch
+
+    def watched(*args, **kwargs):
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            one_epoch(*args, **kwargs)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+    monkeypatch.setattr(_net.PenalizedNet, "run_single_epoch", watched)
+    assert first_losses(way, "cuda", losses_a_epoch=10).n_iter_ == 2

@@ -437,7 +437,9 @@ def test_derived_tables_are_made_once_and_forgotten_in_turn():
     for key in ["a", "a", "b", "c", "a"]:
         assert tables.derived(key, lambda key=key: made.append(key) or key) == key
     assert made == ["a", "b", "c", "a"]
-    assert dataset().tables.derived("a", lambda: "of other tables") == "of other tables"
+    assert dataset().tables.derived("a", lambda: "anew") == "a", "the same data made again"
+    other = dataset(openness=OPENNESS + 1).tables
+    assert other.derived("a", lambda: "of other tables") == "of other tables"
 
 
 def test_unpickled_tables_find_what_was_derived_in_their_process_but_do_not_carry_it():

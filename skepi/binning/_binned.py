@@ -1,5 +1,6 @@
 """Binned openness of pairs: rows computed on demand, the tensor never exists."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -120,6 +121,9 @@ class BinnedOpenness:
         """``(n_pairs, n_bins)``."""
         return len(self.pairs), self.operator.n_bins
 
+    def __sizeof__(self) -> int:  # see GeneCellPairs
+        return object.__sizeof__(self) + sys.getsizeof(self.pairs)
+
     def __len__(self) -> int:
         return len(self.pairs)
 
@@ -176,7 +180,7 @@ class BinnedOpenness:
             first, last = op.gene_ptr[some], op.gene_ptr[some + 1]
             together = some[-1] - some[0] == some.size - 1
             slots: Any = slice(int(first[0]), int(last[-1])) if together else concatenate_ranges(first, last)
-            values = op.matrix(slots) @ openness
+            values = op.values(slots, openness)
             values *= self.inverse_depth
             if self.scaling is not None:
                 values = self.scaling.apply(values, slots)

@@ -65,15 +65,18 @@ class SlotOperator:
         gene = np.repeat(np.arange(self.n_genes), np.diff(self.gene_ptr))
         return gene * self.n_bins + self.slot_bin
 
-    def matrix(self, slots: slice | IntArray) -> sp.csr_array:
-        """Rows of these slots as a sparse array, (n_slots, n_peaks)."""
+    def values(self, slots: slice | IntArray, openness: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Value of these slots in every cell type, (n_slots, n_cell_types)."""
         first, last = self.entry_ptr[:-1][slots], self.entry_ptr[1:][slots]
         if isinstance(slots, slice):  # neighbours: no copies
             entries: Any = slice(self.entry_ptr[slots.start], self.entry_ptr[slots.stop])
         else:
             entries = concatenate_ranges(first, last)
-        ptr = _pointers(last - first).astype(np.int32)  # as wide as peak, for the same reason
-        return sp.csr_array((self.weight[entries], self.peak[entries], ptr), shape=(ptr.size - 1, self.n_peaks))
+        peaks, column = np.unique(self.peak[entries], return_inverse=True)
+        ptr = _pointers(last - first).astype(np.int32)
+        shares = sp.csr_array((self.weight[entries], column.astype(np.int32), ptr), shape=(ptr.size - 1, peaks.size))
+        # Openness is kept cell type by cell type: bring the rows of these peaks together.
+        return shares @ np.ascontiguousarray(openness[peaks])
 
     def with_slots(self, keys: IntArray) -> "SlotOperator":
         """Add slots without entries so that the slots are exactly ``keys``, a superset of the present ones."""

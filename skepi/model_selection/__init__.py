@@ -6,6 +6,7 @@ from skepi.model_selection._held_out import (
     permute_cell_types,
     shuffle_control,
 )
+from skepi.model_selection._resumable import ResumableGridSearchCV
 from skepi.model_selection._split import (
     CellTypeKFold,
     ChromosomeKFold,
@@ -25,6 +26,7 @@ __all__ = [
     "LeaveOneCellTypeOut",
     "LineageKFold",
     "PairKFold",
+    "ResumableGridSearchCV",
     "ShuffleControl",
     "cross_val_pairs",
     "permute_cell_types",

@@ -1,11 +1,47 @@
-"""Checkpoints of a training run on disk."""
+"""Checkpoints of a training run on disk, and what identifies the run."""
 
+import zlib
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from skepi._files import read_arrays, write_arrays
+from skepi._rows import is_binned
 
 #: What a file of this room should be, for messages.
 WHAT = "skepi's network weights"
+
+# What a resumed run must share with the one that wrote the checkpoint.
+_SETTINGS = [
+    "hidden",
+    "dropout",
+    "l1",
+    "l2",
+    "penalize_bias",
+    "l2_norm",
+    "lr",
+    "batch_size",
+    "tol",
+    "patience",
+    "early_stopping",
+    "validation",
+    "validation_fraction",
+    "shuffle",
+    "precision",
+    "random_state",
+]
+
+
+def identity_of(net: Any, X: Any, y: NDArray, dev: NDArray) -> dict[str, Any]:
+    """What tells one fit from another: settings, sizes, targets, rows set aside and some features."""
+    some = np.linspace(0, X.shape[0] - 1, min(64, X.shape[0])).astype(int)
+    content = {"y": y, "X": np.asarray(X[some], dtype=np.float32), "rows set aside": dev}
+    if is_binned(X):
+        content |= {"genes": X.gene_codes, "cell types": X.cell_type_codes}
+    sums = {name: zlib.crc32(np.ascontiguousarray(array).tobytes()) for name, array in content.items()}
+    settings = {name: repr(getattr(net, name)) for name in _SETTINGS}
+    return {**settings, "shape": list(map(int, X.shape)), **sums}
 
 
 def write_checkpoint(path: Any, state: dict[str, Any], identity: dict[str, Any]) -> None:

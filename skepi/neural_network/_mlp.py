@@ -1,8 +1,8 @@
 """ExpressionMLP: the report's network as an estimator."""
 
 import os
-import zlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,38 +16,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skepi._files import read_arrays, write_arrays
 from skepi._rows import check_targets, is_binned
-from skepi.neural_network._batches import Batches
-from skepi.neural_network._checkpoint import WHAT, read_checkpoint, write_checkpoint
-from skepi.neural_network._inner_split import VALIDATION, rows_set_aside
+from skepi.neural_network._batches import Batches, predicted_batches
+from skepi.neural_network._checkpoint import WHAT, identity_of, read_checkpoint, write_checkpoint
+from skepi.neural_network._inner_split import rows_set_aside
 from skepi.neural_network._module import MLP
-from skepi.neural_network._net import EpochKeeper, PenalizedNet, set_weights
+from skepi.neural_network._net import EpochKeeper, PenalizedNet, as_arrays, set_weights
+from skepi.neural_network._settings import check_settings, mixed_precision, resolve_device
 
 FloatArray = NDArray[np.float64]
-
-_CHOICES = {
-    "validation": VALIDATION,
-    "l2_norm": ("squared", "unsquared"),
-    "precision": ("auto", "float32", "bfloat16"),
-}
-# What a resumed run must share with the one that wrote the checkpoint.
-_FINGERPRINT = [
-    "hidden",
-    "dropout",
-    "l1",
-    "l2",
-    "penalize_bias",
-    "l2_norm",
-    "lr",
-    "batch_size",
-    "tol",
-    "patience",
-    "early_stopping",
-    "validation",
-    "validation_fraction",
-    "shuffle",
-    "precision",
-    "random_state",
-]
 
 
 class ExpressionMLP(RegressorMixin, BaseEstimator):
@@ -94,8 +70,13 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
     device : str, default="auto"
         ``"auto"`` is CUDA where there is one, else the CPU; otherwise a name that torch knows.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Type of the products in training; ``"auto"`` is bfloat16 on CUDA devices that have it and float32
-        elsewhere. Validation and predictions are in float32, predictions for plain float64 arrays in float64.
+        Type of the products in training; weights and sums stay float32. ``"auto"`` is bfloat16 where it gains: on
+        CUDA devices that have it; on CPUs that have AVX-512 BF16 or AMX, if torch can say so (it has
+        ``torch.cpu.get_capabilities``), for a first hidden layer of 32 units or more and at least 10 million products
+        in the forward pass of a batch. There a step takes 0.27 of the time at the default sizes, 0.3 to 0.5 at hidden
+        layers (200, 50) and batches of 2,000; the best dev MSE differs by less than a fifth of its SD between seeds.
+        Elsewhere it is float32. Validation and predictions are in float32, predictions for plain float64 arrays in
+        float64.
     checkpoint : path, optional
         File that the state is saved to after every epoch. A fit that finds it goes on from there and ends with the
         result of an uninterrupted run; one that belongs to other data or settings is refused. ``max_epochs`` may
@@ -204,7 +185,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
             Development set to stop on, in place of rows set aside: all of ``X`` is then trained on. ``y_val`` is in the
             units that this estimator sees (standardised, inside ``GeneZTarget``).
         """
-        self._check_settings()
+        check_settings(self)
         X, y = self._checked_training(X, y)
         val = self._checked_validation(X_val, y_val)
         if self.checkpoint is not None and not isinstance(self.random_state, int | np.integer):
@@ -213,33 +194,20 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         dev = np.zeros(len(y), dtype=bool)
         if self.early_stopping and val is None:
             dev = rows_set_aside(X, groups, self.validation, self.validation_fraction, seed)
-        rows, state = np.flatnonzero(~dev), None
-        identity: dict[str, Any] = {}
-        if self.checkpoint is not None:
-            identity = self._identity(X, y, dev if val is None else val[1])
-            if Path(self.checkpoint).exists():
-                state = read_checkpoint(self.checkpoint, identity)
-        device = self._device()
-        keeper = EpochKeeper(
-            seed=seed,
-            tol=self.tol,
-            patience=self.patience,
-            max_epochs=self.max_epochs,
-            verbose=self.verbose,
-            save=None if self.checkpoint is None else lambda s: write_checkpoint(self.checkpoint, s, identity),
-            state=state,
-        )
-        order_seed = seed if self.shuffle else None
-        train = Batches(X[rows], y[rows], self.batch_size, device, order_seed)
+        keeper = self._keeper(seed, X, y, dev if val is None else val[1])
+        rows, device = np.flatnonzero(~dev), resolve_device(self.device)
+        train = Batches(X[rows], y[rows], self.batch_size, device, seed if self.shuffle else None)
         if val is None and dev.any():
             val = X[dev], y[dev]
-        held = None if val is None else Batches(*val, self.batch_size, device, None)
+        held = None if val is None else Batches(*val, self.batch_size, device, None, beside=train)
+        if self.verbose:
+            print(f"training rows: {train.plan}")
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
-            self._net(X.shape[1], device, keeper, held).fit(train)
+            self._net(X.shape[1], train, held, keeper).fit(train)
         if not keeper.finished():  # skorch swallows the interrupt of a user as it does ours
             raise KeyboardInterrupt
-        self._keep(keeper)
+        self._set_fitted(as_arrays(keeper.best_weights_), keeper.rows_, keeper.best_epoch())
         return self
 
     def predict(self, X: Any) -> FloatArray:
@@ -250,15 +218,15 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
                 raise ValueError(f"X has {X.shape[1]} bins, but ExpressionMLP is expecting {self.n_features_in_} bins")
         else:
             X = validate_data(self, X, reset=False, dtype=(np.float64, np.float32))
-        device = self._device()
+        device = resolve_device(self.device)
         wide = isinstance(X, np.ndarray) and X.dtype == np.float64 and device.type != "mps"  # which has no float64
         module = self.to_module().to(device, torch.float64 if wide else torch.float32)
-        out = np.empty(X.shape[0])
+        out, first = np.empty(X.shape[0]), 0
         with torch.no_grad():
-            for first in range(0, X.shape[0], self.batch_size):
-                rows = slice(first, first + self.batch_size)
-                batch = np.array(X[rows]) if isinstance(X, np.ndarray) else X.dense(rows)
-                out[rows] = module(torch.from_numpy(batch).to(device, next(module.parameters()).dtype)).cpu().numpy()
+            for batch in predicted_batches(X, self.batch_size, device):
+                rows = slice(first, first + len(batch))
+                out[rows] = module(batch.to(device, next(module.parameters()).dtype)).cpu().numpy()
+                first = rows.stop
         return out
 
     def to_module(self) -> MLP:
@@ -302,25 +270,6 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         self._set_fitted(arrays, about["history"], about["best_epoch"])
         return self
 
-    def _check_settings(self) -> None:
-        for name, allowed in _CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} must be one of {allowed}, got {getattr(self, name)!r}")
-        ranges = {
-            "dropout": 0 <= self.dropout < 1,
-            "l1": self.l1 >= 0,
-            "l2": self.l2 >= 0,
-            "lr": 0 < self.lr < np.inf,
-            "batch_size": self.batch_size >= 1,
-            "max_epochs": self.max_epochs >= 1,
-            "patience": self.patience >= 1,
-            "validation_fraction": 0 < self.validation_fraction < 1,
-            "hidden": np.ndim(self.hidden) == 1 and all(int(n) == n and n >= 1 for n in self.hidden),
-        }
-        for name, fine in ranges.items():
-            if not fine:
-                raise ValueError(f"{name}={getattr(self, name)!r} is out of range; see the documentation")
-
     def _checked_training(self, X: Any, y: ArrayLike) -> tuple[Any, FloatArray]:
         if not is_binned(X):
             X, y = validate_data(self, X, y, y_numeric=True, dtype=(np.float64, np.float32))
@@ -342,14 +291,26 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
             raise ValueError(f"X_val has {X_val.shape[1]} bins, but X has {self.n_features_in_}")
         return X_val, check_targets(X_val, y_val)
 
-    def _device(self) -> torch.device:
-        if self.device == "auto":
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        return torch.device(self.device)
+    def _keeper(self, seed: int, X: Any, y: FloatArray, dev: NDArray) -> EpochKeeper:
+        """Keeper of a new run, or of one that goes on from its checkpoint."""
+        save, state = None, None
+        if self.checkpoint is not None:
+            identity = identity_of(self, X, y, dev)
+            save = partial(write_checkpoint, self.checkpoint, identity=identity)
+            if Path(self.checkpoint).exists():
+                state = read_checkpoint(self.checkpoint, identity)
+        return EpochKeeper(
+            seed=seed,
+            tol=self.tol,
+            patience=self.patience,
+            max_epochs=self.max_epochs,
+            verbose=self.verbose,
+            save=save,
+            state=state,
+        )
 
-    def _net(self, n_features: int, device: torch.device, keeper: EpochKeeper, held: Batches | None) -> PenalizedNet:
-        native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        bfloat16 = self.precision == "bfloat16" or (self.precision == "auto" and native)
+    def _net(self, n_features: int, train: Batches, held: Batches | None, keeper: EpochKeeper) -> PenalizedNet:
+        device, n_rows = train.device, min(self.batch_size, len(train))
         return PenalizedNet(
             MLP,
             module__n_features=n_features,
@@ -357,6 +318,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
             module__dropout=self.dropout,
             criterion=torch.nn.MSELoss,
             optimizer=torch.optim.Adam,
+            optimizer__fused=device.type in ("cpu", "cuda"),
             lr=self.lr,
             max_epochs=self.max_epochs,
             train_split=lambda dataset, y=None, **kwargs: (dataset, held),
@@ -369,25 +331,8 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
                 "l2_norm": self.l2_norm,
                 "penalize_bias": self.penalize_bias,
             },
-            autocast=torch.bfloat16 if bfloat16 else None,
+            autocast=mixed_precision(self.precision, device, (n_features, *self.hidden), n_rows),
         )
-
-    def _identity(self, X: Any, y: FloatArray, dev: NDArray) -> dict[str, Any]:
-        """What tells one fit from another: settings, sizes, targets, rows set aside and some features."""
-        some = np.linspace(0, X.shape[0] - 1, min(64, X.shape[0])).astype(int)
-        features = np.asarray(X[some], dtype=np.float32)
-        settings = {name: repr(getattr(self, name)) for name in _FINGERPRINT}
-        content = {"y": y, "X": features, "rows set aside": dev}
-        if is_binned(X):
-            content |= {"genes": X.gene_codes, "cell types": X.cell_type_codes}
-        sums = {name: zlib.crc32(np.ascontiguousarray(array).tobytes()) for name, array in content.items()}
-        return {**settings, "shape": list(map(int, X.shape)), **sums}
-
-    def _keep(self, keeper: EpochKeeper) -> None:
-        """Take over what training left."""
-        history = pd.DataFrame(keeper.rows_)
-        best = int(history["dev_mse"].argmin()) if self.early_stopping else len(history) - 1
-        self._set_fitted(keeper.best_weights_, keeper.rows_, best + 1)
 
     def _set_fitted(self, weights: dict[str, NDArray], history: list[dict[str, float]], best_epoch: int) -> None:
         n_layers = len(tuple(self.hidden)) + 1

@@ -1,5 +1,6 @@
-"""Training: skorch's loop with penalties, exact epoch means, early stopping and checkpoints."""
+"""Training: skorch's loop with penalties, exact epoch means, early stopping, checkpoints; no wait within an epoch."""
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,18 +12,20 @@ from skorch.callbacks import Callback
 
 from skepi.exceptions import DivergenceError
 from skepi.neural_network._batches import Batches, epoch_rng
-from skepi.neural_network._module import penalty
+from skepi.neural_network._module import add_penalty_gradient
 
 State = dict[str, Any]
 
 
 class PenalizedNet(NeuralNet):
-    """skorch net on ready-made batches; the loss in training has the penalty, the recorded MSE has not.
+    """skorch net on ready-made batches; penalties act on the gradient, the recorded MSE is without them.
+
+    Within an epoch nothing is read from the device: squared errors stay there until :meth:`epoch_figures`.
 
     Parameters
     ----------
     penalty_settings : dict
-        Keyword arguments of :func:`skepi.neural_network._module.penalty`.
+        Keyword arguments of :func:`skepi.neural_network._module.add_penalty_gradient`.
     autocast : torch.dtype or None
         Type of mixed precision, if any.
     """
@@ -48,6 +51,24 @@ class PenalizedNet(NeuralNet):
         """Batches iterate over themselves."""
         return dataset
 
+    def run_single_epoch(self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any) -> None:
+        """Take the step for each batch; skorch's own loop would read the loss of each, and so wait for it."""
+        if iterator is not None:
+            for batch in iterator:
+                step_fn(batch, **fit_params)
+                del batch  # its memory is there for the next one
+
+    def train_step(self, batch: tuple[torch.Tensor, torch.Tensor], **fit_params: Any) -> State:
+        """One step of the optimizer on the mean squared error and the penalties."""
+        features, targets = batch
+        self._set_training(True)
+        self.optimizer_.zero_grad()
+        loss = self.get_loss(self.infer(features), targets, training=True)
+        loss.backward()
+        add_penalty_gradient(self.module_, **self.penalty_settings)
+        self.optimizer_.step()
+        return {"loss": loss}
+
     def infer(self, x: torch.Tensor, **fit_params: Any) -> torch.Tensor:
         """Forward pass, in training in mixed precision if asked for; the output is float32."""
         mixed = self.autocast is not None and self.module_.training  # as exact in validation as in predict
@@ -55,16 +76,23 @@ class PenalizedNet(NeuralNet):
             return self.module_(x).float()
 
     def get_loss(self, y_pred: torch.Tensor, y_true: torch.Tensor, X: Any = None, training: bool = False) -> Any:
-        """Mean squared error of the batch, with the penalty in training."""
+        """Mean squared error of the batch."""
         mse = torch.nn.functional.mse_loss(y_pred, y_true)
         self.squared_error[training].append(mse.detach() * len(y_true))
-        return mse + penalty(self.module_, **self.penalty_settings) if training else mse
+        return mse
 
-    def epoch_mse(self, training: bool, n_rows: int) -> float:
-        """Mean over the rows of the epoch that just ended; each row counts once."""
-        total = torch.stack(self.squared_error[training]).double().sum().item()
-        self.squared_error[training].clear()
-        return total / n_rows
+    def epoch_figures(self) -> tuple[float, float, bool]:
+        """Sums of squared errors of the epoch that just ended, training and dev, and whether all weights are finite.
+
+        Everything comes in one read, the only one of an epoch. Without a development set its sum is 0.
+        """
+        train, dev = self.squared_error[True], self.squared_error[False]
+        finite = torch.stack([torch.isfinite(p).all() for p in self.module_.parameters()]).all()
+        *errors, fine = torch.stack([*train, *dev, finite.to(train[0].dtype)]).tolist()
+        sums = math.fsum(errors[: len(train)]), math.fsum(errors[len(train) :])
+        train.clear()
+        dev.clear()
+        return *sums, bool(fine)
 
 
 class EpochKeeper(Callback):
@@ -107,8 +135,9 @@ class EpochKeeper(Callback):
         """Start afresh, or from a saved state."""
         state = self.state or {}
         self.rows_: list[dict[str, float]] = list(state.get("history", []))
-        self.best_weights_ = state.get("best_weights") or weights_of(net.module_)
+        self.best_weights_ = weights_of(net.module_)
         if state:
+            self.best_weights_ = {name: torch.from_numpy(array) for name, array in state["best_weights"].items()}
             set_weights(net.module_, state["weights"])
             set_adam_state(net.optimizer_, state["adam"])
 
@@ -124,10 +153,11 @@ class EpochKeeper(Callback):
         self, net: PenalizedNet, dataset_train: Batches, dataset_valid: Batches | None, **kwargs: Any
     ) -> None:
         """Record, keep the best, save, and stop if it is time."""
-        train = net.epoch_mse(True, len(dataset_train))
-        dev = net.epoch_mse(False, len(dataset_valid)) if dataset_valid is not None else np.nan
+        train, dev, finite_weights = net.epoch_figures()
+        train /= len(dataset_train)
+        dev = np.nan if dataset_valid is None else dev / len(dataset_valid)
         epoch = len(self.rows_) + 1
-        _check_finite(net, epoch, train, dev if dataset_valid is not None else 0.0)
+        _check_finite(net.lr, epoch, train, 0.0 if dataset_valid is None else dev, finite_weights)
         best_dev = min((row["dev_mse"] for row in self.rows_), default=np.inf)
         seconds = time.perf_counter() - self.began_
         self.rows_.append({"epoch": epoch, "train_mse": train, "dev_mse": dev, "seconds": seconds})
@@ -144,10 +174,15 @@ class EpochKeeper(Callback):
         """Everything that a later run needs to go on from here."""
         return {
             "history": self.rows_,
-            "weights": weights_of(net.module_),
-            "best_weights": self.best_weights_,
+            "weights": as_arrays(weights_of(net.module_)),
+            "best_weights": as_arrays(self.best_weights_),
             "adam": adam_state(net.optimizer_),
         }
+
+    def best_epoch(self) -> int:
+        """Epoch whose weights are kept, from 1: that of the least dev MSE, or the last."""
+        dev = [row["dev_mse"] for row in self.rows_]
+        return len(dev) if np.isnan(dev[-1]) else int(np.argmin(dev)) + 1
 
     def finished(self) -> bool:
         """Whether the epochs are used up, or the monitored MSE has not fallen for ``patience`` epochs."""
@@ -160,9 +195,8 @@ class EpochKeeper(Callback):
         return waited >= self.patience
 
 
-def _check_finite(net: PenalizedNet, epoch: int, train: float, dev: float) -> None:
+def _check_finite(lr: float, epoch: int, train: float, dev: float, finite_weights: bool) -> None:
     """Raise where training left the numbers that a result could be made of."""
-    finite_weights = all(torch.isfinite(p).all().item() for p in net.module_.parameters())
     for what, fine in (
         (f"training MSE ({train})", np.isfinite(train)),
         (f"development MSE ({dev})", np.isfinite(dev)),
@@ -170,14 +204,19 @@ def _check_finite(net: PenalizedNet, epoch: int, train: float, dev: float) -> No
     ):
         if not fine:
             raise DivergenceError(
-                f"the {what} became infinite or not a number in epoch {epoch}: try a smaller lr (now {net.lr}), or "
+                f"the {what} became infinite or not a number in epoch {epoch}: try a smaller lr (now {lr}), or "
                 "check that features and targets are scaled"
             )
 
 
-def weights_of(module: torch.nn.Module) -> dict[str, np.ndarray]:
-    """Copies of all parameters as float32 arrays."""
-    return {name: p.detach().cpu().numpy().copy() for name, p in module.named_parameters()}
+def weights_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Copies of all parameters, on their device."""
+    return {name: p.detach().clone() for name, p in module.named_parameters()}
+
+
+def as_arrays(weights: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """Parameters as arrays on the host."""
+    return {name: p.cpu().numpy() for name, p in weights.items()}
 
 
 def set_weights(module: torch.nn.Module, weights: dict[str, np.ndarray]) -> None:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -52,8 +52,9 @@ def check_cell_types(cell_types: Any, openness: Any, n_cell_types: int) -> pd.Da
 
 
 def check_openness(openness: Any, n_peaks: int, cell_types: pd.DataFrame) -> NDArray[np.float32]:
-    """Peaks x cell types as a read-only float32 array in the order of the tables.
+    """Peaks x cell types as a read-only float32 array in the order of the tables, kept cell type by cell type.
 
+    A pair needs neighbouring peaks in one cell type: so they are neighbours in memory.
     Values below 0 by no more than rounding (1e-6 of the largest) become 0.
     """
     values = _matrix(openness, "openness", n_peaks, "peaks", cell_types)
@@ -64,7 +65,7 @@ def check_openness(openness: Any, n_peaks: int, cell_types: pd.DataFrame) -> NDA
             f"openness: {values[row, column]:g} in row {row}, column {column} "
             f"({cell_types['name'].iloc[column]}); wanted values >= 0 (not log ratios)"
         )
-    return _frozen(np.maximum(values, 0).astype(np.float32))
+    return _frozen(np.maximum(values, 0).astype(np.float32), order="F")
 
 
 def check_expression(expression: Any, genes: pd.DataFrame, cell_types: pd.DataFrame) -> NDArray[np.float64]:
@@ -231,8 +232,8 @@ def _some(names: Any, most: int = 5) -> str:
     return ", ".join(names[:most]) + rest
 
 
-def _frozen(values: NDArray) -> NDArray:
-    """Own, C-ordered and read-only."""
-    values = np.array(values, order="C", copy=True)
+def _frozen(values: NDArray, order: Literal["C", "F"] = "C") -> NDArray:
+    """Own, in this order of memory, and read-only."""
+    values = np.array(values, order=order, copy=True)
     values.flags.writeable = False
     return values

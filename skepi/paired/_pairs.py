@@ -80,6 +80,9 @@ class GeneCellPairs:
         """``(n_pairs, 2)``."""
         return len(self), 2
 
+    def __sizeof__(self) -> int:  # by which dask decides whether to send rows once or with every task
+        return object.__sizeof__(self) + self._gene_codes.nbytes + self._cell_type_codes.nbytes
+
     def __len__(self) -> int:
         return self._gene_codes.size
 

@@ -27,7 +27,7 @@ class SavedTables(OpennessTables):
     path : path
         Folder that :func:`save` wrote.
     identity : str
-        Given when it was written.
+        As it was when written, so that ``openness`` need not be read to know it.
     peaks, genes, cell_types, openness
         As in :class:`OpennessTables`; ``openness`` is mapped from its file.
     """

@@ -1,7 +1,9 @@
 """The openness side of a data set: all that rows of ``X`` may refer to, and nothing of expression."""
 
-import uuid
-from collections.abc import Callable, Hashable
+import hashlib
+import json
+from collections.abc import Callable, Hashable, Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from skepi.exceptions import TableError
 
 _DERIVED_KEPT = 2
+_DIGEST_BYTES = 2**24  # of openness at once
 
 # By (identity of the tables, settings): the last few of this process, so that folds and grid points share one, in a
 # worker process too, where the tables themselves are unpickled anew for every task.
@@ -30,7 +33,8 @@ class OpennessTables:
     Notes
     -----
     What depends on these and on settings alone (the overlap of peaks with bins) is kept for reuse: the last two of a
-    process, found by an identity that travels with the pickled tables.
+    process, found by an identity that travels with the pickled tables. The same data have the same identity, however
+    often and wherever they are made.
     """
 
     def __init__(
@@ -44,7 +48,17 @@ class OpennessTables:
         self.genes = genes
         self.cell_types = cell_types
         self.openness = openness
-        self.identity = uuid.uuid4().hex
+
+    @cached_property
+    def identity(self) -> str:
+        """Digest of the three tables and of openness."""
+        digest = hashlib.blake2b(digest_size=16)
+        for table in (self.peaks, self.genes, self.cell_types):
+            _update(digest, [len(table), [str(column) for column in table]])
+            for column in table:
+                _update(digest, *_column_content(table[column]))
+        _update(digest, list(self.openness.shape), *_row_blocks(self.openness))
+        return digest.hexdigest()
 
     def mean_openness(self) -> NDArray[np.float64]:
         """Mean over the peaks of each cell type, (n_cell_types,); a cell type without signal is an error."""
@@ -64,6 +78,31 @@ class OpennessTables:
             _derived[key] = value
         return _derived[key]
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "identity": self.identity}  # so that it is not worked out again wherever this goes
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.openness.flags.writeable = False  # numpy forgets it when pickled
+
+
+def _update(digest: Any, about: Any, *contents: NDArray) -> None:
+    """Add a description that says how long the contents are, and the contents."""
+    digest.update(json.dumps(about).encode() + b"\n")
+    for content in contents:
+        digest.update(np.ascontiguousarray(content).ravel())
+
+
+def _column_content(values: pd.Series) -> tuple[list[Any], NDArray]:
+    """Description and numbers of a column; text of any dtype is codes and names, so that pandas' versions agree."""
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iufb":
+        return [values.dtype.str], values.to_numpy()
+    code, names = pd.factorize(values)
+    kind = "text" if pd.api.types.is_string_dtype(values.dtype) else str(values.dtype)
+    return [kind, [str(name) for name in names]], code.astype("<i4")
+
+
+def _row_blocks(array: NDArray) -> Iterator[NDArray]:
+    step = max(1, _DIGEST_BYTES // max(1, array.itemsize * array.shape[1]))
+    for first in range(0, len(array), step):
+        yield array[first : first + step]

@@ -222,7 +222,7 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wra
 
     def _share(self, X: BinnedOpenness, keys: NDArray[np.int64]) -> float:
         signal = X.pairs.tables.openness @ X.inverse_depth
-        in_slots = X.operator.matrix(slice(0, X.operator.n_slots)) @ signal
+        in_slots = X.operator.values(slice(0, X.operator.n_slots), signal)
         total = float(in_slots.sum())
         return float(in_slots[np.isin(X.operator.slot_keys(), keys)].sum()) / total if total > 0 else 0.0
 
