@@ -42,9 +42,9 @@ from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose import GeneZTarget
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import ModelFileError, ModelVersionWarning, UnseenGeneWarning
-from skepi.linear_model import LassoBaseline
+from skepi.linear_model import LassoBaseline, LassoBaselineCV
 from skepi.metrics import skill_scorer
-from skepi.model_selection import CellTypeKFold, LeaveOneCellTypeOut
+from skepi.model_selection import CellTypeKFold, LeaveOneCellTypeOut, ResumableGridSearchCV
 from skepi.neural_network import ExpressionMLP
 from skepi.normalization import ExpressionNormalizer
 from skepi.persistence import load_model, read_model_info, save_model
@@ -136,6 +136,7 @@ ON_ARRAYS = [
     LogZScaler(scale_floor=float("inf")),
     Materialize("csr"),
     LassoBaseline(lam=1e-2),
+    LassoBaselineCV([1e-2, 1e-1], cv=2),
     NET,
     GeneZTarget(),
     GeneZTarget(make_pipeline(StandardScaler(), PCA(2), Ridge())),
@@ -153,6 +154,7 @@ ON_PAIRS = {
     "PCA": on_pairs(make_pipeline(Materialize(), StandardScaler(), PCA(3), Lasso(1e-3))),
     "PLS": on_pairs(make_pipeline(Materialize(), PLSRegression(2))),
     "around": GeneZTarget(make_pipeline(TSSBinner(edges=EDGES), LogZScaler(), LassoBaseline())),
+    "Lasso by cross-validation": make_pipeline(TSSBinner(edges=EDGES), LassoBaselineCV([1e-2, 1e-3], cv=3)),
     "search": GridSearchCV(
         on_pairs(LassoBaseline()),
         [{"geneztarget__regressor__lam": [1e-2, 1e-3]}, {"tssbinner__edges": [EDGES, EDGES[::2]]}],
@@ -176,7 +178,7 @@ def public_estimators():
 def test_every_public_estimator_is_stored():
     found = public_estimators()
     assert len(found) >= 7
-    assert found == {type(estimator) for estimator in ON_ARRAYS} | {TSSBinner}
+    assert found == {type(estimator) for estimator in ON_ARRAYS} | {TSSBinner, ResumableGridSearchCV}
 
 
 @pytest.mark.parametrize(
@@ -900,3 +902,12 @@ def test_a_kill_leaves_a_whole_file_and_no_rubbish(tmp_path):
         loaded = load_model(path)
         np.testing.assert_array_equal(loaded.coef_, np.full(200_000, loaded.alpha) + expected)
         assert [one.name for one in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_resumable_search_comes_back(pairs, tmp_path):
+    grid = {"geneztarget__regressor__lam": [1e-2, 1e-3]}
+    search = ResumableGridSearchCV(on_pairs(LassoBaseline()), grid, folder=tmp_path / "sweep", cv=CellTypeKFold(3))
+    search.fit(*pairs)
+    loaded = there_and_back(search, tmp_path / "model.skepi")
+    np.testing.assert_array_equal(loaded.predict(pairs[0]), search.predict(pairs[0]))
+    assert loaded.best_params_ == search.best_params_

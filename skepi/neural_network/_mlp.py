@@ -19,7 +19,7 @@ from skepi._rows import check_targets, is_binned
 from skepi.neural_network._batches import Batches, predicted_batches
 from skepi.neural_network._checkpoint import WHAT, identity_of, read_checkpoint, write_checkpoint
 from skepi.neural_network._inner_split import rows_set_aside
-from skepi.neural_network._module import MLP
+from skepi.neural_network._module import MLP, named_weights
 from skepi.neural_network._net import EpochKeeper, PenalizedNet, as_arrays, set_weights
 from skepi.neural_network._settings import check_settings, mixed_precision, resolve_device
 
@@ -71,18 +71,18 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         ``"auto"`` is CUDA where there is one, else the CPU; otherwise a name that torch knows.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Type of the products in training; weights and sums stay float32. ``"auto"`` is bfloat16 where it gains: on
-        CUDA devices that have it; on CPUs that have AVX-512 BF16 or AMX, if torch can say so (it has
-        ``torch.cpu.get_capabilities``), for a first hidden layer of 32 units or more and at least 10 million products
-        in the forward pass of a batch. There a step takes 0.27 of the time at the default sizes, 0.3 to 0.5 at hidden
-        layers (200, 50) and batches of 2,000; the best dev MSE differs by less than a fifth of its SD between seeds.
-        Elsewhere it is float32. Validation and predictions are in float32, predictions for plain float64 arrays in
-        float64.
+        CUDA devices that have it; on CPUs with AVX-512 BF16 or AMX, where torch can tell
+        (``torch.cpu.get_capabilities``), for a first hidden layer of 32 units or more and at least 10 million products
+        in the forward pass of a batch. There a step takes a third of the time at the default sizes, 0.4 to 0.6 of it
+        with hidden layers (200, 50) and batches of 2,000; the mean best dev MSE moved by less than a fifth of its SD
+        over 5 seeds. Elsewhere it is float32. Validation and predictions are in float32, predictions for plain float64
+        arrays in float64.
     checkpoint : path, optional
         File that the state is saved to after every epoch. A fit that finds it goes on from there and ends with the
         result of an uninterrupted run; one that belongs to other data or settings is refused. ``max_epochs`` may
         grow. Give every fit its own file (not for a grid search).
     verbose : int, default=0
-        1 prints a line an epoch.
+        1 prints where the features of the training rows come from, then a line an epoch.
     random_state : int, RandomState or None, default=None
         Seeds weights, split, row order and dropout. Exact for one seed on one device.
 
@@ -110,6 +110,10 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
     -----
     Features and targets scaled before ``fit`` have seen the rows that are set aside here, so the dev MSE is good for
     choosing the epoch only, never as a result.
+
+    Dense rows of up to 1 GiB are made once. Of more, each batch is made when its turn comes: on CUDA by the device
+    itself, from the openness of peaks, where that fits into half of its free memory; else by the CPU. The batches are
+    the same.
 
     Examples
     --------
@@ -234,7 +238,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         with torch.random.fork_rng(devices=[]):  # the weights it draws are replaced
             module = MLP(self.n_features_in_, tuple(self.hidden), self.dropout)
-        set_weights(module, _named(self.coefs_, self.intercepts_))
+        set_weights(module, named_weights(self.coefs_, self.intercepts_))
         return module.eval()
 
     def save_weights(self, path: str | os.PathLike) -> None:
@@ -253,7 +257,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
             "best_epoch": self.best_epoch_,
             "history": self.history_.to_dict("records"),
         }
-        write_arrays(path, _named(self.coefs_, self.intercepts_), about)
+        write_arrays(path, named_weights(self.coefs_, self.intercepts_), about)
 
     def load_weights(self, path: str | os.PathLike) -> Self:
         """Read weights that :meth:`save_weights` wrote, for an estimator with the same ``hidden``.
@@ -341,9 +345,3 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         self.history_ = pd.DataFrame(history)
         self.best_epoch_ = best_epoch
         self.n_iter_ = len(history)
-
-
-def _named(coefs: list[NDArray], intercepts: list[NDArray]) -> dict[str, NDArray]:
-    """Parameters by the names they have in the module."""
-    weights = {f"linears.{i}.weight": np.ascontiguousarray(w.T) for i, w in enumerate(coefs)}
-    return {**weights, **{f"linears.{i}.bias": b for i, b in enumerate(intercepts)}}

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 
@@ -57,3 +59,9 @@ def add_penalty_gradient(module: MLP, l1: float, l2: float, l2_norm: str, penali
             norm = torch.stack([w.square().sum() for w, _ in weights]).sum().sqrt()
             for w, gradient in weights:
                 gradient.add_(w / norm, alpha=l2)
+
+
+def named_weights(coefs: Sequence[NDArray], intercepts: Sequence[NDArray]) -> dict[str, NDArray]:
+    """Weights (n_in, n_out) and biases of each layer by the names that the module has for them."""
+    weights = {f"linears.{i}.weight": np.ascontiguousarray(w.T) for i, w in enumerate(coefs)}
+    return {**weights, **{f"linears.{i}.bias": b for i, b in enumerate(intercepts)}}

@@ -169,7 +169,7 @@ def run_sums(values: torch.Tensor, remaining: torch.Tensor, longest: int) -> tor
     """
     reach = 1
     while reach < longest:  # each value is the sum of ``reach`` neighbours, or of as many as its run has left
-        values[:-reach] += values[reach:].masked_fill(remaining[:-reach] <= reach, 0.0)
+        values[:-reach].add_(values[reach:].masked_fill(remaining[:-reach] <= reach, 0.0))
         reach *= 2
     return values
 

@@ -15,7 +15,7 @@ _CHOICES = {
     "precision": ("auto", "float32", "bfloat16"),
 }
 
-# Where bfloat16 took 0.3 to 0.7 of the time of float32 on a CPU with AVX-512 BF16; below, up to 1.8 times as long.
+# Where bfloat16 took 0.3 to 0.7 of the time of float32 on a CPU with AVX-512 BF16; below, up to 3 times as long.
 _LEAST_UNITS = 32
 _LEAST_PRODUCTS = 10_000_000
 
