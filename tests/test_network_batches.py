@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skepi.binning import BinnedOpenness, TSSBinner, symmetric_edges
+from skepi.binning import BinnedOpenness, TSSBinner, _binned, symmetric_edges
 from skepi.binning._binned import SlotScaling
 from skepi.binning._overlap import SlotOperator
 from skepi.datasets import make_paired_openness
@@ -155,7 +155,7 @@ def test_run_sums_against_a_loop(lengths, seed):
 @pytest.mark.parametrize("seed", [3, None])
 def test_every_way_gives_the_rows_of_seed_and_epoch(scaled, force, monkeypatch, way, seed):
     force(way)
-    monkeypatch.setattr(_batches, "_ROWS_AT_ONCE", 30)
+    monkeypatch.setattr(_binned, "_CHUNK_ENTRIES", 500)
     batches = Batches(scaled, np.arange(len(scaled)), 100, CPU, seed)
     assert batches.plan.way == way
     for epoch in (0, 4):
