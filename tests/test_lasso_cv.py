@@ -14,7 +14,7 @@ from skepi.compose import GeneZTarget
 from skepi.exceptions import UnseenGeneWarning
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
 from skepi.linear_model._moments import TrainingSet, moments_of_array, moments_of_sets
-from skepi.linear_model._scatter import GeneMatrices
+from skepi.linear_model._scatter import Adder, GeneMatrices
 from skepi.metrics import skill, skill_scorer, within_gene_skill
 from skepi.model_selection import (
     CellTypeKFold,
@@ -187,6 +187,12 @@ def test_matrices_of_genes_land_on_their_bins(seed):
         expected[np.ix_(of_gene, of_gene)] += matrices.of_gene(flat, gene)
     matrices.add_to(total, flat)
     np.testing.assert_allclose(total, expected, atol=1e-12)
+
+
+def test_what_goes_wrong_in_the_thread_that_adds_is_raised_to_the_caller():
+    matrices = GeneMatrices([np.array([0, 1], dtype=np.int32)], 2)
+    with pytest.raises(ValueError, match="broadcast"), Adder() as adder:
+        adder.add(np.zeros((1, 3, 3)), matrices, [np.ones(4)])
 
 
 @quick

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from skepi.linear_model._scatter import GeneMatrices
+from skepi.linear_model._scatter import Adder, GeneMatrices
 
 FloatArray = NDArray[np.float64]
 
@@ -107,15 +107,16 @@ def moments_of_pairs(X: Any, y: FloatArray) -> Moments:
     """Centred moments of lazy rows as they are."""
     y_mean = float(y.mean())
     parts = _Parts(X, y - y_mean, [np.ones(len(y), dtype=bool)])
-    sums = np.zeros((X.shape[1] + 2, X.shape[1] + 2))
-    for genes, ptr, slots, values in X.gene_blocks(X.gene_codes):
-        matrices = _matrices(X.operator, ptr, slots)
-        flat = matrices.empty()
-        for i, gene in enumerate(genes):
-            found = parts.products(gene, values[ptr[i] : ptr[i + 1]].astype(np.float64))
-            matrices.of_gene(flat, i)[:] = found[0]
-        matrices.add_to(sums, flat)
-    moments = Moments.of_sums(sums)
+    sums = np.zeros((1, X.shape[1] + 2, X.shape[1] + 2))
+    with Adder() as adder:
+        for genes, ptr, slots, values in X.gene_blocks(X.gene_codes):
+            matrices = _matrices(X.operator, ptr, slots)
+            flat = matrices.empty()
+            for i, gene in enumerate(genes):
+                found = parts.products(gene, values[ptr[i] : ptr[i + 1]].astype(np.float64))
+                matrices.of_gene(flat, i)[:] = found[0]
+            adder.add(sums, matrices, [flat])
+    moments = Moments.of_sums(sums[0])
     return replace(moments, y_mean=moments.y_mean + y_mean)
 
 
@@ -135,21 +136,21 @@ def moments_of_sets(X: Any, y: FloatArray, sets: list[TrainingSet]) -> list[Mome
     op, last = X.operator, sets[-1]
     parts = _Parts(X, y - last.target_mean[X.gene_codes], [one.rows for one in sets])
     sums = np.zeros((len(sets), op.n_bins + 2, op.n_bins + 2))
-    for genes, ptr, slots, values in X.gene_blocks(X.gene_codes):
-        values = last.centred(last.logs(values), slots)
-        matrices = _matrices(op, ptr, slots)
-        flats = [matrices.empty() for _ in sets]
-        for i, gene in enumerate(genes):
-            found = parts.products(gene, values[ptr[i] : ptr[i + 1]])
-            own = slice(op.gene_ptr[gene], op.gene_ptr[gene + 1])
-            shift = last.of_gene(gene, own)[0]
-            for one, include, flat in zip(sets, parts.include, flats, strict=True):
-                out = matrices.of_gene(flat, i)
-                if _add_up(found, include, out):
-                    mean, inverse_scale = one.of_gene(gene, own)
-                    _put_on_scale(out, mean - shift, inverse_scale)
-        for total, flat in zip(sums, flats, strict=True):
-            matrices.add_to(total, flat)
+    with Adder() as adder:
+        for genes, ptr, slots, values in X.gene_blocks(X.gene_codes):
+            values = last.centred(last.logs(values), slots)
+            matrices = _matrices(op, ptr, slots)
+            flats = [matrices.empty() for _ in sets]
+            for i, gene in enumerate(genes):
+                found = parts.products(gene, values[ptr[i] : ptr[i + 1]])
+                own = slice(op.gene_ptr[gene], op.gene_ptr[gene + 1])
+                shift = last.of_gene(gene, own)[0]
+                for one, include, flat in zip(sets, parts.include, flats, strict=True):
+                    out = matrices.of_gene(flat, i)
+                    if _add_up(found, include, out):
+                        mean, inverse_scale = one.of_gene(gene, own)
+                        _put_on_scale(out, mean - shift, inverse_scale)
+            adder.add(sums, matrices, flats)
     return [Moments.of_sums(total) for total in sums]
 
 

@@ -1,5 +1,9 @@
 """Adding up matrices of genes, slots x slots, into one matrix of bins."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -50,3 +54,38 @@ class GeneMatrices:
         ends = sorted_rows.indptr[self._rows_of_bin]
         # Entries of one bin follow each other now: read as one row, its repeated columns are summed.
         total += sp.csr_array((sorted_rows.data, sorted_rows.indices, ends), shape=(self.n_bins, self.n_bins)).toarray()
+
+
+class Adder:
+    """Adds blocks of matrices to their totals in a thread of its own, while the caller makes the next block.
+
+    Totals are complete when the ``with`` block is left.
+    """
+
+    def __enter__(self) -> Self:
+        self._thread = ThreadPoolExecutor(1)
+        self._pending: Future[None] | None = None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._wait()
+        finally:
+            self._thread.shutdown()
+
+    def add(self, totals: FloatArray, matrices: GeneMatrices, flats: list[FloatArray]) -> None:
+        """Add ``flats[k]`` to ``totals[k]``, once what was given before is added."""
+        self._wait()
+        self._pending = self._thread.submit(_add_all, totals, matrices, flats)
+
+    def _wait(self) -> None:
+        if self._pending is not None:
+            self._pending.result()
+
+
+def _add_all(totals: FloatArray, matrices: GeneMatrices, flats: list[FloatArray]) -> None:
+    for total, flat in zip(totals, flats, strict=True):
+        matrices.add_to(total, flat)
