@@ -297,7 +297,10 @@ def test_no_target_of_test_rows_is_seen(rows):
     ("settings_", "message"),
     [
         ({"lams": [-1.0]}, "lams must be finite and 0 or greater"),
-        ({"lams": 0}, "wanted lams >= 1"),
+        ({"lams": 1}, "2 or more"),
+        ({"lams": True}, "2 or more"),
+        ({"cv": []}, "gives no split"),
+        ({"cv": LeaveOneCellTypeOut(), "scoring": "within_gene_skill"}, "do not vary in any fold"),
         ({"lams": 3, "eps": 1.0}, "0 < eps < 1"),
         ({"scoring": "r2"}, "scoring must be one of"),
         ({"sd_offset": -1.0}, "sd_offset must be finite"),

@@ -569,3 +569,14 @@ def test_nothing_waits_for_cuda_within_an_epoch(first_losses, monkeypatch, way):
 
     monkeypatch.setattr(_net.PenalizedNet, "run_single_epoch", watched)
     assert first_losses(way, "cuda", losses_a_epoch=10).n_iter_ == 2
+
+
+def test_a_checkpoint_of_another_development_set_is_refused(tmp_path, rng):
+    X, y = rng.normal(size=(60, 3)), rng.normal(size=60)
+    settings = {"hidden": (4,), "checkpoint": tmp_path / "run.npz", "random_state": 0}
+    net = ExpressionMLP(**settings, max_epochs=2).fit(X[10:], y[10:], X_val=X[:10], y_val=y[:10])
+    net.set_params(max_epochs=3)
+    with pytest.raises(ValueError, match="X of the development set differ"):
+        net.fit(X[10:], y[10:], X_val=X[:10] + 1, y_val=y[:10])
+    net.fit(X[10:], y[10:], X_val=X[:10], y_val=y[:10])
+    assert net.n_iter_ == 3

@@ -18,6 +18,8 @@ FloatArray = NDArray[np.float64]
 class LazyRows:
     """Rows of pairs: one pass for the statistics of all training sets, one for the moments, one for the errors.
 
+    ``scaler`` is then the one that was fitted to the last training set.
+
     Parameters
     ----------
     X : BinnedOpenness
@@ -34,12 +36,13 @@ class LazyRows:
         self, X: Any, y: FloatArray, trainings: list[NDArray], scales: list[GeneScale], scaler: LogZScaler | None
     ) -> None:
         self.X, self.y, self.scales = X, y, scales
-        self.scalers: list[LogZScaler | None] = [None] * len(trainings)
+        scalers: list[LogZScaler | None] = [None] * len(trainings)
         if scaler is not None:
-            self.scalers = [*scaler.fit_each(X, trainings)]
+            scalers = [*scaler.fit_each(X, trainings)]
+        self.scaler = scalers[-1]
         names = X.genes["name"].to_numpy(dtype=object)
         self.sets = []
-        for rows, scale, fitted in zip(trainings, scales, self.scalers, strict=True):
+        for rows, scale, fitted in zip(trainings, scales, scalers, strict=True):
             scaling = None if fitted is None else fitted.transform(X).scaling
             slots = () if scaling is None else (scaling.mean, scaling.inverse_scale)
             self.sets.append(TrainingSet(_mask(rows, len(y)), *scale.of_genes(names), *slots))
@@ -65,6 +68,7 @@ class PlainRows:
     ) -> None:
         self.X, self.y, self.trainings, self.scales = X, y, trainings, scales
         self.scalers = [None if scaler is None else clone(scaler).fit(X[rows]) for rows in trainings]
+        self.scaler = self.scalers[-1]
 
     def moments(self) -> list[Moments]:
         """Centred moments of each training set on its own scale."""

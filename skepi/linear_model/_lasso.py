@@ -29,7 +29,7 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
     .. math:: \frac{1}{n} \lVert y - X w - b \rVert^2 + \lambda \lVert w \rVert_1
 
     which is ``sklearn.linear_model.Lasso(alpha=lam / 2)``. Rows enter only through their second moments, summed
-    batch by batch where rows are lazy, so a dense matrix of all rows is never made.
+    gene by gene where rows are lazy, so a dense matrix of all rows is never made.
 
     Parameters
     ----------

@@ -57,9 +57,9 @@ class LassoBaselineCV(GeneStandardizedRegressor, BaseEstimator):
     lam_ : float
         Penalty with the highest ``pooled_score``; the greatest of equals.
     cv_results_ : DataFrame
-        A row a penalty: ``lam``, ``split0_test_score``, ..., ``mean_test_score``, ``std_test_score``,
-        ``pooled_score`` (sums over all folds before dividing, as the contract has it), ``dual_gap`` (the largest of
-        all fits) and ``n_weights`` (not zero in the final fit).
+        A row a penalty: ``lam``, ``split0_test_score``, ... (NaN where the truth does not vary), ``mean_test_score``,
+        ``std_test_score``, ``pooled_score`` (sums over all folds before dividing, as the contract has it), ``dual_gap``
+        (the largest of all fits) and ``n_weights`` (not zero in the final fit).
     path_ : DataFrame
         Final fits to all rows, as from :meth:`LassoBaseline.path`.
     coef_ : ndarray of float64, shape (n_features,)
@@ -81,7 +81,8 @@ class LassoBaselineCV(GeneStandardizedRegressor, BaseEstimator):
     TypeError
         For pairs without bins: ``TSSBinner`` comes first.
     ValueError
-        For settings out of range, rows that are scaled already, or skill asked for genes without training pairs.
+        For settings out of range, rows that are scaled already, skill asked for genes without training pairs, or scores
+        that are not defined because test targets do not vary.
 
     Warns
     -----
@@ -140,6 +141,8 @@ class LassoBaselineCV(GeneStandardizedRegressor, BaseEstimator):
             raise TypeError("LassoBaselineCV needs bins: put TSSBinner() before it in the Pipeline")
         X, y = self._checked_training(X, y)
         splits = [(np.asarray(train), np.asarray(test)) for train, test in self._splitter(X).split(X, y, groups)]
+        if not splits:
+            raise ValueError(f"cv={self.cv!r} gives no split")
         trainings = [train for train, _ in splits] + [np.arange(len(y))]
         scales = [GeneScale.of(X[rows], y[rows], self.sd_offset) for rows in trainings]
         engine = LazyRows if is_binned(X) else PlainRows
@@ -154,15 +157,22 @@ class LassoBaselineCV(GeneStandardizedRegressor, BaseEstimator):
                 "test pairs belong to genes without training pairs, for which skill is not defined; "
                 "use scoring='within_gene_skill'"
             )
+        total[total <= 1e-24 * (y @ y)] = 0  # rounding
+        if not total.any():
+            raise ValueError(
+                f"the test targets do not vary in any fold, so {self.scoring} is not defined "
+                "(within_gene_skill needs two test pairs of a gene in a fold)"
+            )
         self.n_features_in_ = X.shape[1]
-        self.scaler_ = rows.scalers[-1]
+        self.scaler_ = rows.scaler
         self._set_scale(scales[-1])
         self._keep(paths, left, total)
         return self
 
     def _keep(self, paths: list[list[Solution]], left: FloatArray, total: FloatArray) -> None:
         """Tables of scores and of the final path, and the best of it."""
-        final, scores = paths[-1], 1 - left / total[:, None]
+        undefined = np.full_like(left, np.nan)  # where the truth of a fold does not vary
+        final, scores = paths[-1], 1 - np.divide(left, total[:, None], out=undefined, where=total[:, None] > 0)
         self.path_ = path_table(final)
         self.cv_results_ = pd.DataFrame(
             {
@@ -190,8 +200,11 @@ class LassoBaselineCV(GeneStandardizedRegressor, BaseEstimator):
         if self.scoring not in _SCORING:
             raise ValueError(f"scoring must be one of {_SCORING}, got {self.scoring!r}")
         if isinstance(self.lams, Integral):
-            if self.lams < 1 or not 0 < self.eps < 1:
-                raise ValueError(f"wanted lams >= 1 and 0 < eps < 1, got lams={self.lams!r}, eps={self.eps!r}")
+            if isinstance(self.lams, bool) or self.lams < 2 or not 0 < self.eps < 1:
+                raise ValueError(
+                    "wanted a number of penalties of 2 or more (one penalty is lams=[lam]) and 0 < eps < 1, "
+                    f"got lams={self.lams!r}, eps={self.eps!r}"
+                )
         else:
             checked_lams(self.lams)
 

@@ -1,6 +1,7 @@
 """Second moments of rows and targets, all that a least-squares model needs to know, for many training sets at once."""
 
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import pairwise
 from typing import Any, Self
 
@@ -107,7 +108,7 @@ def moments_of_pairs(X: Any, y: FloatArray) -> Moments:
     """Centred moments of lazy rows as they are."""
     y_mean = float(y.mean())
     parts = _Parts(X, y - y_mean, [np.ones(len(y), dtype=bool)])
-    sums = np.zeros((1, X.shape[1] + 2, X.shape[1] + 2))
+    sums = [np.zeros((X.shape[1] + 2, X.shape[1] + 2))]
     with Adder() as adder:
         for genes, ptr, slots, values in X.gene_blocks(X.gene_codes):
             matrices = _matrices(X.operator, ptr, slots)
@@ -135,7 +136,7 @@ def moments_of_sets(X: Any, y: FloatArray, sets: list[TrainingSet]) -> list[Mome
     """
     op, last = X.operator, sets[-1]
     parts = _Parts(X, y - last.target_mean[X.gene_codes], [one.rows for one in sets])
-    sums = np.zeros((len(sets), op.n_bins + 2, op.n_bins + 2))
+    sums = [np.zeros((op.n_bins + 2, op.n_bins + 2)) for _ in sets]
     with Adder() as adder:
         for genes, ptr, slots, values in X.gene_blocks(X.gene_codes):
             values = last.centred(last.logs(values), slots)
@@ -143,15 +144,16 @@ def moments_of_sets(X: Any, y: FloatArray, sets: list[TrainingSet]) -> list[Mome
             flats = [matrices.empty() for _ in sets]
             for i, gene in enumerate(genes):
                 found = parts.products(gene, values[ptr[i] : ptr[i + 1]])
+                everything = reduce(np.add, found.values())  # the last set holds all rows
                 own = slice(op.gene_ptr[gene], op.gene_ptr[gene + 1])
                 shift = last.of_gene(gene, own)[0]
                 for one, include, flat in zip(sets, parts.include, flats, strict=True):
                     out = matrices.of_gene(flat, i)
-                    if _add_up(found, include, out):
+                    if _add_up(found, everything, include, out):
                         mean, inverse_scale = one.of_gene(gene, own)
                         _put_on_scale(out, mean - shift, inverse_scale)
             adder.add(sums, matrices, flats)
-    return [Moments.of_sums(total) for total in sums]
+    return [Moments.of_sums(sums.pop(0)) for _ in sets]  # each large array goes as soon as it is used
 
 
 class _Parts:
@@ -177,30 +179,28 @@ class _Parts:
         ``values`` are those of the gene's slots in all cell types.
         """
         found = {}
-        for part in np.flatnonzero(self.include.any(axis=0)).tolist():
-            cell_types, y = self._rows.of_gene(gene, part)
-            if y.size:
-                augmented = np.concatenate([values[:, cell_types], y[None], np.ones((1, y.size))])
-                found[part] = augmented @ augmented.T
+        cell_types, y, part = self._rows.of_gene(gene)
+        cuts = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), part.size]
+        for a, b in pairwise(cuts):
+            if b > a and self.include[:, part[a]].any():
+                augmented = np.concatenate([values[:, cell_types[a:b]], y[None, a:b], np.ones((1, b - a))])
+                found[int(part[a])] = augmented @ augmented.T
         return found
 
 
 class RowsByGene:
-    """Cell types and targets of rows, by gene and, where parts are given, by part."""
+    """Cell types, targets and parts of rows, by gene; within a gene, rows of a part are neighbours."""
 
-    def __init__(self, X: Any, y: FloatArray, part: NDArray | int = 0) -> None:
-        self._n_parts = int(np.max(part)) + 1
-        key = X.gene_codes * self._n_parts + part
-        order = np.argsort(key, kind="stable")
-        self._cell_types, self._y = X.cell_type_codes[order], y[order]
-        counts = np.bincount(key, minlength=len(X.genes) * self._n_parts)
-        self._ptr = np.concatenate([[0], np.cumsum(counts)])
+    def __init__(self, X: Any, y: FloatArray, part: NDArray[np.int64] | None = None) -> None:
+        part = np.zeros(len(y), dtype=np.int64) if part is None else part
+        order = np.argsort(X.gene_codes * (part.max(initial=0) + 1) + part, kind="stable")
+        self._cell_types, self._y, self._part = X.cell_type_codes[order], y[order], part[order]
+        self._ptr = np.concatenate([[0], np.cumsum(np.bincount(X.gene_codes, minlength=len(X.genes)))])
 
-    def of_gene(self, gene: int, part: int = 0) -> tuple[NDArray[np.int64], FloatArray]:
-        """Cell types and targets of the rows of one gene."""
-        place = gene * self._n_parts + part
-        rows = slice(self._ptr[place], self._ptr[place + 1])
-        return self._cell_types[rows], self._y[rows]
+    def of_gene(self, gene: int) -> tuple[NDArray[np.int64], FloatArray, NDArray[np.int64]]:
+        """Cell types, targets and parts of the rows of one gene."""
+        rows = slice(self._ptr[gene], self._ptr[gene + 1])
+        return self._cell_types[rows], self._y[rows], self._part[rows]
 
 
 def _matrices(op: Any, ptr: NDArray, slots: Any) -> GeneMatrices:
@@ -209,12 +209,18 @@ def _matrices(op: Any, ptr: NDArray, slots: Any) -> GeneMatrices:
     return GeneMatrices([np.concatenate([bins[a:b], extra]) for a, b in pairwise(ptr)], op.n_bins + 2)
 
 
-def _add_up(found: dict[int, FloatArray], include: NDArray[np.bool_], out: FloatArray) -> bool:
-    """Sum the included parts; False where there are none and the sum is 0."""
+def _add_up(found: dict[int, FloatArray], everything: FloatArray, include: NDArray[np.bool_], out: FloatArray) -> bool:
+    """Sum the included parts, or take the others off the sum of all; False where none is included and the sum is 0."""
     chosen = [products for part, products in found.items() if include[part]]
-    out[:] = chosen[0] if chosen else 0
-    for products in chosen[1:]:
-        out += products
+    others = [products for part, products in found.items() if not include[part]]
+    if len(others) < len(chosen):
+        out[:] = everything
+        for products in others:
+            out -= products
+    else:
+        out[:] = 0
+        for products in chosen:
+            out += products
     return bool(chosen)
 
 

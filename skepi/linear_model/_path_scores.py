@@ -44,7 +44,7 @@ class Fold:
 
     def of_gene(self, gene: int, slots: slice, bins: NDArray, values: NDArray) -> tuple[FloatArray, FloatArray]:
         """Truth, (n_rows,), and predictions, (n_rows, n_lams), of the test rows of one gene."""
-        cell_types, truth = self.rows.of_gene(gene)
+        cell_types, truth, _ = self.rows.of_gene(gene)
         z = self.training.on_scale(values[:, cell_types], slots).T @ self.coefs[bins] + self.intercepts
         return truth, self.mean[gene] + self.scale[gene] * z
 

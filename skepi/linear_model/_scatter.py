@@ -76,7 +76,7 @@ class Adder:
         finally:
             self._thread.shutdown()
 
-    def add(self, totals: FloatArray, matrices: GeneMatrices, flats: list[FloatArray]) -> None:
+    def add(self, totals: list[FloatArray], matrices: GeneMatrices, flats: list[FloatArray]) -> None:
         """Add ``flats[k]`` to ``totals[k]``, once what was given before is added."""
         self._wait()
         self._pending = self._thread.submit(_add_all, totals, matrices, flats)
@@ -86,6 +86,6 @@ class Adder:
             self._pending.result()
 
 
-def _add_all(totals: FloatArray, matrices: GeneMatrices, flats: list[FloatArray]) -> None:
+def _add_all(totals: list[FloatArray], matrices: GeneMatrices, flats: list[FloatArray]) -> None:
     for total, flat in zip(totals, flats, strict=True):
         matrices.add_to(total, flat)

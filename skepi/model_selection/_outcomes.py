@@ -87,7 +87,7 @@ def described(value: Any) -> Any:
             return [joblib.hash(type(value)), described(vars(value))]
         if is_dataclass(value):
             return [joblib.hash(type(value)), *(described(getattr(value, field.name)) for field in fields(value))]
-    if isinstance(value, np.ndarray) and not value.flags.forc:
+    if isinstance(value, np.ndarray) and not value.flags.c_contiguous:
         value = np.ascontiguousarray(value)
     return joblib.hash(value, coerce_mmap=True)
 

@@ -33,15 +33,20 @@ _SETTINGS = [
 ]
 
 
-def identity_of(net: Any, X: Any, y: NDArray, dev: NDArray) -> dict[str, Any]:
+def identity_of(net: Any, X: Any, y: NDArray, dev: NDArray, val: tuple[Any, NDArray] | None) -> dict[str, Any]:
     """What tells one fit from another: settings, sizes, targets, rows set aside and some features."""
-    some = np.linspace(0, X.shape[0] - 1, min(64, X.shape[0])).astype(int)
-    content = {"y": y, "X": np.asarray(X[some], dtype=np.float32), "rows set aside": dev}
-    if is_binned(X):
-        content |= {"genes": X.gene_codes, "cell types": X.cell_type_codes}
+    content = {"rows set aside": dev, **_content(X, y)}
+    if val is not None:
+        content |= {f"{name} of the development set": array for name, array in _content(*val).items()}
     sums = {name: zlib.crc32(np.ascontiguousarray(array).tobytes()) for name, array in content.items()}
     settings = {name: repr(getattr(net, name)) for name in _SETTINGS}
     return {**settings, "shape": list(map(int, X.shape)), **sums}
+
+
+def _content(X: Any, y: NDArray) -> dict[str, NDArray]:
+    some = np.linspace(0, X.shape[0] - 1, min(64, X.shape[0])).astype(int)
+    codes = {"genes": X.gene_codes, "cell types": X.cell_type_codes} if is_binned(X) else {}
+    return {"y": y, "X": np.asarray(X[some], dtype=np.float32), **codes}
 
 
 def write_checkpoint(path: Any, state: dict[str, Any], identity: dict[str, Any]) -> None:

@@ -112,8 +112,8 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
     choosing the epoch only, never as a result.
 
     Dense rows of up to 1 GiB are made once. Of more, each batch is made when its turn comes: on CUDA by the device
-    itself, from the openness of peaks, where that fits into half of its free memory; else by the CPU. The batches are
-    the same.
+    itself, from the openness of peaks, where that fits into half of its free memory; else by the CPU. (Rows that CUDA
+    cannot make, and that fit into that half, stay there dense.) The batches are the same.
 
     Examples
     --------
@@ -198,7 +198,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         dev = np.zeros(len(y), dtype=bool)
         if self.early_stopping and val is None:
             dev = rows_set_aside(X, groups, self.validation, self.validation_fraction, seed)
-        keeper = self._keeper(seed, X, y, dev if val is None else val[1])
+        keeper = self._keeper(seed, X, y, dev, val)
         rows, device = np.flatnonzero(~dev), resolve_device(self.device)
         train = Batches(X[rows], y[rows], self.batch_size, device, seed if self.shuffle else None)
         if val is None and dev.any():
@@ -295,11 +295,11 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
             raise ValueError(f"X_val has {X_val.shape[1]} bins, but X has {self.n_features_in_}")
         return X_val, check_targets(X_val, y_val)
 
-    def _keeper(self, seed: int, X: Any, y: FloatArray, dev: NDArray) -> EpochKeeper:
+    def _keeper(self, seed: int, X: Any, y: FloatArray, dev: NDArray, val: Any) -> EpochKeeper:
         """Keeper of a new run, or of one that goes on from its checkpoint."""
         save, state = None, None
         if self.checkpoint is not None:
-            identity = identity_of(self, X, y, dev)
+            identity = identity_of(self, X, y, dev, val)
             save = partial(write_checkpoint, self.checkpoint, identity=identity)
             if Path(self.checkpoint).exists():
                 state = read_checkpoint(self.checkpoint, identity)

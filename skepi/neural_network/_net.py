@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ class PenalizedNet(NeuralNet):
     def infer(self, x: torch.Tensor, **fit_params: Any) -> torch.Tensor:
         """Forward pass, in training in mixed precision if asked for; the output is float32."""
         mixed = self.autocast is not None and self.module_.training  # as exact in validation as in predict
-        with torch.autocast(x.device.type, dtype=self.autocast, enabled=mixed):
+        with torch.autocast(x.device.type, dtype=self.autocast) if mixed else nullcontext():
             return self.module_(x).float()
 
     def get_loss(self, y_pred: torch.Tensor, y_true: torch.Tensor, X: Any = None, training: bool = False) -> Any:

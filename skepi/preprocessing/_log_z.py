@@ -268,13 +268,13 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wra
 def slot_statistics(X: BinnedOpenness, cell_sets: list[NDArray]) -> list[tuple[NDArray, NDArray, NDArray]]:
     """Mean and SD of each slot, float32, and pooled scale of each bin, for several sets of cell types in one pass."""
     op = X.operator
-    mean, sd = (np.empty((len(cell_sets), op.n_slots), np.float32) for _ in range(2))
+    mean, sd = ([np.empty(op.n_slots, np.float32) for _ in cell_sets] for _ in range(2))
     squares = np.zeros((len(cell_sets), op.n_bins))
     for _, _, slots, values in X.gene_blocks():
         np.log1p(values, out=values)
         for i, cells in enumerate(cell_sets):
-            mean[i, slots], variance = _mean_and_variance(values[:, cells])
-            sd[i, slots] = np.sqrt(variance)
+            mean[i][slots], variance = _mean_and_variance(values[:, cells])
+            sd[i][slots] = np.sqrt(variance)
             squares[i] += np.bincount(op.slot_bin[slots], weights=variance, minlength=op.n_bins)
     pooled = np.sqrt(squares / np.maximum(np.bincount(op.slot_bin, minlength=op.n_bins), 1))
     return list(zip(mean, sd, pooled, strict=True))
