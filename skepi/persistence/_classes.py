@@ -45,7 +45,7 @@ def name_of(value: type | FunctionType, where: str) -> tuple[str, str]:
     module, name = value.__module__, value.__qualname__
     if not _may_be_named(value):
         raise TypeError(f"{where} is {module}.{name}, which cannot be saved without pickle")
-    for room in (_public(module), module):
+    for room in (public_module(module), module):
         if getattr(sys.modules.get(room), name, None) is value:
             return room, name
     raise TypeError(f"{where} is {module}.{name}, which is not found by that name: define it in a module")
@@ -54,7 +54,7 @@ def name_of(value: type | FunctionType, where: str) -> tuple[str, str]:
 def find(module: str, name: str, trusted: Trusted) -> Any:
     """Class or scoring function of a name that a file gives; a :exc:`ValueError` for all that may not be named."""
     for one in trusted:
-        if isinstance(one, type) and name == one.__qualname__ and module in (one.__module__, _public(one.__module__)):
+        if isinstance(one, type) and name == one.__qualname__ and module in (one.__module__, public_module(one.__module__)):
             return _checked(one, module, name, [one.__module__])
     if module == "builtins":
         return _checked(_VALUE_TYPES.get(name), module, name, ["builtins"])
@@ -94,7 +94,7 @@ def _may_be_named(value: Any) -> bool:
     return isinstance(value, FunctionType) and _is_in(value.__module__, _FUNCTION_ROOMS)
 
 
-def _public(module: str) -> str:
+def public_module(module: str) -> str:
     """Package that shows what its private module holds; private modules move between versions."""
     return module.split("._")[0]
 

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from skepi import __version__
 from skepi._files import read_about, read_arrays, write_arrays
 from skepi.exceptions import ModelFileError, ModelVersionWarning
-from skepi.persistence._classes import Trusted, check_trusted
+from skepi.persistence._classes import Trusted, check_trusted, public_module
 from skepi.persistence._kinds import KINDS, kind_of
 from skepi.persistence._nodes import Reader, Writer
 
@@ -69,7 +69,7 @@ def save_model(model: BaseEstimator, path: str | os.PathLike, *, metadata: dict[
     about = {
         "kind": _KIND,
         "format": _FORMAT,
-        "estimator": f"{type(model).__module__}.{type(model).__qualname__}",
+        "estimator": f"{public_module(type(model).__module__)}.{type(model).__qualname__}",
         "versions": _versions(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "metadata": _checked_metadata(metadata),
