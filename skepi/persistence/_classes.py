@@ -53,9 +53,8 @@ def name_of(value: type | FunctionType, where: str) -> tuple[str, str]:
 
 def find(module: str, name: str, trusted: Trusted) -> Any:
     """Class or scoring function of a name that a file gives; a :exc:`ValueError` for all that may not be named."""
-    for one in trusted:
-        modules = one.__module__, public_module(one.__module__)
-        if isinstance(one, type) and name == one.__qualname__ and module in modules:
+    for one in (given for given in trusted if isinstance(given, type)):
+        if name == one.__qualname__ and module in (one.__module__, public_module(one.__module__)):
             return _checked(one, module, name, [one.__module__])
     if module == "builtins":
         return _checked(_VALUE_TYPES.get(name), module, name, ["builtins"])
