@@ -214,6 +214,13 @@ def test_depth_of_a_sample_does_not_count():
     assert listed(consensus_peaks({"deep": deep, "shallow": shallow}, width=50), "start") == [(100,), (880,)]
 
 
+def test_excluded_regions_may_lie_where_no_window_is():
+    # On chr1 the window of 2 bp around the summit 0 would begin before the chromosome, so chr2 alone has a window.
+    table = calls(("chr1", 0, 1, 0), ("chr2", 100, 110, 5))
+    kept = consensus_peaks({"a": table}, width=2, exclude=regions(("chr1", 0, 1)))
+    assert listed(kept, "chrom") == [("chr2",)]
+
+
 @quick
 @given(sample_tables(), st.integers(1, 60), excluded, st.integers(1, 3))
 def test_windows_are_those_of_a_greedy_loop(samples, width, exclude, min_samples):

@@ -108,7 +108,9 @@ def consensus_peaks(
     else:
         candidates = intervals
     if exclude is not None:
-        candidates = _outside(candidates, check_regions(exclude, "exclude"))
+        excluded = check_regions(exclude, "exclude")
+        check_same_naming(excluded["chrom"].unique(), _chromosomes(intervals), "exclude", "the samples")
+        candidates = {name: regions[~_touched(regions, excluded)] for name, regions in candidates.items()}
     regions = _merged(candidates.values()) if method == "merged" else _best_windows(candidates, int(width), score)
     regions["n_samples"] = sum(_touched(regions, table).astype(np.int64) for table in intervals.values())
     kept = regions["n_samples"] >= min_samples
@@ -163,12 +165,8 @@ def _summits(table: pd.DataFrame, intervals: pd.DataFrame, name: str) -> IntArra
     return summit
 
 
-def _outside(candidates: dict[str, pd.DataFrame], exclude: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Leave out what touches the excluded regions."""
-    names = {chrom for regions in candidates.values() for chrom in regions["chrom"].unique()}
-    if names:
-        check_same_naming(exclude["chrom"].unique(), names, "exclude", "the samples")
-    return {name: regions[~_touched(regions, exclude)] for name, regions in candidates.items()}
+def _chromosomes(samples: dict[str, pd.DataFrame]) -> set[str]:
+    return {chrom for regions in samples.values() for chrom in regions["chrom"].unique()}
 
 
 def _best_windows(candidates: dict[str, pd.DataFrame], width: int, score: str) -> pd.DataFrame:
