@@ -300,6 +300,7 @@ def test_no_target_of_test_rows_is_seen(rows):
         ({"lams": 1}, "2 or more"),
         ({"lams": True}, "2 or more"),
         ({"cv": []}, "gives no split"),
+        ({"cv": [(np.array([], dtype=int), np.array([1]))]}, "without training rows"),
         ({"cv": LeaveOneCellTypeOut(), "scoring": "within_gene_skill"}, "do not vary in any fold"),
         ({"lams": 3, "eps": 1.0}, "0 < eps < 1"),
         ({"scoring": "r2"}, "scoring must be one of"),

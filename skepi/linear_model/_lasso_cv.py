@@ -1,4 +1,4 @@
-"""LassoBaselineCV: the whole path in every fold, scaling learned in each, from one pass over the pairs."""
+"""LassoBaselineCV: the whole path in every fold, scaling learned in each, from three passes over the pairs."""
 
 from numbers import Integral
 from typing import Any, Self
@@ -144,6 +144,8 @@ class LassoBaselineCV(GeneStandardizedRegressor, BaseEstimator):
         splits = [(np.asarray(train), np.asarray(test)) for train, test in self._splitter(X).split(X, y, groups)]
         if not splits:
             raise ValueError(f"cv={self.cv!r} gives no split")
+        if any(train.size == 0 or (train.dtype == bool and not train.any()) for train, _ in splits):
+            raise ValueError(f"cv={self.cv!r} gives a split without training rows")
         trainings = [train for train, _ in splits] + [np.arange(len(y))]
         scales = [GeneScale.of(X[rows], y[rows], self.sd_offset) for rows in trainings]
         engine = LazyRows if is_binned(X) else PlainRows
