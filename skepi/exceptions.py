@@ -86,3 +86,7 @@ class ChecksumError(DownloadError):
 
 class ModelVersionWarning(UserWarning):
     """A model was written under another minor version of skepi or scikit-learn than reads it."""
+
+
+class CompletenessWarning(UserWarning):
+    """Integrated gradients do not add up to the change of the prediction."""

@@ -28,6 +28,21 @@ def to_offsets(start: IntArray, end: IntArray, tss: IntArray, minus: NDArray[np.
     return np.where(minus, tss - end + 1, start - tss), np.where(minus, tss - start + 1, end - tss)
 
 
+def from_offsets(low: IntArray, high: IntArray, tss: int, minus: bool) -> tuple[IntArray, IntArray]:
+    """Turn offsets from a TSS, in the direction of transcription, into genomic intervals.
+
+    The inverse of :func:`to_offsets` for one gene; starts may lie before the chromosome.
+
+    Examples
+    --------
+    >>> from_offsets(np.array([0]), np.array([3]), 100, minus=False)
+    (array([100]), array([103]))
+    >>> from_offsets(np.array([-2]), np.array([1]), 100, minus=True)
+    (array([100]), array([103]))
+    """
+    return (tss - high + 1, tss - low + 1) if minus else (tss + low, tss + high)
+
+
 def overlap_bp(start: IntArray, end: IntArray, other_start: IntArray, other_end: IntArray) -> IntArray:
     """Count the bases that two half-open intervals share; 0 where they are apart.
 

@@ -142,6 +142,10 @@ class BinnedOpenness:
         """Same pairs with log and z-score of each slot of ``operator``, which has at least the present slots."""
         return self._with(operator=operator, scaling=scaling)
 
+    def in_cell_types(self, cell_type_codes: NDArray) -> "BinnedOpenness":
+        """Return rows of the same genes, each in another cell type, by their row numbers in the table."""
+        return self._with(pairs=self.pairs.in_cell_types(cell_type_codes))
+
     def dense(self, rows: Any = slice(None), dtype: Any = np.float32) -> NDArray:
         """Feature matrix of the chosen rows, (n_rows, n_bins)."""
         rows = resolve_rows(rows, len(self))

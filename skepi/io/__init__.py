@@ -1,4 +1,4 @@
-"""Files to tables: one file a format, and the only place that converts coordinates to 0-based half-open."""
+"""Files to tables and tracks: one file a format, and the only place that converts coordinates to 0-based half-open."""
 
 from skepi.io._bed import read_bed, read_narrowpeak
 from skepi.io._bigwig import bigwig_means
@@ -8,6 +8,7 @@ from skepi.io._match import match_genes
 from skepi.io._matrix import read_matrix
 from skepi.io._names import chromosome_style, convert_chromosomes, format_intervals, parse_intervals, strip_versions
 from skepi.io._tenx import CellMatrix, read_10x_h5
+from skepi.io._tracks import write_bedgraph, write_bedpe
 
 __all__ = [
     "CellMatrix",
@@ -26,4 +27,6 @@ __all__ = [
     "read_narrowpeak",
     "read_tss",
     "strip_versions",
+    "write_bedgraph",
+    "write_bedpe",
 ]

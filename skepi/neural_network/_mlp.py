@@ -1,7 +1,7 @@
 """ExpressionMLP: the report's network as an estimator."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -19,7 +19,7 @@ from skepi._rows import check_targets, is_binned
 from skepi.neural_network._batches import Batches, predicted_batches
 from skepi.neural_network._checkpoint import WHAT, identity_of, read_checkpoint, write_checkpoint
 from skepi.neural_network._inner_split import rows_set_aside
-from skepi.neural_network._module import MLP, named_weights
+from skepi.neural_network._module import MLP, input_gradients, named_weights
 from skepi.neural_network._net import EpochKeeper, PenalizedNet, as_arrays, set_weights
 from skepi.neural_network._settings import check_settings, mixed_precision, resolve_device
 
@@ -216,6 +216,17 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
 
     def predict(self, X: Any) -> FloatArray:
         """Predict, (n_rows,), in units of ``y``."""
+        with torch.no_grad():
+            parts = [module(batch).cpu().numpy() for module, batch in self._through(X)]
+        return np.concatenate([np.empty(0), *parts])
+
+    def input_gradients(self, X: Any) -> NDArray:
+        """Return the derivative of each row's prediction by its features, (n_rows, n_features)."""
+        parts = [input_gradients(module, batch).cpu().numpy() for module, batch in self._through(X)]
+        return np.concatenate(parts)
+
+    def _through(self, X: Any) -> Iterator[tuple[MLP, torch.Tensor]]:
+        """The fitted network and each batch of rows, on the device."""
         check_is_fitted(self)
         if is_binned(X):
             if X.shape[1] != self.n_features_in_:
@@ -225,13 +236,8 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         device = resolve_device(self.device)
         wide = isinstance(X, np.ndarray) and X.dtype == np.float64 and device.type != "mps"  # which has no float64
         module = self.to_module().to(device, torch.float64 if wide else torch.float32)
-        out, first = np.empty(X.shape[0]), 0
-        with torch.no_grad():
-            for batch in predicted_batches(X, self.batch_size, device):
-                rows = slice(first, first + len(batch))
-                out[rows] = module(batch.to(device, next(module.parameters()).dtype)).cpu().numpy()
-                first = rows.stop
-        return out
+        for batch in predicted_batches(X, self.batch_size, device):
+            yield module, batch.to(device, next(module.parameters()).dtype)
 
     def to_module(self) -> MLP:
         """Return the fitted network as a torch module on the CPU, in evaluation mode."""

@@ -61,6 +61,12 @@ def add_penalty_gradient(module: MLP, l1: float, l2: float, l2_norm: str, penali
                 gradient.add_(w / norm, alpha=l2)
 
 
+def input_gradients(module: MLP, X: torch.Tensor) -> torch.Tensor:
+    """Derivative of each row's prediction by its features, (n_rows, n_features)."""
+    X = X.detach().requires_grad_()
+    return torch.autograd.grad(module(X).sum(), X)[0]  # rows do not see each other
+
+
 def named_weights(coefs: Sequence[NDArray], intercepts: Sequence[NDArray]) -> dict[str, NDArray]:
     """Weights (n_in, n_out) and biases of each layer by the names that the module has for them."""
     weights = {f"linears.{i}.weight": np.ascontiguousarray(w.T) for i, w in enumerate(coefs)}

@@ -97,6 +97,10 @@ class GeneCellPairs:
         n_genes, n_cell_types = np.unique(self.gene_codes).size, np.unique(self.cell_type_codes).size
         return f"GeneCellPairs: {len(self):,} pairs of {n_genes:,} genes and {n_cell_types:,} cell types"
 
+    def in_cell_types(self, cell_type_codes: NDArray) -> "GeneCellPairs":
+        """Return pairs of the same genes, each in another cell type, by their row numbers in the table."""
+        return GeneCellPairs(self.tables, self.gene_codes, cell_type_codes)
+
     def to_frame(self) -> pd.DataFrame:
         """Names of each pair: DataFrame with columns ``gene, cell_type``."""
         return pd.DataFrame(

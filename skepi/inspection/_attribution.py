@@ -1,0 +1,167 @@
+"""What each bin adds to each prediction: gradients, and two ways to make contributions of them."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from skepi.binning._binned import MAX_DENSE_BYTES, check_dense_size
+from skepi.exceptions import CompletenessWarning
+from skepi.inspection._fitted import FittedParts, has_linear_coef, take_apart, weights_of
+from skepi.preprocessing import Materialize
+
+FloatArray = NDArray[np.float64]
+
+ATTRIBUTIONS = ("coefficients", "gradient", "gradient_x_input", "integrated_gradients")
+
+_ROWS_AT_ONCE = 2_048
+_WORST_GAP = 0.01
+
+
+def attributions(estimator: Any, X: Any, *, method: str = "integrated_gradients", n_steps: int = 32) -> FloatArray:
+    r"""What each bin says about the prediction of each pair.
+
+    With f the model, :math:`x` its scaled features (0 is a bin's mean over the training cell types),
+
+    * ``"coefficients"``: the weights of a linear model, the same in every row;
+    * ``"gradient"``: :math:`\partial f / \partial x_b`;
+    * ``"gradient_x_input"``: :math:`x_b\, \partial f / \partial x_b`;
+    * ``"integrated_gradients"``: :math:`x_b \int_0^1 \partial f / \partial x_b (\alpha x)\, d\alpha`, by the midpoint
+      rule; they add up to :math:`f(x) - f(0)`, and so do gradient x input of a linear model.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted: a pipeline, a search, ``GeneZTarget``, or a model of binned rows.
+    X : GeneCellPairs or BinnedOpenness
+        As the estimator takes them; rows that were not trained on.
+    method : str, default="integrated_gradients"
+    n_steps : int, default=32
+        Points of the midpoint rule.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_pairs, n_bins)
+        In the units that the model predicts (standardised expression inside ``GeneZTarget``), for gradients and
+        coefficients per unit of scaled openness.
+
+    Raises
+    ------
+    TypeError
+        For a model without gradients, or without coefficients where those are asked for; rows without bins.
+    ValueError
+        For no rows, or a method that is not one of the four.
+    DenseSizeError
+        Where the result would exceed 8 GiB; :func:`bin_importance` adds up instead.
+
+    Warns
+    -----
+    CompletenessWarning
+        Where integrated gradients miss the sum by more than 1 % on average: take more steps.
+
+    References
+    ----------
+    Simonyan et al. 2014 (gradients), Shrikumar et al. 2017 (gradient x input), Sundararajan et al. 2017 (integrated
+    gradients).
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from skepi.binning import TSSBinner
+    >>> from skepi.datasets import make_paired_openness
+    >>> X, y = make_paired_openness(n_genes=20, n_cell_types=6, n_lineages=2)[0].pairs(return_X_y=True)
+    >>> bins = TSSBinner(edges=[-1_000, 0, 1_000]).fit_transform(X)
+    >>> model = Ridge().fit(bins, y)
+    >>> found = attributions(model, bins[:4])
+    >>> bool(np.allclose(found.sum(axis=1), model.predict(bins[:4]) - model.intercept_))
+    True
+    """
+    parts = take_apart(estimator, X)
+    check_rows(parts)
+    check_dense_size(parts.rows.shape, np.dtype(np.float64), MAX_DENSE_BYTES)
+    return np.concatenate([found for _, found in attribution_chunks(parts, method, n_steps)])
+
+
+def check_rows(parts: FittedParts) -> None:
+    """Refuse to look at nothing."""
+    if len(parts.rows) == 0:
+        raise ValueError("no pairs: wanted at least one row to explain")
+
+
+def attribution_chunks(parts: FittedParts, method: str, n_steps: int) -> Iterator[tuple[slice, FloatArray]]:
+    """Attributions of a few rows at a time."""
+    if method not in ATTRIBUTIONS:
+        raise ValueError(f"method must be one of {ATTRIBUTIONS}, got {method!r}")
+    if n_steps < 1:
+        raise ValueError(f"n_steps must be 1 or greater, got {n_steps}")
+    gradient = _coefficients(parts.model) if method == "coefficients" else gradient_of(parts.model)
+    missed, moved = 0.0, 0.0
+    for first in range(0, len(parts.rows), _ROWS_AT_ONCE):
+        rows = slice(first, min(first + _ROWS_AT_ONCE, len(parts.rows)))
+        x = parts.rows.dense(rows, np.float32)
+        if method in ("coefficients", "gradient"):
+            yield rows, gradient(x)
+        elif method == "gradient_x_input":
+            yield rows, x * gradient(x)
+        else:
+            found = x * _mean_gradient_on_path(gradient, x, n_steps)
+            change = predicted(parts.model, x) - predicted(parts.model, np.zeros_like(x[:1]))
+            missed += float(np.abs(found.sum(axis=1) - change).sum())
+            moved += float(np.abs(change).sum())
+            yield rows, found
+    if missed > _WORST_GAP * moved:
+        warnings.warn(
+            f"integrated gradients miss the change of the prediction by {missed / moved:.1%} on average with "
+            f"n_steps={n_steps}; take more",
+            CompletenessWarning,
+            stacklevel=3,
+        )
+
+
+def gradient_of(model: Any) -> Callable[[NDArray], FloatArray]:
+    """Function from dense rows to the gradient at each of them.
+
+    A model has gradients where it is linear, or has a method ``input_gradients(X)``.
+    """
+    inner = _without_materialize(model)
+    if hasattr(inner, "input_gradients"):
+        return lambda x: np.asarray(inner.input_gradients(x), dtype=np.float64)
+    if has_linear_coef(inner):
+        return _coefficients(inner)
+    raise TypeError(
+        f"{type(inner).__name__} is not linear and has no method input_gradients, so it gives no gradients; "
+        "method='permutation' works for every model"
+    )
+
+
+def predicted(model: Any, x: NDArray) -> FloatArray:
+    """Prediction from dense rows, (n_rows,)."""
+    return np.ravel(np.asarray(model.predict(x), dtype=np.float64))
+
+
+def _coefficients(model: Any) -> Callable[[NDArray], FloatArray]:
+    inner = _without_materialize(model)
+    if not has_linear_coef(inner):
+        raise TypeError(
+            f"{type(inner).__name__} is not a linear model with coef_; use method='gradient' or 'permutation'"
+        )
+    weights = weights_of(inner)
+    return lambda x: np.broadcast_to(weights, x.shape)
+
+
+def _without_materialize(model: Any) -> Any:
+    """Last step of a pipeline that only makes arrays before it."""
+    if isinstance(model, Pipeline) and all(isinstance(step, Materialize | str | None) for _, step in model.steps[:-1]):
+        return model.steps[-1][1]
+    return model
+
+
+def _mean_gradient_on_path(gradient: Callable[[NDArray], FloatArray], x: NDArray, n_steps: int) -> FloatArray:
+    """Mean of the gradient along the straight line from 0 to each row."""
+    total = np.zeros(x.shape)
+    for step in range(n_steps):
+        total += gradient(x * np.float32((step + 0.5) / n_steps))
+    return total / n_steps

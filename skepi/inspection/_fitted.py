@@ -1,0 +1,114 @@
+"""What a fitted estimator is made of, seen from its end: binned rows, a model of them, and the target's scale."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from skepi._rows import is_binned
+from skepi._targets import GeneStandardizedRegressor
+from skepi.preprocessing import Materialize
+
+
+@dataclass(frozen=True)
+class FittedParts:
+    """A fitted estimator taken apart on given rows.
+
+    Attributes
+    ----------
+    rows : BinnedOpenness
+        As the model sees them (scaled).
+    model : estimator
+        Predicts from a dense array of these rows.
+    target : GeneStandardizedRegressor or None
+        Whoever standardised the targets; ``None`` where the model predicts in units of ``y``.
+    """
+
+    rows: Any
+    model: Any
+    target: Any
+
+    @property
+    def of_target(self) -> str:
+        """What the model predicts, for labels."""
+        return "expression" if self.target is None else "standardised expression"
+
+
+class Linear:
+    """A linear model that has weights and nothing else."""
+
+    def __init__(self, coef: NDArray, intercept: float) -> None:
+        self.coef_, self.intercept_ = coef, intercept
+
+    def predict(self, X: NDArray) -> NDArray:
+        """Predict from a dense array."""
+        return X @ self.coef_ + self.intercept_
+
+
+def take_apart(estimator: Any, X: Any) -> FittedParts:
+    """Follow a fitted search, pipeline and target scaling down to the model that sees binned rows.
+
+    Raises
+    ------
+    NotFittedError
+        For an estimator that is not fitted.
+    TypeError
+        Where the rows never become binned, so that no feature has a distance from a TSS.
+    """
+    check_is_fitted(estimator)
+    target = None
+    while True:
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif isinstance(estimator, Pipeline):
+            X, estimator, whole = _through_steps(estimator, X)
+            if whole:
+                break
+        elif isinstance(estimator, GeneStandardizedRegressor) and hasattr(estimator, "regressor_"):
+            target, estimator = estimator, estimator.regressor_
+        elif isinstance(estimator, GeneStandardizedRegressor):  # LassoBaselineCV scales by itself
+            X = X if estimator.scaler_ is None else estimator.scaler_.transform(X)
+            target, estimator = estimator, Linear(estimator.coef_, estimator.intercept_)
+        else:
+            break
+    if not is_binned(X):
+        raise TypeError(
+            f"importance along the distance from the TSS needs binned rows, and {type(X).__name__} reached "
+            f"{type(estimator).__name__}: give pairs to a pipeline with TSSBinner, or binned rows to its later steps"
+        )
+    return FittedParts(X, estimator, target)
+
+
+def _through_steps(pipeline: Pipeline, X: Any) -> tuple[Any, Any, bool]:
+    """Rows after the steps that keep them binned, what is left of the pipeline, and whether that is the model."""
+    steps = pipeline.steps
+    for k, (_, step) in enumerate(steps[:-1]):
+        if isinstance(step, str) or step is None or (is_binned(X) and isinstance(step, Materialize)):
+            continue  # a model that wants sparse arrays takes dense ones as well
+        if is_binned(X) and not is_binned(step.transform(X[:1])):
+            return X, Pipeline(steps[k:]), True
+        X = step.transform(X)
+    return X, steps[-1][1], False
+
+
+def has_linear_coef(model: Any) -> bool:
+    """Whether a model has one weight a feature and predicts by them; a link function makes a difference."""
+    coef = getattr(model, "coef_", None)
+    if coef is None or np.ndim(coef) == 0:
+        return False
+    weights = weights_of(model)
+    points = np.random.default_rng(0).normal(size=(3, weights.size))
+    found = np.ravel(np.asarray(model.predict(points), dtype=np.float64))
+    if found.size != 3:
+        return False
+    wanted = (points - points[0]) @ weights
+    return bool(np.allclose(found - found[0], wanted, rtol=1e-4, atol=1e-4 * (np.abs(wanted).max() + 1e-12)))
+
+
+def weights_of(model: Any) -> NDArray[np.float64]:
+    """Weights of a linear model, (n_features,)."""
+    coef = model.coef_
+    return np.ravel(coef.toarray() if hasattr(coef, "toarray") else coef).astype(np.float64)

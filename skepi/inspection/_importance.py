@@ -1,0 +1,210 @@
+"""Importance of bins, distance bands and genes on rows that a fitted estimator has not seen."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state
+
+from skepi._rows import check_targets
+from skepi.inspection._attribution import ATTRIBUTIONS, attribution_chunks, check_rows, predicted
+from skepi.inspection._bands import band_columns, band_edges, band_table, bins_of_bands, sum_bands
+from skepi.inspection._fitted import FittedParts, take_apart
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+METHODS = (*ATTRIBUTIONS, "permutation")
+_BY = ("band", "gene")
+_ROWS_AT_ONCE = 2_048
+
+
+def bin_importance(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike | None = None,
+    *,
+    method: str = "gradient",
+    bands: Any = None,
+    by: str = "band",
+    n_steps: int = 32,
+    n_repeats: int = 5,
+    random_state: Any = 0,
+) -> pd.DataFrame:
+    r"""Importance of distance bands for the predictions of held-out pairs.
+
+    =============================  ==================================================================================
+    method                         importance of a band
+    =============================  ==================================================================================
+    ``"coefficients"``             mean weight of its bins; linear models
+    ``"gradient"``                 mean over pairs and over its bins of the derivative of the prediction; signed
+    ``"gradient_x_input"``,        mean over pairs of the absolute contribution of the band, the sum of what its bins
+    ``"integrated_gradients"``     add to the prediction (:func:`attributions`)
+    ``"permutation"``              skill that is lost when the band is taken from the same genes in other cell types
+    =============================  ==================================================================================
+
+    Skill lost is :math:`[\sum (t - p')^2 - \sum (t - p)^2] / \sum t^2` with t the truth, p the prediction and p' the
+    one with the permuted band, all less the training mean of the gene; where genes were not trained on, less their mean
+    over the given pairs.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted, see :func:`attributions`; with ``"permutation"`` any regressor at the end.
+    X : GeneCellPairs or BinnedOpenness
+        Pairs that were not trained on.
+    y : array-like of shape (n_pairs,), optional
+        Needed by ``"permutation"`` alone, in the units that the estimator predicts.
+    method : str, default="gradient"
+    bands : None, "bins" or array-like of int, default=None
+        Edges in bp, each the edge of a bin, or every bin. By default 0, 1, 2, 5, 10, 20, 50, 100, 200, 500 and 1,000 kb
+        on both sides, where bins have these edges.
+    by : {"band", "gene"}, default="band"
+    n_steps : int, default=32
+        For integrated gradients.
+    n_repeats : int, default=5
+        Permutations of cell types to average over.
+    random_state : int, RandomState or None, default=0
+        For permutations.
+
+    Returns
+    -------
+    DataFrame
+        ``by="band"``: a row a band, most upstream first: ``from_bp, to_bp, importance``. ``by="gene"``: genes that
+        occur x bands (columns are intervals of offsets in bp), importance over the pairs of each gene.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`attributions`; for bands that cut bins, permutation without ``y``, or targets that do not vary.
+
+    Notes
+    -----
+    A number without a null band says little: see :func:`importance_profile`.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from skepi.binning import TSSBinner
+    >>> from skepi.datasets import make_paired_openness
+    >>> X, y = make_paired_openness(n_genes=20, n_cell_types=6, n_lineages=2)[0].pairs(return_X_y=True)
+    >>> bins = TSSBinner(edges=[-2_000, -1_000, 0, 1_000]).fit_transform(X)
+    >>> model = Ridge().fit(bins[:60], y[:60])
+    >>> table = bin_importance(model, bins[60:], method="coefficients", bands=[-2_000, 0, 1_000])
+    >>> bool(np.isclose(table["importance"][0], model.coef_[:2].mean()))
+    True
+    """
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {METHODS}, got {method!r}")
+    if by not in _BY:
+        raise ValueError(f"by must be one of {_BY}, got {by!r}")
+    parts = take_apart(estimator, X)
+    check_rows(parts)
+    edges = band_edges(parts.rows.edges, bands)
+    bounds = bins_of_bands(parts.rows.edges, edges)
+    groups, names = _groups(parts, by)
+    if method == "permutation":
+        if y is None:
+            raise ValueError("method='permutation' needs y, the truth that predictions are compared with")
+        values = _skill_lost(parts, check_targets(parts.rows, y), bounds, groups, n_repeats, random_state)
+    else:
+        values = _mean_attribution(parts, method, bounds, groups, n_steps)
+    if by == "gene":
+        return pd.DataFrame(values, pd.Index(names, name="gene"), band_columns(edges))
+    return band_table(edges, values[0])
+
+
+def unit_of(method: str, of_target: str) -> str:
+    """What the importance by a method is measured in, for labels."""
+    if method == "permutation":
+        return "skill lost"
+    if method in ("coefficients", "gradient"):
+        return f"{of_target} per unit of scaled openness"
+    return f"mean absolute contribution to {of_target}"
+
+
+def _groups(parts: FittedParts, by: str) -> tuple[IntArray, NDArray]:
+    """Number of the group of each row, and the names of the groups."""
+    if by == "band":
+        return np.zeros(len(parts.rows), dtype=np.int64), np.array(["all"])
+    genes, group = np.unique(parts.rows.gene_codes, return_inverse=True)
+    return group, parts.rows.genes["name"].to_numpy()[genes]
+
+
+def _mean_attribution(parts: FittedParts, method: str, bounds: IntArray, groups: IntArray, n_steps: int) -> FloatArray:
+    """Mean over the rows of each group, (n_groups, n_bands)."""
+    total = np.zeros((groups.max() + 1, bounds.size - 1))
+    signed = method in ("coefficients", "gradient")
+    for rows, found in attribution_chunks(parts, method, n_steps):
+        by_band = sum_bands(found, bounds)
+        np.add.at(total, groups[rows], by_band / np.diff(bounds) if signed else np.abs(by_band))
+    return total / np.bincount(groups)[:, None]
+
+
+def _skill_lost(
+    parts: FittedParts, y: FloatArray, bounds: IntArray, groups: IntArray, n_repeats: int, random_state: Any
+) -> FloatArray:
+    """Skill of each group that permuting each band costs, (n_groups, n_bands)."""
+    if n_repeats < 1:
+        raise ValueError(f"n_repeats must be 1 or greater, got {n_repeats}")
+    codes, n_groups, n_bands = parts.rows.gene_codes, groups.max() + 1, bounds.size - 1
+    scale, mean = _scale_of_rows(parts)
+    seen = not np.isnan(mean).any()
+
+    def centred(values: FloatArray) -> FloatArray:
+        return values - mean if seen else values - _group_means(values, codes)
+
+    truth = centred(y)
+    total = np.bincount(groups, weights=truth**2, minlength=n_groups)
+    if not (total > 1e-24 * (y @ y)).all():
+        raise ValueError("the targets do not vary within genes, so skill is not defined")
+    loss = np.zeros((n_groups, n_bands))
+    rng = check_random_state(random_state)
+    for _ in range(n_repeats):
+        z, z_permuted = _predictions(parts, bounds, rng.permutation(len(parts.rows.cell_types)))
+        error = (truth - centred(_to_units(z, scale, mean, seen))) ** 2
+        for band in range(n_bands):
+            permuted = (truth - centred(_to_units(z_permuted[:, band], scale, mean, seen))) ** 2
+            loss[:, band] += np.bincount(groups, weights=permuted - error, minlength=n_groups)
+    return loss / (n_repeats * total[:, None])
+
+
+def _predictions(parts: FittedParts, bounds: IntArray, permutation: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Prediction of each row, and with each band from another cell type, (n_rows,) and (n_rows, n_bands)."""
+    swapped = parts.rows.in_cell_types(permutation[parts.rows.cell_type_codes])
+    z, z_permuted = np.empty(len(parts.rows)), np.empty((len(parts.rows), bounds.size - 1))
+    for rows in _chunks(len(parts.rows)):
+        x, other = parts.rows.dense(rows, np.float32), swapped.dense(rows, np.float32)
+        z[rows] = predicted(parts.model, x)
+        for band in range(bounds.size - 1):
+            bins = slice(bounds[band], bounds[band + 1])
+            changed = x.copy()
+            changed[:, bins] = other[:, bins]
+            z_permuted[rows, band] = predicted(parts.model, changed)
+    return z, z_permuted
+
+
+def _scale_of_rows(parts: FittedParts) -> tuple[FloatArray, FloatArray]:
+    """What a standardised prediction of each row is multiplied with, and the training mean of its gene (or NaN)."""
+    if parts.target is None:
+        return np.ones(len(parts.rows)), np.full(len(parts.rows), np.nan)
+    scale = parts.target._scale(parts.rows)
+    names = parts.rows.genes["name"].to_numpy(dtype=object)
+    return scale.for_prediction(names)[1][parts.rows.gene_codes], parts.target.training_mean(parts.rows)
+
+
+def _to_units(z: FloatArray, scale: FloatArray, mean: FloatArray, seen: bool) -> FloatArray:
+    """Prediction in units of y, up to the level of the gene where that is unknown."""
+    return mean + scale * z if seen else scale * z
+
+
+def _group_means(values: FloatArray, codes: IntArray) -> FloatArray:
+    count = np.bincount(codes)
+    return (np.bincount(codes, weights=values) / np.maximum(count, 1))[codes]
+
+
+def _chunks(n_rows: int) -> Iterator[slice]:
+    for first in range(0, n_rows, _ROWS_AT_ONCE):
+        yield slice(first, min(first + _ROWS_AT_ONCE, n_rows))

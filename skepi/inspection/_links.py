@@ -1,0 +1,227 @@
+"""From importance of bins to places on the genome: links of peaks to genes, and tracks."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skepi.exceptions import UnknownNameError
+from skepi.inspection._attribution import attribution_chunks, check_rows
+from skepi.inspection._fitted import FittedParts, take_apart
+from skepi.inspection._importance import bin_importance
+from skepi.intervals import concatenate_ranges, from_offsets, to_offsets
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+_CONTRIBUTIONS = ("gradient_x_input", "integrated_gradients")
+
+
+def peak_gene_links(
+    estimator: Any, X: Any, *, method: str = "integrated_gradients", n_steps: int = 32, n_per_gene: int | None = None
+) -> pd.DataFrame:
+    r"""Share what bins contribute among the peaks in them: which peak speaks for which gene, and how much.
+
+    The score of peak p for gene g is :math:`\sum_b u_{pgb}\, \overline{|a_{gb}|}` over the bins that the peak touches,
+    with a the contribution of a bin to the prediction (:func:`attributions`), averaged over the gene's pairs, and u the
+    peak's share of the openness that the bin gets in the cell types of ``X`` (its share of the bin's weights where that
+    is 0).
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted, see :func:`attributions`.
+    X : GeneCellPairs or BinnedOpenness
+        Pairs that were not trained on.
+    method : {"gradient_x_input", "integrated_gradients"}, default="integrated_gradients"
+        The same for linear models.
+    n_steps : int, default=32
+    n_per_gene : int, optional
+        Keep the links with the greatest scores of each gene.
+
+    Returns
+    -------
+    DataFrame
+        A row a (gene, peak), genes in the order of their table, the greatest score first: ``chrom, start, end`` of the
+        peak, ``gene, tss, strand``, ``distance_bp`` (offset of the peak's middle from the TSS, downstream positive),
+        ``score`` (mean absolute contribution, units of the model's prediction) and ``slope`` (change of the prediction
+        per unit of the bin's scaled openness, as a least-squares slope of contributions on features; the weight
+        of a linear model).
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`attributions`; for another method.
+
+    Notes
+    -----
+    A link says that the *model* uses a peak, not that the peak regulates the gene. Bins with a mean but without a peak
+    in this data set have none to share with.
+
+    See Also
+    --------
+    skepi.io.write_bedpe : for a genome browser.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from skepi.binning import TSSBinner
+    >>> from skepi.datasets import make_paired_openness
+    >>> X, y = make_paired_openness(n_genes=20, n_cell_types=6, n_lineages=2)[0].pairs(return_X_y=True)
+    >>> bins = TSSBinner(flank=10_000).fit_transform(X)
+    >>> links = peak_gene_links(Ridge().fit(bins, y), bins, n_per_gene=1)
+    >>> links.columns.tolist()
+    ['chrom', 'start', 'end', 'gene', 'tss', 'strand', 'distance_bp', 'score', 'slope']
+    """
+    if method not in _CONTRIBUTIONS:
+        raise ValueError(f"method must be one of {_CONTRIBUTIONS}, got {method!r}")
+    if n_per_gene is not None and n_per_gene < 1:
+        raise ValueError(f"n_per_gene must be 1 or greater, got {n_per_gene}")
+    parts = take_apart(estimator, X)
+    check_rows(parts)
+    genes, strength, slope = _slots(parts, method, n_steps)
+    links = _by_peak(parts, genes, strength, slope)
+    links = links.sort_values(["gene_code", "score"], ascending=[True, False], kind="stable", ignore_index=True)
+    if n_per_gene is not None:
+        links = links.groupby("gene_code", sort=False).head(n_per_gene).reset_index(drop=True)
+    return _named(parts, links)
+
+
+def peak_scores(links: pd.DataFrame) -> pd.DataFrame:
+    """Sum the scores of each peak over all its genes.
+
+    Parameters
+    ----------
+    links : DataFrame
+        From :func:`peak_gene_links`.
+
+    Returns
+    -------
+    DataFrame
+        ``chrom, start, end, score``, sorted by place; for :func:`skepi.io.write_bedgraph`.
+
+    Examples
+    --------
+    >>> links = pd.DataFrame({"chrom": "chr1", "start": [5, 5, 9], "end": [7, 7, 12], "gene": ["a", "b", "a"]})
+    >>> peak_scores(links.assign(score=[1.0, 2.0, 4.0])).values.tolist()
+    [['chr1', 5, 7, 3.0], ['chr1', 9, 12, 4.0]]
+    """
+    missing = {"chrom", "start", "end", "score"} - set(links)
+    if missing:
+        raise ValueError(f"links lack {sorted(missing)}; peak_gene_links makes them")
+    return links.groupby(["chrom", "start", "end"], as_index=False)["score"].sum()
+
+
+def bin_track(estimator: Any, X: Any, gene: str, **settings: Any) -> pd.DataFrame:
+    """Importance of each bin of one gene, at its place on the genome.
+
+    Parameters
+    ----------
+    estimator, X
+        As in :func:`bin_importance`.
+    gene : str
+        A gene that occurs in ``X``.
+    **settings
+        ``method, y, n_steps, n_repeats, random_state`` of :func:`bin_importance`.
+
+    Returns
+    -------
+    DataFrame
+        ``chrom, start, end, importance``, sorted by place; bins before the start of the chromosome are cut or left out.
+        For :func:`skepi.io.write_bedgraph`.
+
+    Raises
+    ------
+    UnknownNameError
+        Where the gene does not occur in ``X``.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from skepi.binning import TSSBinner
+    >>> from skepi.datasets import make_paired_openness
+    >>> X, y = make_paired_openness(n_genes=20, n_cell_types=6, n_lineages=2)[0].pairs(return_X_y=True)
+    >>> bins = TSSBinner(edges=[-2_000, -1_000, 0, 1_000]).fit_transform(X)
+    >>> track = bin_track(Ridge().fit(bins, y), bins, bins.genes["name"][0])
+    >>> (track["end"] - track["start"]).tolist()
+    [1000, 1000, 1000]
+    """
+    match = np.flatnonzero((X.genes["name"] == gene).to_numpy())
+    rows = np.flatnonzero(X.gene_codes == (match[0] if match.size else -1))
+    if rows.size == 0:
+        raise UnknownNameError(f"gene {gene} does not occur in these pairs")
+    y = settings.pop("y", None)
+    of_gene = bin_importance(
+        estimator, X[rows], None if y is None else np.asarray(y)[rows], bands="bins", by="gene", **settings
+    )
+    place = X.genes.iloc[match[0]]
+    offsets = of_gene.columns
+    start, end = from_offsets(
+        offsets.left.to_numpy(), offsets.right.to_numpy(), int(place["tss"]), place["strand"] == "-"
+    )
+    track = pd.DataFrame({"chrom": place["chrom"], "start": np.maximum(start, 0), "end": end})
+    track["importance"] = of_gene.to_numpy()[0]
+    return track[track["end"] > 0].sort_values("start", ignore_index=True)
+
+
+def _slots(parts: FittedParts, method: str, n_steps: int) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Genes that occur, and of every slot of the data set the mean absolute contribution and the slope."""
+    op = parts.rows.operator
+    order = np.argsort(parts.rows.gene_codes, kind="stable")
+    ordered = FittedParts(parts.rows[order], parts.model, parts.target)
+    codes = ordered.rows.gene_codes
+    strength, product, square = np.zeros((3, op.n_slots))
+    for rows, found in attribution_chunks(ordered, method, n_steps):
+        x = ordered.rows.dense(rows, np.float32)
+        genes, first = np.unique(codes[rows], return_index=True)
+        begin, end = op.gene_ptr[genes], op.gene_ptr[genes + 1]
+        slots, row = concatenate_ranges(begin, end), np.repeat(np.arange(genes.size), end - begin)
+        for total, values in ((strength, np.abs(found)), (product, found * x), (square, x.astype(np.float64) ** 2)):
+            total[slots] += np.add.reduceat(values, first, axis=0)[row, op.slot_bin[slots]]
+    genes, count = np.unique(codes, return_counts=True)
+    pairs_of_gene = np.ones(op.n_genes)
+    pairs_of_gene[genes] = count
+    strength /= np.repeat(pairs_of_gene, np.diff(op.gene_ptr))
+    return genes, strength, np.divide(product, square, out=np.zeros_like(product), where=square > 0)
+
+
+def _by_peak(parts: FittedParts, genes: IntArray, strength: FloatArray, slope: FloatArray) -> pd.DataFrame:
+    """Score and slope of each (gene, peak), from those of slots."""
+    op, tables = parts.rows.operator, parts.rows.pairs.tables
+    slots = concatenate_ranges(op.gene_ptr[genes], op.gene_ptr[genes + 1])
+    entries = concatenate_ranges(op.entry_ptr[slots], op.entry_ptr[slots + 1])
+    slot, peak = op.entry_slot[entries], op.peak[entries]
+    weight = op.weight[entries].astype(np.float64)
+    cells = np.unique(parts.rows.cell_type_codes)
+    openness = tables.openness[:, cells].astype(np.float64) @ parts.rows.inverse_depth[cells]
+    signal = weight * openness[peak]
+    total = np.bincount(slot, weights=signal, minlength=op.n_slots)[slot]
+    weights = np.bincount(slot, weights=weight, minlength=op.n_slots)[slot]
+    share = np.where(total > 0, np.divide(signal, total, out=np.zeros_like(signal), where=total > 0), weight / weights)
+    gene = np.repeat(np.arange(op.n_genes), np.diff(op.gene_ptr))[slot]
+    score = share * strength[slot]
+    table = pd.DataFrame({"gene_code": gene, "peak": peak, "score": score, "slope": score * slope[slot]})
+    links = table.groupby(["gene_code", "peak"], as_index=False).sum()
+    links["slope"] = np.divide(links["slope"], links["score"], out=np.zeros(len(links)), where=links["score"] > 0)
+    return links
+
+
+def _named(parts: FittedParts, links: pd.DataFrame) -> pd.DataFrame:
+    peaks = parts.rows.pairs.peaks.iloc[links["peak"].to_numpy()]
+    genes = parts.rows.genes.iloc[links["gene_code"].to_numpy()]
+    start, end, tss = (column.to_numpy() for column in (peaks["start"], peaks["end"], genes["tss"]))
+    low, high = to_offsets(start, end, tss, (genes["strand"] == "-").to_numpy())
+    return pd.DataFrame(
+        {
+            "chrom": peaks["chrom"].to_numpy(),
+            "start": start,
+            "end": end,
+            "gene": genes["name"].to_numpy(),
+            "tss": tss,
+            "strand": genes["strand"].to_numpy(),
+            "distance_bp": (low + high) // 2,
+            "score": links["score"].to_numpy(),
+            "slope": links["slope"].to_numpy(),
+        }
+    )

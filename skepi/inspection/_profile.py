@@ -1,0 +1,170 @@
+"""Importance along the distance to the TSS, with what chance alone gives beside it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from skepi._rows import check_targets, is_pairs
+from skepi.inspection._fitted import take_apart
+from skepi.inspection._importance import bin_importance, unit_of
+from skepi.inspection._null import adjusted_p_values, check_permutations, simultaneous_limits
+from skepi.model_selection import permute_cell_types
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ImportanceProfile:
+    """Importance of distance bands on held-out pairs.
+
+    Attributes
+    ----------
+    table : DataFrame
+        A row a band, most upstream first: ``from_bp, to_bp, importance`` (mean over folds, weighted by their pairs);
+        with permutations ``null_mean``, ``null_low`` and ``null_high`` (simultaneous limits), ``beyond`` (whether
+        importance lies outside them) and ``p_value`` (adjusted for all bands).
+    null : ndarray of float64, shape (n_permutations, n_bands)
+        Importance after each permutation of the cell types of ``y``.
+    method : str
+    unit : str
+        Of the importance.
+    level : float
+        Of the limits.
+    """
+
+    table: pd.DataFrame
+    null: FloatArray
+    method: str
+    unit: str
+    level: float
+
+    def reach_bp(self) -> tuple[int, int]:
+        """Reach of the signal upstream and downstream of the TSS.
+
+        Bands beyond the null are followed from the TSS outwards until the first that is not.
+
+        Returns
+        -------
+        upstream, downstream : int
+            Distance in bp of the far edge of the last band beyond the null; 0 where the first is not.
+
+        Raises
+        ------
+        ValueError
+            Without permutations.
+        """
+        if "beyond" not in self.table:
+            raise ValueError("no null band: importance_profile(..., n_permutations=...) makes one")
+        up, down = self.table[self.table["to_bp"] <= 0][::-1], self.table[self.table["from_bp"] >= 0]
+        return _reach(up["beyond"], -up["from_bp"]), _reach(down["beyond"], down["to_bp"])
+
+
+def importance_profile(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    cv: Any,
+    *,
+    method: str = "gradient",
+    bands: Any = None,
+    n_permutations: int = 39,
+    level: float = 0.95,
+    n_steps: int = 32,
+    n_repeats: int = 5,
+    random_state: Any = 0,
+    n_jobs: int | None = None,
+) -> ImportanceProfile:
+    """Importance of distance bands on held-out pairs, with a null band from refits on permuted cell types.
+
+    The estimator is fitted on each fold's training pairs and looked at on its test pairs
+    (:func:`bin_importance`). The same is done ``n_permutations`` times with the cell types of ``y`` permuted jointly
+    for all genes (:func:`skepi.model_selection.permute_cell_types`): what those profiles show is noise, and a band
+    means something where it leaves the limits that hold for all bands at once.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Cloned for every fit.
+    X : GeneCellPairs or BinnedOpenness
+        Every gene in every cell type that occurs, each pair once.
+    y : array-like of shape (n_pairs,)
+    cv : splitter
+    method, bands, n_steps, n_repeats
+        As in :func:`bin_importance`.
+    n_permutations : int, default=39
+        Refits of all folds; at least 19 for a level of 0.95, or 0 for no null band.
+    level : float, default=0.95
+        Probability with which all bands of a profile of noise lie within the limits.
+    random_state : int, RandomState or None, default=0
+        For permutations. An estimator with a ``random_state`` of its own keeps it.
+    n_jobs : int, optional
+        Refits at once.
+
+    Returns
+    -------
+    ImportanceProfile
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`bin_importance`; for pairs that are not a whole table, and too few permutations for the level.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from skepi.binning import TSSBinner
+    >>> from skepi.datasets import make_paired_openness
+    >>> from skepi.model_selection import CellTypeKFold
+    >>> X, y = make_paired_openness(n_genes=60, n_cell_types=8, n_lineages=2)[0].pairs(return_X_y=True)
+    >>> bins = TSSBinner(edges=[-2_000, -1_000, 0, 1_000, 2_000]).fit_transform(X)
+    >>> profile = importance_profile(Ridge(), bins, y, CellTypeKFold(2), n_permutations=19)
+    >>> profile.table.columns.tolist()
+    ['from_bp', 'to_bp', 'importance', 'null_mean', 'null_low', 'null_high', 'beyond', 'p_value']
+    >>> profile.null.shape
+    (19, 4)
+    """
+    check_permutations(n_permutations, level)
+    if not is_pairs(X):
+        raise TypeError(f"wanted pairs, which know their gene and cell type; got {type(X).__name__}")
+    y = check_targets(X, y)
+    folds = list(cv.split(X, y))
+    rng = check_random_state(random_state)
+    targets = [y, *(permute_cell_types(X, y, rng) for _ in range(n_permutations))]
+    seed = int(rng.randint(2**31))
+
+    def of_fold(values: FloatArray, train: NDArray, test: NDArray) -> tuple[pd.DataFrame, str]:
+        model = clone(estimator).fit(X[train], values[train])
+        settings = {"method": method, "bands": bands, "n_steps": n_steps, "n_repeats": n_repeats}
+        table = bin_importance(model, X[test], values[test], random_state=seed, **settings)
+        return table, unit_of(method, take_apart(model, X[test[:1]]).of_target)
+
+    found = Parallel(n_jobs=n_jobs)(delayed(of_fold)(values, *fold) for values in targets for fold in folds)
+    table, unit = found[0]
+    values = np.array([one["importance"] for one, _ in found]).reshape(len(targets), len(folds), len(table))
+    profiles = np.average(values, axis=1, weights=[test.size for _, test in folds])
+    table, null = table.assign(importance=profiles[0]), profiles[1:]
+    return ImportanceProfile(_with_null(table, null, level) if n_permutations else table, null, method, unit, level)
+
+
+def _with_null(table: pd.DataFrame, null: FloatArray, level: float) -> pd.DataFrame:
+    low, high = simultaneous_limits(null, level)
+    value = table["importance"]
+    return table.assign(
+        null_mean=null.mean(axis=0),
+        null_low=low,
+        null_high=high,
+        beyond=(value < low) | (value > high),
+        p_value=adjusted_p_values(null, value),
+    )
+
+
+def _reach(beyond: pd.Series, far_edge: pd.Series) -> int:
+    """Far edge of the last of the leading bands that are beyond the null."""
+    n = int(np.cumprod(beyond.to_numpy(dtype=np.int64)).sum())
+    return int(far_edge.iloc[n - 1]) if n else 0
