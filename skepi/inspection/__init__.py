@@ -1,0 +1,34 @@
+"""Where and why a model errs, and which bins matter: tables, nothing drawn."""
+
+from skepi.inspection._attribution import attributions
+from skepi.inspection._bootstrap import bootstrap_scores
+from skepi.inspection._calibration import calibration
+from skepi.inspection._concentration import error_concentration, removal_curve
+from skepi.inspection._distribution import distribution_summary, value_histogram
+from skepi.inspection._error_groups import error_by, open_bin_counts
+from skepi.inspection._importance import bin_importance
+from skepi.inspection._influence import cell_type_influence
+from skepi.inspection._links import bin_track, peak_gene_links, peak_scores
+from skepi.inspection._outliers import cell_type_components, cell_type_outliers
+from skepi.inspection._profile import ImportanceProfile, importance_profile
+
+__all__ = [
+    "ImportanceProfile",
+    "attributions",
+    "bin_importance",
+    "bin_track",
+    "bootstrap_scores",
+    "calibration",
+    "cell_type_components",
+    "cell_type_influence",
+    "cell_type_outliers",
+    "distribution_summary",
+    "error_by",
+    "error_concentration",
+    "importance_profile",
+    "open_bin_counts",
+    "peak_gene_links",
+    "peak_scores",
+    "removal_curve",
+    "value_histogram",
+]

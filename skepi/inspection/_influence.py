@@ -1,0 +1,212 @@
+"""What changes in the predictions of the others when one cell type leaves training."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from skepi._rows import check_targets, is_pairs
+from skepi.inspection._held_out import check_one_kind, mean_of_unit
+from skepi.inspection._null import check_permutations, simultaneous_limits
+from skepi.model_selection import permute_cell_types
+from skepi.model_selection._held_out import training_means
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Folds = list[tuple[IntArray, IntArray]]
+
+
+def cell_type_influence(
+    estimator: Any,
+    X: Any,
+    y: ArrayLike,
+    cv: Any,
+    *,
+    n_permutations: int = 0,
+    level: float = 0.95,
+    random_state: Any = 0,
+    n_jobs: int | None = None,
+) -> pd.DataFrame:
+    r"""Refit without each cell type and measure what that does to the held-out predictions of the others.
+
+    For a cell type c let the sums run over all folds with c in training and over their test pairs i of **other** cell
+    types, n pairs in all; :math:`\hat L_i` is the prediction of the fold's model, :math:`\hat L_i^{-c}` that of the
+    model fitted without the training pairs of c, and :math:`\mu_i` the training mean of the gene **with** c, so that
+    the zero of the scale stays where it is:
+
+    .. math::
+       \mathrm{prediction\_change} &= \sqrt{\textstyle\sum_i (\hat L_i^{-c} - \hat L_i)^2 / n} \\
+       \mathrm{relative\_change} &= \mathrm{prediction\_change} \Big/ \sqrt{\textstyle\sum_i (L_i - \hat L_i)^2 / n} \\
+       \mathrm{skill\_with} &= 1 - \textstyle\sum_i (L_i - \hat L_i)^2 / \sum_i (L_i - \mu_i)^2 \\
+       \mathrm{skill\_without} &= 1 - \textstyle\sum_i (L_i - \hat L_i^{-c})^2 / \sum_i (L_i - \mu_i)^2
+
+    Where no test gene was trained on, both skills are within-gene skills over these pairs.
+
+    This takes (folds) x (cell types in training + 1) fits, and as many again for each permutation.
+
+    A permutation gives the values of a cell type, corrupted ones too, to another. So a corrupted cell type makes the
+    limits of all others wide: look at it first, leave it out, and run again.
+
+    Parameters
+    ----------
+    estimator : estimator
+        In units of ``y``; cloned for every fit.
+    X : pairs
+        Of 3 or more cell types.
+    y : array-like of shape (n_pairs,)
+    cv : splitter
+        Any; split once, and the same folds serve permutations.
+    n_permutations : int, default=0
+        Refits of everything with cell types permuted jointly (:func:`skepi.model_selection.permute_cell_types`); 0 for
+        none, else at least ``level / (1 - level)`` (19 at 0.95).
+    level : float, default=0.95
+        Of the limits, for all cell types at once.
+    random_state : int, RandomState or None, default=0
+    n_jobs : int, optional
+        Fits at once.
+
+    Returns
+    -------
+    DataFrame
+        Index ``cell_type``, the largest ``prediction_change`` (units of ``y``) first; ``relative_change`` (NaN where
+        the predictions equal the truth), ``skill_with``, ``skill_without``, ``skill_change`` (with less without:
+        positive where the cell type helps; skills are NaN where the truth does not vary). With permutations
+        ``null_low`` and ``null_high``, the limits of ``skill_change`` where openness says nothing about expression, and
+        ``beyond``, whether it lies outside of them.
+
+    Raises
+    ------
+    TypeError
+        For rows that are no pairs, and a ``cv`` that is no splitter.
+    ValueError
+        For fewer than 3 cell types, a cell type that is in no training set, that is alone in one or alone in the test
+        sets of those it is in, for folds that test genes with and without training pairs together, and for settings
+        out of range.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyRegressor
+    >>> from skepi.compose import GeneZTarget
+    >>> from skepi.datasets import make_paired_openness
+    >>> from skepi.model_selection import LeaveOneCellTypeOut
+    >>> data, _ = make_paired_openness(n_genes=1, n_cell_types=3, n_lineages=1, n_chromosomes=1)
+    >>> y = [0.0, 0.0, 6.0]  # the mean of the two others is predicted: 3, 3, 0; without one of them that of one
+    >>> table = cell_type_influence(GeneZTarget(DummyRegressor()), data.pairs(), y, LeaveOneCellTypeOut())
+    >>> (table["prediction_change"] ** 2).round(9).tolist()  # the third: (9 + 9) / 2; the others: (9 + 0) / 2
+    [9.0, 4.5, 4.5]
+    """
+    if not is_pairs(X):
+        raise TypeError(f"wanted pairs, which know their gene and cell type; got {type(X).__name__}")
+    y = check_targets(X, y)
+    if not hasattr(cv, "split"):
+        raise TypeError(f"cv must be a splitter such as LeaveOneCellTypeOut(), got {cv!r}")
+    check_permutations(n_permutations, level)
+    folds = [(np.arange(len(X))[train], np.arange(len(X))[test]) for train, test in cv.split(X, y)]
+    _check_cell_types(X, folds)
+    table = _influence(estimator, X, y, folds, n_jobs)
+    if n_permutations:
+        rng = check_random_state(random_state)
+        permuted = (permute_cell_types(X, y, rng) for _ in range(n_permutations))
+        null = [_influence(estimator, X, targets, folds, n_jobs)["skill_change"] for targets in permuted]
+        table["null_low"], table["null_high"] = simultaneous_limits(np.array(null), level)
+        table["beyond"] = ~table["skill_change"].between(table["null_low"], table["null_high"])
+    return table.sort_values("prediction_change", ascending=False, kind="stable")
+
+
+class _Held(NamedTuple):
+    """Test pairs of a fold with the model that saw all its training pairs."""
+
+    cell_types: IntArray
+    genes: IntArray
+    truth: FloatArray
+    prediction: FloatArray
+    train_mean: FloatArray
+
+
+def _check_cell_types(X: Any, folds: Folds) -> None:
+    """Every cell type must be in a training set, in company, with pairs of others to test."""
+    names = X.cell_types["name"].to_numpy()
+    present = np.unique(X.cell_type_codes)
+    if present.size < 3:
+        raise ValueError(f"influence needs 3 or more cell types, got {present.size} ({', '.join(names[present])})")
+    tested = np.zeros(len(names), dtype=bool)
+    trained = np.zeros(len(names), dtype=bool)
+    for fold, (train, test) in enumerate(folds):
+        in_train, in_test = np.unique(X.cell_type_codes[train]), np.unique(X.cell_type_codes[test])
+        if in_train.size < 2:
+            raise ValueError(
+                f"fold {fold} trains on {', '.join(names[in_train]) or 'nothing'} alone: nothing is left without it"
+            )
+        trained[in_train] = True
+        tested[[c for c in in_train if (in_test != c).any()]] = True
+    for lacking, what in ((~trained, "in no training set"), (~tested, "not tested by pairs of any other cell type")):
+        if lacking[present].any():
+            raise ValueError(f"cell type(s) {what}: {', '.join(names[present][lacking[present]])}")
+
+
+def _influence(estimator: Any, X: Any, y: FloatArray, folds: Folds, n_jobs: int | None) -> pd.DataFrame:
+    """One row a cell type, in the order of the table of cell types."""
+    parallel = Parallel(n_jobs=n_jobs)
+    held = parallel(delayed(_held)(estimator, X, y, train, test) for train, test in folds)
+    check_one_kind(np.concatenate([part.train_mean for part in held]))
+    tasks = [
+        (fold, int(c))
+        for fold, (train, _) in enumerate(folds)
+        for c in np.unique(X.cell_type_codes[train])
+        if (held[fold].cell_types != c).any()
+    ]
+    sums = parallel(delayed(_sums_without)(estimator, X, y, *folds[fold], held[fold], c) for fold, c in tasks)
+    totals = pd.DataFrame(sums).groupby([c for _, c in tasks]).sum()
+    return _table(totals).set_axis(pd.Index(X.cell_types["name"].to_numpy()[totals.index], name="cell_type"))
+
+
+def _table(totals: pd.DataFrame) -> pd.DataFrame:
+    change = np.sqrt(totals["change"] / totals["n"])
+    variation = totals["variation"].where(totals["variation"] > 0)
+    out = pd.DataFrame({"prediction_change": change})
+    out["relative_change"] = change / np.sqrt(totals["error"] / totals["n"]).where(totals["error"] > 0)
+    out["skill_with"] = 1 - totals["error_with"] / variation
+    out["skill_without"] = 1 - totals["error_without"] / variation
+    out["skill_change"] = (totals["error_without"] - totals["error_with"]) / variation
+    return out
+
+
+def _held(estimator: Any, X: Any, y: FloatArray, train: IntArray, test: IntArray) -> _Held:
+    rows, prediction = X[test], _predictions(estimator, X, y, train, test)
+    mean = training_means(X[train], y[train])[rows.gene_codes]
+    return _Held(rows.cell_type_codes, rows.gene_codes, y[test], prediction, mean)
+
+
+def _sums_without(
+    estimator: Any, X: Any, y: FloatArray, train: IntArray, test: IntArray, held: _Held, cell_type: int
+) -> dict[str, float]:
+    """Sums over the fold's test pairs of other cell types."""
+    others = held.cell_types != cell_type
+    kept = _Held(*(values[others] for values in held))
+    left = train[X.cell_type_codes[train] != cell_type]
+    without = _predictions(estimator, X, y, left, test[others])
+    change, error = without - kept.prediction, kept.truth - kept.prediction
+    if np.isnan(kept.train_mean).all():
+        truth, prediction, without = (
+            values - mean_of_unit(values, kept.genes) for values in (kept.truth, kept.prediction, without)
+        )
+    else:
+        truth, prediction, without = (values - kept.train_mean for values in (kept.truth, kept.prediction, without))
+    squares = {"error_with": truth - prediction, "error_without": truth - without, "variation": truth}
+    squares = {"change": change, "error": error, **squares}
+    return {"n": change.size, **{name: float(values @ values) for name, values in squares.items()}}
+
+
+def _predictions(estimator: Any, X: Any, y: FloatArray, train: IntArray, test: IntArray) -> FloatArray:
+    values = np.asarray(clone(estimator).fit(X[train], y[train]).predict(X[test]), dtype=np.float64)
+    if values.shape != test.shape:
+        raise ValueError(f"{estimator!r} predicts shape {values.shape}, wanted one value for each of {test.size} pairs")
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"{estimator!r} predicts NaN or infinite values for {int((~np.isfinite(values)).sum())} pair(s)"
+        )
+    return values
