@@ -14,7 +14,10 @@ Takes about four minutes on two cores. ``SKEPI_MIRROR`` names a folder or an add
 """
 
 # %%
-# Files in, pairs out: consensus windows of 500 bp from all peak calls, the mean signal of each population in each of
+# Files in, pairs out
+# -------------------
+#
+# Consensus windows of 500 bp from all peak calls, the mean signal of each population in each of
 # them, read counts as quantile-normalised log CPM, genes with a mean CPM over 1.
 
 from pathlib import Path
@@ -41,7 +44,10 @@ print(f"peaks called in one population alone {share[1]:.0%}, in all sixteen {sha
 print(f"openness entries that are 0: {(data.openness == 0).mean():.0%}")
 
 # %%
-# The report's protocol: 2,000 bins, plain z-scores over all populations, 5 random gene folds, lambda chosen on the same
+# The report's protocol
+# ---------------------
+#
+# 2,000 bins, plain z-scores over all populations, 5 random gene folds, lambda chosen on the same
 # folds. Every fold fits all lambdas from one pass over its rows.
 
 Z = LogZScaler(scale_floor=0, statistics="all").fit_transform(TSSBinner().fit_transform(X))
@@ -67,7 +73,10 @@ print(
 print(top.round(3).to_string(index=False))
 
 # %%
-# Populations never seen: scales, target statistics and weights from the 13 others, fourteen times, for genes of
+# Populations never seen
+# ----------------------
+#
+# Scales, target statistics and weights from the 13 others, fourteen times, for genes of
 # chromosomes 1 and 19. (Consensus peaks, quantiles and the gene filter used all of them; quantiles and filter of the
 # training populations alone take the skill of a ridge from .252 to .251, ``benchmarks/blood_normalization.py``.) First,
 # bands that widen away from the TSS, with lambda found by a grid search among the training populations of each fold.
@@ -113,7 +122,10 @@ print("\nskill by population")
 print(by_population.round(2).to_string())
 
 # %%
-# Populations without RNA: fitted on all fourteen, the model needs their peaks alone. These genes are predicted highest
+# Populations without RNA
+# -----------------------
+#
+# Fitted on all fourteen, the model needs their peaks alone. These genes are predicted highest
 # above their mean; nothing of the expression of megakaryocytes or myeloid dendritic cells was ever seen.
 
 search.fit(X, y)
@@ -125,6 +137,9 @@ for name in new:
     print(f"{name}: {', '.join(above[name].nlargest(8).index)}")
 
 # %%
+# Figures
+# -------
+#
 # The profile falls off from the promoter on both sides; populations differ widely.
 
 fig, axes = plt.subplots(1, 3, figsize=(14, 4.2), layout="constrained")

@@ -13,6 +13,9 @@ Takes about three minutes on two cores.
 """
 
 # %%
+# Data
+# ----
+#
 # Genes of chromosomes 1 and 19, the report's z-scores, its split.
 
 from pathlib import Path
@@ -38,6 +41,9 @@ Z = LogZScaler(scale_floor=0, statistics="all").fit_transform(TSSBinner().fit_tr
 print(Z)
 
 # %%
+# Three splits, two models
+# ------------------------
+#
 # Three splits, because a development set of 1,500 pairs is small. The network's settings were chosen on the splits of
 # seeds 0 to 2, so the figures come from others; that it stops on the development set was decided after a first look at
 # these. Development figures flatter both models, which chose on them.
@@ -76,6 +82,9 @@ table.loc["mean"] = table.mean()
 print(table.round(4).to_string())
 
 # %%
+# Figures
+# -------
+#
 # Training goes on while the development set gets worse: the best epoch, not the last, is what the report missed.
 
 fig, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")

@@ -15,7 +15,10 @@ promoter and distal openness that saturates, which no linear model can follow.
 """
 
 # %%
-# Data: a table of peaks with their openness, and genes with their expression. ``X`` holds pairs of a gene and a cell
+# Data
+# ----
+#
+# A table of peaks with their openness, and genes with their expression. ``X`` holds pairs of a gene and a cell
 # type; ``y`` is the log expression of each pair.
 
 from pathlib import Path
@@ -47,6 +50,9 @@ print(data)
 print(X)
 
 # %%
+# Four models
+# -----------
+#
 # Models are scikit-learn pipelines: bins around the TSS, log and z-score, and a regressor whose target is standardised
 # gene by gene.
 
@@ -70,6 +76,9 @@ def models(inner_cv):
 
 
 # %%
+# Skill on pairs that were not seen
+# ---------------------------------
+#
 # Every model predicts each pair once, from a fit that has not seen it. ``skill`` is the share of squared error saved
 # over the training mean of the gene; ``rmse`` is in units of log expression; ``r`` is the median over genes of the
 # correlation across cell types.
@@ -87,6 +96,9 @@ print("\nskill: share of squared error saved; rmse: log expression; r_median: ov
 print(table.round(3).to_string(na_rep="-"))
 
 # %%
+# Other regressors
+# ----------------
+#
 # Any scikit-learn regressor can be the model: it gets a dense array when it asks for one, or a sparse one through
 # ``Materialize``, which belongs inside ``GeneZTarget`` because its result no longer knows the genes.
 
@@ -101,7 +113,10 @@ for name, regressor in stock.items():
     print(f"{name:20}  skill {scores['skill']:.3f}   rmse {scores['rmse']:.3f}   r_median {scores['r_median']:.3f}")
 
 # %%
-# What was learned: Lasso weights fall off with distance as planted, and the network improves until its best epoch.
+# What was learned
+# ----------------
+#
+# Lasso weights fall off with distance as planted, and the network improves until its best epoch.
 
 search = models(CellTypeKFold(3))["Lasso, best lambda"].fit(X, y)
 lasso = search.best_estimator_["model"].regressor_

@@ -8,7 +8,10 @@ the training mean of the gene, so 0 is what knowing the gene alone gives.
 """
 
 # %%
-# One pipeline; the grid swaps its last part. Which peak adds to which bin is worked out once a process, not once a fit.
+# A pipeline and a grid
+# ---------------------
+#
+# The grid swaps its last part. Which peak adds to which bin is worked out once a process, not once a fit.
 
 from pathlib import Path
 
@@ -45,6 +48,9 @@ grid = [
 ]
 
 # %%
+# 92 fits
+# -------
+#
 # 23 settings in 4 folds, two at a time. Every fit scales features and targets with its own training cell types. The
 # outcome of each is kept in a folder: interrupted and run again, the sweep makes the missing fits alone. Code that
 # changes under the same version is not noticed, so remove the folder to begin anew.
@@ -70,6 +76,9 @@ table = results.rename(columns=columns)[list(columns.values())]
 print(table.sort_values("skill", ascending=False).to_string(index=False, na_rep="", float_format="{:.3g}".format))
 
 # %%
+# Skill by setting
+# ----------------
+#
 # Lambda, dropout and penalty against skill. Dropout acts here (in the report's code it did not), and early stopping
 # keeps the networks without any of them from overfitting.
 

@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 import re
@@ -15,20 +16,78 @@ import skepi
 ROOT = Path(__file__).parents[1]
 
 
-def test_the_contract_page_runs():
+DOCS = ROOT / "docs"
+# Needs files that its own test writes: test_bring_your_own_data.py.
+RUN_ELSEWHERE = {"bring_your_own_data"}
+# Told in words and shell commands alone.
+WITHOUT_EXAMPLES = {"api", "architecture", "changelog", "glossary", "index", "guide/index"}
+
+
+def written_pages():
+    """Pages by name, without those that a build makes."""
+    made = ("generated/", "auto_examples/", "_")
+    names = {path: path.relative_to(DOCS).with_suffix("").as_posix() for path in sorted(DOCS.rglob("*.rst"))}
+    return {name: path for path, name in names.items() if not name.startswith(made)}
+
+
+PAGES = written_pages()
+GUIDE = sorted(name for name in PAGES if name.startswith("guide/"))
+
+
+def test_pages_are_found():
+    assert {"contract", "scale", "quick_start", "guide/data", "guide/splitting"} < set(PAGES)
+    assert len(GUIDE) >= 8
+    assert set(PAGES) > RUN_ELSEWHERE | WITHOUT_EXAMPLES
+
+
+@pytest.mark.parametrize("name", sorted(set(PAGES) - RUN_ELSEWHERE - WITHOUT_EXAMPLES))
+def test_page_runs(name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        result = doctest.testfile(str(ROOT / "docs" / "contract.rst"), module_relative=False)
-    assert result.attempted >= 15
+        result = doctest.testfile(str(PAGES[name]), module_relative=False, optionflags=doctest.ELLIPSIS)
+    assert result.attempted >= 2
     assert result.failed == 0
 
 
-def test_the_page_on_scale_runs():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        result = doctest.testfile(str(ROOT / "docs" / "scale.rst"), module_relative=False)
-    assert result.attempted >= 20
-    assert result.failed == 0
+@pytest.mark.parametrize("name", sorted(WITHOUT_EXAMPLES))
+def test_page_without_examples_has_none(name):
+    assert ">>>" not in PAGES[name].read_text()
+
+
+@pytest.mark.parametrize("name", GUIDE)
+def test_every_code_block_of_a_guide_page_is_run(name):
+    """A literal block or a code block would be shown and never tried."""
+    text = PAGES[name].read_text()
+    assert "code-block" not in text
+    assert not re.search(r"^(?!\s*\.\. ).*::$", text, flags=re.MULTILINE)
+
+
+def test_every_guide_page_is_in_the_table_of_the_guide():
+    table = PAGES["guide/index"].read_text().split(".. toctree::")[0]
+    assert [
+        name for name in GUIDE if name != "guide/index" and f":doc:`{name.removeprefix('guide/')}`" not in table
+    ] == []
+
+
+def gallery():
+    """Settings of the gallery, from beside conf.py."""
+    spec = importlib.util.spec_from_file_location("_gallery", DOCS / "_gallery.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_gallery_runs_quick_examples_by_default_and_all_when_asked():
+    settings = gallery()
+    scripts = [path.as_posix() for path in sorted((ROOT / "examples").glob("plot_*.py"))]
+    quick = [path for path in scripts if re.search(settings.executed(None), path)]
+    assert {Path(path).name for path in scripts} - {Path(path).name for path in quick} == set(settings.LONG)
+    assert not [path for path in quick if "fetch_" in Path(path).read_text()]
+    assert {Path(path).name for path in quick} >= {"plot_quick_start.py", "plot_sweep.py"}
+    assert [path for path in scripts if re.search(settings.executed("full"), path)] == scripts
+    assert [Path(path).name for path in sorted(scripts, key=settings.place)][: len(settings.STORY)] == settings.STORY
+    with pytest.raises(ValueError, match="SKEPI_GALLERY is 'quick'"):
+        settings.executed("quick")
 
 
 def public_callables():
