@@ -1,0 +1,86 @@
+"""What lies around a gene: peaks, openness, other genes, and importance of bins in genomic positions."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skepi.inspection import bin_importance
+from skepi.inspection._fitted import take_apart
+from skepi.inspection._importance import unit_of
+from skepi.intervals import to_offsets
+from skepi.paired import PairedDataset
+from skepi.paired._pairs import codes_of
+
+#: Cell types that are chosen where none are named.
+MOST_TRACKS = 12
+
+
+def neighbourhood(data: Any, gene: str, cell_types: Any, flank: int, depth: str | None) -> dict[str, Any]:
+    """Tables of what lies around a gene, as :class:`LocusDisplay` takes them."""
+    if not isinstance(data, PairedDataset):
+        raise TypeError(f"data: wanted a PairedDataset, got {type(data).__name__}")
+    if isinstance(flank, bool) or not isinstance(flank, int | np.integer) or flank < 1:
+        raise ValueError(f"flank must be a whole number of bp, 1 or more, got {flank!r}")
+    if depth not in ("mean", None):
+        raise ValueError(f"depth must be 'mean' or None, got {depth!r}")
+    row = int(codes_of([gene], data.genes, "gene(s)")[0])
+    codes = _tracks(data, row, cell_types)
+    of_gene, names = data.genes.iloc[row], data.cell_types["name"].iloc[codes].tolist()
+    tss = int(of_gene["tss"])
+    window = max(0, tss - int(flank)), tss + int(flank) + 1
+    near = _peaks_in(data.peaks, of_gene["chrom"], window)
+    genes = data.genes[data.genes["chrom"] == of_gene["chrom"]]
+    per_unit = data.tables.mean_openness()[codes] if depth else 1.0
+    return {
+        "gene": of_gene,
+        "window": window,
+        "peaks": data.peaks.iloc[near].reset_index(drop=True),
+        "openness": pd.DataFrame(data.openness[np.ix_(near, codes)] / per_unit, columns=names),
+        "genes": genes[(genes["tss"] >= window[0]) & (genes["tss"] < window[1])],
+        "expression": None if data.expression is None else pd.Series(data.expression[row, codes], names),
+        "openness_label": "openness / mean of the cell type" if depth else "openness",
+    }
+
+
+def importance_around(estimator: Any, data: Any, gene: pd.Series, cell_types: Any, method: str) -> dict[str, Any]:
+    """Importance of an estimator's bins for one gene, in genomic positions, and what it is."""
+    if method == "permutation":
+        raise ValueError("method='permutation' compares many genes; choose a method that explains single predictions")
+    X = data.pairs([gene["name"]], list(cell_types))
+    table = bin_importance(estimator, X, method=method, bands="bins")
+    start, end = to_positions(table["from_bp"].to_numpy(), table["to_bp"].to_numpy(), gene["tss"], gene["strand"])
+    of_bins = pd.DataFrame({"start": start, "end": end, "importance": table["importance"].to_numpy()})
+    return {"importance": of_bins, "importance_label": unit_of(method, take_apart(estimator, X).of_target)}
+
+
+def to_positions(start: NDArray, end: NDArray, tss: int, strand: str) -> tuple[NDArray, NDArray]:
+    """Turn intervals of offsets from a TSS into genomic intervals, 0-based half-open.
+
+    Examples
+    --------
+    >>> to_positions(np.array([-2]), np.array([1]), 100, "-")
+    (array([100]), array([103]))
+    """
+    if strand == "-":  # counting backwards twice gives what there was
+        return to_offsets(start, end, np.asarray(tss), np.asarray(True))
+    return start + tss, end + tss
+
+
+def _tracks(data: Any, row: int, cell_types: Any) -> NDArray[np.int64]:
+    """Codes of the cell types named, or of some from the highest to the lowest expression of the gene."""
+    if cell_types is not None:
+        codes = codes_of(cell_types, data.cell_types, "cell type(s)")
+        if codes.size == 0:
+            raise ValueError("no cell types: wanted at least one track")
+        return codes
+    order = np.arange(len(data.cell_types))
+    if data.expression is not None:
+        order = np.argsort(-data.expression[row], kind="stable")
+    return order[np.unique(np.linspace(0, order.size - 1, min(order.size, MOST_TRACKS)).round().astype(int))]
+
+
+def _peaks_in(peaks: pd.DataFrame, chrom: str, window: tuple[int, int]) -> NDArray[np.int64]:
+    inside = (peaks["chrom"] == chrom) & (peaks["end"] > window[0]) & (peaks["start"] < window[1])
+    return np.flatnonzero(inside)

@@ -1,0 +1,159 @@
+"""TrainingCurveDisplay: errors by epoch."""
+
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from skepi.plotting._fitted import fitted_part
+from skepi.plotting._labels import end_labels, label_axes, make_room_top
+from skepi.plotting._style import BLACK, BLUE, GREY, ORANGE, SMALL, axes, check_table
+
+
+class TrainingCurveDisplay:
+    """Mean squared error of training and development pairs by epoch, with the epoch whose weights are kept.
+
+    Parameters
+    ----------
+    history : DataFrame
+        A row an epoch: ``epoch, train_mse, dev_mse``, as ``ExpressionMLP.history_``. ``dev_mse`` is NaN where no pairs
+        were set aside.
+    best_epoch : int, optional
+        By default the epoch with the lowest ``dev_mse``, the last one where there is none.
+
+    Attributes
+    ----------
+    best_epoch_ : int
+    train_line_ : Line2D
+    dev_line_ : Line2D or None
+    best_line_ : Line2D
+        Vertical line at the best epoch.
+    ax_ : Axes
+    figure_ : Figure
+
+    Examples
+    --------
+    >>> history = pd.DataFrame({"epoch": [1, 2, 3], "train_mse": [1.0, 0.7, 0.5], "dev_mse": [1.0, 0.9, 0.95]})
+    >>> TrainingCurveDisplay.from_history(history).best_epoch_
+    2
+    """
+
+    def __init__(self, *, history: pd.DataFrame, best_epoch: int | None = None) -> None:
+        self.history = history
+        self.best_epoch = best_epoch
+
+    @classmethod
+    def from_estimator(cls, estimator: Any, *, baseline: float | None = None, ax: Any = None) -> Self:
+        """Draw the history of a fitted network.
+
+        Parameters
+        ----------
+        estimator : ExpressionMLP, or a pipeline, search or GeneZTarget around it
+            Fitted.
+        baseline : float, optional
+            As in :meth:`plot`.
+        ax : Axes, optional
+
+        Raises
+        ------
+        NotFittedError
+            Where it is not fitted.
+        TypeError
+            For a model without a history.
+        """
+        part = fitted_part(estimator, ("history_", "best_epoch_"), "a fitted ExpressionMLP")
+        return cls(history=part.history_, best_epoch=int(part.best_epoch_)).plot(ax, baseline=baseline)
+
+    @classmethod
+    def from_history(
+        cls, history: pd.DataFrame, *, best_epoch: int | None = None, baseline: float | None = None, ax: Any = None
+    ) -> Self:
+        """Draw a table of epochs.
+
+        Parameters
+        ----------
+        history : DataFrame
+            ``epoch, train_mse, dev_mse``.
+        best_epoch : int, optional
+            By default that of the lowest ``dev_mse``.
+        baseline : float, optional
+            As in :meth:`plot`.
+        ax : Axes, optional
+        """
+        return cls(history=history, best_epoch=best_epoch).plot(ax, baseline=baseline)
+
+    def plot(self, ax: Any = None, *, baseline: float | None = None) -> Self:
+        """Draw.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+            A new figure by default.
+        baseline : float, optional
+            MSE on the development pairs of predicting each gene's training mean, drawn as the line to fall below.
+
+        Returns
+        -------
+        TrainingCurveDisplay
+        """
+        history = check_table(self.history, ["epoch", "train_mse", "dev_mse"], "history")
+        self.best_epoch_ = _best_epoch(history, self.best_epoch)
+        (ax,) = axes(ax)
+        epoch, has_dev = history["epoch"], bool(history["dev_mse"].notna().any())
+        marker = "o" if len(history) < 2 else None
+        self.train_line_ = ax.plot(epoch, history["train_mse"], color=ORANGE, lw=1.6, marker=marker)[0]
+        self.dev_line_ = ax.plot(epoch, history["dev_mse"], color=BLUE, lw=1.6, marker=marker)[0] if has_dev else None
+        labels = [("training", history["train_mse"].iloc[-1], ORANGE)]
+        if has_dev:
+            labels.append(("development", history["dev_mse"].dropna().iloc[-1], BLUE))
+        if baseline is not None:
+            ax.plot(epoch.iloc[[0, -1]], [baseline] * 2, color=GREY, lw=1, ls="--", zorder=1)
+            labels.append(("training mean\nof the gene", baseline, GREY))
+        label_axes(ax, "epoch", "mean squared error (squared units of y)")
+        ax.xaxis.get_major_locator().set_params(integer=True)
+        self._mark_best(ax, history, has_dev, baseline)
+        names, ends, colours = zip(*labels, strict=True)
+        end_labels(ax, [epoch.iloc[-1]] * len(ends), ends, names, colours, above=1.2)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _mark_best(self, ax: Any, history: pd.DataFrame, has_dev: bool, baseline: float | None) -> None:
+        row = history[history["epoch"] == self.best_epoch_].iloc[0]
+        value = row["dev_mse" if has_dev else "train_mse"]
+        self.best_line_ = ax.axvline(self.best_epoch_, color=BLACK, lw=1, ls=":", zorder=1)
+        ax.plot([self.best_epoch_], [value], marker="o", ms=8, mfc="none", mec=BLACK, zorder=4)
+        low, high = _limits(history, baseline)
+        ax.set_ylim(low, high)
+        make_room_top(ax, 1.2)
+        late = self.best_epoch_ > history["epoch"].mean()
+        ax.annotate(
+            f"{'best epoch' if has_dev else 'last epoch'} {self.best_epoch_}: {value:.3g}",
+            (self.best_epoch_, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(-5 if late else 5, 0),
+            textcoords="offset points",
+            ha="right" if late else "left",
+            va="top",
+            size=SMALL,
+        )
+
+
+def _best_epoch(history: pd.DataFrame, given: int | None) -> int:
+    if given is not None and given not in history["epoch"].to_numpy():
+        raise ValueError(f"best_epoch {given} is not among the {len(history)} epochs of the history")
+    if given is not None:
+        return int(given)
+    dev = history["dev_mse"]
+    return int(history["epoch"].iloc[-1] if dev.isna().all() else history.loc[dev.idxmin(), "epoch"])
+
+
+def _limits(history: pd.DataFrame, baseline: float | None) -> tuple[float, float]:
+    """Limits of the y axis that a steep first epoch, or a single wild one, does not stretch."""
+    values = history[["train_mse", "dev_mse"]].to_numpy(dtype=float).ravel()
+    values = values[np.isfinite(values)]
+    if values.size == 0:
+        raise ValueError("history: no finite MSE")
+    usual = [*np.quantile(values, [0, 0.95]), *([] if baseline is None else [baseline])]
+    low, high = min(usual), max(usual)
+    margin = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
+    return low - margin, max(high, min(float(values.max()), high + 3 * margin)) + margin

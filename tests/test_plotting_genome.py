@@ -1,0 +1,340 @@
+"""Displays of data sets: distributions, cell types, distances from the TSS, loci."""
+
+import figures
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline
+
+from skepi.binning import TSSBinner
+from skepi.compose import GeneZTarget
+from skepi.datasets import make_paired_openness
+from skepi.exceptions import MissingExpressionError, UnknownNameError
+from skepi.inspection import (
+    bin_importance,
+    cell_type_components,
+    cell_type_outliers,
+    distribution_summary,
+    importance_profile,
+    value_histogram,
+)
+from skepi.linear_model import LassoBaseline
+from skepi.model_selection import CellTypeKFold
+from skepi.paired import PairedDataset
+from skepi.plotting import CellTypePCADisplay, DistributionDisplay, ImportanceDisplay, LocusDisplay
+from skepi.plotting._neighbourhood import to_positions
+from skepi.plotting._style import VERMILLION
+from skepi.preprocessing import LogZScaler
+
+BANDS = [-1_000_000, -100_000, -10_000, -1_000, 0, 1_000, 10_000, 100_000, 1_000_000]
+
+
+@pytest.fixture(autouse=True)
+def _no_figures_left():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_paired_openness(n_genes=120, n_cell_types=16, corrupted=5)[0]
+
+
+@pytest.fixture(scope="module")
+def openness_only(data):
+    return PairedDataset(data.openness, data.peaks, data.genes, cell_types=data.cell_types)
+
+
+def renamed(data, name):
+    cell_types = data.cell_types.assign(name=[name.format(k) for k in range(len(data.cell_types))])
+    return PairedDataset(np.asarray(data.openness), data.peaks, data.genes, data.expression, cell_types)
+
+
+# Distributions
+
+
+def test_both_panels_show_the_histograms_with_zeros_apart(data):
+    display = DistributionDisplay.from_dataset(data)
+    assert len(display.axes_) == 2
+    summary = distribution_summary(data)
+    for k, values in enumerate((np.log1p(data.openness), data.expression)):
+        table = value_histogram(values)
+        zero, rest = table.iloc[0], table.iloc[1:]
+        assert figures.heights(display.bars_[k]) == pytest.approx(rest["share"].tolist())
+        assert display.bars_[k][0].get_x() == pytest.approx(rest["from"].iloc[0])
+        assert display.zero_bars_[k].get_x() + display.zero_bars_[k].get_width() <= 0
+        assert display.zero_bars_[k].get_height() <= zero["share"]
+        assert to_hex(display.zero_bars_[k].get_facecolor()) == VERMILLION.lower()
+    said = " ".join(figures.assert_readable(display.figure_)).replace("\n", " ")
+    for name in ("openness", "expression"):
+        assert f"zeros: {100 * summary.loc[name, 'zero_share']:.2g} %" in said
+        assert f"a normal distribution would have {100 * summary.loc[name, 'expected_zero_share']:.2g} %" in said
+    assert "openness, natural log of (1 + signal)" in said
+
+
+def test_a_bar_that_would_dwarf_the_others_is_cut_and_says_so():
+    values = np.r_[np.zeros(900), np.linspace(1, 2, 100)]
+    display = DistributionDisplay.from_values(values, "coverage", n_bins=10)
+    bar, others = display.zero_bars_[0], figures.heights(display.bars_[0])
+    assert bar.get_height() == pytest.approx(1.6 * max(others))
+    assert len(display.ax_.lines) == 2  # the cut
+    assert "zeros: 90 %" in " ".join(figures.assert_readable(display.figure_))
+    whole = DistributionDisplay.from_values([0, 1, 1, 2, 2], "coverage", n_bins=2)
+    assert whole.zero_bars_[0].get_height() == pytest.approx(0.2)
+    assert len(whole.ax_.lines) == 0
+
+
+@pytest.mark.parametrize("values", [[0, 0, 0], [2.0, 2.0], [0, 3, 3], np.linspace(-3, 3, 99) + 0.01])
+def test_odd_values_are_drawn(values):
+    display = DistributionDisplay.from_values(values, "value")
+    assert (display.zero_bars_[0] is None) == (0 not in values)
+    figures.assert_readable(display.figure_)
+
+
+def test_one_panel_on_given_axes(data, openness_only):
+    _, ax = plt.subplots()
+    with pytest.raises(ValueError, match=r"given axes hold one panel: choose kind from \('openness', 'expression'\)"):
+        DistributionDisplay.from_dataset(data, ax=ax)
+    assert DistributionDisplay.from_dataset(data, kind="expression", ax=ax).axes_ == [ax]
+    assert DistributionDisplay.from_dataset(openness_only, ax=ax).ax_ is ax
+    with pytest.raises(ValueError, match="kind must be one of"):
+        DistributionDisplay.from_dataset(openness_only, kind="expression")
+
+
+# Cell types
+
+
+def test_cell_types_lie_at_their_components_and_the_odd_one_is_ringed(data):
+    display = CellTypePCADisplay.from_dataset(data)
+    components, explained = cell_type_components(data, n_components=2)
+    drawn = np.vstack([np.asarray(scatter.get_offsets()) for scatter in display.scatters_.values()])
+    wanted = components.to_numpy()
+    assert sorted(map(tuple, drawn.round(9))) == sorted(map(tuple, wanted.round(9)))
+    assert np.asarray(display.rings_.get_offsets()) == pytest.approx(components.loc[["cell005"]].to_numpy())
+    assert display.names_[0].get_text() == "cell005"
+    for name, scatter in display.scatters_.items():
+        assert len(scatter.get_offsets()) == (data.cell_types["lineage"] == name).sum()
+    assert len({to_hex(scatter.get_facecolor()[0]) for scatter in display.scatters_.values()}) == 4
+    said = figures.assert_readable(display.figure_)
+    assert f"PC1 of expression ({100 * explained['pc1']:.0f} % of variance)" in said
+
+
+@pytest.mark.parametrize("on", ["expression", "openness"])
+@pytest.mark.parametrize(("n_cell_types", "n_lineages"), [(4, 1), (24, 4), (201, 14)])
+def test_few_and_many_cell_types_can_be_read(on, n_cell_types, n_lineages):
+    data, _ = make_paired_openness(n_genes=60, n_cell_types=n_cell_types, n_lineages=n_lineages, n_peaks=800)
+    display = CellTypePCADisplay.from_dataset(data, on, threshold=1.5)
+    figures.assert_readable(display.figure_)
+    assert len(display.scatters_) == min(n_lineages, 7)
+    flagged = cell_type_outliers(data, on, threshold=1.5)["flagged"].sum()
+    assert len(display.rings_.get_offsets()) == flagged
+    if n_cell_types == 201:
+        assert "8 other lineages" in display.scatters_
+        assert len(display.names_) <= flagged
+
+
+def test_without_lineages_all_have_one_colour(data):
+    plain = PairedDataset(data.openness, data.peaks, data.genes, data.expression, data.cell_types[["name"]])
+    display = CellTypePCADisplay.from_dataset(plain)
+    assert list(display.scatters_) == [""]
+    assert display.ax_.get_legend() is None
+
+
+def test_long_names_of_cell_types_can_be_read(data):
+    display = CellTypePCADisplay.from_dataset(renamed(data, "CD4-positive, alpha-beta memory T cell, donor {}"))
+    assert any("…" in text for text in figures.assert_readable(display.figure_))
+
+
+def test_bad_maps_are_refused(openness_only):
+    with pytest.raises(MissingExpressionError, match="openness only"):
+        CellTypePCADisplay.from_dataset(openness_only)
+    with pytest.raises(ValueError, match="cell types: missing columns"):
+        CellTypePCADisplay(table=pd.DataFrame({"pc1": [1.0]}), explained=pd.Series()).plot()
+
+
+# Importance
+
+
+def test_a_profile_shows_the_null_band_and_what_lies_beyond_it(pairs):
+    bins = TSSBinner(edges=BANDS).fit_transform(pairs[0])
+    profile = importance_profile(Ridge(), bins, pairs[1], CellTypeKFold(2), bands="bins", n_permutations=19)
+    display = ImportanceDisplay.from_profile(profile)
+    assert figures.heights(display.bars_) == profile.table["importance"].tolist()
+    red = [to_hex(bar.get_facecolor()) == VERMILLION.lower() for bar in display.bars_]
+    assert red == profile.table["beyond"].tolist()
+    assert len(display.beyond_) == sum(red)
+    corners = display.null_band_.get_paths()[0].vertices[:, 1]
+    assert corners.max() == pytest.approx(profile.table["null_high"].max())
+    assert corners.min() == pytest.approx(profile.table["null_low"].min())
+    said = figures.assert_readable(display.figure_)
+    labels = [label.get_text() for label in display.ax_.get_xticklabels()]
+    assert labels == [f"{edge // 1000}".replace("-", "\N{MINUS SIGN}") for edge in BANDS]
+    assert "shaded: 95 % limits for all bands at once, 19 refits on permuted cell types" in said
+    assert "offset from the TSS (kb, not to scale), downstream positive" in said
+    assert display.tss_.xy[0] == BANDS.index(0)
+    assert display.tss_.get_position()[0] > 0  # transcription goes downstream
+    assert profile.unit in display.ax_.get_ylabel().replace("\n", " ")
+
+
+def test_from_an_estimator_without_a_null_band(pairs):
+    bins = TSSBinner(edges=BANDS).fit_transform(pairs[0])
+    display = ImportanceDisplay.from_estimator(
+        Ridge(), bins, pairs[1], CellTypeKFold(2), bands="bins", n_permutations=0
+    )
+    assert display.null_band_ is None
+    assert len(display.bars_) == len(BANDS) - 1
+    assert "TSS" in figures.assert_readable(display.figure_)
+
+
+def test_many_bins_lie_on_a_log_axis_on_both_sides():
+    edges = np.arange(-1_000_000, 1_000_001, 1_000)
+    value = 1 / (1 + np.abs(edges[:-1]) / 1_000)
+    table = pd.DataFrame({"from_bp": edges[:-1], "to_bp": edges[1:], "importance": value})
+    display = ImportanceDisplay(table=table.assign(null_low=-0.3, null_high=0.3, beyond=value > 0.3)).plot()
+    assert display.ax_.get_xscale() == "symlog"
+    heights, places, _ = display.bars_.get_data()
+    assert heights.tolist() == value.tolist()
+    assert places.tolist() == (edges / 1_000).tolist()
+    assert len(display.beyond_.get_offsets()) == (value > 0.3).sum()
+    assert {"\N{MINUS SIGN}1000", "\N{MINUS SIGN}10", "0", "10", "1000"} <= set(
+        figures.assert_readable(display.figure_)
+    )
+
+
+def test_28_bands_can_be_read():
+    distances = [0, 250, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 35_000, 50_000, 100_000, 200_000, 350_000, 1_000_000]
+    edges = np.r_[-np.array(distances[:0:-1]), distances]
+    table = pd.DataFrame({"from_bp": edges[:-1], "to_bp": edges[1:], "importance": 0.1})
+    said = figures.assert_readable(ImportanceDisplay(table=table).plot().figure_)
+    assert {"0", "1", "10", "100", "1000"} <= set(said)
+
+
+def test_bad_profiles_are_refused():
+    table = pd.DataFrame({"from_bp": [0, 2_000], "to_bp": [1_000, 3_000], "importance": [0.1, 0.2]})
+    with pytest.raises(ValueError, match="each must begin where the last one ends"):
+        ImportanceDisplay(table=table).plot()
+    with pytest.raises(ValueError, match=r"null_low, null_high and beyond go together, got \['null_low'\]"):
+        ImportanceDisplay(table=table.iloc[:1].assign(null_low=0)).plot()
+    with pytest.raises(TypeError, match="wanted an ImportanceProfile, got DataFrame"):
+        ImportanceDisplay.from_profile(table)
+    with pytest.raises(ValueError, match="importance of bands: the table has no rows"):
+        ImportanceDisplay(table=table.iloc[:0]).plot()
+
+
+# Loci
+
+
+@pytest.fixture(scope="module")
+def small():
+    """Four peaks, three genes, two cell types, by hand."""
+    return PairedDataset(
+        pd.DataFrame({"HSC": [4.0, 2.0, 0.0, 6.0], "Ery": [0.0, 3.0, 1.0, 0.0]}),
+        {"chrom": ["chr1"] * 3 + ["chr2"], "start": [900, 1_500, 9_000, 900], "end": [1_100, 1_600, 9_100, 1_000]},
+        {"name": ["A", "B", "C"], "chrom": ["chr1"] * 3, "tss": [1_000, 1_400, 9_500], "strand": ["-", "+", "+"]},
+        [[1.0, 2.5], [0, 1], [1, 0]],
+    )
+
+
+def test_a_locus_by_hand(small):
+    display = LocusDisplay.from_dataset(small, "A", ["HSC", "Ery"], flank=600, depth=None)
+    assert display.window == (400, 1_601)
+    hsc, ery = display.peaks_
+    assert [(bar.get_x(), bar.get_width()) for bar in hsc] == [(900, 200), (1_500, 100)]
+    assert display.top_ == 4.0
+    assert figures.heights(hsc) == pytest.approx([0.85, 0.425])  # one scale for all tracks
+    assert figures.heights(ery) == pytest.approx([0, 0.6375])
+    assert hsc[0].get_y() == 1
+    assert ery[0].get_y() == 0
+    assert display.tss_.get_text() == "A"
+    assert display.tss_.xy[0] == 1_000
+    assert display.tss_.get_position()[0] < 0  # the minus strand points left
+    assert list(display.gene_marks_) == ["B"]
+    assert display.gene_marks_["B"].get_position()[0] > 0
+    assert display.importance_ is None
+    said = figures.assert_readable(display.figure_)
+    assert {"HSC", "Ery", "position on chr1 (kb)", "1.00", "2.50", "expression (log)"} <= set(said)
+    assert "openness, each track 0 to 4" in said
+
+
+def test_openness_is_divided_by_the_mean_of_the_cell_type(small):
+    display = LocusDisplay.from_dataset(small, "A", flank=600)
+    assert list(display.openness) == ["Ery", "HSC"]  # from the highest expression of the gene
+    assert display.openness["HSC"].tolist() == [4 / 3, 2 / 3]
+    assert display.openness["Ery"].tolist() == [0.0, 3.0]
+
+
+def test_peaks_are_cut_at_the_window(small):
+    display = LocusDisplay.from_dataset(small, "A", "HSC", flank=50)
+    assert [(bar.get_x(), bar.get_width()) for bar in display.peaks_[0]] == [(950, 101)]
+    figures.assert_readable(display.figure_)
+
+
+def test_positions_and_offsets_are_each_others_inverse():
+    for strand, positions in (("+", (98, 101)), ("-", (100, 103))):
+        assert [int(one[0]) for one in to_positions(np.array([-2]), np.array([1]), 100, strand)] == list(positions)
+
+
+@pytest.mark.parametrize("method", ["gradient_x_input", "coefficients"])
+def test_importance_lies_at_the_positions_of_the_bins(data, method):
+    steps = [("bins", TSSBinner(flank=5_000)), ("scale", LogZScaler()), ("model", GeneZTarget(LassoBaseline(1e-3)))]
+    model = Pipeline(steps).fit(*data.pairs(return_X_y=True))
+    gene = data.genes[data.genes["strand"] == "-"].iloc[30]
+    display = LocusDisplay.from_dataset(data, gene["name"], ["cell001"], model, flank=3_000, method=method)
+    table = bin_importance(model, data.pairs([gene["name"]], ["cell001"]), method=method, bands="bins")
+    first = table[table["from_bp"] == 0].iloc[0]  # the first downstream bin ends at the TSS on the minus strand
+    bar = next(bar for bar in display.importance_ if bar.get_x() == gene["tss"] - 999)
+    assert bar.get_width() == 1_000
+    longest = table["importance"][(table["from_bp"] < 3_000) & (table["to_bp"] > -3_000)].abs().max()
+    scale = max(abs(height) for height in figures.heights(display.importance_))
+    assert bar.get_height() == pytest.approx(first["importance"] / longest * scale)
+    said = " ".join(figures.assert_readable(display.figure_))
+    assert "importance" in said
+    assert f"bar: {longest:.2g})" in said
+
+
+@pytest.mark.parametrize("flank", [1_000, 100_000, 2_000_000])
+def test_loci_of_all_sizes_can_be_read(data, flank):
+    display = LocusDisplay.from_dataset(renamed(data, "memory B cell, donor {}"), data.genes["name"][50], flank=flank)
+    said = figures.assert_readable(display.figure_)
+    assert len(display.peaks_) == 12
+    assert any(text.endswith("(Mb)" if flank == 2_000_000 else "(kb)") for text in said)
+
+
+def test_of_many_cell_types_twelve_from_the_highest_to_the_lowest_expression(data, openness_only):
+    gene = data.genes["name"][7]
+    display = LocusDisplay.from_dataset(data, gene)
+    values = display.expression.to_numpy()
+    assert len(values) == 12
+    assert (np.diff(values) <= 0).all()
+    assert (values[0], values[-1]) == (data.expression[7].max(), data.expression[7].min())
+    without = LocusDisplay.from_dataset(openness_only, gene)
+    assert without.expression is None
+    assert list(without.openness)[::11] == ["cell000", "cell015"]
+
+
+def test_bad_loci_are_refused(data):
+    gene = data.genes["name"][0]
+    with pytest.raises(UnknownNameError, match=r"gene\(s\) not in the tables: GATA1"):
+        LocusDisplay.from_dataset(data, "GATA1")
+    with pytest.raises(UnknownNameError, match=r"cell type\(s\) not in the tables: HSC"):
+        LocusDisplay.from_dataset(data, gene, ["HSC"])
+    with pytest.raises(NotFittedError):
+        LocusDisplay.from_dataset(data, gene, estimator=GeneZTarget())
+    with pytest.raises(ValueError, match="flank must be a whole number of bp, 1 or more, got 0"):
+        LocusDisplay.from_dataset(data, gene, flank=0)
+    with pytest.raises(ValueError, match="depth must be 'mean' or None, got 'median'"):
+        LocusDisplay.from_dataset(data, gene, depth="median")
+    with pytest.raises(ValueError, match="method='permutation' compares many genes"):
+        LocusDisplay.from_dataset(data, gene, estimator=GeneZTarget(), method="permutation")
+    with pytest.raises(ValueError, match="no cell types: wanted at least one track"):
+        LocusDisplay.from_dataset(data, gene, [])
+    with pytest.raises(TypeError, match="data: wanted a PairedDataset, got int"):
+        LocusDisplay.from_dataset(3, gene)
+    display = LocusDisplay.from_dataset(data, gene)
+    display.openness = display.openness.iloc[:, :0]
+    with pytest.raises(ValueError, match="openness: no tracks"):
+        display.plot()
