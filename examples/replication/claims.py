@@ -110,7 +110,7 @@ def of_slope(results: dict[str, Any]) -> str:
     errors = results["errors"]
     return (
         f"prediction on truth {errors['shrinkage_estimate']:.2f} ({errors['shrinkage_low']:.2f} to "
-        f"{errors['shrinkage_high']:.2f}), as any calibrated predictor of skill {errors['skill']:.2f} has; truth on "
+        f"{errors['shrinkage_high']:.2f}), where a calibrated predictor has its skill, {errors['skill']:.2f}; truth on "
         f"prediction {errors['slope_estimate']:.2f} ({errors['slope_low']:.2f} to {errors['slope_high']:.2f})"
     )
 

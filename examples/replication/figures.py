@@ -110,7 +110,7 @@ def importance(results: dict[str, Any]) -> Any:
     fig, axes = plt.subplots(1, 2, figsize=(16, 4.8), layout="constrained")
     for ax, (name, profile) in zip(axes, results["profiles"].items(), strict=True):
         ImportanceDisplay.from_profile(profile, ax=ax)
-        ax.set_title(name, pad=40)
+        ax.set_title(name, loc="right")
     return fig
 
 

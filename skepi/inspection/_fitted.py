@@ -1,5 +1,6 @@
 """What a fitted estimator is made of, seen from its end: binned rows, a model of them, and the target's scale."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,8 @@ def take_apart(estimator: Any, X: Any) -> FittedParts:
     NotFittedError
         For an estimator that is not fitted.
     TypeError
-        Where the rows never become binned, so that no feature has a distance from a TSS.
+        Where the rows never become binned, so that no feature has a distance from a TSS, and where targets were
+        standardised twice.
     """
     check_is_fitted(estimator)
     target = None
@@ -67,6 +69,8 @@ def take_apart(estimator: Any, X: Any) -> FittedParts:
             X, estimator, whole = _through_steps(estimator, X)
             if whole:
                 break
+        elif isinstance(estimator, GeneStandardizedRegressor) and target is not None:
+            raise TypeError(f"{type(estimator).__name__} inside {type(target).__name__}: targets standardised twice")
         elif isinstance(estimator, GeneStandardizedRegressor) and hasattr(estimator, "regressor_"):
             target, estimator = estimator, estimator.regressor_
         elif isinstance(estimator, GeneStandardizedRegressor):  # LassoBaselineCV scales by itself
@@ -86,12 +90,20 @@ def _through_steps(pipeline: Pipeline, X: Any) -> tuple[Any, Any, bool]:
     """Rows after the steps that keep them binned, what is left of the pipeline, and whether that is the model."""
     steps = pipeline.steps
     for k, (_, step) in enumerate(steps[:-1]):
-        if isinstance(step, str) or step is None or (is_binned(X) and isinstance(step, Materialize)):
-            continue  # a model that wants sparse arrays takes dense ones as well
-        if is_binned(X) and not is_binned(step.transform(X[:1])):
+        if isinstance(step, str) or step is None:
+            continue
+        if is_binned(X) and isinstance(step, Materialize):  # what wants sparse arrays takes dense ones as well
+            return X, Pipeline(steps[k + 1 :]), True
+        if is_binned(X) and not _keeps_bins(step, X[:1]):
             return X, Pipeline(steps[k:]), True
         X = step.transform(X)
     return X, steps[-1][1], False
+
+
+def _keeps_bins(step: Any, row: Any) -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # all rows will warn
+        return is_binned(step.transform(row))
 
 
 def has_linear_coef(model: Any) -> bool:
@@ -105,7 +117,8 @@ def has_linear_coef(model: Any) -> bool:
     if found.size != 3:
         return False
     wanted = (points - points[0]) @ weights
-    return bool(np.allclose(found - found[0], wanted, rtol=1e-4, atol=1e-4 * (np.abs(wanted).max() + 1e-12)))
+    tolerance = 1e-4 * np.abs(wanted).max() + 1e-12 * np.abs(found).max()  # weights may be no more than rounding
+    return bool(np.allclose(found - found[0], wanted, rtol=1e-4, atol=tolerance))
 
 
 def weights_of(model: Any) -> NDArray[np.float64]:

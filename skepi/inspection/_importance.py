@@ -17,6 +17,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 METHODS = (*ATTRIBUTIONS, "permutation")
+SIGNED = ("coefficients", "gradient")
 _BY = ("band", "gene")
 _ROWS_AT_ONCE = 2_048
 
@@ -46,8 +47,8 @@ def bin_importance(
     =============================  ==================================================================================
 
     Skill lost is :math:`[\sum (t - p')^2 - \sum (t - p)^2] / \sum t^2` with t the truth, p the prediction and p' the
-    one with the permuted band, all less the training mean of the gene; where genes were not trained on, less their mean
-    over the given pairs.
+    one with the permuted band, all less the training mean of the gene; where some genes were not trained on, or the
+    estimator does not standardise its targets, all less the gene's mean over the given pairs.
 
     Parameters
     ----------
@@ -73,7 +74,8 @@ def bin_importance(
     -------
     DataFrame
         ``by="band"``: a row a band, most upstream first: ``from_bp, to_bp, importance``. ``by="gene"``: genes that
-        occur x bands (columns are intervals of offsets in bp), importance over the pairs of each gene.
+        occur x bands (columns are intervals of offsets in bp), importance over the pairs of each gene; skill lost is
+        NaN for a gene whose targets do not vary.
 
     Raises
     ------
@@ -82,7 +84,9 @@ def bin_importance(
 
     Notes
     -----
-    A number without a null band says little: see :func:`importance_profile`.
+    A number without a null band says little: see :func:`importance_profile`. Contributions and skill lost are of whole
+    bands: a band of many bins adds up much noise, so that distant ones may come out largest. Weights and gradients are
+    means over bins, and show how the effect of one bin falls off.
 
     Examples
     --------
@@ -120,7 +124,7 @@ def unit_of(method: str, of_target: str) -> str:
     """What the importance by a method is measured in, for labels."""
     if method == "permutation":
         return "skill lost"
-    if method in ("coefficients", "gradient"):
+    if method in SIGNED:
         return f"{of_target} per unit of scaled openness"
     return f"mean absolute contribution to {of_target}"
 
@@ -136,7 +140,7 @@ def _groups(parts: FittedParts, by: str) -> tuple[IntArray, NDArray]:
 def _mean_attribution(parts: FittedParts, method: str, bounds: IntArray, groups: IntArray, n_steps: int) -> FloatArray:
     """Mean over the rows of each group, (n_groups, n_bands)."""
     total = np.zeros((groups.max() + 1, bounds.size - 1))
-    signed = method in ("coefficients", "gradient")
+    signed = method in SIGNED
     for rows, found in attribution_chunks(parts, method, n_steps):
         by_band = sum_bands(found, bounds)
         np.add.at(total, groups[rows], by_band / np.diff(bounds) if signed else np.abs(by_band))
@@ -158,7 +162,8 @@ def _skill_lost(
 
     truth = centred(y)
     total = np.bincount(groups, weights=truth**2, minlength=n_groups)
-    if not (total > 1e-24 * (y @ y)).all():
+    total[total <= 1e-24 * (y @ y)] = np.nan  # rounding
+    if np.isnan(total).all():
         raise ValueError("the targets do not vary within genes, so skill is not defined")
     loss = np.zeros((n_groups, n_bands))
     rng = check_random_state(random_state)

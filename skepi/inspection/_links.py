@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._rows import check_targets, is_pairs
 from skepi.exceptions import UnknownNameError
 from skepi.inspection._attribution import attribution_chunks, check_rows
 from skepi.inspection._fitted import FittedParts, take_apart
@@ -47,7 +48,7 @@ def peak_gene_links(
         peak, ``gene, tss, strand``, ``distance_bp`` (offset of the peak's middle from the TSS, downstream positive),
         ``score`` (mean absolute contribution, units of the model's prediction) and ``slope`` (change of the prediction
         per unit of the bin's scaled openness, as a least-squares slope of contributions on features; the weight
-        of a linear model).
+        of a linear model; NaN where the feature is 0 in all pairs).
 
     Raises
     ------
@@ -110,7 +111,7 @@ def peak_scores(links: pd.DataFrame) -> pd.DataFrame:
     missing = {"chrom", "start", "end", "score"} - set(links)
     if missing:
         raise ValueError(f"links lack {sorted(missing)}; peak_gene_links makes them")
-    return links.groupby(["chrom", "start", "end"], as_index=False)["score"].sum()
+    return links.groupby(["chrom", "start", "end"], as_index=False, observed=True)["score"].sum()
 
 
 def bin_track(estimator: Any, X: Any, gene: str, **settings: Any) -> pd.DataFrame:
@@ -135,6 +136,8 @@ def bin_track(estimator: Any, X: Any, gene: str, **settings: Any) -> pd.DataFram
     ------
     UnknownNameError
         Where the gene does not occur in ``X``.
+    TypeError, ValueError
+        As in :func:`bin_importance`.
 
     Examples
     --------
@@ -147,14 +150,15 @@ def bin_track(estimator: Any, X: Any, gene: str, **settings: Any) -> pd.DataFram
     >>> (track["end"] - track["start"]).tolist()
     [1000, 1000, 1000]
     """
+    if not is_pairs(X):
+        raise TypeError(f"wanted pairs, which know their gene; got {type(X).__name__}")
     match = np.flatnonzero((X.genes["name"] == gene).to_numpy())
     rows = np.flatnonzero(X.gene_codes == (match[0] if match.size else -1))
     if rows.size == 0:
         raise UnknownNameError(f"gene {gene} does not occur in these pairs")
     y = settings.pop("y", None)
-    of_gene = bin_importance(
-        estimator, X[rows], None if y is None else np.asarray(y)[rows], bands="bins", by="gene", **settings
-    )
+    y = None if y is None else check_targets(X, y)[rows]
+    of_gene = bin_importance(estimator, X[rows], y, bands="bins", by="gene", **settings)
     place = X.genes.iloc[match[0]]
     offsets = of_gene.columns
     start, end = from_offsets(
@@ -166,7 +170,7 @@ def bin_track(estimator: Any, X: Any, gene: str, **settings: Any) -> pd.DataFram
 
 
 def _slots(parts: FittedParts, method: str, n_steps: int) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Genes that occur, and of every slot of the data set the mean absolute contribution and the slope."""
+    """Genes that occur, and of every slot of the data set the mean absolute contribution and the slope (or NaN)."""
     op = parts.rows.operator
     order = np.argsort(parts.rows.gene_codes, kind="stable")
     ordered = FittedParts(parts.rows[order], parts.model, parts.target)
@@ -183,7 +187,7 @@ def _slots(parts: FittedParts, method: str, n_steps: int) -> tuple[IntArray, Flo
     pairs_of_gene = np.ones(op.n_genes)
     pairs_of_gene[genes] = count
     strength /= np.repeat(pairs_of_gene, np.diff(op.gene_ptr))
-    return genes, strength, np.divide(product, square, out=np.zeros_like(product), where=square > 0)
+    return genes, strength, np.divide(product, square, out=np.full_like(product, np.nan), where=square > 0)
 
 
 def _by_peak(parts: FittedParts, genes: IntArray, strength: FloatArray, slope: FloatArray) -> pd.DataFrame:
@@ -201,9 +205,12 @@ def _by_peak(parts: FittedParts, genes: IntArray, strength: FloatArray, slope: F
     share = np.where(total > 0, np.divide(signal, total, out=np.zeros_like(signal), where=total > 0), weight / weights)
     gene = np.repeat(np.arange(op.n_genes), np.diff(op.gene_ptr))[slot]
     score = share * strength[slot]
-    table = pd.DataFrame({"gene_code": gene, "peak": peak, "score": score, "slope": score * slope[slot]})
-    links = table.groupby(["gene_code", "peak"], as_index=False).sum()
-    links["slope"] = np.divide(links["slope"], links["score"], out=np.zeros(len(links)), where=links["score"] > 0)
+    # Where a feature is 0 in all rows, its slope is not known, and its score is 0.
+    known, slope = np.isfinite(slope[slot]), np.nan_to_num(slope[slot])
+    sums = {"score": score, "slope": score * slope, "weight": weight * known, "by_weight": weight * slope}
+    links = pd.DataFrame({"gene_code": gene, "peak": peak, **sums}).groupby(["gene_code", "peak"], as_index=False).sum()
+    # A peak that is closed throughout has no score, but its bin has a slope.
+    links["slope"] = (links["slope"] / links["score"]).where(links["score"] > 0, links["by_weight"] / links["weight"])
     return links
 
 

@@ -26,8 +26,8 @@ def simultaneous_limits(null: ArrayLike, level: float = 0.95) -> tuple[FloatArra
     With :math:`m_k` and :math:`s_k` mean and SD of group k over the B refits, the limits are :math:`m_k \pm q s_k`; q
     is the :math:`\lceil \mathrm{level} (B + 1) \rceil`-th smallest of the maxima
     :math:`\max_k |v_{bk} - m_k^{(-b)}| / s_k^{(-b)}`, each refit b measured against the others. Under the null a
-    further refit then leaves the limits in any group with probability of about 1 - level. :math:`s_k^2` has a floor of
-    a hundredth of its mean over groups.
+    further refit then leaves the limits in any group with probability of about 1 - level. A hundredth of the mean of
+    :math:`s_k^2` over groups (from all refits) is added to every :math:`s_k^2`.
 
     Parameters
     ----------
@@ -52,9 +52,11 @@ def simultaneous_limits(null: ArrayLike, level: float = 0.95) -> tuple[FloatArra
     null = _checked(null)
     check_permutations(len(null), level)
     rank = int(np.ceil(level * (len(null) + 1) - 1e-9))
+    centre = np.median(null, axis=0)  # groups without any variation are then exactly 0
+    null = null - centre
     q = np.sort(_maxima(null))[rank - 1]
-    mean, sd = null.mean(axis=0), _spread(null)
-    return mean - q * sd, mean + q * sd
+    mean, sd = null.mean(axis=0), _spread(null, _floor(null))
+    return centre + mean - q * sd, centre + mean + q * sd
 
 
 def adjusted_p_values(null: ArrayLike, observed: ArrayLike) -> FloatArray:
@@ -76,7 +78,9 @@ def adjusted_p_values(null: ArrayLike, observed: ArrayLike) -> FloatArray:
     [0.2]
     """
     null = _checked(null)
-    deviation = _ratio(np.abs(np.asarray(observed, dtype=np.float64) - null.mean(axis=0)), _spread(null))
+    centre = np.median(null, axis=0)
+    observed, null = np.asarray(observed, dtype=np.float64) - centre, null - centre
+    deviation = _ratio(np.abs(observed - null.mean(axis=0)), _spread(null, _floor(null)))
     return (1 + (_maxima(null)[:, None] >= deviation).sum(axis=0)) / (1 + len(null))
 
 
@@ -92,15 +96,21 @@ def _checked(null: ArrayLike) -> FloatArray:
 
 def _maxima(null: FloatArray) -> FloatArray:
     """Largest standardised deviation of each permutation from the others, (n_permutations,)."""
+    floor = _floor(null)
     others = (np.delete(null, b, axis=0) for b in range(len(null)))
-    return np.array(
-        [_ratio(np.abs(one - rest.mean(axis=0)), _spread(rest)).max() for one, rest in zip(null, others, strict=True)]
+    deviations = (
+        _ratio(np.abs(one - rest.mean(axis=0)), _spread(rest, floor)) for one, rest in zip(null, others, strict=True)
     )
+    return np.array([deviation.max() for deviation in deviations])
 
 
-def _spread(null: FloatArray) -> FloatArray:
-    variance = null.var(axis=0, ddof=1)
-    return np.sqrt(variance + _FLOOR**2 * variance.mean())
+def _floor(null: FloatArray) -> float:
+    """Variance that every group has at least; above 0 where a single value differs, so that limits stay finite."""
+    return float(_FLOOR**2 * null.var(axis=0, ddof=1).mean())
+
+
+def _spread(null: FloatArray, floor: float) -> FloatArray:
+    return np.sqrt(null.var(axis=0, ddof=1) + floor)
 
 
 def _ratio(deviation: FloatArray, spread: FloatArray) -> FloatArray:

@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 
 from skepi._rows import check_targets, is_pairs
 from skepi.inspection._fitted import take_apart
-from skepi.inspection._importance import bin_importance, unit_of
+from skepi.inspection._importance import SIGNED, bin_importance, unit_of
 from skepi.inspection._null import adjusted_p_values, check_permutations, simultaneous_limits
 from skepi.model_selection import permute_cell_types
 
@@ -28,7 +28,7 @@ class ImportanceProfile:
     table : DataFrame
         A row a band, most upstream first: ``from_bp, to_bp, importance`` (mean over folds, weighted by their pairs);
         with permutations ``null_mean``, ``null_low`` and ``null_high`` (simultaneous limits), ``beyond`` (whether
-        importance lies outside them) and ``p_value`` (adjusted for all bands).
+        importance lies outside them; for methods without a sign, above) and ``p_value`` (adjusted for all bands).
     null : ndarray of float64, shape (n_permutations, n_bands)
         Importance after each permutation of the cell types of ``y``.
     method : str
@@ -47,7 +47,8 @@ class ImportanceProfile:
     def reach_bp(self) -> tuple[int, int]:
         """Reach of the signal upstream and downstream of the TSS.
 
-        Bands beyond the null are followed from the TSS outwards until the first that is not.
+        Bands beyond the null are followed from the TSS outwards until the first that is not; a band with the TSS inside
+        counts on both sides.
 
         Returns
         -------
@@ -61,7 +62,7 @@ class ImportanceProfile:
         """
         if "beyond" not in self.table:
             raise ValueError("no null band: importance_profile(..., n_permutations=...) makes one")
-        up, down = self.table[self.table["to_bp"] <= 0][::-1], self.table[self.table["from_bp"] >= 0]
+        up, down = self.table[self.table["from_bp"] < 0][::-1], self.table[self.table["to_bp"] > 0]
         return _reach(up["beyond"], -up["from_bp"]), _reach(down["beyond"], down["to_bp"])
 
 
@@ -133,7 +134,9 @@ def importance_profile(
     if not is_pairs(X):
         raise TypeError(f"wanted pairs, which know their gene and cell type; got {type(X).__name__}")
     y = check_targets(X, y)
-    folds = list(cv.split(X, y))
+    folds = [(np.arange(len(y))[train], np.arange(len(y))[test]) for train, test in cv.split(X, y)]
+    if not folds:
+        raise ValueError(f"cv={cv!r} gives no split")
     rng = check_random_state(random_state)
     targets = [y, *(permute_cell_types(X, y, rng) for _ in range(n_permutations))]
     seed = int(rng.randint(2**31))
@@ -149,18 +152,21 @@ def importance_profile(
     values = np.array([one["importance"] for one, _ in found]).reshape(len(targets), len(folds), len(table))
     profiles = np.average(values, axis=1, weights=[test.size for _, test in folds])
     table, null = table.assign(importance=profiles[0]), profiles[1:]
-    return ImportanceProfile(_with_null(table, null, level) if n_permutations else table, null, method, unit, level)
+    if n_permutations:
+        table = _with_null(table, null, level, signed=method in SIGNED)
+    return ImportanceProfile(table, null, method, unit, level)
 
 
-def _with_null(table: pd.DataFrame, null: FloatArray, level: float) -> pd.DataFrame:
+def _with_null(table: pd.DataFrame, null: FloatArray, level: float, signed: bool) -> pd.DataFrame:
     low, high = simultaneous_limits(null, level)
-    value = table["importance"]
+    mean, value = null.mean(axis=0), table["importance"]
+    extreme = value if signed else np.maximum(value, mean)  # less than chance gives is not importance
     return table.assign(
-        null_mean=null.mean(axis=0),
+        null_mean=mean,
         null_low=low,
         null_high=high,
-        beyond=(value < low) | (value > high),
-        p_value=adjusted_p_values(null, value),
+        beyond=(extreme < low) | (extreme > high),
+        p_value=adjusted_p_values(null, extreme),
     )
 
 

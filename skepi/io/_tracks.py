@@ -29,8 +29,8 @@ def write_bedgraph(table: pd.DataFrame, path: str | os.PathLike, *, value: str =
     Raises
     ------
     ValueError
-        For missing columns, an empty table, values that are not finite, intervals that are empty or overlap, or a name
-        with quotation marks.
+        For missing columns, an empty table, values that are not finite, positions that are not whole, intervals that
+        are empty or overlap, or a name with quotation marks or line breaks.
 
     See Also
     --------
@@ -52,8 +52,8 @@ def write_bedgraph(table: pd.DataFrame, path: str | os.PathLike, *, value: str =
             f"a bedGraph track has one value a base, but {one['chrom']}:{one['start']}-{one['end']} overlaps the next "
             "region"
         )
-    if '"' in name:
-        raise ValueError(f"the name of a track cannot hold quotation marks, got {name!r}")
+    if not name.isprintable() or '"' in name:
+        raise ValueError(f"the name of a track cannot hold quotation marks or line breaks, got {name!r}")
     lines = [f'track type=bedGraph name="{name}"']
     columns = (rows["chrom"], rows["start"], rows["end"], rows[value])
     lines += [f"{chrom}\t{start}\t{end}\t{number:.6g}" for chrom, start, end, number in zip(*columns, strict=True)]
@@ -75,7 +75,8 @@ def write_bedpe(links: pd.DataFrame, path: str | os.PathLike) -> None:
     Raises
     ------
     ValueError
-        For missing columns, an empty table, scores that are not finite, or empty intervals.
+        For missing columns, an empty table, scores that are not finite, positions that are not whole, or empty
+        intervals.
 
     References
     ----------
@@ -103,6 +104,9 @@ def _check_columns(table: pd.DataFrame, wanted: tuple[str, ...]) -> None:
 
 
 def _check_intervals(table: pd.DataFrame) -> None:
+    for column in table.columns.intersection(["start", "end", "tss"]):
+        if table[column].dtype.kind not in "iu":
+            raise ValueError(f"{column} must hold whole numbers, got {table[column].dtype}")
     bad = (table["start"] < 0) | (table["end"] <= table["start"])
     if bad.any():
         one = table[bad].iloc[0]
@@ -118,4 +122,6 @@ def _check_numbers(values: pd.Series, name: str) -> None:
 def _write(path: str | os.PathLike, lines: list[str]) -> None:
     content = ("\n".join(lines) + "\n").encode()
     path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path.parent} is not a folder: cannot write {path.name} there")
     replace_file(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)

@@ -223,7 +223,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
     def input_gradients(self, X: Any) -> NDArray:
         """Return the derivative of each row's prediction by its features, (n_rows, n_features)."""
         parts = [input_gradients(module, batch).cpu().numpy() for module, batch in self._through(X)]
-        return np.concatenate(parts)
+        return np.concatenate(parts) if parts else np.empty((0, self.n_features_in_))
 
     def _through(self, X: Any) -> Iterator[tuple[MLP, torch.Tensor]]:
         """The fitted network and each batch of rows, on the device."""

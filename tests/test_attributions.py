@@ -1,0 +1,248 @@
+"""Attributions: linear maps written out, backpropagation by hand, finite differences, what adds up and what cannot."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import GammaRegressor, PoissonRegressor, Ridge, RidgeClassifier
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from small_models import LINEAR, binner, fitted_linear, pipe, scaled_rows, small_net, train_and_test
+
+from skepi.binning import _binned
+from skepi.compose import GeneZTarget
+from skepi.exceptions import CompletenessWarning, DenseSizeError
+from skepi.inspection import _attribution, _importance, attributions, bin_importance
+from skepi.linear_model import LassoBaselineCV
+
+
+@pytest.fixture(scope="module")
+def split():
+    """``X_train, y_train, X_test, y_test``: 40 genes in 6 and in 3 other cell types."""
+    return train_and_test()
+
+
+@pytest.fixture(scope="module")
+def scaled(split):
+    """Scaled bins of the training rows and of the test rows."""
+    return scaled_rows(split)
+
+
+@pytest.fixture(scope="module")
+def net(split):
+    return pipe(small_net()).fit(*split[:2])
+
+
+class Powers(RegressorMixin, BaseEstimator):
+    """The sum of all features to some power, plus a constant."""
+
+    def __init__(self, power, constant=0.0):
+        self.power = power
+        self.constant = constant
+
+    def fit(self, X, y):
+        self.fitted_ = True
+        return self
+
+    def predict(self, X):
+        return (np.asarray(X) ** self.power).sum(axis=1) + self.constant
+
+    def input_gradients(self, X):
+        return self.power * np.asarray(X) ** (self.power - 1)
+
+
+class Lopsided(Powers):
+    """Its gradient is that of another function."""
+
+    def input_gradients(self, X):
+        return np.ones(X.shape)
+
+
+@pytest.fixture(scope="module", params=LINEAR)
+def linear(request, split):
+    """A fitted linear model, its weights by least squares from its own predictions, and the scaled test rows."""
+    return fitted_linear(request.param, split)
+
+
+def test_linear_models_give_their_weights_and_add_up(linear, split):
+    model, weights, z = linear
+    assert np.abs(weights).max() > 0.01
+    for method in ("coefficients", "gradient"):
+        np.testing.assert_allclose(
+            attributions(model, split[2], method=method), np.tile(weights, (len(z), 1)), atol=1e-5
+        )
+    for method in ("gradient_x_input", "integrated_gradients"):
+        found = attributions(model, split[2], method=method, n_steps=2)
+        assert found.dtype == np.float64
+        np.testing.assert_allclose(found, z * weights, atol=1e-5)
+        np.testing.assert_allclose(found.sum(axis=1), z @ weights, atol=1e-5)  # f(x) - f(0)
+
+
+def test_a_network_without_hidden_layers_is_linear(split):
+    model = pipe(small_net(())).fit(*split[:2])
+    wanted = np.tile(model[-1].regressor_.coefs_[0][:, 0], (len(split[2]), 1))
+    np.testing.assert_allclose(attributions(model, split[2], method="gradient"), wanted, rtol=1e-6)
+    with pytest.raises(TypeError, match="not a linear model with coef_; use method='gradient' or 'permutation'"):
+        attributions(model, split[2], method="coefficients")
+
+
+@pytest.fixture(scope="module")
+def backward(net):
+    """``f, gradient`` of the trained network in numpy, layer by layer from its weights."""
+    model = net[-1].regressor_
+    weights = [(w.astype(float), b.astype(float)) for w, b in zip(model.coefs_, model.intercepts_, strict=True)]
+
+    def forward(x):
+        open_units = []
+        for w, b in weights[:-1]:
+            x = x @ w + b
+            open_units.append(x > 0)
+            x = np.where(x > 0, x, 0)
+        return x @ weights[-1][0][:, 0] + weights[-1][1][0], open_units
+
+    def gradient(x):
+        back = np.tile(weights[-1][0][:, 0], (len(x), 1))
+        for (w, _), units in zip(weights[-2::-1], forward(x)[1][::-1], strict=True):
+            back = (back * units) @ w.T
+        return back
+
+    return lambda x: forward(x)[0], gradient
+
+
+def test_gradients_of_a_network_equal_backpropagation_by_hand(net, backward, split, scaled):
+    z = scaled[1].dense().astype(float)
+    gradient = backward[1](z)
+    assert np.ptp(gradient, axis=0).min() > 0.001  # the network is not linear
+    np.testing.assert_allclose(attributions(net, split[2], method="gradient"), gradient, atol=1e-5)
+    np.testing.assert_allclose(attributions(net, split[2], method="gradient_x_input"), z * gradient, atol=1e-5)
+    np.testing.assert_allclose(net[-1].regressor_.input_gradients(scaled[1]), gradient, atol=1e-5)
+    path = z * np.mean([backward[1](z * a) for a in (np.arange(40) + 0.5) / 40], axis=0)
+    np.testing.assert_allclose(attributions(net, split[2], n_steps=40), path, atol=1e-5)
+
+
+def test_integrated_gradients_of_a_network_add_up(net, backward, split, scaled):
+    z = scaled[1].dense().astype(float)
+    change = backward[0](z) - backward[0](np.zeros_like(z[:1]))
+    found = attributions(net, split[2], n_steps=200)
+    assert np.abs(found.sum(axis=1) - change).sum() < 0.01 * np.abs(change).sum()
+    crude = attributions(net, split[2], method="gradient_x_input")
+    assert np.abs(crude.sum(axis=1) - change).sum() > 0.01 * np.abs(change).sum()
+
+
+def test_network_gradients_equal_finite_differences(rng):
+    X = rng.normal(size=(60, 4))
+    model = small_net(batch_size=25).fit(X, np.sin(X).sum(axis=1))
+    step = 1e-6 * np.eye(4)
+    differences = [(model.predict(X + h) - model.predict(X - h)) / 2e-6 for h in step]
+    gradient = model.input_gradients(X)
+    assert gradient.dtype == np.float64
+    np.testing.assert_allclose(gradient, np.transpose(differences), atol=1e-7)
+    np.testing.assert_array_equal(model.input_gradients(X[7:9]), gradient[7:9])
+    np.testing.assert_array_equal(X, np.random.default_rng(0).normal(size=(60, 4)))
+
+
+def test_network_gradients_of_bad_input(rng, scaled):
+    with pytest.raises(NotFittedError):
+        small_net().input_gradients(np.ones((2, 3)))
+    model = small_net().fit(rng.normal(size=(20, 3)), rng.normal(size=20))
+    with pytest.raises(ValueError, match="5 features, but ExpressionMLP is expecting 3"):
+        model.input_gradients(np.ones((2, 5)))
+    with pytest.raises(ValueError, match="6 bins, but ExpressionMLP is expecting 3"):
+        model.input_gradients(scaled[1])
+    binned = small_net().fit(scaled[0], np.ones(len(scaled[0])))
+    assert binned.input_gradients(scaled[1][:0]).shape == (0, 6)
+
+
+def test_dropout_plays_no_part_in_gradients(rng):
+    X = rng.normal(size=(40, 3))
+    model = small_net(dropout=0.5).fit(X, X[:, 0])
+    np.testing.assert_array_equal(model.input_gradients(X), model.input_gradients(X))
+
+
+def test_too_few_steps_are_warned_of(scaled):
+    # Along the path to x the gradient of x^4 is 4 (a x)^3: the midpoint 1/2 gives half of x^4, 1/4 and 3/4 give 7/8.
+    model, x = Powers(4).fit(None, None), scaled[1].dense().astype(float)
+    with pytest.warns(CompletenessWarning, match="n_steps=1 miss"):
+        np.testing.assert_allclose(attributions(model, scaled[1], n_steps=1), x**4 / 2, rtol=1e-4)
+    with pytest.warns(CompletenessWarning, match="take more steps"):
+        np.testing.assert_allclose(attributions(model, scaled[1], n_steps=2), x**4 * 7 / 8, rtol=1e-4)
+    np.testing.assert_allclose(attributions(model, scaled[1]), x**4, rtol=2e-3)  # and no warning
+
+
+def test_completeness_of_a_prediction_that_does_not_move(scaled):
+    nearly = Ridge(1e14).fit(scaled[0], 100 + np.arange(len(scaled[0])))  # what rounding leaves is not warned of
+    assert 0 < np.abs(attributions(nearly, scaled[1])).max() < 1e-9
+    with pytest.warns(CompletenessWarning, match=", 0 summed over pairs"):
+        attributions(Lopsided(0).fit(None, None), scaled[1])  # always 6
+
+
+@pytest.mark.parametrize("method", ["gradient_x_input", "integrated_gradients"])
+def test_a_few_rows_at_a_time_give_the_same(net, split, method, monkeypatch):
+    attributed, table = attributions(net, split[2], method=method), bin_importance(net, split[2], method=method)
+    lost = bin_importance(net, *split[2:], method="permutation")
+    monkeypatch.setattr(_attribution, "_ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(_importance, "_ROWS_AT_ONCE", 7)
+    np.testing.assert_allclose(attributions(net, split[2], method=method), attributed, atol=1e-6)
+    pd.testing.assert_frame_equal(bin_importance(net, split[2], method=method), table, rtol=1e-5)
+    pd.testing.assert_frame_equal(bin_importance(net, *split[2:], method="permutation"), lost, rtol=1e-4, atol=1e-7)
+
+
+# What has no gradient or no coefficients
+
+
+def test_no_coefficients_where_a_weight_is_not_a_slope(net, split, scaled):
+    with pytest.raises(TypeError, match=r"ExpressionMLP is not a linear model.*'permutation'"):
+        attributions(net, split[2], method="coefficients")
+    y = np.abs(split[1]) + 0.1
+    for model in (PoissonRegressor(), GammaRegressor(), RidgeClassifier()):
+        model.fit(scaled[0], y if not isinstance(model, RidgeClassifier) else y > np.median(y))
+        assert model.coef_.size == 6
+        for method in ("coefficients", "gradient"):
+            with pytest.raises(TypeError, match=f"{type(model).__name__} is not .*method=.*'permutation'"):
+                attributions(model, scaled[1], method=method)
+
+
+# Bad input
+
+
+def test_bad_input_is_refused(split, scaled, net):
+    X_train, y_train, X, y = split
+    for estimator in (pipe(Ridge()), Ridge(), GeneZTarget(), LassoBaselineCV(), GridSearchCV(Ridge(), {})):
+        with pytest.raises(NotFittedError):
+            attributions(estimator, X)
+    ridge = Ridge().fit(scaled[0], y_train)
+    with pytest.raises(TypeError, match="needs binned rows, and ndarray reached Ridge"):
+        attributions(ridge, scaled[1].dense())
+    with pytest.raises(TypeError, match="GeneCellPairs reached Ridge"):
+        bin_importance(ridge, X)
+    with pytest.raises(TypeError, match="needs binned rows, and"):
+        bin_importance(make_pipeline(PCA(2), Ridge()).fit(scaled[0].dense(), y_train), scaled[1].dense())
+    twice = Pipeline([("bins", binner()), ("model", GeneZTarget(LassoBaselineCV([1e-3], cv=2)))])
+    with pytest.raises(TypeError, match="LassoBaselineCV inside GeneZTarget: targets standardised twice"):
+        bin_importance(twice.fit(X_train, y_train), X, y, method="permutation")
+    for call in (attributions, bin_importance):
+        with pytest.raises(ValueError, match="no pairs"):
+            call(net, X[:0])
+        with pytest.raises(ValueError, match=r"method must be one of .*'coefficients'.* got 'shap'"):
+            call(net, X, method="shap")
+        with pytest.raises(ValueError, match="n_steps must be 1 or greater, got 0"):
+            call(net, X, method="integrated_gradients", n_steps=0)
+    with pytest.raises(ValueError, match="method must be one of"):
+        attributions(net, X, method="permutation")
+    with pytest.raises(ValueError, match=r"by must be one of .* got 'cell_type'"):
+        bin_importance(net, X, by="cell_type")
+
+
+def test_a_large_result_is_refused(net, split, monkeypatch):
+    monkeypatch.setattr(_attribution, "MAX_DENSE_BYTES", 120 * 6 * 8 - 1)
+    with pytest.raises(DenseSizeError, match="120 x 6"):
+        attributions(net, split[2])
+    assert len(bin_importance(net, split[2])) == 6
+    assert _binned.MAX_DENSE_BYTES == 8 * 2**30
+
+
+def test_constant_targets_leave_weights_of_zero(scaled):
+    model = Ridge().fit(scaled[0], np.full(len(scaled[0]), 3.3))  # weights are rounding
+    assert np.abs(attributions(model, scaled[1], method="coefficients")).max() < 1e-12

@@ -1,0 +1,265 @@
+"""Importance along distance beside its null: against slow loops, a planted decay found, noise left alone."""
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import spearmanr
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.linear_model import PoissonRegressor, Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from skepi.binning import TSSBinner, symmetric_edges
+from skepi.compose import GeneZTarget
+from skepi.datasets import make_paired_openness
+from skepi.inspection import ImportanceProfile, bin_importance, importance_profile
+from skepi.inspection._null import adjusted_p_values, simultaneous_limits
+from skepi.linear_model import LassoBaseline, LassoBaselineCV
+from skepi.model_selection import CellTypeKFold, ChromosomeKFold, LeaveOneCellTypeOut, permute_cell_types
+from skepi.neural_network import ExpressionMLP
+from skepi.preprocessing import LogZScaler
+
+KB = 1_000
+DISTANCES = np.array([0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000]) * KB
+NEAR = symmetric_edges([0, 1 * KB, 5 * KB, 20 * KB, 100 * KB])
+
+
+def banded(regressor, edges=NEAR):
+    return make_pipeline(TSSBinner(edges=edges), LogZScaler(), GeneZTarget(regressor))
+
+
+@pytest.fixture(scope="module")
+def few():
+    """``X, y`` of 30 genes in 8 cell types."""
+    return make_paired_openness(30, 8, n_lineages=3, n_peaks=700, random_state=3)[0].pairs(return_X_y=True)
+
+
+def clear_profile(sign):
+    """Profile of 200 genes in 12 cell types whose expression, times a sign, follows openness."""
+    data, _ = make_paired_openness(200, 12, n_peaks=4_000, cis_share=0.8, program_share=0.1, random_state=0)
+    X, y = data.pairs(return_X_y=True)
+    return importance_profile(
+        banded(Ridge(10)), X, sign * y, CellTypeKFold(3), n_permutations=19, method="coefficients"
+    )
+
+
+@pytest.fixture(scope="module")
+def clear():
+    return clear_profile(1)
+
+
+# The profile
+
+
+def slow_profile(model, X, y, cv, **settings):
+    """Mean over folds of the importance on test pairs, weighted by their number."""
+    total = 0.0
+    for train, test in cv.split(X, y):
+        table = bin_importance(model.fit(X[train], y[train]), X[test], y[test], **settings)
+        total = total + table["importance"].to_numpy() * test.size
+    return total / len(y)
+
+
+@pytest.mark.parametrize("method", ["coefficients", "integrated_gradients", "permutation"])
+def test_profile_equals_a_slow_loop(few, method):
+    X, y = few
+    model, cv = banded(Ridge(5)), CellTypeKFold(3)  # folds of 3, 3 and 2 cell types
+    settings = {"method": method, "bands": [-20 * KB, -1 * KB, 0, 5 * KB, 100 * KB], "n_steps": 3, "n_repeats": 2}
+    profile = importance_profile(model, X, y, cv, n_permutations=3, level=0.7, random_state=8, **settings)
+    rng = np.random.RandomState(8)
+    targets = [y, *(permute_cell_types(X, y, rng) for _ in range(3))]
+    settings["random_state"] = int(rng.randint(2**31))
+    wanted = np.array([slow_profile(model, X, values, cv, **settings) for values in targets])
+    np.testing.assert_allclose(profile.table["importance"], wanted[0], rtol=1e-6, atol=1e-12)
+    np.testing.assert_allclose(profile.null, wanted[1:], rtol=1e-6, atol=1e-12)
+    low, high = simultaneous_limits(wanted[1:], 0.7)
+    table = profile.table
+    np.testing.assert_allclose(table[["null_low", "null_high"]], np.transpose([low, high]), rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(table["null_mean"], wanted[1:].mean(axis=0), rtol=1e-6, atol=1e-12)
+    np.testing.assert_array_equal(table["beyond"], (wanted[0] < low) | (wanted[0] > high))
+    np.testing.assert_array_equal(table["p_value"], adjusted_p_values(wanted[1:], wanted[0]))
+    assert table["from_bp"].tolist() == [-20 * KB, -1 * KB, 0, 5 * KB]
+    assert profile.method == method
+    assert profile.level == 0.7
+
+
+@pytest.mark.parametrize(
+    ("method", "model", "unit"),
+    [
+        ("permutation", banded(Ridge()), "skill lost"),
+        ("gradient", banded(Ridge()), "standardised expression per unit of scaled openness"),
+        ("gradient", make_pipeline(TSSBinner(edges=NEAR), Ridge()), "expression per unit of scaled openness"),
+        ("gradient_x_input", banded(Ridge()), "mean absolute contribution to standardised expression"),
+    ],
+)
+def test_units(few, method, model, unit):
+    profile = importance_profile(model, *few, CellTypeKFold(2), method=method, n_permutations=0, n_repeats=1)
+    assert profile.unit == unit
+    assert profile.table.columns.tolist() == ["from_bp", "to_bp", "importance"]
+    assert profile.null.shape == (0, 8)
+    with pytest.raises(ValueError, match="no null band"):
+        profile.reach_bp()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        make_pipeline(TSSBinner(edges=NEAR), LassoBaselineCV([1e-2, 1e-3], cv=2)),
+        GridSearchCV(banded(Ridge()), {"geneztarget__regressor__alpha": [1, 10]}, cv=CellTypeKFold(2)),
+        banded(ExpressionMLP((4,), max_epochs=2, early_stopping=False, random_state=0)),
+        GeneZTarget(make_pipeline(TSSBinner(edges=NEAR), LogZScaler(), Ridge())),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("cv", [CellTypeKFold(2), ChromosomeKFold(2)], ids=str)
+def test_any_model_and_splitter(few, model, cv):
+    for method in ("gradient", "permutation"):
+        profile = importance_profile(model, *few, cv, method=method, n_permutations=0, n_repeats=1)
+        assert np.isfinite(profile.table["importance"]).all()
+        assert profile.table["importance"].any()
+
+
+def test_profile_repeats_and_runs_in_processes(few):
+    X, y = few
+    before = y.copy()
+    settings = {"n_permutations": 3, "level": 0.7, "method": "permutation", "n_repeats": 1}
+    once = importance_profile(banded(Ridge()), X, y, LeaveOneCellTypeOut(), random_state=4, **settings)
+    again = importance_profile(banded(Ridge()), X, y, LeaveOneCellTypeOut(), random_state=4, n_jobs=2, **settings)
+    pd.testing.assert_frame_equal(once.table, again.table)
+    other = importance_profile(banded(Ridge()), X, y, LeaveOneCellTypeOut(), random_state=5, **settings)
+    assert not np.allclose(once.null, other.null)
+    np.testing.assert_array_equal(y, before)
+
+
+def test_bad_input_is_refused(few, rng):
+    X, y = few
+    model, cv = banded(Ridge()), CellTypeKFold(2)
+    with pytest.raises(TypeError, match=r"wanted pairs.*ndarray"):
+        importance_profile(Ridge(), np.ones((9, 2)), np.ones(9), cv)
+    with pytest.raises(TypeError, match="needs binned rows"):
+        importance_profile(make_pipeline(Unbinned()), X, y, cv, n_permutations=0)
+    with pytest.raises(ValueError, match="no pairs"):
+        importance_profile(model, X[:0], y[:0], cv)
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        importance_profile(model, X, np.where(y == y[5], np.nan, y), cv)
+    with pytest.raises(ValueError, match="every gene in every cell type"):
+        importance_profile(model, X[1:], y[1:], cv)
+    for n_permutations in (18, -1, 1):
+        with pytest.raises(ValueError, match=f"need at least 19 permutations .0 for none., got {n_permutations}"):
+            importance_profile(model, X, y, cv, n_permutations=n_permutations)
+    with pytest.raises(ValueError, match="level must be between"):
+        importance_profile(model, X, y, cv, level=95)
+    with pytest.raises(ValueError, match="method must be one of"):
+        importance_profile(model, X, y, cv, method="shap", n_permutations=0)
+    poisson = make_pipeline(TSSBinner(edges=NEAR), LogZScaler(), PoissonRegressor())
+    with pytest.raises(TypeError, match="'permutation'"):
+        importance_profile(poisson, X, y, cv, n_permutations=0)
+    with pytest.raises(ValueError, match="do not vary within genes"):
+        importance_profile(model, X, np.ones(len(y)), cv, method="permutation", n_permutations=0)
+
+
+class Unbinned(RegressorMixin, BaseEstimator):
+    """Takes pairs as they are."""
+
+    def fit(self, X, y):
+        self.mean_ = np.mean(y)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.mean_)
+
+
+def profile_of(edges, beyond):
+    table = pd.DataFrame([(*edge, flag) for edge, flag in zip(pairwise(edges), beyond, strict=True)])
+    table.columns = ["from_bp", "to_bp", "beyond"]
+    return ImportanceProfile(table, np.zeros((19, len(beyond))), "gradient", "", 0.95)
+
+
+@pytest.mark.parametrize(
+    ("edges", "beyond", "reach"),
+    [
+        ([-9, -3, 0, 2, 8], [1, 1, 1, 0], (9, 2)),
+        ([-9, -3, 0, 2, 8], [1, 0, 0, 1], (0, 0)),  # a gap at the TSS ends both
+        ([-9, -3, 0, 2, 8], [0, 1, 1, 1], (3, 8)),
+        ([-9, -3, 0], [1, 1], (9, 0)),  # nothing downstream
+        ([0, 2, 8], [1, 0], (0, 2)),
+        ([-9, -3, 2, 8], [0, 1, 1], (3, 8)),  # the TSS inside a band
+        ([-9, -3, 2, 8], [1, 0, 1], (0, 0)),
+    ],
+)
+def test_reach_by_hand(edges, beyond, reach):
+    assert profile_of(edges, [bool(flag) for flag in beyond]).reach_bp() == reach
+
+
+# Planted
+
+
+def decay(profile):
+    """Mean of both sides, nearest first."""
+    values = profile.table["importance"].to_numpy()
+    half = values.size // 2
+    return (values[:half][::-1] + values[half:]) / 2
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_planted_decay_is_found_again(seed):
+    data, truth = make_paired_openness(600, 24, cis_share=0.3, program_share=0.3, random_state=seed)
+    model = banded(LassoBaseline(1e-5), symmetric_edges(DISTANCES))
+    profile = importance_profile(
+        model, *data.pairs(return_X_y=True), CellTypeKFold(3), method="coefficients", n_permutations=0
+    )
+    assert profile.table["to_bp"].iloc[-1] == 1_000 * KB
+    assert truth.weights["to_bp"].tolist() == DISTANCES[1:9].tolist()
+    assert spearmanr(decay(profile), [*truth.weights["weight"], 0, 0])[0] > 0.9
+
+
+@pytest.mark.slow
+def test_a_planted_decay_is_found_again_in_bins_of_1_kb():
+    data, truth = make_paired_openness(600, 24, cis_share=0.3, program_share=0.3, random_state=1)
+    model = banded(LassoBaseline(1e-4), None)
+    profile = importance_profile(
+        model, *data.pairs(return_X_y=True), CellTypeKFold(3), method="coefficients", n_permutations=0
+    )
+    assert len(profile.table) == 20  # bands are made of bins
+    assert spearmanr(decay(profile), [*truth.weights["weight"], 0, 0])[0] > 0.9
+
+
+def test_promoter_bands_lie_beyond_the_null(clear):
+    table = clear.table
+    near = table["from_bp"].between(-5 * KB, KB)
+    assert table.loc[near, "beyond"].all()
+    assert (table.loc[near, "importance"] > table.loc[near, "null_high"]).all()
+    assert (table.loc[near, "p_value"] == 0.05).all()
+    assert (table["null_low"] < table["null_mean"]).all()
+    assert (table["null_mean"] < table["null_high"]).all()
+    assert table["beyond"].dtype == bool
+    assert min(clear.reach_bp()) >= 5 * KB
+
+
+def test_what_is_below_the_null_lies_beyond_it_too(clear):
+    flipped, table = clear_profile(-1).table, clear.table
+    np.testing.assert_allclose(flipped["importance"], -table["importance"], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(flipped["null_low"], -table["null_high"], rtol=1e-6, atol=1e-9)
+    np.testing.assert_array_equal(flipped["beyond"], table["beyond"])
+    np.testing.assert_array_equal(flipped["p_value"], table["p_value"])
+
+
+def beyond_on_permuted_targets(seed):
+    data, _ = make_paired_openness(150, 12, n_peaks=2_000, cis_share=0.3, program_share=0.3, random_state=seed)
+    X, y = data.pairs(return_X_y=True)
+    y = permute_cell_types(X, y, seed)
+    profile = importance_profile(
+        banded(LassoBaseline(1e-4)), X, y, CellTypeKFold(2), method="coefficients", n_permutations=19
+    )
+    return profile.table["beyond"].any()
+
+
+def test_permuted_targets_show_nothing():
+    assert sum(map(beyond_on_permuted_targets, range(4))) == 0
+
+
+@pytest.mark.slow
+def test_permuted_targets_rarely_show_anything():
+    assert sum(map(beyond_on_permuted_targets, range(20))) <= 1

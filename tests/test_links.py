@@ -1,0 +1,324 @@
+"""Links of peaks to genes, and bins on the genome: by hand, against loops over peaks, and by mirroring the genome."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import PoissonRegressor, Ridge
+from sklearn.pipeline import make_pipeline
+
+from skepi.binning import TSSBinner
+from skepi.compose import GeneZTarget
+from skepi.datasets import make_paired_openness
+from skepi.exceptions import UnknownNameError
+from skepi.inspection import _attribution, attributions, bin_importance, bin_track, peak_gene_links, peak_scores
+from skepi.intervals import from_offsets, to_offsets
+from skepi.neural_network import ExpressionMLP
+from skepi.paired import PairedDataset
+from skepi.preprocessing import LogZScaler
+
+COLUMNS = ["chrom", "start", "end", "gene", "tss", "strand", "distance_bp", "score", "slope"]
+EDGES = [-20_000, -5_000, -1_000, 0, 1_000, 5_000, 20_000]
+
+
+def linear(*weights):
+    """Fitted linear model of bins with these weights."""
+    model = Ridge().fit(np.eye(len(weights)), np.arange(len(weights)))
+    model.coef_, model.intercept_ = np.array(weights, dtype=float), 5.0
+    return model
+
+
+def hand(tss=100, openness=((8.0, 16.0), (2.0, 0.0))):
+    """Pairs of two peaks, and a gene on each strand, as in the tests of bins."""
+    return PairedDataset(
+        peaks={"chrom": ["1", "1"], "start": [98, 103], "end": [102, 105]},
+        genes={"name": ["a", "b"], "chrom": ["1", "1"], "tss": [tss, tss], "strand": ["+", "-"]},
+        openness=pd.DataFrame(openness, columns=["x", "y"]),
+    ).pairs()
+
+
+def binned(X, *edges):
+    return TSSBinner(edges=edges, depth=None).fit_transform(X)
+
+
+@pytest.fixture(scope="module")
+def split():
+    """``X_train, y_train, X_test``: 30 genes in 6 and in 3 other cell types."""
+    data, _ = make_paired_openness(30, 9, n_lineages=3, n_peaks=1_500, cis_share=0.7, program_share=0.1, random_state=2)
+    X, y = data.pairs(return_X_y=True)
+    test = X.cell_type_codes % 3 == 0
+    return X[~test], y[~test], X[test]
+
+
+def fitted(regressor, split):
+    return make_pipeline(TSSBinner(edges=EDGES), LogZScaler(), GeneZTarget(regressor)).fit(*split[:2])
+
+
+@pytest.fixture(scope="module")
+def ridge(split):
+    return fitted(Ridge(), split)
+
+
+@pytest.fixture(scope="module")
+def net(split):
+    return fitted(ExpressionMLP((8,), max_epochs=5, early_stopping=False, random_state=0), split)
+
+
+# Links
+
+
+def test_links_by_hand():
+    # Bins as in test_binning: a has 0 4 4 1 (x) and 0 8 8 0 (y), b has 2 2 4 2 and 0 4 8 4. Weights 1 -1 2 10 make
+    # of their means 0 6 12 5 and 1 3 12 30. The first peak alone touches bins 1, 2 of a and 1, 2, 3 of b, the second
+    # alone bin 3 of a and bin 0 of b. Slopes are means of weights by score, (-6 + 24) / 18 and (-3 + 24 + 300) / 45.
+    bins = binned(hand(), -4, -2, 0, 2, 4)
+    links = peak_gene_links(linear(1, -1, 2, 10), bins)
+    wanted = [
+        ["1", 98, 102, "a", 100, "+", 0, 18, 1],
+        ["1", 103, 105, "a", 100, "+", 4, 5, 10],
+        ["1", 98, 102, "b", 100, "-", 1, 45, 321 / 45],
+        ["1", 103, 105, "b", 100, "-", -3, 1, 1],
+    ]
+    pd.testing.assert_frame_equal(links, pd.DataFrame(wanted, columns=COLUMNS), check_dtype=False, rtol=1e-6)
+    only_b = peak_gene_links(linear(1, -1, 2, 10), bins[2:])
+    assert only_b["gene"].tolist() == ["b", "b"]
+    pd.testing.assert_frame_equal(only_b, links[2:].reset_index(drop=True))
+    best = peak_gene_links(linear(1, -1, 2, 10), bins, n_per_gene=1)
+    pd.testing.assert_frame_equal(best, links[::2].reset_index(drop=True))
+
+
+def test_peaks_of_one_bin_share_by_their_openness():
+    # The bin holds all of both peaks: 10 (x) and 16 (y), 13 on average; openness is 24 and 2 in both cell types.
+    bins = binned(hand(), -10, 10)
+    links = peak_gene_links(linear(-3), bins[:2])
+    np.testing.assert_allclose(links["score"], [39 * 24 / 26, 39 * 2 / 26])
+    np.testing.assert_allclose(links["slope"], -3)
+    # In y the second is closed: it has no share, and the bin's slope still.
+    links = peak_gene_links(linear(-3), bins[1:2])
+    np.testing.assert_allclose(links["score"], [48, 0])
+    np.testing.assert_allclose(links["slope"], -3)
+
+
+def test_closed_peaks_share_by_what_they_weigh_in_the_bin():
+    # Both closed in y; scaled, the bin lies below its mean. Bases 98, 99 of the first and 103, 104 of the second fall
+    # outside [100, 103) or not: 2 of 4 and 0 of 2 within [-1, 2], 3 of 4 and 1 of 2 within [-1, 4).
+    X = hand(openness=((8.0, 0.0), (2.0, 0.0)))
+    rows = LogZScaler().fit_transform(binned(X, -1, 4))
+    links = peak_gene_links(linear(2), rows[1:2])
+    total = abs(attributions(linear(2), rows[1:2])).sum()
+    assert total > 0.1
+    np.testing.assert_allclose(links["score"], [total * 0.75 / 1.25, total * 0.5 / 1.25], rtol=1e-6)
+
+
+def links_by_loop(model, X, rows):
+    """Scores and score-weighted slopes, gene by gene, bin by bin, peak by peak."""
+    contribution, z = attributions(model, X), rows.dense().astype(float)
+    peaks, openness = X.peaks, X.tables.openness.astype(float)
+    openness = (openness / openness.mean(axis=0))[:, np.unique(X.cell_type_codes)].sum(axis=1)
+    score, slope = {}, {}
+    for g, gene in enumerate(X.genes.itertuples()):
+        own = X.gene_codes == g
+        if not own.any():
+            continue
+        low, high = to_offsets(peaks["start"], peaks["end"], gene.tss, gene.strand == "-")
+        for b in range(z.shape[1]):
+            bp = np.clip(np.minimum(high, EDGES[b + 1]) - np.maximum(low, EDGES[b]), 0, None)
+            share = bp / (high - low) * (peaks["chrom"] == gene.chrom).to_numpy()
+            signal = share * openness
+            share = signal / signal.sum() if signal.sum() > 0 else share / (share.sum() or 1)
+            here = np.abs(contribution[own, b]).mean()
+            ratio = (contribution[own, b] @ z[own, b]) / max(z[own, b] @ z[own, b], 1e-300)
+            for p in np.flatnonzero(bp * (peaks["chrom"] == gene.chrom)):
+                score[gene.name, p] = score.get((gene.name, p), 0) + share[p] * here
+                slope[gene.name, p] = slope.get((gene.name, p), 0) + share[p] * here * ratio
+    return score, slope
+
+
+@pytest.mark.parametrize("which", ["ridge", "net"])
+def test_links_equal_a_loop_over_peaks(which, split, request):
+    model = request.getfixturevalue(which)
+    X = split[2][np.random.default_rng(0).permutation(len(split[2]))[:70]]
+    links = peak_gene_links(model, X)
+    score, slope = links_by_loop(model, X, model[:2].transform(X))
+    place = {(row.chrom, row.start, row.end): k for k, row in enumerate(X.peaks.itertuples())}
+    keys = [(row.gene, place[row.chrom, row.start, row.end]) for row in links.itertuples()]
+    assert len(set(keys)) == len(keys) == len(score)
+    np.testing.assert_allclose(links["score"], [score[key] for key in keys], rtol=1e-4, atol=1e-8)
+    sums = [slope[key] for key in keys]
+    np.testing.assert_allclose(links["slope"].fillna(0) * links["score"], sums, rtol=1e-4, atol=1e-7)
+    assert links.columns.tolist() == COLUMNS
+    names = X.genes["name"].tolist()
+    order = pd.DataFrame({"gene": [names.index(gene) for gene in links["gene"]], "score": -links["score"]})
+    assert order.sort_values(["gene", "score"]).index.tolist() == list(range(len(links)))
+
+
+@pytest.mark.parametrize("method", ["gradient_x_input", "integrated_gradients"])
+@pytest.mark.parametrize("rows_at_once", [None, 7])
+def test_scores_of_a_gene_add_up(net, split, method, rows_at_once, monkeypatch):
+    if rows_at_once is not None:
+        monkeypatch.setattr(_attribution, "_ROWS_AT_ONCE", rows_at_once)  # genes straddle the chunks
+    links = peak_gene_links(net, split[2], method=method)
+    contribution = np.abs(attributions(net, split[2], method=method)).sum(axis=1)
+    wanted = pd.Series(contribution).groupby(split[2].to_frame()["gene"]).mean()
+    found = links.groupby("gene")["score"].sum()
+    np.testing.assert_allclose(found, wanted[found.index], rtol=1e-5)
+    np.testing.assert_allclose(wanted.drop(index=found.index), 0)  # genes without a peak
+
+
+@pytest.mark.parametrize("cell_types", [3, 1])
+def test_the_slope_of_a_linear_model_is_its_weight(ridge, split, cell_types):
+    X = split[2][split[2].cell_type_codes <= 3 * (cell_types - 1)]
+    links = peak_gene_links(ridge, X)
+    low, high = links["distance_bp"] - 250, links["distance_bp"] + 250  # peaks of 500 bp
+    whole = np.searchsorted(EDGES, low, "right") == np.searchsorted(EDGES, high, "left")
+    bins = np.searchsorted(EDGES, links["distance_bp"], "right") - 1
+    # A bin that was never open has 0 = its mean throughout, which tells nothing of the slope.
+    unknown, slope = links["slope"].isna(), ridge[-1].regressor_.coef_[bins]
+    assert unknown.sum() < 30
+    assert unknown.any() == (cell_types == 1)
+    assert (links["score"][unknown] == 0).all()
+    assert (links["score"][whole & ~unknown] == 0).any()  # closed, beside an open one
+    assert not whole.all()
+    np.testing.assert_allclose(links["slope"][whole & ~unknown], slope[whole & ~unknown], rtol=1e-4)
+
+
+def mirrored(data, length=50_000_000):
+    peaks, genes = data.peaks, data.genes
+    swapped = genes["strand"].map({"+": "-", "-": "+"})
+    return PairedDataset(
+        data.openness,
+        peaks.assign(start=length - peaks["end"], end=length - peaks["start"]),
+        genes.assign(tss=length - 1 - genes["tss"], strand=swapped),
+        cell_types=data.cell_types,
+    )
+
+
+def test_a_mirrored_genome_has_the_same_links_and_bins(ridge):
+    data, _ = make_paired_openness(30, 9, n_lineages=3, n_peaks=1_500, cis_share=0.7, program_share=0.1, random_state=2)
+    links, other = (peak_gene_links(ridge, one.pairs()) for one in (data, mirrored(data)))
+    for column in ("gene", "distance_bp"):
+        assert other[column].tolist() == links[column].tolist()
+    np.testing.assert_allclose(other[["score", "slope"]], links[["score", "slope"]], rtol=1e-5)
+    assert (50_000_000 - other["end"]).tolist() == links["start"].tolist()
+    gene = data.genes["name"][0]
+    track, other = (bin_track(ridge, one.pairs(), gene) for one in (data, mirrored(data)))
+    np.testing.assert_allclose(other["importance"][::-1], track["importance"], rtol=1e-5)
+    assert (50_000_000 - other["end"][::-1]).tolist() == track["start"].tolist()
+
+
+def test_a_bin_without_a_peak_has_none_to_share_with(ridge):
+    data, _ = make_paired_openness(30, 9, n_lineages=3, n_peaks=1_500, cis_share=0.7, program_share=0.1, random_state=2)
+    some = np.arange(1_500) % 3 > 0
+    fewer = PairedDataset(data.openness[some], data.peaks[some], data.genes, cell_types=data.cell_types)
+    X = fewer.pairs()
+    links = peak_gene_links(ridge, X)
+    assert np.isfinite(links["score"]).all()
+    total = np.abs(attributions(ridge, X)).sum(axis=1)
+    wanted = pd.Series(total).groupby(X.to_frame()["gene"]).mean()
+    found = links.groupby("gene")["score"].sum().reindex(wanted.index, fill_value=0)
+    assert (found <= wanted * (1 + 1e-6)).all()
+    assert (found < wanted - 1e-3).any()
+
+
+def test_the_best_links_of_each_gene(ridge, split):
+    links = peak_gene_links(ridge, split[2])
+    best = peak_gene_links(ridge, split[2], n_per_gene=2)
+    assert best.groupby("gene").size().max() == 2
+    pd.testing.assert_frame_equal(best, links.groupby("gene", sort=False).head(2).reset_index(drop=True))
+
+
+def test_scores_of_peaks_are_sums_over_genes(ridge, split):
+    links = peak_gene_links(ridge, split[2])
+    scores = peak_scores(links)
+    assert scores.columns.tolist() == ["chrom", "start", "end", "score"]
+    wanted = {}
+    for row in links.itertuples():
+        wanted[row.chrom, row.start, row.end] = wanted.get((row.chrom, row.start, row.end), 0) + row.score
+    assert len(wanted) < len(links)
+    assert list(scores.iloc[:, :3].itertuples(index=False, name=None)) == sorted(wanted)
+    np.testing.assert_allclose(scores["score"], [wanted[key] for key in sorted(wanted)])
+    coded = peak_scores(links.astype({"chrom": "category"}))
+    assert coded.drop(columns="chrom").equals(scores.drop(columns="chrom"))
+    with pytest.raises(ValueError, match=r"links lack \['score', 'start'\]"):
+        peak_scores(links.drop(columns=["start", "score"]))
+
+
+# Bins of a gene
+
+
+def test_track_by_hand():
+    model, X = linear(1, -1, 2, 10), binned(hand(), -4, -2, 0, 2, 4)
+    plus = bin_track(model, X, "a", method="coefficients")
+    assert plus.to_numpy().tolist() == [["1", 96, 98, 1], ["1", 98, 100, -1], ["1", 100, 102, 2], ["1", 102, 104, 10]]
+    minus = bin_track(model, X, "b", method="coefficients")  # the TSS, base 100, is in [99, 101)
+    assert minus.to_numpy().tolist() == [["1", 97, 99, 10], ["1", 99, 101, 2], ["1", 101, 103, -1], ["1", 103, 105, 1]]
+    assert minus.columns.tolist() == ["chrom", "start", "end", "importance"]
+    used = bin_track(model, X, "b", method="gradient_x_input")
+    np.testing.assert_allclose(used["importance"], [30, 12, 3, 1])
+
+
+def test_a_track_ends_at_the_start_of_the_chromosome():
+    model = linear(1, -1, 2, 10)
+    track = bin_track(model, binned(hand(tss=3), -4, -2, 0, 2, 4), "a", method="coefficients")
+    assert track.to_numpy().tolist() == [["1", 0, 1, 1], ["1", 1, 3, -1], ["1", 3, 5, 2], ["1", 5, 7, 10]]
+    track = bin_track(model, binned(hand(tss=2), -4, -2, 0, 2, 4), "a", method="coefficients")
+    assert track.to_numpy().tolist() == [["1", 0, 2, -1], ["1", 2, 4, 2], ["1", 4, 6, 10]]
+    track = bin_track(model, binned(hand(tss=2), -4, -2, 0, 2, 4), "b", method="coefficients")
+    assert track.to_numpy().tolist() == [["1", 0, 1, 10], ["1", 1, 3, 2], ["1", 3, 5, -1], ["1", 5, 7, 1]]
+
+
+def test_a_track_is_the_row_of_the_gene(net, split):
+    X, y = split[2], split[1][: len(split[2])]
+    gene = X.genes["name"][7]
+    for settings in ({"method": "gradient"}, {"method": "permutation", "y": y.tolist(), "random_state": 3}):
+        track = bin_track(net, X, gene, **settings)
+        row = bin_importance(net, X, bands="bins", by="gene", **settings).loc[gene].to_numpy()
+        row = row if X.genes["strand"][7] == "+" else row[::-1]
+        np.testing.assert_allclose(track["importance"], row, rtol=1e-5, atol=1e-9)
+
+
+@hypothesis_settings(max_examples=40, deadline=None)
+@given(st.integers(0, 1_000), st.integers(1, 500), st.integers(0, 1_000), st.booleans())
+def test_intervals_come_back_from_offsets(start, length, tss, minus):
+    ends = np.array([start]), np.array([start + length])
+    low, high = to_offsets(*ends, np.array([tss]), np.array([minus]))
+    np.testing.assert_array_equal(from_offsets(low, high, tss, minus), ends)
+    inside = sorted((tss - base) if minus else (base - tss) for base in range(start, start + length))
+    assert (low[0], high[0]) == (inside[0], inside[-1] + 1)
+
+
+# Bad input
+
+
+def test_bad_input_is_refused(ridge, split):
+    X, gene = split[2], split[2].genes["name"][0]
+    with pytest.raises(NotFittedError):
+        peak_gene_links(make_pipeline(TSSBinner(), Ridge()), X)
+    with pytest.raises(TypeError, match="needs binned rows"):
+        peak_gene_links(ridge[-1].regressor_, X)
+    with pytest.raises(TypeError, match="needs binned rows, and ndarray"):
+        peak_gene_links(ridge[-1].regressor_, np.ones((3, 6)))
+    with pytest.raises(ValueError, match="no pairs"):
+        peak_gene_links(ridge, X[:0])
+    for method in ("gradient", "permutation"):
+        with pytest.raises(ValueError, match=f"method must be one of .*integrated_gradients.* got '{method}'"):
+            peak_gene_links(ridge, X, method=method)
+    with pytest.raises(ValueError, match="n_per_gene must be 1 or greater, got 0"):
+        peak_gene_links(ridge, X, n_per_gene=0)
+    with pytest.raises(ValueError, match="n_steps must be 1 or greater"):
+        peak_gene_links(ridge, X, n_steps=0)
+    poisson = make_pipeline(TSSBinner(edges=EDGES), LogZScaler(), PoissonRegressor()).fit(*split[:2])
+    with pytest.raises(TypeError, match="PoissonRegressor is not linear"):
+        peak_gene_links(poisson, X)
+    with pytest.raises(TypeError, match=r"wanted pairs.*ndarray"):
+        bin_track(ridge[-1].regressor_, np.ones((3, 6)), gene)
+    for rows, name in ((X, "no such gene"), (X[X.gene_codes > 0], gene), (X[:0], gene)):
+        with pytest.raises(UnknownNameError, match=f"gene {name} does not occur in these pairs"):
+            bin_track(ridge, rows, name)
+    with pytest.raises(ValueError, match="needs y"):
+        bin_track(ridge, X, gene, method="permutation")
+    with pytest.raises(ValueError, match=f"values for {len(X)} pairs"):
+        bin_track(ridge, X, gene, method="permutation", y=np.ones(len(X) + 5))
