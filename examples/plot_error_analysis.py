@@ -52,10 +52,10 @@ print(f"corrupted: {truth.corrupted}")
 # Before any model
 # ----------------
 #
-# Openness is mostly zeros, because a peak caller leaves nothing below its threshold; expression has no more of them than
-# a normal curve that is cut at 0. The outlier score compares each cell type's distance to its nearest relative with
-# that of the others. A remote cell type whose openness is remote as well (the last one here) is biology; one that is
-# remote by expression alone is suspect.
+# Openness is mostly zeros, because a peak caller leaves nothing below its threshold; expression has no more of them
+# than a normal curve that is cut at 0. The outlier score compares each cell type's distance to its nearest relative
+# with that of the others. A remote cell type whose openness is remote as well (the last one here) is biology; one that
+# is remote by expression alone is suspect.
 
 print(distribution_summary(data)[["zero_share", "expected_zero_share", "zero_excess"]].round(3).to_string())
 outliers = cell_type_outliers(data).join(cell_type_outliers(data, on="openness")["score"].rename("openness_score"))

@@ -55,7 +55,7 @@ def lambda_path(results: dict[str, Any]) -> Any:
 
 
 def training(results: dict[str, Any]) -> Any:
-    fig, axes = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained", sharey=True)
+    fig, axes = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained")
     zero = float(np.mean(results["split"].dev[1] ** 2))
     for ax, (name, label) in zip(axes, {"plain": "equal layers", "narrowing": "narrowing layers"}.items(), strict=True):
         TrainingCurveDisplay.from_history(results["networks"]["histories"][name], baseline=zero, ax=ax)
@@ -72,15 +72,13 @@ def penalties(results: dict[str, Any]) -> Any:
         axes, {"l1": "L1 penalty", "l2": "L2 penalty", "dropout": "dropout rate"}.items(), strict=True
     ):
         chosen = table[table["kind"] == kind].sort_values("value")
-        ax.axhline(plain["dev"], color="0.5", linestyle="--", linewidth=1)
+        ax.axhline(plain["dev"], color="0.4", linestyle="--", linewidth=1, label="no penalty, best epoch")
         ax.plot(chosen["value"], chosen["dev"], marker="o", color="#0072B2", label="best epoch")
         ax.plot(chosen["value"], chosen["last_dev"], marker="s", color="#D55E00", linestyle=":", label="last epoch")
         ax.set(xlabel=label, xscale="linear" if kind == "dropout" else "log")
+        ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("R2 on development pairs")
     axes[0].legend(frameon=False, loc="best")
-    axes[2].annotate(
-        "no penalty, best epoch", (0.98, plain["dev"]), xycoords=("axes fraction", "data"), ha="right", va="bottom"
-    )
     return fig
 
 
