@@ -25,13 +25,12 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose import GeneZTarget, z_score_per_gene
 from skepi.datasets import fetch_hematopoiesis
-from skepi.linear_model import LassoBaseline
+from skepi.linear_model import LassoBaseline, LassoBaselineCV
 from skepi.metrics import report_r2, skill_by, summarize
 from skepi.model_selection import CellTypeKFold, GeneKFold, LeaveOneCellTypeOut, cross_val_pairs
 from skepi.preprocessing import LogZScaler
@@ -79,7 +78,7 @@ print(top.round(3).to_string(index=False))
 # Scales, target statistics and weights from the 13 others, fourteen times, for genes of
 # chromosomes 1 and 19. (Consensus peaks, quantiles and the gene filter used all of them; quantiles and filter of the
 # training populations alone take the skill of a ridge from .252 to .251, ``benchmarks/blood_normalization.py``.) First,
-# bands that widen away from the TSS, with lambda found by a grid search among the training populations of each fold.
+# bands that widen away from the TSS, with lambda found by cross-validation among the training populations of each fold.
 
 stated = data.genes["chrom"].isin(["chr1", "chr19"]).to_numpy()[X.gene_codes]
 bands = symmetric_edges(
@@ -92,10 +91,8 @@ def lasso_on(edges, lam, scale_floor):
     return Pipeline([("bins", TSSBinner(edges=edges)), ("scale", LogZScaler(scale_floor)), ("model", model)])
 
 
-search = GridSearchCV(
-    lasso_on(bands, 1e-3, scale_floor=1.0),
-    {"model__regressor__lam": [3e-2, 3e-3, 3e-4]},
-    cv=CellTypeKFold(3),
+search = Pipeline(
+    [("bins", TSSBinner(edges=bands)), ("model", LassoBaselineCV([3e-2, 3e-3, 3e-4], cv=CellTypeKFold(3)))]
 )
 
 # %%
@@ -131,7 +128,7 @@ print(by_population.round(2).to_string())
 search.fit(X, y)
 X_new = blood.atac_only.pairs()
 new = X_new.unstack(search.predict(X_new))
-above = new.sub(search.best_estimator_["model"].gene_mean_, axis=0)
+above = new.sub(search["model"].gene_mean_, axis=0)
 print("\nhighest above the gene's mean, by openness alone")
 for name in new:
     print(f"{name}: {', '.join(above[name].nlargest(8).index)}")

@@ -57,6 +57,12 @@ def skill_by(y_true: ArrayLike, y_pred: ArrayLike, train_mean: ArrayLike, by: Ar
         One row a group, in order of first appearance: ``skill`` (NaN where the truth equals the training mean
         throughout), ``mse`` and ``mse_mean`` (of the model and of the training mean; squared units of ``y``)
         and ``n_pairs``.
+
+    Examples
+    --------
+    >>> table = skill_by([1, 3, 1, 3], [1, 3, 2, 2], [2, 2, 2, 2], by=["HSC", "HSC", "Ery", "Ery"])
+    >>> table["skill"].to_dict(), table["n_pairs"].to_dict()  # Ery is predicted by the mean alone
+    ({'HSC': 1.0, 'Ery': 0.0}, {'HSC': 2, 'Ery': 2})
     """
     truth, prediction, mean = _columns(y_true, y_pred, train_mean)
     table = pd.DataFrame({"mse": (truth - prediction) ** 2, "mse_mean": (truth - mean) ** 2})
@@ -83,6 +89,12 @@ def gene_correlation(y_true: ArrayLike, y_pred: ArrayLike, train_mean: ArrayLike
     -------
     Series
         One value a gene, in order of first appearance; NaN where truth or prediction does not vary.
+
+    Examples
+    --------
+    >>> truth, means = [1, 2, 3], [2.5, 2.0, 1.5]  # each value left out, and the mean of the two others
+    >>> gene_correlation(truth * 2, means + truth, means * 2, list("aaabbb")).to_dict()  # a is predicted by the means
+    {'a': nan, 'b': 1.0}
     """
     truth, prediction, mean = _columns(y_true, y_pred, train_mean)
     table = pd.DataFrame({"t": truth - mean, "p": prediction - mean})
@@ -120,6 +132,11 @@ def report_r2(z_true: ArrayLike, z_pred: ArrayLike) -> float:
 
     For targets z-scored per gene over all cell types, folds concatenated. It sees the test cell types through
     the z-scores and is for replication only.
+
+    Examples
+    --------
+    >>> report_r2([-1, 1], [-0.5, 0.5])  # 1 - (0.25 + 0.25) / (1 + 1)
+    0.75
     """
     truth, prediction = _columns(z_true, z_pred)
     return 1 - _ratio(np.sum((truth - prediction) ** 2), np.sum(truth**2))
@@ -140,6 +157,12 @@ def summarize(held_out: pd.DataFrame) -> pd.Series:
         ``r_mean`` over genes (with ``r_genes``, the number of genes that have one); for genes not seen
         ``within_gene_skill``, each gene's mean taken off within its fold. What does not apply is NaN: the two
         kinds of skill are never mixed.
+
+    Examples
+    --------
+    >>> held_out = pd.DataFrame({"fold": 0, "gene": "a", "y_true": [0, 4], "y_pred": [1, 3], "train_mean": 2})
+    >>> summarize(held_out)[["skill", "r_median", "rmse", "n_pairs"]].tolist()  # skill is 1 - (1 + 1) / (4 + 4)
+    [0.75, 1.0, 1.0, 2.0]
     """
     truth, prediction, mean = held_out["y_true"], held_out["y_pred"], held_out["train_mean"]
     scores = dict.fromkeys(("skill", "r_median", "r_mean", "r_genes", "rmse", "within_gene_skill"), np.nan)
@@ -170,12 +193,31 @@ def skill_scorer(estimator: Any, X: Any, y: ArrayLike) -> float:
         by differences between genes.
     ValueError
         Where ``X`` holds genes without training pairs.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyRegressor
+    >>> from skepi.compose import GeneZTarget
+    >>> model = GeneZTarget(DummyRegressor()).fit([[0.0], [1.0]], [2.0, 4.0])  # plain rows are all of one gene
+    >>> skill_scorer(model, [[0.0], [1.0]], [2.0, 4.0])  # the mean is predicted
+    0.0
     """
     return skill(y, estimator.predict(X), _keeper_of_means(estimator).training_mean(X))
 
 
 def within_gene_skill_scorer(estimator: Any, X: Any, y: ArrayLike) -> float:
-    """:func:`within_gene_skill` for ``scoring=`` under splits by chromosome; needs pairs as ``X``."""
+    """:func:`within_gene_skill` for ``scoring=`` under splits by chromosome; needs pairs as ``X``.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyRegressor
+    >>> from skepi.datasets import make_paired_openness
+    >>> data, _ = make_paired_openness(n_genes=20, n_cell_types=6, n_lineages=2)
+    >>> X, y = data.pairs(return_X_y=True)
+    >>> model = DummyRegressor(strategy="constant", constant=100.0).fit(X, y)
+    >>> within_gene_skill_scorer(model, X, y)  # a wrong level costs nothing, and no variation earns nothing
+    0.0
+    """
     if not is_pairs(X):
         raise TypeError(f"wanted pairs, which know their gene; got {type(X).__name__}")
     return within_gene_skill(y, estimator.predict(X), X.gene_codes)

@@ -19,6 +19,12 @@ class Pseudobulk(NamedTuple):
         Sums over cells, integers if the counts are.
     cell_types : DataFrame
         ``name``, ``n_cells`` and ``depth`` (sum over all features), in the order of the columns of ``counts``.
+
+    Examples
+    --------
+    >>> counts, cell_types = pseudobulk(np.array([[1, 0], [2, 5], [0, 4]]), ["T", "T", "B"])
+    >>> (counts / cell_types["depth"].to_numpy()).to_dict("list")  # shares: 3 and 5 of 8, 0 and 4 of 4
+    {'T': [0.375, 0.625], 'B': [0.0, 1.0]}
     """
 
     counts: pd.DataFrame

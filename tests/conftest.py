@@ -57,3 +57,9 @@ def mirror_path():
     if not (MIRROR / "caleblareau").is_dir():
         pytest.skip(f"no copies of the public files at {MIRROR}; SKEPI_MIRROR names another folder")
     return MIRROR.resolve()
+
+
+@pytest.fixture(scope="session")
+def blood_files(mirror_path, tmp_path_factory):
+    """Where the scripts find the public files, and the cache that they share."""
+    return {"SKEPI_MIRROR": str(mirror_path), "SKEPI_DATA": str(tmp_path_factory.mktemp("data"))}

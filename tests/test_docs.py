@@ -69,6 +69,26 @@ def test_every_guide_page_is_in_the_table_of_the_guide():
     ] == []
 
 
+# Its example needs the network.
+SHOWN_NOT_RUN = {"datasets.fetch_hematopoiesis"}
+# Entries of the tables; errors and warnings are listed in another way.
+API = re.findall(r"^ {3}(\w\S*)$", PAGES["api"].read_text(), flags=re.MULTILINE)
+
+
+def test_names_of_the_api_are_found():
+    assert len(set(API)) > 80
+    assert set(API) > SHOWN_NOT_RUN
+
+
+@pytest.mark.parametrize("name", API)
+def test_every_name_of_the_api_has_an_example_that_runs(name):
+    room, _, member = name.rpartition(".")
+    docstring = getattr(importlib.import_module(f"skepi.{room}"), member).__doc__
+    examples = doctest.DocTestParser().get_examples(docstring)
+    assert len(examples) > 0
+    assert {bool(example.options.get(doctest.SKIP)) for example in examples} == {name in SHOWN_NOT_RUN}
+
+
 def gallery():
     """Settings of the gallery, from beside conf.py."""
     spec = importlib.util.spec_from_file_location("_gallery", DOCS / "_gallery.py")

@@ -1,40 +1,10 @@
 """The examples run as they are, and reach the figures that they are there to show."""
 
-import os
 import re
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="session")
-def blood_files(mirror_path, tmp_path_factory):
-    """Where the scripts find the public files, and the cache that they share."""
-    return {"SKEPI_MIRROR": str(mirror_path), "SKEPI_DATA": str(tmp_path_factory.mktemp("data"))}
-
-
-def run(script, folder, variables=None, arguments=()):
-    done = subprocess.run(
-        [sys.executable, str(ROOT / script), *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=1800,
-        env={**os.environ, "MPLBACKEND": "Agg", **(variables or {})},
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def numbers_after(label, output):
-    """Numbers of the first line that begins with a label."""
-    line = next(line for line in output.splitlines() if line.strip().startswith(label))
-    return [float(number) for number in re.findall(r"-?\d+\.\d+", line.strip().removeprefix(label))]
+from scripts import numbers_after, run
 
 
 @pytest.mark.slow
@@ -54,6 +24,29 @@ def test_the_sweep_finds_a_model_better_than_the_gene_mean(tmp_path):
     output = run("examples/plot_sweep.py", tmp_path)
     assert (tmp_path / "figures" / "sweep.png").stat().st_size > 20_000
     assert len(re.findall(r"^ *(?:LassoBaseline|ExpressionMLP) ", output, flags=re.MULTILINE)) == 23
+
+
+@pytest.mark.slow
+def test_the_error_analysis_finds_the_corrupted_cell_type_on_three_roads(tmp_path):
+    output = run("examples/plot_error_analysis.py", tmp_path)
+    corrupted = re.search(r"corrupted: (\w+)", output).group(1)
+    headers = ("openness_score", "error_ratio", "prediction_change")
+    first = [re.search(rf"{header}.*\ncell_type.*\n(\w+)", output).group(1) for header in headers]
+    assert first == [corrupted] * 3
+    slopes = [float(value) for value in re.findall(r"^slope +(\d\.\d+)", output, flags=re.MULTILINE)]
+    assert slopes[-1] == pytest.approx(1, abs=0.1)
+    assert len(list((tmp_path / "figures").glob("error_analysis_*.png"))) == 3
+
+
+@pytest.mark.slow
+def test_importance_follows_the_planted_decay_and_finds_nothing_in_noise(tmp_path):
+    output = run("examples/plot_importance.py", tmp_path)
+    found = [float(value) for value in re.findall(r"rank correlation with the law (-?\d\.\d+)", output)]
+    assert len(found) == 3
+    assert min(found) > 0.9
+    assert "permuted targets: 0 of 20 bands beyond" in output
+    assert (tmp_path / "figures" / "links.bedpe").read_text().count("\n") == 5 * 500
+    assert (tmp_path / "figures" / "locus.png").stat().st_size > 20_000
 
 
 @pytest.mark.slow

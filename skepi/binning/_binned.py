@@ -81,6 +81,21 @@ class BinnedOpenness:
         Which peak adds how much to which slot, for all genes of the data set.
     scaling : SlotScaling or None
         Log and z-score of each slot, from :class:`skepi.preprocessing.LogZScaler`.
+
+    Examples
+    --------
+    >>> from skepi.binning import TSSBinner
+    >>> from skepi.paired import PairedDataset
+    >>> data = PairedDataset(
+    ...     openness=[[8.0, 4.0]], cell_types=["HSC", "Ery"],
+    ...     peaks={"chrom": ["chr1"], "start": [98], "end": [102]},
+    ...     genes={"name": ["a"], "chrom": ["chr1"], "tss": [100], "strand": ["+"]},
+    ... )
+    >>> bins = TSSBinner(edges=[-4, 0, 4], depth=None).fit_transform(data.pairs())
+    >>> bins
+    BinnedOpenness: 2 pairs x 2 bins of openness
+    >>> bins[1:].dense().tolist()  # of Ery alone: half of the peak lies upstream of the TSS
+    [[2.0, 2.0]]
     """
 
     ndim = 2

@@ -52,6 +52,14 @@ def get_data_home(data_home: Any = None) -> Path:
     ----------
     data_home : path, optional
         By default the environment variable ``SKEPI_DATA``, else ``skepi_data`` in the user's home.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     home = get_data_home(f"{folder}/skepi_data")
+    ...     home.name, home.is_dir()
+    ('skepi_data', True)
     """
     folder = Path(data_home or os.environ.get("SKEPI_DATA") or Path.home() / "skepi_data").expanduser()
     folder.mkdir(parents=True, exist_ok=True)

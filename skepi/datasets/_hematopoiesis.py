@@ -138,6 +138,14 @@ def fetch_hematopoiesis(
         folder or an address with copies, under the paths of the source.
     OSError
         Where files are missing and must not be downloaded, or cannot be written.
+
+    Examples
+    --------
+    Not run with the other examples, because it needs the network:
+
+    >>> X, y = fetch_hematopoiesis(return_X_y=True)  # doctest: +SKIP
+    >>> X  # doctest: +SKIP
+    GeneCellPairs: 169,148 pairs of 12,082 genes and 14 cell types
     """
     if not isinstance(peaks, Mapping | None):
         raise TypeError(f"peaks must be a mapping of settings of consensus_peaks, got {peaks!r}")

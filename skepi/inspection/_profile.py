@@ -36,6 +36,13 @@ class ImportanceProfile:
         Of the importance.
     level : float
         Of the limits.
+
+    Examples
+    --------
+    >>> bands = {"from_bp": [-2_000, -1_000, 0, 1_000], "to_bp": [-1_000, 0, 1_000, 2_000]}
+    >>> table = pd.DataFrame({**bands, "importance": [0.3, 0.0, 0.5, 0.2], "beyond": [True, False, True, True]})
+    >>> ImportanceProfile(table, np.zeros((19, 4)), "permutation", "skill lost", 0.95).reach_bp()
+    (0, 2000)
     """
 
     table: pd.DataFrame

@@ -37,6 +37,15 @@ def read_bed(path: Path) -> pd.DataFrame:
     See Also
     --------
     read_tss : for tables of sites with ``start = end``.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "peaks.bed")
+    ...     _ = path.write_text("track name=peaks\\nchr1\\t0\\t100\\tfirst\\nchr2\\t50\\t60\\tsecond\\n")
+    ...     read_bed(path).to_dict("list")
+    {'chrom': ['chr1', 'chr2'], 'start': [0, 50], 'end': [100, 60], 'name': ['first', 'second']}
     """
     rows: list[tuple] = []
     width = None
@@ -70,6 +79,16 @@ def read_narrowpeak(path: Path, repeated: str = "cut") -> pd.DataFrame:
     FileFormatError
         As in :func:`read_bed`, and for signals that are negative or not finite, summits outside their interval, or a
         summit repeated.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:  # one interval with summits at 20 and 60, cut at 40
+    ...     path = pathlib.Path(folder, "HSC.narrowPeak")
+    ...     lines = [f"chr1\\t0\\t100\\tpeak\\t.\\t.\\t5\\t-1\\t-1\\t{summit}\\n" for summit in (20, 60)]
+    ...     _ = path.write_text("".join(lines))
+    ...     read_narrowpeak(path)[["start", "end", "summit"]].values.tolist()
+    [[0, 40, 20], [40, 100, 60]]
     """
     if repeated not in ("cut", "keep", "strongest"):
         raise ValueError(f"repeated must be 'cut', 'keep' or 'strongest', got {repeated!r}")

@@ -51,6 +51,17 @@ def bigwig_means(path: Path, peaks: Any, *, uncovered: str = "zero", unlisted: s
         For peaks beyond the end of their chromosome or on unlisted ones, and tables that are no peaks.
     FileFormatError
         For files that are no bigWig, are cut off or broken, or hold values that are not finite.
+
+    Examples
+    --------
+    >>> import tempfile, pybigtools
+    >>> peaks = {"chrom": ["chr1", "chr1"], "start": [5, 40], "end": [25, 50]}
+    >>> with tempfile.TemporaryDirectory() as folder:  # bases 5 to 15 of the first peak have a value
+    ...     pybigtools.open(f"{folder}/HSC.bw", "w").write({"chr1": 1_000}, [("chr1", 0, 15, 4.0)])
+    ...     bigwig_means(f"{folder}/HSC.bw", peaks).tolist()
+    ...     bigwig_means(f"{folder}/HSC.bw", peaks, uncovered="ignore").tolist()
+    [2.0, 0.0]
+    [4.0, nan]
     """
     if uncovered not in ("zero", "ignore"):
         raise ValueError(f"uncovered must be 'zero' or 'ignore', got {uncovered!r}")

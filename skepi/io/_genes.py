@@ -43,6 +43,15 @@ def read_tss(path: Path) -> pd.DataFrame:
     ------
     FileFormatError
         With file, line and column, as in :func:`read_bed`; also for an interval of more than one base.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:  # the bases on either side of the boundary at 100
+    ...     path = pathlib.Path(folder, "tss.bed")
+    ...     _ = path.write_text("chr1\\t100\\t100\\tNM_1\\tA\\t+\\nchr1\\t100\\t100\\tNM_2\\tB\\t-\\n")
+    ...     read_tss(path).set_index("name")["tss"].to_dict()
+    {'A': 100, 'B': 99}
     """
     rows = []
     for line in read_lines(path):
@@ -102,6 +111,14 @@ def choose_tss(
         For missing columns, a strand other than ``+`` and ``-``, or no gene left.
     ChromosomeMismatchError
         For peaks that share no chromosome name with the genes.
+
+    Examples
+    --------
+    >>> transcripts = pd.DataFrame({"name": "A", "chrom": "chr1", "tss": [100, 300, 300], "strand": "+"})
+    >>> choose_tss(transcripts)["tss"].tolist(), choose_tss(transcripts, "most_upstream")["tss"].tolist()
+    ([300], [100])
+    >>> choose_tss(transcripts, "all")["name"].tolist()
+    ['A@100', 'A@300']
     """
     if policy not in _POLICIES:
         raise ValueError(f"policy must be one of {tuple(_POLICIES)}, got {policy!r}")

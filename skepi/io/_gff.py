@@ -36,6 +36,15 @@ def read_gtf(path: Path, feature: str = "transcript") -> pd.DataFrame:
     ------
     FileFormatError
         With file, line and column; also where no line has the feature, with those that occur.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:  # bases 11 to 20 of the file are 10 to 20 here
+    ...     path = pathlib.Path(folder, "genes.gtf")
+    ...     _ = path.write_text('chr1\\tHAVANA\\tgene\\t11\\t20\\t.\\t+\\t.\\tgene_id "ENSG1.2"; gene_name "GATA1";\\n')
+    ...     read_gtf(path, "gene")[["chrom", "start", "end", "gene_id", "gene_name"]].values.tolist()
+    [['chr1', 10, 20, 'ENSG1.2', 'GATA1']]
     """
     return _read(path, lambda line: _gtf_row(line, feature), feature)
 
@@ -45,6 +54,17 @@ def read_gff3(path: Path, feature: str = "transcript") -> pd.DataFrame:
 
     ``feature="transcript"`` keeps every child of a gene (``mRNA``, ``lnc_RNA``, ...), named after the gene;
     ``"gene"`` keeps genes of all kinds.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> gene = "chr1\\t.\\tgene\\t11\\t20\\t.\\t+\\t.\\tID=gene:ENSG1;Name=GATA1\\n"
+    >>> transcript = "chr1\\t.\\tmRNA\\t11\\t20\\t.\\t+\\t.\\tID=transcript:ENST1;Parent=gene:ENSG1\\n"
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "genes.gff3")
+    ...     _ = path.write_text(gene + transcript)
+    ...     read_gff3(path)[["start", "end", "gene_id", "gene_name", "transcript_id"]].values.tolist()
+    [[10, 20, 'ENSG1', 'GATA1', 'ENST1']]
     """
     if feature not in ("gene", "transcript"):
         raise ValueError(f"feature must be 'gene' or 'transcript', got {feature!r}")

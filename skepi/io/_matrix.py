@@ -78,9 +78,10 @@ def read_matrix(
     Examples
     --------
     >>> import pathlib, tempfile
-    >>> path = pathlib.Path(tempfile.mkdtemp(), "counts.csv")
-    >>> _ = path.write_text("gene,HSC,Ery\\nGATA1,3,40\\nSPI1,25,1\\n")
-    >>> read_matrix(path, columns=["Ery", "HSC"]).to_dict("index")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "counts.csv")
+    ...     _ = path.write_text("gene,HSC,Ery\\nGATA1,3,40\\nSPI1,25,1\\n")
+    ...     read_matrix(path, columns=["Ery", "HSC"]).to_dict("index")
     {'GATA1': {'Ery': 40, 'HSC': 3}, 'SPI1': {'Ery': 1, 'HSC': 25}}
     """
     if repeated not in ("error", "drop", "sum"):

@@ -34,6 +34,14 @@ class CellMatrix:
         Barcodes.
     features : DataFrame, shape (n_features, 3 or 6)
         ``name, id, feature_type``; where all are peaks also ``chrom, start, end`` (0-based half-open, bp).
+
+    Examples
+    --------
+    >>> from skepi.pseudobulk import pseudobulk
+    >>> genes = pd.DataFrame({"name": ["GATA1", "SPI1"], "id": ["ENSG1", "ENSG2"], "feature_type": "Gene Expression"})
+    >>> cells = CellMatrix(sp.csr_array([[1, 0], [2, 5]]), pd.Index(["AA-1", "CC-1"]), genes)
+    >>> pseudobulk(cells, pd.Series({"CC-1": "B", "AA-1": "T"})).counts["B"].to_dict()  # labels find cells by barcode
+    {'GATA1': 2, 'SPI1': 5}
     """
 
     values: sp.csr_array
@@ -65,6 +73,19 @@ def read_10x_h5(path: Path, feature_type: str | None = None) -> CellMatrix:
         For a kind of features that the file does not hold.
     ImportError
         Without h5py.
+
+    Examples
+    --------
+    >>> import tempfile, h5py
+    >>> parts = {"data": [5, 1, 2], "indices": [0, 1, 1], "indptr": [0, 2, 3], "shape": [2, 2]}  # two cells
+    >>> parts |= {"barcodes": ["AA-1", "CC-1"], "features/feature_type": ["Gene Expression", "Peaks"]}
+    >>> parts |= {f"features/{key}": ["GATA1", "chr1:10-20"] for key in ("name", "id")}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with h5py.File(f"{folder}/cells.h5", "w") as file:
+    ...         file.create_group("matrix").update(parts)
+    ...     peaks = read_10x_h5(f"{folder}/cells.h5", feature_type="Peaks")
+    >>> peaks.values.toarray().tolist(), peaks.features[["chrom", "start", "end"]].values.tolist()
+    ([[1], [2]], [['chr1', 10, 20]])
     """
     parts = _parts(path)
     n_features, n_cells = _shape(path, parts)

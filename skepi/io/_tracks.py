@@ -39,6 +39,15 @@ def write_bedgraph(table: pd.DataFrame, path: str | os.PathLike, *, value: str =
     References
     ----------
     UCSC Genome Browser, bedGraph track format.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> track = pd.DataFrame({"chrom": "chr1", "start": [20, 0], "end": [30, 10], "score": [0.5, 2.0]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_bedgraph(track, f"{folder}/track.bedgraph")
+    ...     pathlib.Path(folder, "track.bedgraph").read_text().splitlines()
+    ['track type=bedGraph name="skepi"', 'chr1\\t0\\t10\\t2', 'chr1\\t20\\t30\\t0.5']
     """
     _check_columns(table, ("chrom", "start", "end", value))
     rows = table.sort_values(["chrom", "start"], kind="stable")
@@ -81,6 +90,16 @@ def write_bedpe(links: pd.DataFrame, path: str | os.PathLike) -> None:
     References
     ----------
     bedtools, BEDPE format.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> peak = {"chrom": ["chr1"], "start": [20], "end": [30]}
+    >>> links = pd.DataFrame({**peak, "gene": ["GATA1"], "tss": [100], "strand": ["-"], "score": [0.5]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_bedpe(links, f"{folder}/links.bedpe")
+    ...     pathlib.Path(folder, "links.bedpe").read_text().split()
+    ['chr1', '20', '30', 'chr1', '100', '101', 'GATA1', '0.5', '.', '-']
     """
     _check_columns(links, _LINK_COLUMNS)
     _check_intervals(links)

@@ -43,6 +43,16 @@ def cross_val_pairs(
     DataFrame
         One row a test pair: ``fold, gene, cell_type, y_true, y_pred, train_mean``. ``train_mean`` is the mean of
         the gene's training pairs in that fold, NaN where it has none.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyRegressor
+    >>> from skepi.datasets import make_paired_openness
+    >>> from skepi.model_selection import LeaveOneCellTypeOut
+    >>> X = make_paired_openness(n_genes=1, n_cell_types=3, n_lineages=1, n_chromosomes=1)[0].pairs()
+    >>> table = cross_val_pairs(DummyRegressor(), X, [0.0, 0.0, 6.0], LeaveOneCellTypeOut())
+    >>> table[["fold", "y_true", "y_pred", "train_mean"]].values.tolist()  # the mean of the two others is predicted
+    [[0.0, 0.0, 3.0, 3.0], [1.0, 0.0, 3.0, 3.0], [2.0, 6.0, 0.0, 0.0]]
     """
     y = _checked(X, y)
     if not hasattr(cv, "split"):
@@ -89,6 +99,13 @@ def permute_cell_types(X: Any, y: ArrayLike, random_state: Any = None) -> FloatA
     ------
     ValueError
         Where pairs are missing or occur twice, so that labels cannot be permuted jointly.
+
+    Examples
+    --------
+    >>> from skepi.datasets import make_paired_openness
+    >>> X = make_paired_openness(n_genes=2, n_cell_types=3, n_lineages=1, n_chromosomes=1)[0].pairs()
+    >>> permute_cell_types(X, [0, 1, 2, 10, 11, 12], random_state=0).tolist()  # both genes in the same way
+    [2.0, 1.0, 0.0, 12.0, 11.0, 10.0]
     """
     y = _checked(X, y)
     genes, row = np.unique(X.gene_codes, return_inverse=True)
@@ -111,6 +128,14 @@ class ShuffleControl:
         Skill, or within-gene skill, over all folds.
     score : float
         The same on the targets as they are.
+
+    Examples
+    --------
+    >>> ShuffleControl(scores=np.array([-0.1, 0.1]), score=0.4).passed
+    True
+    >>> leak = ShuffleControl(scores=np.array([0.2, 0.4]), score=0.4)
+    >>> round(leak.mean, 3), round(leak.standard_error, 3), leak.passed
+    (0.3, 0.1, False)
     """
 
     scores: FloatArray
@@ -155,6 +180,19 @@ def shuffle_control(
     random_state : int, RandomState or None, default=0
     n_jobs : int, optional
         Folds at once.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from skepi.binning import TSSBinner
+    >>> from skepi.datasets import make_paired_openness
+    >>> from skepi.model_selection import CellTypeKFold
+    >>> X = make_paired_openness(n_genes=20, n_cell_types=6, n_lineages=2)[0].pairs()
+    >>> bins = TSSBinner(edges=[-1_000, 0, 1_000]).fit_transform(X)
+    >>> y = bins.dense()[:, 0]  # a law that a line can learn: the target is a feature
+    >>> control = shuffle_control(LinearRegression(), bins, y, CellTypeKFold(3), n_permutations=5)
+    >>> round(control.score, 3), control.passed  # found, and not where cell types are permuted
+    (1.0, True)
     """
     if n_permutations < 2:
         raise ValueError(f"n_permutations must be 2 or greater, got {n_permutations}")

@@ -80,13 +80,13 @@ class ResumableGridSearchCV(GridSearchCV):
     --------
     >>> import tempfile
     >>> from sklearn.linear_model import Ridge
-    >>> X = np.arange(12.0)[:, None]
-    >>> folder = tempfile.mkdtemp()
-    >>> search = ResumableGridSearchCV(Ridge(), {"alpha": [0.1, 1e6]}, folder=folder, cv=3, verbose=1).fit(X, X[:, 0])
+    >>> X, grid = np.arange(12.0)[:, None], {"alpha": [0.1, 1e6]}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     search = ResumableGridSearchCV(Ridge(), grid, folder=folder, cv=3, verbose=1).fit(X, X[:, 0])
+    ...     search.best_params_
+    ...     _ = search.fit(X, X[:, 0])
     6 fits: 0 kept, 6 to make
-    >>> search.best_params_
     {'alpha': 0.1}
-    >>> _ = search.fit(X, X[:, 0])
     6 fits: 6 kept, 0 to make
     """
 

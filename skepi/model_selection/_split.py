@@ -95,6 +95,13 @@ class GeneKFold(_WholeGroupsKFold):
 
     Parameters are those of :class:`CellTypeKFold`. Skill does not exist for genes that were not trained on:
     score with :func:`skepi.metrics.within_gene_skill_scorer`.
+
+    Examples
+    --------
+    >>> from skepi.datasets import make_paired_openness
+    >>> X = make_paired_openness(n_genes=4, n_cell_types=2, n_lineages=1, n_chromosomes=1)[0].pairs()
+    >>> [X[test].gene_codes.tolist() for _, test in GeneKFold(2, shuffle=False).split(X)]
+    [[0, 0, 1, 1], [2, 2, 3, 3]]
     """
 
     _kind = "gene"
@@ -105,6 +112,12 @@ class ChromosomeKFold(_WholeGroupsKFold):
     """Hold out whole chromosomes, so that no test gene shares peaks with a training gene.
 
     Parameters are those of :class:`CellTypeKFold`. Score with :func:`skepi.metrics.within_gene_skill_scorer`.
+
+    Examples
+    --------
+    >>> chromosomes = ["chr1", "chr2", "chr1"]
+    >>> [test.tolist() for _, test in ChromosomeKFold(2, shuffle=False).split(np.zeros((3, 1)), groups=chromosomes)]
+    [[0, 2], [1]]
     """
 
     _kind = "chromosome"
@@ -120,6 +133,12 @@ class LineageKFold(_WholeGroupsKFold):
         ``None`` leaves one lineage out at a time.
     shuffle, random_state
         As in :class:`CellTypeKFold`; not used with ``None``.
+
+    Examples
+    --------
+    >>> lineages = ["lymphoid", "lymphoid", "myeloid", "stem"]
+    >>> [test.tolist() for _, test in LineageKFold().split(np.zeros((4, 1)), groups=lineages)]
+    [[0, 1], [2], [3]]
     """
 
     _kind = "lineage"
@@ -141,7 +160,15 @@ class LineageKFold(_WholeGroupsKFold):
 
 
 class LeaveOneCellTypeOut(_WholeGroupsKFold):
-    """Hold out one cell type at a time, in the order of their table."""
+    """Hold out one cell type at a time, in the order of their table.
+
+    Examples
+    --------
+    >>> from skepi.datasets import make_paired_openness
+    >>> X = make_paired_openness(n_genes=2, n_cell_types=3, n_lineages=1, n_chromosomes=1)[0].pairs()  # gene by gene
+    >>> [test.tolist() for _, test in LeaveOneCellTypeOut().split(X)]
+    [[0, 3], [1, 4], [2, 5]]
+    """
 
     _kind = "cell type"
     _groups_of_pairs = staticmethod(cell_types_of)
@@ -170,6 +197,13 @@ class CrossedKFold(BaseCrossValidator):
     n_cell_type_splits, n_chromosome_splits : int, default=5 and 2
     shuffle : bool, default=True
     random_state : int, RandomState or None, default=0
+
+    Examples
+    --------
+    >>> groups = [["B", "chr1"], ["B", "chr2"], ["T", "chr1"], ["T", "chr2"]]
+    >>> folds = CrossedKFold(2, 2, shuffle=False).split(np.zeros((4, 1)), groups=groups)
+    >>> [(train.tolist(), test.tolist()) for train, test in folds]
+    [([3], [0]), ([2], [1]), ([1], [2]), ([0], [3])]
     """
 
     __metadata_request__split = {"groups": True}
@@ -234,6 +268,13 @@ class PairKFold(KFold):
     n_splits : int, default=5
     shuffle : bool, default=True
     random_state : int, RandomState or None, default=0
+
+    Examples
+    --------
+    >>> from skepi.datasets import make_paired_openness
+    >>> X = make_paired_openness(n_genes=20, n_cell_types=4, n_lineages=2)[0].pairs()  # no cell type is new in testing
+    >>> [set(X[test].cell_type_codes) <= set(X[train].cell_type_codes) for train, test in PairKFold(2).split(X)]
+    [True, True]
     """
 
     def __init__(self, n_splits: int = 5, *, shuffle: bool = True, random_state: Any = 0) -> None:
@@ -262,6 +303,12 @@ def train_dev_test_split(
     ------
     ValueError
         Where the fractions do not add up to 1, or one of the three would be empty.
+
+    Examples
+    --------
+    >>> parts = train_dev_test_split(np.zeros((20, 1)), np.arange(20))
+    >>> [len(part) for part in parts]
+    [18, 1, 1, 18, 1, 1]
     """
     y = np.asarray(y)
     n_rows = _num_samples(X)

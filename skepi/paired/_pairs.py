@@ -31,6 +31,17 @@ class GeneCellPairs:
         Tables of the data set, 0-based half-open positions in bp.
     shape : tuple
         ``(n_pairs, 2)``: a gene and a cell type.
+
+    Examples
+    --------
+    >>> from skepi.datasets import make_paired_openness
+    >>> X = make_paired_openness(n_genes=2, n_cell_types=3, n_lineages=1, n_chromosomes=1)[0].pairs()
+    >>> X.gene_codes.tolist(), X.cell_type_codes.tolist()
+    ([0, 0, 0, 1, 1, 1], [0, 1, 2, 0, 1, 2])
+    >>> X[X.gene_codes == 1]
+    GeneCellPairs: 3 pairs of 1 genes and 3 cell types
+    >>> X.unstack([1, 2, 3, 4, 5, 6]).values.tolist()
+    [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
     """
 
     ndim = 2

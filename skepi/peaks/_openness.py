@@ -91,6 +91,17 @@ def openness_from_bigwigs(
     ------
     TableError, ChromosomeMismatchError, FileFormatError
         As in :func:`skepi.io.bigwig_means`; also for a negative mean (a track of log ratios).
+
+    Examples
+    --------
+    >>> import tempfile, pybigtools
+    >>> peaks = pd.DataFrame({"chrom": "chr1", "start": [0, 40], "end": [20, 50]})
+    >>> with tempfile.TemporaryDirectory() as folder:  # half of the first peak is covered
+    ...     tracks = {name: f"{folder}/{name}.bw" for name in ("HSC", "Ery")}
+    ...     for path, value in zip(tracks.values(), (4.0, 6.0)):
+    ...         pybigtools.open(path, "w").write({"chr1": 1_000}, [("chr1", 10, 20, value)])
+    ...     openness_from_bigwigs(tracks, peaks).to_dict("list")
+    {'HSC': [2.0, 0.0], 'Ery': [3.0, 0.0]}
     """
     check_samples(samples)
     check_regions(peaks)

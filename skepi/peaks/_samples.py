@@ -38,6 +38,17 @@ def read_narrowpeaks(samples: Mapping[str, Any], *, n_jobs: int | None = None) -
         Where there is no sample, or a table is not one of peaks.
     TypeError
         Where ``samples`` is no mapping.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> called = pd.DataFrame({"chrom": ["chr1"], "start": [500], "end": [600]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "HSC.narrowPeak")
+    ...     _ = path.write_text("chr1\\t10\\t20\\tpeak1\\t.\\t.\\t5\\t-1\\t-1\\t4\\n")
+    ...     tables = read_narrowpeaks({"HSC": path, "Ery": called})
+    >>> {name: table[["start", "end"]].values.tolist() for name, table in tables.items()}
+    {'HSC': [[10, 20]], 'Ery': [[500, 600]]}
     """
     check_samples(samples)
     paths = {name: source for name, source in samples.items() if isinstance(source, str | os.PathLike)}

@@ -116,7 +116,18 @@ def load_model(path: str | os.PathLike, *, trusted: Trusted = ()) -> Any:
 
     See Also
     --------
-    save_model : holds an example.
+    save_model, read_model_info
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.linear_model import LinearRegression
+    >>> model = LinearRegression().fit([[0.0], [1.0]], [1.0, 3.0])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(model, f"{folder}/line.skepi")
+    ...     loaded = load_model(f"{folder}/line.skepi")
+    >>> type(loaded).__name__, bool(loaded.predict([[2.0]]) == model.predict([[2.0]]))
+    ('LinearRegression', True)
     """
     check_trusted(trusted)
     _warn_of_versions(path, read_model_info(path)["versions"])
