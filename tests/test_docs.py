@@ -20,7 +20,7 @@ DOCS = ROOT / "docs"
 # Needs files that its own test writes: test_bring_your_own_data.py.
 RUN_ELSEWHERE = {"bring_your_own_data"}
 # Told in words and shell commands alone.
-WITHOUT_EXAMPLES = {"api", "architecture", "changelog", "glossary", "index", "guide/index"}
+WITHOUT_EXAMPLES = {"api", "architecture", "changelog", "glossary", "index", "guide/index", "replication"}
 
 
 def written_pages():

@@ -65,6 +65,13 @@ def test_on_blood_erythroblasts_stand_out_and_importance_is_no_noise(tmp_path, b
     assert len(list((tmp_path / "out" / "blood").glob("*.png"))) == FIGURES
 
 
+def test_the_page_of_the_documentation_has_every_claim():
+    page = " ".join((ROOT / "docs" / "replication.rst").read_text().split()).lower()
+    for claim in claims_module().CLAIMS:
+        assert claim.report.lower() in page
+        assert claim.logs.lower() in page
+
+
 def test_an_unknown_size_is_refused(tmp_path):
     with pytest.raises(AssertionError, match="invalid choice"):
         run("examples/replication/replicate.py", tmp_path, arguments=["--size", "huge"])
