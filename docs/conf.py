@@ -43,7 +43,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": ["theme-version"],
 }
-html_sidebars = {"index": [], "install": [], "quick_start": [], "glossary": [], "changelog": []}
+html_sidebars = {"index": [], "replication": [], "install": [], "quick_start": [], "glossary": [], "changelog": []}
 copyright = "The skepi developers, BSD 3-Clause"
 
 sphinx_gallery_conf = {

@@ -33,6 +33,7 @@ from skepi.datasets import fetch_hematopoiesis
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
 from skepi.metrics import report_r2, skill_by, summarize
 from skepi.model_selection import CellTypeKFold, GeneKFold, LeaveOneCellTypeOut, cross_val_pairs
+from skepi.plotting import GroupedErrorDisplay
 from skepi.preprocessing import LogZScaler
 
 blood = fetch_hematopoiesis(n_jobs=2)
@@ -145,10 +146,9 @@ axes[0].set(xscale="log", xlabel="lambda", ylabel="R2 on held-out genes", title=
 near = np.abs(Z.edges[:-1]) <= 60_000
 axes[1].bar(kb[near] + 0.5, lasso.coef_[near], width=1, color="#0072B2")
 axes[1].set(xlabel="offset from the TSS (kb), downstream positive", ylabel="weight per SD", title="Lasso weights")
-order = by_population["28 bands, lambda by inner search"].sort_values()
-axes[2].barh(order.index, order, color=np.where(order > 0, "#009E73", "#D55E00"))
-axes[2].axvline(0, color="0.5", linewidth=1)
-axes[2].set(xlabel="skill over the training mean", title="Populations never seen (28 bands)")
+best = held_out["28 bands, lambda by inner search"]
+GroupedErrorDisplay.from_predictions(best, by="cell_type", value="skill", ax=axes[2])
+axes[2].set_title("Populations never seen (28 bands)")
 
 figure = Path("figures") / "blood.png"
 figure.parent.mkdir(exist_ok=True)

@@ -36,10 +36,12 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose import GeneZTarget
 from skepi.datasets import make_paired_openness
+from skepi.inspection import bin_importance
 from skepi.linear_model import LassoBaseline
 from skepi.metrics import summarize
 from skepi.model_selection import CellTypeKFold, PairKFold, cross_val_pairs
 from skepi.neural_network import ExpressionMLP
+from skepi.plotting import ImportanceDisplay, TrainingCurveDisplay
 from skepi.preprocessing import LogZScaler, Materialize
 
 data, truth = make_paired_openness(
@@ -119,7 +121,6 @@ for name, regressor in stock.items():
 # Lasso weights fall off with distance as planted, and the network improves until its best epoch.
 
 search = models(CellTypeKFold(3))["Lasso, best lambda"].fit(X, y)
-lasso = search.best_estimator_["model"].regressor_
 net = pipeline(models(None)["network"]["model"].regressor).fit(X, y)["model"].regressor_
 
 fig, axes = plt.subplots(1, 3, figsize=(14, 4.2), layout="constrained")
@@ -132,20 +133,9 @@ axes[0].invert_yaxis()
 axes[0].set(xlabel="skill over the training mean of the gene", title="What a model adds")
 axes[0].legend(loc="upper right", frameon=False)
 
-distance_kb = np.arange(len(bands) - 1)
-axes[1].bar(distance_kb, lasso.coef_, color=np.where(bands[:-1] < 0, "#56B4E9", "#009E73"))
-axes[1].set_xticks(np.arange(len(bands)) - 0.5, [f"{edge / 1000:g}" for edge in bands], rotation=90, fontsize=8)
-axes[1].set(
-    xlabel="offset from the TSS (kb): upstream | downstream",
-    ylabel="weight per scaled unit",
-    title=f"Lasso weights, lambda = {search.best_params_['model__regressor__lam']:.1g}",
-)
-
-axes[2].plot(net.history_["epoch"], net.history_["train_mse"], color="#0072B2", label="training")
-axes[2].plot(net.history_["epoch"], net.history_["dev_mse"], color="#D55E00", label="cell types set aside")
-axes[2].axvline(net.best_epoch_, ymax=0.7, color="0.5", linestyle=":", label=f"best epoch, {net.best_epoch_}")
-axes[2].set(xlabel="epoch", ylabel="MSE of the standardised target", title="Network training")
-axes[2].legend(frameon=False)
+weights = bin_importance(search, X, method="coefficients", bands="bins")
+ImportanceDisplay(table=weights, unit="weight per unit of scaled openness").plot(ax=axes[1])
+TrainingCurveDisplay.from_estimator(net, ax=axes[2])
 
 figure = Path("figures") / "quick_start.png"
 figure.parent.mkdir(exist_ok=True)
