@@ -9,6 +9,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import GammaRegressor, PoissonRegressor, Ridge, RidgeClassifier
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 from small_models import LINEAR, binner, fitted_linear, pipe, scaled_rows, small_net, train_and_test
 
 from skepi.binning import _binned
@@ -16,6 +17,8 @@ from skepi.compose import GeneZTarget
 from skepi.exceptions import CompletenessWarning, DenseSizeError
 from skepi.inspection import _attribution, _importance, attributions, bin_importance
 from skepi.linear_model import LassoBaselineCV
+from skepi.model_selection import CellTypeKFold
+from skepi.preprocessing import Materialize
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +230,7 @@ def test_bad_input_is_refused(split, scaled, net):
             call(net, X[:0])
         with pytest.raises(ValueError, match=r"method must be one of .*'coefficients'.* got 'shap'"):
             call(net, X, method="shap")
-        with pytest.raises(ValueError, match="n_steps must be 1 or greater, got 0"):
+        with pytest.raises(ValueError, match="n_steps must be a whole number of 1 or more, got 0"):
             call(net, X, method="integrated_gradients", n_steps=0)
     with pytest.raises(ValueError, match="method must be one of"):
         attributions(net, X, method="permutation")
@@ -246,3 +249,23 @@ def test_a_large_result_is_refused(net, split, monkeypatch):
 def test_constant_targets_leave_weights_of_zero(scaled):
     model = Ridge().fit(scaled[0], np.full(len(scaled[0]), 3.3))  # weights are rounding
     assert np.abs(attributions(model, scaled[1], method="coefficients")).max() < 1e-12
+
+
+class Broken(Ridge):
+    def predict(self, X):
+        return np.full(len(X), np.nan)
+
+
+def test_what_cannot_be_looked_at_says_why(split, scaled):
+    X_train, y_train, X, y = split
+    with pytest.raises(ValueError, match=r"predictions of Broken are NaN or infinite"):
+        bin_importance(Broken().fit(scaled[0], y_train), scaled[1], y, method="permutation")
+    search = GridSearchCV(pipe(Ridge()), {"geneztarget__regressor__alpha": [1.0]}, cv=CellTypeKFold(2), refit=False)
+    with pytest.raises(ValueError, match="refit=False keeps no fitted model"):
+        bin_importance(search.fit(X_train, y_train), X)
+    later_steps = Pipeline(pipe(Ridge()).fit(X_train, y_train).steps[1:])
+    with pytest.raises(TypeError, match="needs binned rows, and GeneCellPairs reached LogZScaler"):
+        bin_importance(later_steps, X)
+    centred = pipe(make_pipeline(Materialize(), StandardScaler(), Ridge())).fit(X_train, y_train)
+    with pytest.raises(TypeError, match="cannot be followed through StandardScaler"):
+        bin_importance(centred, X)

@@ -123,7 +123,10 @@ def lost_by_loop(model, X, y, bands, n_repeats, unseen=False, steps=2, seed=0):
     target, genes = model[-1], X.to_frame()["gene"].to_numpy()
     rng, lost = np.random.RandomState(seed), np.zeros(len(bands))
     for _ in range(n_repeats):
-        permutation = rng.permutation(len(X.cell_types))
+        circle = rng.permutation(len(X.cell_types))
+        permutation = np.empty_like(circle)
+        for k in range(circle.size):
+            permutation[circle[k]] = circle[k - 1]
         other = rows.in_cell_types(permutation[X.cell_type_codes]).dense()
         for k, (first, last) in enumerate(bands):
             total, error, error_permuted = 0.0, 0.0, 0.0
@@ -177,6 +180,17 @@ def test_permutation_equals_a_slow_loop(net, split):
     wanted = lost_by_loop(net, *split[2:], [(0, 1), (1, 2), (2, 3), (3, 4), (4, 6)], n_repeats=3, seed=5)
     np.testing.assert_allclose(found["importance"], wanted, atol=1e-6)
     assert found["importance"].abs().max() > 0.01
+
+
+def test_no_cell_type_is_put_in_its_own_place(split):
+    """With a band left as it is, exactly nothing would be lost."""
+    model = pipe(Ridge()).fit(*split[:2])
+    one = split[2].cell_type_codes == split[2].cell_type_codes[0]
+    for seed in range(20):
+        found = bin_importance(
+            model, split[2][one], split[3][one], method="permutation", n_repeats=1, random_state=seed
+        )
+        assert (found["importance"] != 0).all()
 
 
 def test_genes_that_were_not_trained_on_are_centred_by_themselves(split):
@@ -252,7 +266,7 @@ def test_a_gene_that_does_not_vary_has_no_skill_to_lose(split):
         (lambda y: None, {}, "needs y"),
         (lambda y: y[:-1], {}, "values for 120 pairs"),
         (lambda y: np.where(np.arange(y.size) == 3, np.nan, y), {}, "NaN or infinite"),
-        (lambda y: y, {"n_repeats": 0}, "n_repeats must be 1 or greater, got 0"),
+        (lambda y: y, {"n_repeats": 0}, "n_repeats must be a whole number of 1 or more, got 0"),
     ],
 )
 def test_targets_of_a_permutation_are_checked(net, split, targets, settings, message):

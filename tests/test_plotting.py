@@ -175,6 +175,18 @@ def test_edges_of_bands_that_would_collide_are_left_unnamed():
     assert len(ax.get_xticks()) + len(ax.get_xticks(minor=True)) == 21
 
 
+@pytest.mark.parametrize("name", [name for name in plotting.__all__ if hasattr(vars(plotting)[name], "from_estimator")])
+def test_the_first_line_says_whether_a_fitted_estimator_is_used(name):
+    refits = {"PredictionDisplay", "ImportanceDisplay"}
+    line = vars(plotting)[name].from_estimator.__doc__.splitlines()[0]
+    if name in refits:
+        assert line.startswith("Refit on each fold")
+        assert line.endswith("an already fitted estimator is not used.")
+    else:
+        assert " fitted " in line
+        assert line.endswith("nothing is refitted.")
+
+
 def test_a_display_can_be_drawn_twice():
     display = ImportanceDisplay(table=pd.DataFrame({"from_bp": [0], "to_bp": [1_000], "importance": [0.1]}))
     first = display.plot().ax_

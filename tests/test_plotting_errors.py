@@ -57,14 +57,16 @@ def test_points_are_truth_and_prediction_less_the_training_mean(held_out):
     said = figures.assert_readable(display.figure_)
     assert "320 held-out pairs" in said
     assert f"fitted: slope {slope['estimate']:.2f} ({slope['low']:.2f} to {slope['high']:.2f})" in said
-    assert "prediction less the gene's training mean (log)" in said
+    assert "prediction less the gene's training mean (units of y)" in " ".join(said).replace("\n", " ")
 
 
 def test_unseen_genes_are_drawn_less_the_mean_of_their_test_pairs(held_out):
     display = PredictionDisplay.from_predictions(held_out.assign(train_mean=np.nan))
     t = held_out["y_true"] - held_out.groupby("gene")["y_true"].transform("mean")
     assert np.asarray(display.points_.get_offsets())[:, 1] == pytest.approx(t.to_numpy())
-    assert "prediction less the gene's mean of the test pairs (log)" in display.ax_.get_xlabel().replace("\n", " ")
+    assert "prediction less the gene's mean of the test pairs (units of y)" in display.ax_.get_xlabel().replace(
+        "\n", " "
+    )
 
 
 @pytest.mark.parametrize("kind", ["true_vs_predicted", "error_vs_expression"])
@@ -108,7 +110,9 @@ def test_errors_by_expression_with_the_mean_of_groups(held_out):
     outside = len(error) - len(drawn)
     said = " ".join(figures.assert_readable(display.figure_))
     assert f"{outside} outside the frame" in said
-    assert "squared error (squared log units)" in said
+    assert "squared error (squared units of y)" in said
+    assert "expression (units of y)" in said
+    assert f"means of {len(groups)} quantile groups" in said
 
 
 @pytest.mark.parametrize(("n_genes", "n_cell_types"), [(7, 2), (100, 3), (20, 201)])
@@ -130,6 +134,16 @@ def test_from_an_estimator_it_is_what_cross_val_pairs_gives(pairs):
     model, cv = GeneZTarget(DummyRegressor()), CellTypeKFold(3)
     display = PredictionDisplay.from_estimator(model, bins, pairs[1], cv)
     pd.testing.assert_frame_equal(display.held_out, cross_val_pairs(model, bins, pairs[1], cv))
+
+
+def test_from_an_estimator_a_fitted_one_is_not_used(pairs):
+    bins = TSSBinner(edges=[-1_000, 0, 1_000]).fit_transform(pairs[0])
+    fitted = DummyRegressor().fit(bins, pairs[1] + 100)
+    before = fitted.constant_.tolist()
+    display = PredictionDisplay.from_estimator(fitted, bins, pairs[1], CellTypeKFold(3))
+    fresh = PredictionDisplay.from_estimator(DummyRegressor(), bins, pairs[1], CellTypeKFold(3))
+    pd.testing.assert_frame_equal(display.held_out, fresh.held_out)
+    assert fitted.constant_.tolist() == before
 
 
 def test_bad_predictions_are_refused(held_out, pairs):
@@ -198,6 +212,24 @@ def test_given_axes_hold_one_panel(held_out):
         display.plot(kind="concentration")
 
 
+def test_nothing_and_another_unit_are_refused(held_out):
+    with pytest.raises(ValueError, match="nothing to draw: wanted a table of the concentration, of the removal, or bo"):
+        ErrorConcentrationDisplay().plot()
+    with pytest.raises(ValueError, match="nothing to draw: wanted a table of the concentration"):
+        ErrorConcentrationDisplay().plot(kind="removal")
+    known = r"by must be one of \('pair', 'gene', 'cell_type'\), got 'lineage'"
+    for tables in ({"concentration": error_concentration(held_out)}, {"removal": removal_curve(held_out)}, {}):
+        with pytest.raises(ValueError, match=known):
+            ErrorConcentrationDisplay(**tables, by="lineage").plot()
+    with pytest.raises(ValueError, match="by must be one of 'pair', 'gene', 'cell_type', got 'lineage'"):
+        ErrorConcentrationDisplay.from_predictions(held_out, by="lineage")
+
+
+def test_what_is_left_is_in_the_units_of_the_caller(held_out):
+    display = ErrorConcentrationDisplay.from_predictions(held_out, kind="removal")
+    assert display.ax_.get_ylabel().replace("\n", " ") == "MSE of what is left (squared units of y)"
+
+
 # Groups
 
 
@@ -210,7 +242,7 @@ def test_cell_types_are_bars_from_the_worst_with_the_training_mean(held_out):
     assert [bar.get_width() for bar in display.bars_] == table["mse"].tolist()
     assert [segment[0, 0] for segment in display.mean_ticks_.get_segments()] == table["mse_mean"].tolist()
     said = figures.assert_readable(display.figure_)
-    assert "mean squared error (squared log units)" in said
+    assert "mean squared error (squared units of y)" in said
     assert "bars: model; black lines: training mean of the gene" in said
 
 
@@ -241,7 +273,20 @@ def test_quantile_groups_stay_in_order_with_their_limits_between_them(held_out):
     assert display.ax_.get_xticks().tolist() == [0, 1, 2, 3, 4, 5]
     labels = [label.get_text() for label in display.ax_.get_xticklabels()]
     assert labels == ["min", *(f"{part.right:.3g}" for part in table.index)]
-    assert "expression (log), groups of equal size" in figures.assert_readable(display.figure_)
+    assert "expression (units of y), quantile groups" in figures.assert_readable(display.figure_)
+
+
+def test_tied_groups_are_not_said_to_be_of_equal_size(pairs):
+    X = TSSBinner(edges=[-9_000, 0, 9_000]).fit_transform(pairs[0])
+    held_out = cross_val_pairs(GeneZTarget(DummyRegressor()), pairs[0], pairs[1], CellTypeKFold(3))
+    for by, label in {
+        "open_bins": "number of open bins, quantile groups",
+        "variance": "variance of the gene over cell types (squared units of y), quantile groups of genes",
+    }.items():
+        display = GroupedErrorDisplay.from_predictions(held_out, by, X=X)
+        assert display.ax_.get_xlabel().replace("\n", " ") == label
+    sizes = error_by(held_out, "open_bins", X=X)["n_pairs"]
+    assert sizes.max() > 1.5 * sizes.min()
 
 
 def test_many_groups_are_dots_by_rank_and_the_worst_is_named():

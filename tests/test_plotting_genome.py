@@ -16,6 +16,7 @@ from skepi.datasets import make_paired_openness
 from skepi.exceptions import MissingExpressionError, UnknownNameError
 from skepi.inspection import (
     bin_importance,
+    bin_track,
     cell_type_components,
     cell_type_outliers,
     distribution_summary,
@@ -26,7 +27,6 @@ from skepi.linear_model import LassoBaseline
 from skepi.model_selection import CellTypeKFold
 from skepi.paired import PairedDataset
 from skepi.plotting import CellTypePCADisplay, DistributionDisplay, ImportanceDisplay, LocusDisplay
-from skepi.plotting._neighbourhood import to_positions
 from skepi.plotting._style import VERMILLION
 from skepi.preprocessing import LogZScaler
 
@@ -93,6 +93,11 @@ def test_odd_values_are_drawn(values):
     display = DistributionDisplay.from_values(values, "value")
     assert (display.zero_bars_[0] is None) == (0 not in values)
     figures.assert_readable(display.figure_)
+
+
+def test_no_histograms_are_refused():
+    with pytest.raises(ValueError, match="histograms: nothing to draw, wanted at least one table"):
+        DistributionDisplay(histograms={}, summary=pd.DataFrame(), labels={}).plot()
 
 
 def test_one_panel_on_given_axes(data, openness_only):
@@ -273,18 +278,17 @@ def test_peaks_are_cut_at_the_window(small):
     figures.assert_readable(display.figure_)
 
 
-def test_positions_and_offsets_are_each_others_inverse():
-    for strand, positions in (("+", (98, 101)), ("-", (100, 103))):
-        assert [int(one[0]) for one in to_positions(np.array([-2]), np.array([1]), 100, strand)] == list(positions)
+@pytest.fixture(scope="module")
+def lasso(data):
+    steps = [("bins", TSSBinner(flank=5_000)), ("scale", LogZScaler()), ("model", GeneZTarget(LassoBaseline(1e-3)))]
+    return Pipeline(steps).fit(*data.pairs(return_X_y=True))
 
 
 @pytest.mark.parametrize("method", ["gradient_x_input", "coefficients"])
-def test_importance_lies_at_the_positions_of_the_bins(data, method):
-    steps = [("bins", TSSBinner(flank=5_000)), ("scale", LogZScaler()), ("model", GeneZTarget(LassoBaseline(1e-3)))]
-    model = Pipeline(steps).fit(*data.pairs(return_X_y=True))
+def test_importance_lies_at_the_positions_of_the_bins(data, lasso, method):
     gene = data.genes[data.genes["strand"] == "-"].iloc[30]
-    display = LocusDisplay.from_dataset(data, gene["name"], ["cell001"], model, flank=3_000, method=method)
-    table = bin_importance(model, data.pairs([gene["name"]], ["cell001"]), method=method, bands="bins")
+    display = LocusDisplay.from_dataset(data, gene["name"], ["cell001"], lasso, flank=3_000, method=method)
+    table = bin_importance(lasso, data.pairs([gene["name"]], ["cell001"]), method=method, bands="bins")
     first = table[table["from_bp"] == 0].iloc[0]  # the first downstream bin ends at the TSS on the minus strand
     bar = next(bar for bar in display.importance_ if bar.get_x() == gene["tss"] - 999)
     assert bar.get_width() == 1_000
@@ -294,6 +298,30 @@ def test_importance_lies_at_the_positions_of_the_bins(data, method):
     said = " ".join(figures.assert_readable(display.figure_))
     assert "importance" in said
     assert f"bar: {longest:.2g})" in said
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_permuted_bins_of_one_gene_show_the_skill_lost_over_the_tracks(data, lasso, strand):
+    gene = data.genes["name"][data.genes["strand"] == strand].iloc[5]
+    tracks = [f"cell{k:03d}" for k in (1, 3, 4, 8)]
+    display = LocusDisplay.from_dataset(data, gene, tracks, lasso, flank=8_000, method="permutation")
+    X, y = data.pairs([gene], tracks, return_X_y=True)
+    track = bin_track(lasso, X, gene, method="permutation", y=y)
+    pd.testing.assert_frame_equal(display.importance, track[["start", "end", "importance"]])
+    assert display.importance["importance"].abs().max() > 0
+    assert any(text.startswith("skill lost (") for text in figures.assert_readable(display.figure_))
+
+
+def test_bins_before_the_chromosome_are_not_drawn():
+    genes = {"name": ["A", "B"], "chrom": "chr1", "tss": [1_500, 9_000], "strand": "+"}
+    peaks = {"chrom": "chr1", "start": [100, 1_600, 8_900], "end": [300, 1_700, 9_100]}
+    cells = list("abcd")
+    openness = pd.DataFrame(np.arange(12.0).reshape(3, 4) + 1, columns=cells)
+    data = PairedDataset(openness, peaks, pd.DataFrame(genes), [[0.0, 1, 3, 2], [1, 0, 2, 5]])
+    bins = TSSBinner(edges=[-3_000, -2_000, -1_000, 0, 1_000], depth=None)
+    model = Pipeline([("bins", bins), ("model", Ridge())]).fit(*data.pairs(return_X_y=True))
+    display = LocusDisplay.from_dataset(data, "A", cells, model, flank=5_000)
+    assert display.importance[["start", "end"]].to_numpy().tolist() == [[0, 500], [500, 1_500], [1_500, 2_500]]
 
 
 @pytest.mark.parametrize("flank", [1_000, 100_000, 2_000_000])
@@ -316,7 +344,15 @@ def test_of_many_cell_types_twelve_from_the_highest_to_the_lowest_expression(dat
     assert list(without.openness)[::11] == ["cell000", "cell015"]
 
 
-def test_bad_loci_are_refused(data):
+def test_what_is_no_data_set_is_refused():
+    table = pd.DataFrame({"HSC": [1.0, 2.0], "Ery": [0.0, 3.0]})
+    makes = (CellTypePCADisplay.from_dataset, DistributionDisplay.from_dataset)
+    for make in (*makes, lambda data: LocusDisplay.from_dataset(data, "A")):
+        with pytest.raises(TypeError, match="wanted a PairedDataset, got DataFrame"):
+            make(table)
+
+
+def test_bad_loci_are_refused(data, openness_only, lasso):
     gene = data.genes["name"][0]
     with pytest.raises(UnknownNameError, match=r"gene\(s\) not in the tables: GATA1"):
         LocusDisplay.from_dataset(data, "GATA1")
@@ -328,8 +364,8 @@ def test_bad_loci_are_refused(data):
         LocusDisplay.from_dataset(data, gene, flank=0)
     with pytest.raises(ValueError, match="depth must be 'mean' or None, got 'median'"):
         LocusDisplay.from_dataset(data, gene, depth="median")
-    with pytest.raises(ValueError, match="method='permutation' compares many genes"):
-        LocusDisplay.from_dataset(data, gene, estimator=GeneZTarget(), method="permutation")
+    with pytest.raises(MissingExpressionError, match="method='permutation' compares predictions with the truth, and "):
+        LocusDisplay.from_dataset(openness_only, gene, estimator=lasso, method="permutation")
     with pytest.raises(ValueError, match="no cell types: wanted at least one track"):
         LocusDisplay.from_dataset(data, gene, [])
     with pytest.raises(TypeError, match="data: wanted a PairedDataset, got int"):

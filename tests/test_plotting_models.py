@@ -141,7 +141,7 @@ def test_the_history_of_a_network_is_drawn_with_its_best_epoch(network):
     assert display.best_epoch_ == net.best_epoch_
     assert display.best_line_.get_xdata()[0] == net.best_epoch_
     said = figures.assert_readable(display.figure_)
-    assert {"epoch", "training", "development", "training mean\nof the gene"} <= set(said)
+    assert {"epoch", "training", "development", "predicting 0"} <= set(said)
     assert any(text.startswith(f"best epoch {net.best_epoch_}: ") for text in said)
 
 
@@ -149,6 +149,21 @@ def test_of_a_history_alone_the_lowest_development_error_is_the_best():
     history = pd.DataFrame({"epoch": [1, 2, 3], "train_mse": [3.0, 2.0, 1.0], "dev_mse": [2.0, 1.5, 1.8]})
     assert TrainingCurveDisplay.from_history(history).best_epoch_ == 2
     assert TrainingCurveDisplay.from_history(history, best_epoch=3).best_line_.get_xdata()[0] == 3
+
+
+@pytest.mark.parametrize("label", ["mean", "mean of the gene over all cell types of the training pairs", ""])
+def test_the_baseline_is_called_what_the_caller_calls_it(network, label):
+    history = pd.DataFrame({"epoch": [1, 2, 3], "train_mse": [3.0, 2.0, 1.0], "dev_mse": [2.0, 1.5, 1.8]})
+    named = {"baseline": 1.9, "baseline_label": label}
+    drawn = (
+        TrainingCurveDisplay(history=history).plot(**named),
+        TrainingCurveDisplay.from_history(history, **named),
+        TrainingCurveDisplay.from_estimator(network, **named),
+    )
+    for display in drawn:
+        said = [text.replace("\n", " ") for text in figures.assert_readable(display.figure_)]
+        assert label in [*said, ""]
+        assert "predicting 0" not in said
 
 
 def test_without_development_pairs_the_last_epoch_is_named():

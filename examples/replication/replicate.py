@@ -12,14 +12,14 @@ from typing import Any
 
 from claims import as_markdown, as_text, claim_table
 from error_analysis import held_out_pairs, importance, promoter_signal, spread_of_errors, who_errs
-from experiments import lasso_path, leaks, networks, pipeline, report_split
+from experiments import honest, lasso_path, leaks, networks, report_split
 from figures import draw_all
 from sizes import SIZES, Size
 
 from skepi.datasets import fetch_hematopoiesis, make_paired_openness
 from skepi.exceptions import DownloadError
 from skepi.inspection import distribution_summary
-from skepi.linear_model import LassoBaseline
+from skepi.model_selection import PairKFold
 
 
 def simulated(size: Size) -> tuple[Any, str | None]:
@@ -60,7 +60,7 @@ def replicate(name: str, size: Size) -> dict[str, Any]:
     plain = trained["table"].set_index("network").loc["plain"]
     epochs = {"best": int(plain["best_epoch"]), "last": int(plain["epochs"])}
     step("errors of Lasso, every pair held out once")
-    held_out = held_out_pairs(data, size, lam)
+    held_out = held_out_pairs(data, size)
     X, y = data.pairs(return_X_y=True)
     results = {
         "data": data,
@@ -71,9 +71,9 @@ def replicate(name: str, size: Size) -> dict[str, Any]:
         "held_out": held_out,
         "distribution": distribution_summary(data),
         "errors": spread_of_errors(held_out),
-        "who": who_errs(data, held_out, size, lam),
-        "leaks": leaks(data, split, size, lam),
-        "final": pipeline(LassoBaseline(lam), size).fit(X, y),
+        "who": who_errs(data, held_out),
+        "leaks": leaks(data, split, size),
+        "final": honest(size, PairKFold(3)).fit(X, y),
     }
     step("importance of distance bands, and refits on permuted cell types")
     results["profiles"] = importance(split, size, lam, epochs["best"])

@@ -1,4 +1,4 @@
-"""How large the replication is: the report's own size, and smaller ones with the same proportions of everything."""
+"""How large the replication is: the report's own size, and smaller ones."""
 
 from dataclasses import dataclass, field
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 class Size:
     """What is simulated and what is fitted.
 
-    ``genes`` and ``cell_types`` are of the simulated data; ``chromosomes`` of the blood data that are used (all if
-    empty). ``lams``, ``l1s``, ``l2s`` and ``rates`` are the grids of the report, or every other point of them.
+    ``genes`` and ``cell_types`` are of the simulated data; ``blood_chromosomes`` those of the blood data that are used
+    (all if empty). ``lams`` (Lasso), ``l1s``, ``l2s`` and ``rates`` (of dropout) are the grids: at full size the
+    report's, with four more lambdas where the best ones lie.
     """
 
     genes: int
@@ -62,9 +63,9 @@ SIZES = {
         patience=15,
         permutations=19,
         lams=(1.0, 1e-1, 3e-2, 1e-2, 5e-3, 2e-3, 1e-3, 1e-4, 1e-5, 1e-6),
-        l1s=(1e-3, 1e-4, 1e-5),
-        l2s=(1e-2, 1e-3, 1e-4),
-        rates=(0.2, 0.4, 0.6, 0.8),
+        l1s=(1e-2, 1e-3, 1e-4),
+        l2s=(1e-1, 1e-2, 1e-3),
+        rates=(0.1, 0.2, 0.4, 0.6, 0.8),
         blood_chromosomes=("chr1", "chr19"),
     ),
     "full": Size(

@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 
 from skepi.binning._binned import MAX_DENSE_BYTES, check_dense_size
 from skepi.exceptions import CompletenessWarning
+from skepi.inspection._checks import check_count
 from skepi.inspection._fitted import FittedParts, has_linear_coef, take_apart, weights_of
 from skepi.preprocessing import Materialize
 
@@ -25,7 +26,8 @@ _ROUNDING = 1e-6  # of float32, in units of the prediction
 def attributions(estimator: Any, X: Any, *, method: str = "integrated_gradients", n_steps: int = 32) -> FloatArray:
     r"""What each bin says about the prediction of each pair.
 
-    With f the model, :math:`x` its scaled features (0 is a bin's mean over the training cell types),
+    With f the model and :math:`x` the features that it sees (behind ``LogZScaler`` 0 is a bin's mean over the training
+    cell types; of bare bins it is a closed one),
 
     * ``"coefficients"``: the weights of a linear model, the same in every row;
     * ``"gradient"``: :math:`\partial f / \partial x_b`;
@@ -96,8 +98,7 @@ def attribution_chunks(parts: FittedParts, method: str, n_steps: int) -> Iterato
     """Attributions of a few rows at a time."""
     if method not in ATTRIBUTIONS:
         raise ValueError(f"method must be one of {ATTRIBUTIONS}, got {method!r}")
-    if n_steps < 1:
-        raise ValueError(f"n_steps must be 1 or greater, got {n_steps}")
+    check_count("n_steps", n_steps, 1)
     gradient = _coefficients(parts.model) if method == "coefficients" else gradient_of(parts.model)
     gaps = np.zeros(3)
     for first in range(0, len(parts.rows), _ROWS_AT_ONCE):
@@ -135,9 +136,14 @@ def gradient_of(model: Any) -> Callable[[NDArray], FloatArray]:
     """
     inner = _innermost(model)
     if hasattr(inner, "input_gradients"):
-        return lambda x: np.asarray(inner.input_gradients(x), dtype=np.float64)
+        return lambda x: _finite(np.asarray(inner.input_gradients(x), dtype=np.float64), inner, "gradients")
     if has_linear_coef(inner):
         return _coefficients(inner)
+    if isinstance(inner, Pipeline):
+        raise TypeError(
+            f"gradients cannot be followed through {type(inner.steps[0][1]).__name__} behind the bins; "
+            "method='permutation' works for every model"
+        )
     raise TypeError(
         f"{type(inner).__name__} is not linear and has no method input_gradients, so it gives no gradients; "
         "method='permutation' works for every model"
@@ -146,7 +152,14 @@ def gradient_of(model: Any) -> Callable[[NDArray], FloatArray]:
 
 def predicted(model: Any, x: NDArray) -> FloatArray:
     """Prediction from dense rows, (n_rows,)."""
-    return np.ravel(np.asarray(model.predict(x), dtype=np.float64))
+    return _finite(np.ravel(np.asarray(model.predict(x), dtype=np.float64)), model, "predictions")
+
+
+def _finite(values: FloatArray, model: Any, what: str) -> FloatArray:
+    if not np.isfinite(values).all():
+        n_wrong = int((~np.isfinite(values)).sum())
+        raise ValueError(f"{n_wrong} of {values.size} {what} of {type(model).__name__} are NaN or infinite")
+    return values
 
 
 def _coefficients(model: Any) -> Callable[[NDArray], FloatArray]:

@@ -5,6 +5,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
+from skepi.inspection._checks import check_count, check_dataset
 from skepi.paired import PairedDataset
 
 FloatArray = NDArray[np.float64]
@@ -53,11 +54,10 @@ def distribution_summary(data: PairedDataset) -> pd.DataFrame:
     >>> distribution_summary(data).loc["openness", ["n", "zero_share"]].tolist()
     [4.0, 0.5]
     """
-    if not isinstance(data, PairedDataset):
-        raise TypeError(f"data: wanted a PairedDataset, got {type(data).__name__}")
-    rows = {"openness": _summary(np.log1p(data.openness))}
+    check_dataset(data)
+    rows = {"openness": value_summary(np.log1p(data.openness))}
     if data.expression is not None:
-        rows["expression"] = _summary(data.expression)
+        rows["expression"] = value_summary(data.expression)
     return pd.DataFrame.from_dict(rows, orient="index").astype({"n": np.int64})
 
 
@@ -96,8 +96,7 @@ def value_histogram(values: ArrayLike, *, n_bins: int = 50) -> pd.DataFrame:
         raise ValueError("values: no values to count")
     if not np.isfinite(array).all():
         raise ValueError(f"values: {int((~np.isfinite(array)).sum())} of {array.size} are NaN or infinite")
-    if not isinstance(n_bins, int | np.integer) or n_bins < 1:
-        raise ValueError(f"n_bins must be a whole number of 1 or more, got {n_bins!r}")
+    check_count("n_bins", n_bins, 1)
     count, edges = _counts(array[array != 0], int(n_bins))
     table = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "n": count})
     zeros = pd.DataFrame({"from": [0.0], "to": [0.0], "n": [array.size - int(count.sum())]})
@@ -105,7 +104,8 @@ def value_histogram(values: ArrayLike, *, n_bins: int = 50) -> pd.DataFrame:
     return table.assign(share=table["n"] / array.size)
 
 
-def _summary(values: NDArray) -> dict[str, float]:
+def value_summary(values: NDArray) -> dict[str, float]:
+    """One row of :func:`distribution_summary`, of values of any shape."""
     quartiles = np.quantile(values, [0.25, 0.5, 0.75])
     zero_share, expected = float(np.mean(values == 0)), _expected_zero_share(values)
     return {

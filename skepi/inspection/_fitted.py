@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skepi._rows import is_binned
 from skepi._targets import GeneStandardizedRegressor
-from skepi.preprocessing import Materialize
+from skepi.preprocessing import LogZScaler, Materialize
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ def take_apart(estimator: Any, X: Any) -> FittedParts:
     check_is_fitted(estimator)
     target = None
     while True:
+        if getattr(estimator, "refit", None) is False:
+            raise ValueError(f"{type(estimator).__name__} with refit=False keeps no fitted model to look at")
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         elif isinstance(estimator, Pipeline):
@@ -79,11 +81,15 @@ def take_apart(estimator: Any, X: Any) -> FittedParts:
         else:
             break
     if not is_binned(X):
-        raise TypeError(
-            f"importance along the distance from the TSS needs binned rows, and {type(X).__name__} reached "
-            f"{type(estimator).__name__}: give pairs to a pipeline with TSSBinner, or binned rows to its later steps"
-        )
+        raise _unbinned(X, estimator)
     return FittedParts(X, estimator, target)
+
+
+def _unbinned(X: Any, step: Any) -> TypeError:
+    return TypeError(
+        f"importance along the distance from the TSS needs binned rows, and {type(X).__name__} reached "
+        f"{type(step).__name__}: give pairs to a pipeline with TSSBinner, or binned rows to its later steps"
+    )
 
 
 def _through_steps(pipeline: Pipeline, X: Any) -> tuple[Any, Any, bool]:
@@ -92,7 +98,9 @@ def _through_steps(pipeline: Pipeline, X: Any) -> tuple[Any, Any, bool]:
     for k, (_, step) in enumerate(steps[:-1]):
         if isinstance(step, str) or step is None:
             continue
-        if is_binned(X) and isinstance(step, Materialize):  # what wants sparse arrays takes dense ones as well
+        if not is_binned(X) and isinstance(step, LogZScaler | Materialize):
+            raise _unbinned(X, step)
+        if isinstance(step, Materialize):  # what wants sparse arrays takes dense ones as well
             return X, Pipeline(steps[k + 1 :]), True
         if is_binned(X) and not _keeps_bins(step, X[:1]):
             return X, Pipeline(steps[k:]), True

@@ -1,7 +1,7 @@
 """Importance of bins, distance bands and genes on rows that a fitted estimator has not seen."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,9 @@ from sklearn.utils import check_random_state
 from skepi._rows import check_targets
 from skepi.inspection._attribution import ATTRIBUTIONS, attribution_chunks, check_rows, predicted
 from skepi.inspection._bands import band_columns, band_edges, band_table, bins_of_bands, sum_bands
+from skepi.inspection._checks import check_count
 from skepi.inspection._fitted import FittedParts, take_apart
+from skepi.inspection._held_out import mean_of_unit
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -43,7 +45,8 @@ def bin_importance(
     ``"gradient"``                 mean over pairs and over its bins of the derivative of the prediction; signed
     ``"gradient_x_input"``,        mean over pairs of the absolute contribution of the band, the sum of what its bins
     ``"integrated_gradients"``     add to the prediction (:func:`attributions`)
-    ``"permutation"``              skill that is lost when the band is taken from the same genes in other cell types
+    ``"permutation"``              skill that is lost when the band is taken from the same gene in another cell type
+                                   (any but its own, of all that the data set has openness of)
     =============================  ==================================================================================
 
     Skill lost is :math:`[\sum (t - p')^2 - \sum (t - p)^2] / \sum t^2` with t the truth, p the prediction and p' the
@@ -105,19 +108,53 @@ def bin_importance(
     if by not in _BY:
         raise ValueError(f"by must be one of {_BY}, got {by!r}")
     parts = take_apart(estimator, X)
+    found = importance_sums(parts, y, method, bands, by, n_steps, n_repeats, random_state)
+    values = found.sums / found.weights[:, None]
+    if by == "gene":
+        return pd.DataFrame(values, pd.Index(found.groups, name="gene"), band_columns(found.edges))
+    return band_table(found.edges, values[0])
+
+
+class ImportanceSums(NamedTuple):
+    """Importance before it is divided, so that folds can be added up first.
+
+    Attributes
+    ----------
+    edges : ndarray of int, shape (n_bands + 1,)
+    groups : ndarray of object, shape (n_groups,)
+        Names of genes, or one name for all pairs.
+    sums : ndarray of float64, shape (n_groups, n_bands)
+    weights : ndarray of float64, shape (n_groups,)
+        Number of pairs; for permutation the sum of the truth's squares, NaN for a gene whose truth does not vary.
+    """
+
+    edges: IntArray
+    groups: NDArray
+    sums: FloatArray
+    weights: FloatArray
+
+
+def importance_sums(
+    parts: FittedParts,
+    y: ArrayLike | None,
+    method: str,
+    bands: Any,
+    by: str,
+    n_steps: int,
+    n_repeats: int,
+    random_state: Any,
+) -> ImportanceSums:
+    """Add up importance over the pairs of each group; settings are those of :func:`bin_importance`."""
     check_rows(parts)
     edges = band_edges(parts.rows.edges, bands)
     bounds = bins_of_bands(parts.rows.edges, edges)
     groups, names = _groups(parts, by)
-    if method == "permutation":
-        if y is None:
-            raise ValueError("method='permutation' needs y, the truth that predictions are compared with")
-        values = _skill_lost(parts, check_targets(parts.rows, y), bounds, groups, n_repeats, random_state)
-    else:
-        values = _mean_attribution(parts, method, bounds, groups, n_steps)
-    if by == "gene":
-        return pd.DataFrame(values, pd.Index(names, name="gene"), band_columns(edges))
-    return band_table(edges, values[0])
+    if method != "permutation":
+        return ImportanceSums(edges, names, *_attribution_sums(parts, method, bounds, groups, n_steps))
+    if y is None:
+        raise ValueError("method='permutation' needs y, the truth that predictions are compared with")
+    truth = check_targets(parts.rows, y)
+    return ImportanceSums(edges, names, *_loss_sums(parts, truth, bounds, groups, n_repeats, random_state))
 
 
 def unit_of(method: str, of_target: str) -> str:
@@ -137,43 +174,54 @@ def _groups(parts: FittedParts, by: str) -> tuple[IntArray, NDArray]:
     return group, parts.rows.genes["name"].to_numpy()[genes]
 
 
-def _mean_attribution(parts: FittedParts, method: str, bounds: IntArray, groups: IntArray, n_steps: int) -> FloatArray:
-    """Mean over the rows of each group, (n_groups, n_bands)."""
+def _attribution_sums(
+    parts: FittedParts, method: str, bounds: IntArray, groups: IntArray, n_steps: int
+) -> tuple[FloatArray, FloatArray]:
+    """Sums over the rows of each group, and the number of rows."""
     total = np.zeros((groups.max() + 1, bounds.size - 1))
     signed = method in SIGNED
     for rows, found in attribution_chunks(parts, method, n_steps):
         by_band = sum_bands(found, bounds)
         np.add.at(total, groups[rows], by_band / np.diff(bounds) if signed else np.abs(by_band))
-    return total / np.bincount(groups)[:, None]
+    return total, np.bincount(groups).astype(np.float64)
 
 
-def _skill_lost(
+def _loss_sums(
     parts: FittedParts, y: FloatArray, bounds: IntArray, groups: IntArray, n_repeats: int, random_state: Any
-) -> FloatArray:
-    """Skill of each group that permuting each band costs, (n_groups, n_bands)."""
-    if n_repeats < 1:
-        raise ValueError(f"n_repeats must be 1 or greater, got {n_repeats}")
+) -> tuple[FloatArray, FloatArray]:
+    """Squared error that permuting each band adds, mean over repeats, and the sum of the truth's squares."""
+    check_count("n_repeats", n_repeats, 1)
     codes, n_groups, n_bands = parts.rows.gene_codes, groups.max() + 1, bounds.size - 1
     scale, mean = _scale_of_rows(parts)
     seen = not np.isnan(mean).any()
 
     def centred(values: FloatArray) -> FloatArray:
-        return values - mean if seen else values - _group_means(values, codes)
+        return values - mean if seen else values - mean_of_unit(values, codes)
 
     truth = centred(y)
-    total = np.bincount(groups, weights=truth**2, minlength=n_groups)
+    total = np.bincount(groups, weights=truth**2, minlength=n_groups).astype(np.float64)
     total[total <= 1e-24 * (y @ y)] = np.nan  # rounding
     if np.isnan(total).all():
         raise ValueError("the targets do not vary within genes, so skill is not defined")
     loss = np.zeros((n_groups, n_bands))
     rng = check_random_state(random_state)
     for _ in range(n_repeats):
-        z, z_permuted = _predictions(parts, bounds, rng.permutation(len(parts.rows.cell_types)))
+        z, z_permuted = _predictions(parts, bounds, _other_cell_types(parts, rng))
         error = (truth - centred(_to_units(z, scale, mean, seen))) ** 2
         for band in range(n_bands):
             permuted = (truth - centred(_to_units(z_permuted[:, band], scale, mean, seen))) ** 2
             loss[:, band] += np.bincount(groups, weights=permuted - error, minlength=n_groups)
-    return loss / (n_repeats * total[:, None])
+    return loss / n_repeats, total
+
+
+def _other_cell_types(parts: FittedParts, rng: np.random.RandomState) -> IntArray:
+    """Another cell type for each, all of the data set in a random circle: none is its own."""
+    order = rng.permutation(len(parts.rows.cell_types))
+    if order.size < 2:
+        raise ValueError("method='permutation' needs openness of at least 2 cell types, got 1")
+    others = np.empty_like(order)
+    others[order] = np.roll(order, 1)
+    return others
 
 
 def _predictions(parts: FittedParts, bounds: IntArray, permutation: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -203,11 +251,6 @@ def _scale_of_rows(parts: FittedParts) -> tuple[FloatArray, FloatArray]:
 def _to_units(z: FloatArray, scale: FloatArray, mean: FloatArray, seen: bool) -> FloatArray:
     """Prediction in units of y, up to the level of the gene where that is unknown."""
     return mean + scale * z if seen else scale * z
-
-
-def _group_means(values: FloatArray, codes: IntArray) -> FloatArray:
-    count = np.bincount(codes)
-    return (np.bincount(codes, weights=values) / np.maximum(count, 1))[codes]
 
 
 def _chunks(n_rows: int) -> Iterator[slice]:

@@ -11,10 +11,12 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from skepi._rows import check_targets, is_pairs
+from skepi.inspection._bands import band_table
 from skepi.inspection._fitted import take_apart
-from skepi.inspection._importance import SIGNED, bin_importance, unit_of
+from skepi.inspection._importance import METHODS, SIGNED, ImportanceSums, importance_sums, unit_of
 from skepi.inspection._null import adjusted_p_values, check_permutations, simultaneous_limits
 from skepi.model_selection import permute_cell_types
+from skepi.model_selection._held_out import check_splitter
 
 FloatArray = NDArray[np.float64]
 
@@ -26,7 +28,7 @@ class ImportanceProfile:
     Attributes
     ----------
     table : DataFrame
-        A row a band, most upstream first: ``from_bp, to_bp, importance`` (mean over folds, weighted by their pairs);
+        A row a band, most upstream first: ``from_bp, to_bp, importance`` (sums over all folds before dividing);
         with permutations ``null_mean``, ``null_low`` and ``null_high`` (simultaneous limits), ``beyond`` (whether
         importance lies outside them; for methods without a sign, above) and ``p_value`` (adjusted for all bands).
     null : ndarray of float64, shape (n_permutations, n_bands)
@@ -138,6 +140,9 @@ def importance_profile(
     (19, 4)
     """
     check_permutations(n_permutations, level)
+    check_splitter(cv)
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {METHODS}, got {method!r}")
     if not is_pairs(X):
         raise TypeError(f"wanted pairs, which know their gene and cell type; got {type(X).__name__}")
     y = check_targets(X, y)
@@ -148,17 +153,18 @@ def importance_profile(
     targets = [y, *(permute_cell_types(X, y, rng) for _ in range(n_permutations))]
     seed = int(rng.randint(2**31))
 
-    def of_fold(values: FloatArray, train: NDArray, test: NDArray) -> tuple[pd.DataFrame, str]:
-        model = clone(estimator).fit(X[train], values[train])
-        settings = {"method": method, "bands": bands, "n_steps": n_steps, "n_repeats": n_repeats}
-        table = bin_importance(model, X[test], values[test], random_state=seed, **settings)
-        return table, unit_of(method, take_apart(model, X[test[:1]]).of_target)
+    def of_fold(values: FloatArray, train: NDArray, test: NDArray) -> tuple[ImportanceSums, str]:
+        parts = take_apart(clone(estimator).fit(X[train], values[train]), X[test])
+        found = importance_sums(parts, values[test], method, bands, "band", n_steps, n_repeats, seed)
+        return found, unit_of(method, parts.of_target)
 
-    found = Parallel(n_jobs=n_jobs)(delayed(of_fold)(values, *fold) for values in targets for fold in folds)
-    table, unit = found[0]
-    values = np.array([one["importance"] for one, _ in found]).reshape(len(targets), len(folds), len(table))
-    profiles = np.average(values, axis=1, weights=[test.size for _, test in folds])
-    table, null = table.assign(importance=profiles[0]), profiles[1:]
+    results = Parallel(n_jobs=n_jobs)(delayed(of_fold)(values, *fold) for values in targets for fold in folds)
+    edges, unit = results[0][0].edges, results[0][1]
+    shape = len(targets), len(folds), -1
+    sums = np.array([found.sums[0] for found, _ in results]).reshape(shape).sum(axis=1)
+    weights = np.array([found.weights[0] for found, _ in results]).reshape(shape).sum(axis=1)
+    profiles = sums / weights
+    table, null = band_table(edges, profiles[0]), profiles[1:]
     if n_permutations:
         table = _with_null(table, null, level, signed=method in SIGNED)
     return ImportanceProfile(table, null, method, unit, level)

@@ -55,8 +55,7 @@ def cross_val_pairs(
     [[0.0, 0.0, 3.0, 3.0], [1.0, 0.0, 3.0, 3.0], [2.0, 6.0, 0.0, 0.0]]
     """
     y = _checked(X, y)
-    if not hasattr(cv, "split"):
-        raise TypeError(f"cv must be a splitter such as CellTypeKFold(5), got {cv!r}")
+    check_splitter(cv)
 
     def of_fold(fold: int, train: NDArray, test: NDArray) -> tuple[pd.DataFrame, Any]:
         model = clone(estimator).fit(X[train], y[train])
@@ -71,6 +70,12 @@ def cross_val_pairs(
     results = Parallel(n_jobs=n_jobs)(delayed(of_fold)(fold, train, test) for fold, (train, test) in folds)
     table = pd.concat([frame for frame, _ in results], ignore_index=True)
     return (table, [model for _, model in results]) if return_estimators else table
+
+
+def check_splitter(cv: Any) -> None:
+    """Refuse numbers of folds and other things that do not split."""
+    if not hasattr(cv, "split"):
+        raise TypeError(f"cv must be a splitter such as CellTypeKFold(5), got {cv!r}")
 
 
 def training_means(X: Any, y: FloatArray) -> FloatArray:

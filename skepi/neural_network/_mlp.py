@@ -335,12 +335,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
             callbacks=[keeper],
             device=device,
             verbose=0,
-            penalty_settings={
-                "l1": self.l1,
-                "l2": self.l2,
-                "l2_norm": self.l2_norm,
-                "penalize_bias": self.penalize_bias,
-            },
+            penalty_settings={name: getattr(self, name) for name in ("l1", "l2", "l2_norm", "penalize_bias")},
             autocast=mixed_precision(self.precision, device, (n_features, *self.hidden), n_rows),
         )
 

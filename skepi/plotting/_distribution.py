@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from skepi.inspection import distribution_summary, value_histogram
-from skepi.inspection._distribution import _summary
+from skepi.inspection._distribution import value_summary
 from skepi.plotting._labels import label_axes, write_above
 from skepi.plotting._style import BLUE, VERMILLION, axes, check_table, panel_kinds, percent, pyplot
 
@@ -86,7 +86,7 @@ class DistributionDisplay:
         ax : Axes, optional
         """
         histogram = value_histogram(values, n_bins=n_bins)
-        summary = pd.DataFrame.from_dict({label: _summary(np.asarray(values, dtype=np.float64))}, orient="index")
+        summary = pd.DataFrame.from_dict({label: value_summary(np.asarray(values, dtype=np.float64))}, orient="index")
         return cls(histograms={label: histogram}, summary=summary, labels={label: label}).plot(ax)
 
     def plot(self, ax: Any = None, *, kind: str | None = None) -> Self:
@@ -103,6 +103,8 @@ class DistributionDisplay:
         -------
         DistributionDisplay
         """
+        if not self.histograms:
+            raise ValueError("histograms: nothing to draw, wanted at least one table")
         kinds = panel_kinds(kind, list(self.histograms), ax)
         self.axes_ = axes(ax, len(kinds), (4.6, 3.4))
         drawn = [self._draw(panel, name) for panel, name in zip(self.axes_, kinds, strict=True)]

@@ -8,7 +8,19 @@ from numpy.typing import NDArray
 
 from skepi.inspection import error_concentration, removal_curve
 from skepi.plotting._labels import label_axes, name_points, shortened
-from skepi.plotting._style import BLACK, BLUE, GREY, SMALL, VERMILLION, axes, check_table, panel_kinds, percent, pyplot
+from skepi.plotting._style import (
+    BLACK,
+    BLUE,
+    GREY,
+    SMALL,
+    VERMILLION,
+    axes,
+    check_kind,
+    check_table,
+    panel_kinds,
+    percent,
+    pyplot,
+)
 
 _KINDS = ("concentration", "removal")
 _UNITS = {"pair": "pairs", "gene": "genes", "cell_type": "cell types"}
@@ -98,8 +110,18 @@ class ErrorConcentrationDisplay:
         Returns
         -------
         ErrorConcentrationDisplay
+
+        Raises
+        ------
+        ValueError
+            Without a table, for another ``by`` or ``kind``, and for given axes where there are two panels to draw.
         """
+        check_kind(self.by, _UNITS, "by")
         present = [name for name in _KINDS if getattr(self, name) is not None]
+        if not present:
+            raise ValueError(
+                "nothing to draw: wanted a table of the concentration, of the removal, or both; got neither"
+            )
         kinds = panel_kinds(kind, present, ax)
         self.axes_ = axes(ax, len(kinds), (4.8, 4.2))
         self.line_ = self.normal_line_ = self.removal_line_ = None
@@ -142,7 +164,7 @@ class ErrorConcentrationDisplay:
         self.removal_line_ = ax.plot(x.iloc[at], table["mse"].iloc[at], color=BLUE, lw=2, marker=marker, ms=4)[0]
         unit = _UNITS[self.by]
         label = f"number of {unit} taken away" if self.by == "cell_type" else f"share of {unit} taken away"
-        label_axes(ax, f"{label}, worst first", "MSE of what is left (squared log units)")
+        label_axes(ax, f"{label}, worst first", "MSE of what is left (squared units of y)")
         if self.by == "cell_type":
             ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set_ylim(0, 1.06 * table["mse"].max())

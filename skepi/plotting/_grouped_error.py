@@ -11,15 +11,15 @@ from skepi.plotting._labels import label_axes, name_points, shortened, text_widt
 from skepi.plotting._style import BLACK, BLUE, GREY, SMALL, VERMILLION, axes, check_kind, check_table, pyplot, settle
 
 _VALUES = {
-    "mse": "mean squared error (squared log units)",
+    "mse": "mean squared error (squared units of y)",
     "skill": "skill over the training mean of the gene",
     "error_ratio": "share of error / share of pairs",
 }
 _REFERENCES = {"skill": 0.0, "error_ratio": 1.0}
 _AXES = {
-    "expression": "expression (log), groups of equal size",
-    "variance": "variance of the gene over cell types (squared log units), groups of equal size",
-    "open_bins": "number of open bins, groups of equal size",
+    "expression": "expression (units of y), quantile groups",
+    "variance": "variance of the gene over cell types (squared units of y), quantile groups of genes",
+    "open_bins": "number of open bins, quantile groups",
 }
 
 # Up to so many groups, each has a line with its name; beyond, a dot by rank.

@@ -79,7 +79,9 @@ class ImportanceDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, X: Any, y: ArrayLike, cv: Any, *, ax: Any = None, **settings: Any) -> Self:
-        """Fit on each fold's training pairs, and on permuted targets, and draw importance on the test pairs.
+        """Refit on each fold and draw importance on its test pairs; an already fitted estimator is not used.
+
+        The refits on permuted cell types, which give the null band, go over the same folds.
 
         Parameters
         ----------

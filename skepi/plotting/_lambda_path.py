@@ -69,7 +69,7 @@ class LambdaPathDisplay:
 
     @classmethod
     def from_estimator(cls, estimator: Any, *, ax: Any = None) -> Self:
-        """Draw the cross-validated path of a fitted :class:`skepi.linear_model.LassoBaselineCV`.
+        """Draw the path of a fitted :class:`skepi.linear_model.LassoBaselineCV`; nothing is refitted.
 
         Parameters
         ----------

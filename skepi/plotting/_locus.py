@@ -117,7 +117,9 @@ class LocusDisplay:
         depth : {"mean"} or None, default="mean"
             ``"mean"`` divides each cell type by its mean openness over all peaks, as ``TSSBinner`` does.
         method : str, default="gradient_x_input"
-            As in :func:`skepi.inspection.bin_importance`, but for ``"permutation"``.
+            As in :func:`skepi.inspection.bin_importance`. ``"permutation"`` needs a data set with expression, in the
+            units that the estimator predicts, and gives the skill lost over the cell types that are drawn: on few of
+            them it says little.
         ax : Axes, optional
 
         Raises
@@ -126,6 +128,8 @@ class LocusDisplay:
             For a gene or cell type that the data set does not hold.
         NotFittedError
             For an estimator that is not fitted.
+        MissingExpressionError
+            For ``"permutation"`` without expression.
         ValueError
             For settings out of range.
         """

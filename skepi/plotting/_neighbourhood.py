@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi.inspection import bin_importance
+from skepi.exceptions import MissingExpressionError
+from skepi.inspection import bin_track
 from skepi.inspection._fitted import take_apart
 from skepi.inspection._importance import unit_of
-from skepi.intervals import to_offsets
 from skepi.paired import PairedDataset
 from skepi.paired._pairs import codes_of
 
@@ -46,26 +46,16 @@ def neighbourhood(data: Any, gene: str, cell_types: Any, flank: int, depth: str 
 
 def importance_around(estimator: Any, data: Any, gene: pd.Series, cell_types: Any, method: str) -> dict[str, Any]:
     """Importance of an estimator's bins for one gene, in genomic positions, and what it is."""
+    X, y = data.pairs([gene["name"]], list(cell_types)), None
     if method == "permutation":
-        raise ValueError("method='permutation' compares many genes; choose a method that explains single predictions")
-    X = data.pairs([gene["name"]], list(cell_types))
-    table = bin_importance(estimator, X, method=method, bands="bins")
-    start, end = to_positions(table["from_bp"].to_numpy(), table["to_bp"].to_numpy(), gene["tss"], gene["strand"])
-    of_bins = pd.DataFrame({"start": start, "end": end, "importance": table["importance"].to_numpy()})
-    return {"importance": of_bins, "importance_label": unit_of(method, take_apart(estimator, X).of_target)}
-
-
-def to_positions(start: NDArray, end: NDArray, tss: int, strand: str) -> tuple[NDArray, NDArray]:
-    """Turn intervals of offsets from a TSS into genomic intervals, 0-based half-open.
-
-    Examples
-    --------
-    >>> to_positions(np.array([-2]), np.array([1]), 100, "-")
-    (array([100]), array([103]))
-    """
-    if strand == "-":  # counting backwards twice gives what there was
-        return to_offsets(start, end, np.asarray(tss), np.asarray(True))
-    return start + tss, end + tss
+        if data.expression is None:
+            raise MissingExpressionError(
+                "method='permutation' compares predictions with the truth, and this data set holds openness only"
+            )
+        y = data.expression[X.gene_codes, X.cell_type_codes]
+    track = bin_track(estimator, X, gene["name"], method=method, y=y)
+    label = unit_of(method, take_apart(estimator, X).of_target)
+    return {"importance": track[["start", "end", "importance"]], "importance_label": label}
 
 
 def _tracks(data: Any, row: int, cell_types: Any) -> NDArray[np.int64]:

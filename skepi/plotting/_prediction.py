@@ -105,7 +105,7 @@ class PredictionDisplay:
         n_jobs: int | None = None,
         ax: Any = None,
     ) -> Self:
-        """Fit on each fold's training pairs and draw the predictions of its test pairs.
+        """Refit on each fold and draw the predictions of its test pairs; an already fitted estimator is not used.
 
         Parameters
         ----------
@@ -165,7 +165,7 @@ class PredictionDisplay:
             said_slope = f"fitted: slope {slope['estimate']:.2f} ({slope['low']:.2f} to {slope['high']:.2f})"
             lines.insert(0, (said_slope.replace("-", "\N{MINUS SIGN}"), self.fit_line_))
         mean = "training mean" if units is None else "mean of the test pairs"
-        label_axes(ax, f"prediction less the gene's {mean} (log)", f"truth less the gene's {mean} (log)")
+        label_axes(ax, f"prediction less the gene's {mean} (units of y)", f"truth less the gene's {mean} (units of y)")
         _key(ax, lines, said, self.highlight_, _name_of(chosen, highlight))
 
     def _draw_error(self, ax: Any, table: pd.DataFrame, chosen: NDArray, highlight: str | None) -> None:
@@ -183,8 +183,8 @@ class PredictionDisplay:
         self.fit_line_ = ax.stairs(
             groups["mse"], edges, baseline=None, color=BLACK, lw=1.8, zorder=5, path_effects=halo()
         )
-        label_axes(ax, "expression (log)", "squared error (squared log units)")
-        lines = [(f"means of {len(groups)} equal groups", self.fit_line_)]
+        label_axes(ax, "expression (units of y)", "squared error (squared units of y)")
+        lines = [(f"means of {len(groups)} quantile groups", self.fit_line_)]
         _key(ax, lines, said, self.highlight_, _name_of(chosen, highlight))
 
 

@@ -1,5 +1,6 @@
 """TrainingCurveDisplay: errors by epoch."""
 
+import textwrap
 from typing import Any, Self
 
 import numpy as np
@@ -8,6 +9,9 @@ import pandas as pd
 from skepi.plotting._fitted import fitted_part
 from skepi.plotting._labels import end_labels, label_axes, make_room_top
 from skepi.plotting._style import BLACK, BLUE, GREY, ORANGE, SMALL, axes, check_table
+
+# Characters of the baseline's label in one line.
+_LABEL_WIDTH = 20
 
 
 class TrainingCurveDisplay:
@@ -43,14 +47,18 @@ class TrainingCurveDisplay:
         self.best_epoch = best_epoch
 
     @classmethod
-    def from_estimator(cls, estimator: Any, *, baseline: float | None = None, ax: Any = None) -> Self:
-        """Draw the history of a fitted network.
+    def from_estimator(
+        cls, estimator: Any, *, baseline: float | None = None, baseline_label: str = "predicting 0", ax: Any = None
+    ) -> Self:
+        """Draw the history of a fitted network; nothing is refitted.
 
         Parameters
         ----------
         estimator : ExpressionMLP, or a pipeline, search or GeneZTarget around it
             Fitted.
         baseline : float, optional
+            As in :meth:`plot`.
+        baseline_label : str, default="predicting 0"
             As in :meth:`plot`.
         ax : Axes, optional
 
@@ -62,11 +70,18 @@ class TrainingCurveDisplay:
             For a model without a history.
         """
         part = fitted_part(estimator, ("history_", "best_epoch_"), "a fitted ExpressionMLP")
-        return cls(history=part.history_, best_epoch=int(part.best_epoch_)).plot(ax, baseline=baseline)
+        shown = cls(history=part.history_, best_epoch=int(part.best_epoch_))
+        return shown.plot(ax, baseline=baseline, baseline_label=baseline_label)
 
     @classmethod
     def from_history(
-        cls, history: pd.DataFrame, *, best_epoch: int | None = None, baseline: float | None = None, ax: Any = None
+        cls,
+        history: pd.DataFrame,
+        *,
+        best_epoch: int | None = None,
+        baseline: float | None = None,
+        baseline_label: str = "predicting 0",
+        ax: Any = None,
     ) -> Self:
         """Draw a table of epochs.
 
@@ -78,11 +93,14 @@ class TrainingCurveDisplay:
             By default that of the lowest ``dev_mse``.
         baseline : float, optional
             As in :meth:`plot`.
+        baseline_label : str, default="predicting 0"
+            As in :meth:`plot`.
         ax : Axes, optional
         """
-        return cls(history=history, best_epoch=best_epoch).plot(ax, baseline=baseline)
+        shown = cls(history=history, best_epoch=best_epoch)
+        return shown.plot(ax, baseline=baseline, baseline_label=baseline_label)
 
-    def plot(self, ax: Any = None, *, baseline: float | None = None) -> Self:
+    def plot(self, ax: Any = None, *, baseline: float | None = None, baseline_label: str = "predicting 0") -> Self:
         """Draw.
 
         Parameters
@@ -90,7 +108,11 @@ class TrainingCurveDisplay:
         ax : Axes, optional
             A new figure by default.
         baseline : float, optional
-            MSE on the development pairs of predicting each gene's training mean, drawn as the line to fall below.
+            MSE on the development pairs of a rule without a model, in the units of the history: the line to fall below.
+        baseline_label : str, default="predicting 0"
+            The rule, written beside its line. What it means to predict 0 depends on the targets: inside
+            ``GeneZTarget`` it is the training mean of the gene; for z-scores over all cell types, as the report has
+            them, it is the gene's mean over all cell types, those of the development pairs too.
 
         Returns
         -------
@@ -108,7 +130,7 @@ class TrainingCurveDisplay:
             labels.append(("development", history["dev_mse"].dropna().iloc[-1], BLUE))
         if baseline is not None:
             ax.plot(epoch.iloc[[0, -1]], [baseline] * 2, color=GREY, lw=1, ls="--", zorder=1)
-            labels.append(("training mean\nof the gene", baseline, GREY))
+            labels.append((textwrap.fill(baseline_label, _LABEL_WIDTH), baseline, GREY))
         label_axes(ax, "epoch", "mean squared error (squared units of y)")
         ax.xaxis.get_major_locator().set_params(integer=True)
         self._mark_best(ax, history, has_dev, baseline)
