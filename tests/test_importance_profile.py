@@ -154,9 +154,16 @@ def test_bad_input_is_refused(few, rng):
         importance_profile(model, X, np.where(y == y[5], np.nan, y), cv)
     with pytest.raises(ValueError, match="every gene in every cell type"):
         importance_profile(model, X[1:], y[1:], cv)
-    for n_permutations in (18, -1, 1):
+    for n_permutations in (18, 1):
         with pytest.raises(ValueError, match=f"need at least 19 permutations .0 for none., got {n_permutations}"):
             importance_profile(model, X, y, cv, n_permutations=n_permutations)
+    for n_permutations in (-1, 19.5):
+        with pytest.raises(
+            ValueError, match=f"n_permutations must be a whole number of 0 or more, got {n_permutations}"
+        ):
+            importance_profile(model, X, y, cv, n_permutations=n_permutations)
+    with pytest.raises(TypeError, match="cv must be a splitter"):
+        importance_profile(model, X, y, 5)
     with pytest.raises(ValueError, match="level must be between"):
         importance_profile(model, X, y, cv, level=95)
     with pytest.raises(ValueError, match="method must be one of"):

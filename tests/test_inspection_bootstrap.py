@@ -45,7 +45,7 @@ def test_two_genes_by_hand():
     # in shares 1/4, 1/4, 1/2: SD sqrt(1/8). rmse 0, 1, sqrt(1/2). r is 1 wherever there is a; b has none.
     columns = {"fold": 0, "cell_type": ["x", "y"] * 2, "train_mean": 1.0}
     table = pd.DataFrame({"gene": list("aabb"), "y_true": [0.0, 2, 0, 2], "y_pred": [0.0, 2, 1, 1], **columns})
-    scores = bootstrap_scores(table, n_bootstrap=4000)
+    scores = bootstrap_scores(table, by="gene", n_bootstrap=4000)
     assert scores.index.tolist() == ["skill", "r_median", "r_mean", "rmse"]
     assert scores.columns.tolist() == ["estimate", "low", "high", "standard_error"]
     assert scores.loc["skill"].tolist() == pytest.approx([0.5, 0, 1, np.sqrt(1 / 8)], abs=0.01)
@@ -114,7 +114,7 @@ def test_intervals_cover_what_they_should():
     """Population skill .36 and rmse .8, tables of independent genes."""
     rng, covered = np.random.default_rng(8), []
     for _ in range(200):
-        scores = bootstrap_scores(drawn_table(rng, 50, 4), n_bootstrap=200, level=0.9)
+        scores = bootstrap_scores(drawn_table(rng, 50, 4), by="gene", n_bootstrap=200, level=0.9)
         truth = pd.Series({"skill": 1 - 0.64**2 - 0.48**2, "rmse": 0.8})
         covered.append(scores.loc[truth.index, "low"].lt(truth) & scores.loc[truth.index, "high"].gt(truth))
     assert pd.DataFrame(covered).mean().between(0.83, 0.95).all()
@@ -213,12 +213,19 @@ def test_the_slope_covers_the_population_slope():
 
 
 @pytest.mark.parametrize("function", [bootstrap_scores, calibration])
+def test_whole_cell_types_are_resampled_by_default(function, rng):
+    table = drawn_table(rng)
+    pd.testing.assert_frame_equal(function(table), function(table, by="cell_type"))
+    assert not function(table).equals(function(table, by="gene"))
+
+
+@pytest.mark.parametrize("function", [bootstrap_scores, calibration])
 def test_settings_and_groups_are_checked(function, rng):
     table = drawn_table(rng)
     for by in ("fold", "pair", ["gene"]):
-        with pytest.raises(ValueError, match="by must be one of 'gene', 'cell_type', got"):
+        with pytest.raises(ValueError, match="by must be one of 'cell_type', 'gene', got"):
             function(table, by=by)
-    for bad in (1, 10.0):
+    for bad in (1, 10.0, True):
         with pytest.raises(ValueError, match=f"n_bootstrap must be a whole number of 2 or more, got {bad}"):
             function(table, n_bootstrap=bad)
     for bad in (0, 1, 95):

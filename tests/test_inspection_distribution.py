@@ -98,6 +98,6 @@ def test_histograms_that_cannot_be_made_are_refused():
         value_histogram([])
     with pytest.raises(ValueError, match="2 of 3 are NaN or infinite"):
         value_histogram([1, np.nan, np.inf])
-    for bad in (0, 2.5):
+    for bad in (0, 2.5, True):
         with pytest.raises(ValueError, match=f"n_bins must be a whole number of 1 or more, got {bad}"):
             value_histogram([1.0], n_bins=bad)

@@ -283,8 +283,9 @@ def test_what_is_needed_for_groups_is_asked_for(simulated, pairs, binned, held_o
         error_by(held_out, "open_bins")
     with pytest.raises(ValueError, match="by='chromosome' needs data="):
         error_by(held_out, "chromosome")
-    with pytest.raises(TypeError, match="data: wanted a PairedDataset, got GeneCellPairs"):
-        error_by(held_out, "chromosome", data=pairs[0])
+    for data in (pairs[0], simulated[0].genes):
+        with pytest.raises(TypeError, match=f"data: wanted a PairedDataset, got {type(data).__name__}"):
+            error_by(held_out, "chromosome", data=data)
 
 
 def test_names_that_match_nothing_are_refused(simulated, binned, held_out):
@@ -303,7 +304,7 @@ def test_groups_that_cannot_be_made_are_refused():
         error_by(FOUR, ["a"] * 3)
     with pytest.raises(ValueError, match=r"by: 2 pair\(s\) have no label"):
         error_by(FOUR, ["a", None, np.nan, "b"])
-    for bad in (1, 2.0):
+    for bad in (1, 2.0, True):
         with pytest.raises(ValueError, match=f"n_groups must be a whole number of 2 or more, got {bad}"):
             error_by(FOUR, "expression", n_groups=bad)
     with pytest.raises(ValueError, match=r"y_true does not vary \(3 throughout\), so there are no quantile groups"):

@@ -156,6 +156,13 @@ def test_predictions_equal_to_the_truth_have_no_relative_change():
     assert table[["relative_change", "skill_with", "skill_without", "skill_change"]].isna().all(axis=None)
 
 
+def test_a_mean_that_misses_a_constant_truth_by_rounding_makes_no_skill():
+    X, _ = single_gene(7)
+    y = np.full(7, 0.1)
+    assert (cross_val_pairs(MEANS, X, y, LeaveOneCellTypeOut())["train_mean"] != 0.1).any()
+    assert cell_type_influence(MEANS, X, y, LeaveOneCellTypeOut())["skill_change"].isna().all()
+
+
 # --- errors
 
 
@@ -163,12 +170,17 @@ def test_what_is_no_pairs_or_no_splitter_is_refused(few):
     X, y = few
     with pytest.raises(TypeError, match="wanted pairs, which know their gene and cell type; got ndarray"):
         cell_type_influence(MEANS, np.zeros((4, 1)), np.zeros(4), LeaveOneCellTypeOut())
-    with pytest.raises(TypeError, match=r"cv must be a splitter such as LeaveOneCellTypeOut\(\), got 5"):
+    with pytest.raises(TypeError, match=r"cv must be a splitter such as CellTypeKFold\(5\), got 5"):
         cell_type_influence(MEANS, X, y, 5)
+    with pytest.raises(TypeError, match=r"cv must be a splitter such as CellTypeKFold\(5\), got None"):
+        cell_type_influence(MEANS, X, y, None)
     with pytest.raises(ValueError, match=f"y has 3 values for {len(X)} pairs"):
         cell_type_influence(MEANS, X, y[:3], LeaveOneCellTypeOut())
     with pytest.raises(ValueError, match=r"limits at level 0\.95 need at least 19 permutations"):
         cell_type_influence(MEANS, X, y, LeaveOneCellTypeOut(), n_permutations=5)
+    for bad in (19.5, 20.0, -1, True, "20"):
+        with pytest.raises(ValueError, match=f"n_permutations must be a whole number of 0 or more, got {bad!r}"):
+            cell_type_influence(MEANS, X, y, LeaveOneCellTypeOut(), n_permutations=bad)
     with pytest.raises(ValueError, match="level must be between 0 and 1, got 95"):
         cell_type_influence(MEANS, X, y, LeaveOneCellTypeOut(), level=95)
 
@@ -202,6 +214,39 @@ def test_genes_with_and_without_training_pairs_are_not_mixed(few):
     folds[0] = (train[X.gene_codes[train] > 0], test)
     with pytest.raises(ValueError, match=f"{(X.gene_codes[test] == 0).sum()} of {len(X)} held-out pairs have no train"):
         cell_type_influence(MEANS, X, y, FixedFolds(*folds))
+
+
+class Counted(RegressorMixin, BaseEstimator):
+    """Predicts 0 and counts its fits."""
+
+    fits = 0
+
+    def fit(self, X, y):
+        Counted.fits += 1
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+
+@pytest.mark.parametrize("value", [1.0, 0.1])
+def test_a_truth_that_does_not_vary_is_refused_before_permutations_are_fitted(value):
+    X, names = single_gene(7)
+    Counted.fits = 0
+    y = np.full(7, value)
+    message = f"the truth does not vary in the test pairs of others than {', '.join(names[:5])} and 2 more: changes of"
+    with pytest.raises(ValueError, match=message):
+        cell_type_influence(Counted(), X, y, LeaveOneCellTypeOut(), n_permutations=19)
+    assert Counted.fits == 7 + 7 * 6
+
+
+@unseen_genes
+def test_a_truth_that_varies_with_one_cell_type_alone_is_named():
+    data, _ = make_paired_openness(4, 4, n_lineages=1, n_chromosomes=2, n_peaks=100)
+    X = data.pairs()
+    y = (X.cell_type_codes == 2) * (1.0 + X.gene_codes)
+    with pytest.raises(ValueError, match=f"in the test pairs of others than {X.cell_types['name'][2]}: changes of"):
+        cell_type_influence(Counted(), X, y, ChromosomeKFold(2), n_permutations=19)
 
 
 class Broken(RegressorMixin, BaseEstimator):

@@ -270,10 +270,20 @@ def test_a_track_ends_at_the_start_of_the_chromosome():
     assert track.to_numpy().tolist() == [["1", 0, 1, 10], ["1", 1, 3, 2], ["1", 3, 5, -1], ["1", 5, 7, 1]]
 
 
+def test_a_track_is_not_cut_at_the_end_of_the_chromosome():
+    X = binned(hand(), -4, -2, 0, 2, 400)  # the last peak ends at 105, and no table says where the chromosome does
+    track = bin_track(linear(1, -1, 2, 10), X, "a", method="coefficients")
+    assert track[["start", "end"]].to_numpy().tolist()[-1] == [102, 500]
+
+
 def test_a_track_is_the_row_of_the_gene(net, split):
     X, y = split[2], split[1][: len(split[2])]
     gene = X.genes["name"][7]
-    for settings in ({"method": "gradient"}, {"method": "permutation", "y": y.tolist(), "random_state": 3}):
+    for settings in (
+        {},
+        {"method": "integrated_gradients", "n_steps": 300},
+        {"method": "permutation", "y": y.tolist(), "n_repeats": 2, "random_state": 3},
+    ):
         track = bin_track(net, X, gene, **settings)
         row = bin_importance(net, X, bands="bins", by="gene", **settings).loc[gene].to_numpy()
         row = row if X.genes["strand"][7] == "+" else row[::-1]
@@ -306,10 +316,16 @@ def test_bad_input_is_refused(ridge, split):
     for method in ("gradient", "permutation"):
         with pytest.raises(ValueError, match=f"method must be one of .*integrated_gradients.* got '{method}'"):
             peak_gene_links(ridge, X, method=method)
-    with pytest.raises(ValueError, match="n_per_gene must be 1 or greater, got 0"):
-        peak_gene_links(ridge, X, n_per_gene=0)
-    with pytest.raises(ValueError, match="n_steps must be 1 or greater"):
-        peak_gene_links(ridge, X, n_steps=0)
+    for bad in (0, 1.5, True):
+        with pytest.raises(ValueError, match=f"n_per_gene must be a whole number of 1 or more, got {bad}"):
+            peak_gene_links(ridge, X, n_per_gene=bad)
+    for bad in (0, 1.5):
+        with pytest.raises(ValueError, match=f"n_steps must be a whole number of 1 or more, got {bad}"):
+            peak_gene_links(ridge, X, n_steps=bad)
+        with pytest.raises(ValueError, match=f"n_steps must be a whole number of 1 or more, got {bad}"):
+            bin_track(ridge, X, gene, method="integrated_gradients", n_steps=bad)
+        with pytest.raises(ValueError, match=f"n_repeats must be a whole number of 1 or more, got {bad}"):
+            bin_track(ridge, X, gene, method="permutation", y=np.arange(float(len(X))), n_repeats=bad)
     poisson = make_pipeline(TSSBinner(edges=EDGES), LogZScaler(), PoissonRegressor()).fit(*split[:2])
     with pytest.raises(TypeError, match="PoissonRegressor is not linear"):
         peak_gene_links(poisson, X)
@@ -318,6 +334,9 @@ def test_bad_input_is_refused(ridge, split):
     for rows, name in ((X, "no such gene"), (X[X.gene_codes > 0], gene), (X[:0], gene)):
         with pytest.raises(UnknownNameError, match=f"gene {name} does not occur in these pairs"):
             bin_track(ridge, rows, name)
+    for setting in ("bands", "by", "n_permutations"):
+        with pytest.raises(TypeError, match=f"unexpected keyword argument '{setting}'"):
+            bin_track(ridge, X, gene, **{setting: "bins"})
     with pytest.raises(ValueError, match="needs y"):
         bin_track(ridge, X, gene, method="permutation")
     with pytest.raises(ValueError, match=f"values for {len(X)} pairs"):

@@ -123,7 +123,15 @@ def test_few_components_are_the_first(blood_like):
     pd.testing.assert_series_equal(shares, explained[:2])
     assert explained.sum() == pytest.approx(1)
     assert explained.is_monotonic_decreasing
-    assert cell_type_components(blood_like)[0].shape == (9, 5)
+
+
+@pytest.mark.parametrize(("n_cell_types", "n_components"), [(4, 3), (5, 4), (6, 5), (7, 5), (9, 5)])
+def test_five_components_by_default_or_as_many_as_there_are(blood_like, n_cell_types, n_components):
+    data = dataset(blood_like.expression[:, :n_cell_types])
+    components, explained = cell_type_components(data)
+    assert components.shape == (n_cell_types, n_components)
+    assert len(explained) == n_components
+    assert (explained.sum() == pytest.approx(1)) == (n_components == n_cell_types - 1)
 
 
 @both
@@ -199,6 +207,9 @@ VARIED = [[0.0, 1, 2, 10], [3, 1, 2, 1]]
 
 @pytest.mark.parametrize("function", [cell_type_outliers, cell_type_components])
 def test_bad_data_are_refused(function):
+    for data in (pd.DataFrame(VARIED), np.array(VARIED), dataset(VARIED).pairs()):
+        with pytest.raises(TypeError, match=f"data: wanted a PairedDataset, got {type(data).__name__}"):
+            function(data)
     with pytest.raises(MissingExpressionError, match="openness only; use on='openness'"):
         function(dataset(openness=VARIED))
     with pytest.raises(ValueError, match="on must be 'expression' or 'openness', got 'peaks'"):
@@ -217,10 +228,10 @@ def test_bad_settings_are_refused():
     for threshold in (1, 0.5, np.nan):
         with pytest.raises(ValueError, match=f"threshold must be above 1.*got {threshold}"):
             cell_type_outliers(dataset(VARIED), threshold=threshold)
-    for n_components in (0, 4):
-        with pytest.raises(ValueError, match=f"n_components must be in 1 .. 3 for 4 cell types, got {n_components}"):
-            cell_type_components(dataset(VARIED), n_components=n_components)
-    with pytest.raises(ValueError, match=r"n_components must be in 1 .. 3"):
-        cell_type_components(dataset(VARIED))  # 5 of them by default
+    for bad in (0, 2.0, True):
+        with pytest.raises(ValueError, match=f"n_components must be a whole number of 1 or more, got {bad}"):
+            cell_type_components(dataset(VARIED), n_components=bad)
+    with pytest.raises(ValueError, match="n_components must be at most 3 for 4 cell types, got 4"):
+        cell_type_components(dataset(VARIED), n_components=4)
     with pytest.raises(ValueError, match="half of the cell types have a twin with the same expression"):
         cell_type_outliers(dataset([[0.0, 0, 5, 5, 9], [1, 1, 2, 2, 7]]))

@@ -175,6 +175,9 @@ def test_a_file_is_replaced_as_a_whole_or_not_at_all(regions, links, tmp_path, m
         (lambda t: t.assign(start=[5, 0, 0], end=[9, 130, 10]), "one value a base, but chr1:0-1"),
         (lambda t: t.assign(start=[5.5, 100.0, 0.0]), "start must hold whole numbers, got float64"),
         (lambda t: t.assign(end=[9, 130, np.nan]), "end must hold whole numbers, got float64"),
+        (lambda t: t.assign(chrom=["chr2", "chr 1", "chr1"]), "chrom must hold names without white space, got 'chr 1'"),
+        (lambda t: t.assign(chrom=["chr2", "", "chr1"]), "chrom must hold names without white space, got ''"),
+        (lambda t: t.assign(chrom=["chr2", None, "chr1"]), "chrom must hold names without white space, got (nan|None)"),
     ],
 )
 def test_tables_that_make_no_track_are_refused(regions, tmp_path, change, message):
@@ -197,6 +200,10 @@ def test_names_that_break_the_first_line_are_refused(regions, tmp_path, name):
         (lambda t: t.assign(score=[1.0, np.nan]), r"1 value\(s\) of score are not finite"),
         (lambda t: t.assign(end=[100, 9]), "wanted 0 <= start < end, got chr2:100-100"),
         (lambda t: t.assign(tss=[1.0, np.nan]), "tss must hold whole numbers, got float64"),
+        (lambda t: t.assign(gene=["a\tb", "c"]), r"gene must hold names without white space, got 'a\\tb'"),
+        (lambda t: t.assign(gene=["a", "c\n"]), r"gene must hold names without white space, got 'c\\n'"),
+        (lambda t: t.assign(chrom=["chr1", "chr 2"]), "chrom must hold names without white space, got 'chr 2'"),
+        (lambda t: t.assign(strand=["+", "+\t"]), r"strand must hold names without white space, got '\+\\t'"),
     ],
 )
 def test_links_that_cannot_be_written_are_refused(links, tmp_path, change, message):

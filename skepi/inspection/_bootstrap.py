@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from skepi.inspection._checks import check_count
 from skepi.inspection._held_out import (
     Deviations,
     FloatArray,
@@ -32,14 +33,14 @@ _ROUNDING = 1e-12
 def bootstrap_scores(
     held_out: pd.DataFrame,
     *,
-    by: str = "gene",
+    by: str = "cell_type",
     n_bootstrap: int = 1000,
     level: float = 0.95,
     random_state: Any = 0,
 ) -> pd.DataFrame:
     r"""Scores of held-out predictions with percentile intervals.
 
-    Each resample draws as many genes (or cell types) as there are, with replacement; each comes with all its pairs.
+    Each resample draws as many cell types (or genes) as there are, with replacement; each comes with all its pairs.
     With :math:`w_h` the number of times that group h was drawn and sums over the pairs of a group, skill is
 
     .. math:: 1 - \sum_h w_h \sum_{i \in h} (L_i - \hat L_i)^2 \Big/ \sum_h w_h \sum_{i \in h} (L_i - \mu_i)^2
@@ -58,7 +59,7 @@ def bootstrap_scores(
     ----------
     held_out : DataFrame
         From :func:`skepi.model_selection.cross_val_pairs`.
-    by : {"gene", "cell_type"}, default="gene"
+    by : {"cell_type", "gene"}, default="cell_type"
     n_bootstrap : int, default=1000
         2 or more.
     level : float, default=0.95
@@ -81,7 +82,8 @@ def bootstrap_scores(
     --------
     >>> columns = {"fold": 0, "cell_type": ["HSC", "Ery"] * 2, "train_mean": 1.0}
     >>> table = pd.DataFrame({"gene": list("aabb"), "y_true": [0.0, 2, 0, 2], "y_pred": [0.0, 2, 1, 1], **columns})
-    >>> bootstrap_scores(table).loc["skill", ["estimate", "low", "high"]].tolist()  # a alone has 1, b alone 0
+    >>> # The skill of a alone is 1, of b alone 0.
+    >>> bootstrap_scores(table, by="gene").loc["skill", ["estimate", "low", "high"]].tolist()
     [0.5, 0.0, 1.0]
     """
     table = checked_held_out(held_out)
@@ -107,7 +109,7 @@ class Squares(NamedTuple):
 
 def groups_to_resample(table: pd.DataFrame, by: Any) -> Groups:
     """Genes or cell types of the pairs; at least two."""
-    groups = groups_by(table, by, ("gene", "cell_type"))
+    groups = groups_by(table, by, ("cell_type", "gene"))
     if len(groups.labels) < 2:
         raise ValueError(f"resampling by {by} needs 2 or more of them, got only {groups.labels[0]}")
     return groups
@@ -115,8 +117,7 @@ def groups_to_resample(table: pd.DataFrame, by: Any) -> Groups:
 
 def check_bootstrap(n_bootstrap: int, level: float) -> None:
     """Refuse settings that give no interval."""
-    if not isinstance(n_bootstrap, int | np.integer) or n_bootstrap < 2:
-        raise ValueError(f"n_bootstrap must be a whole number of 2 or more, got {n_bootstrap!r}")
+    check_count("n_bootstrap", n_bootstrap, 2)
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, got {level!r}")
 

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skepi._rows import is_binned
+from skepi.inspection._checks import check_count, check_dataset
 from skepi.inspection._held_out import (
     Groups,
     checked_held_out,
@@ -149,8 +150,7 @@ def _errors(table: pd.DataFrame, groups: Groups) -> pd.DataFrame:
 def _by_chromosome(table: pd.DataFrame, data: PairedDataset | None) -> Groups:
     if data is None:
         raise ValueError("by='chromosome' needs data=, the data set that holds the chromosomes of the genes")
-    if not isinstance(data, PairedDataset):
-        raise TypeError(f"data: wanted a PairedDataset, got {type(data).__name__}")
+    check_dataset(data)
     genes = groups_of(table["gene"])
     code, names = pd.factorize(data.genes["chrom"])
     of_pair = code[codes_of(genes.labels, data.genes, "data: gene(s)")][genes.codes]
@@ -172,8 +172,7 @@ def _by_quantile(table: pd.DataFrame, by: str, X: Any, n_groups: int) -> Groups:
 
 def quantile_groups(values: FloatArray, n_groups: int, what: str) -> Groups:
     """Groups of about equal size in increasing order, labelled ``(from, to]``; equal values stay together."""
-    if not isinstance(n_groups, int | np.integer) or n_groups < 2:
-        raise ValueError(f"n_groups must be a whole number of 2 or more, got {n_groups!r}")
+    check_count("n_groups", n_groups, 2)
     low, high = values.min(), values.max()
     if high - low <= 1e-12 * np.abs(values).max():
         raise ValueError(f"{what} does not vary ({low:g} throughout), so there are no quantile groups")

@@ -10,10 +10,11 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from skepi._rows import check_targets, is_pairs
+from skepi.inspection._checks import check_count
 from skepi.inspection._held_out import check_one_kind, mean_of_unit
 from skepi.inspection._null import check_permutations, simultaneous_limits
 from skepi.model_selection import permute_cell_types
-from skepi.model_selection._held_out import training_means
+from skepi.model_selection._held_out import check_splitter, training_means
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -84,8 +85,8 @@ def cell_type_influence(
         For rows that are no pairs, and a ``cv`` that is no splitter.
     ValueError
         For fewer than 3 cell types, a cell type that is in no training set, that is alone in one or alone in the test
-        sets of those it is in, for folds that test genes with and without training pairs together, and for settings
-        out of range.
+        sets of those it is in, for folds that test genes with and without training pairs together, for permutations of
+        a truth that does not vary, and for settings out of range.
 
     Examples
     --------
@@ -102,16 +103,17 @@ def cell_type_influence(
     if not is_pairs(X):
         raise TypeError(f"wanted pairs, which know their gene and cell type; got {type(X).__name__}")
     y = check_targets(X, y)
-    if not hasattr(cv, "split"):
-        raise TypeError(f"cv must be a splitter such as LeaveOneCellTypeOut(), got {cv!r}")
+    check_splitter(cv)
+    check_count("n_permutations", n_permutations, 0)
     check_permutations(n_permutations, level)
     folds = [(np.arange(len(X))[train], np.arange(len(X))[test]) for train, test in cv.split(X, y)]
     _check_cell_types(X, folds)
     table = _influence(estimator, X, y, folds, n_jobs)
     if n_permutations:
         rng = check_random_state(random_state)
+        _check_skill(table)
         permuted = (permute_cell_types(X, y, rng) for _ in range(n_permutations))
-        null = [_influence(estimator, X, targets, folds, n_jobs)["skill_change"] for targets in permuted]
+        null = [_check_skill(_influence(estimator, X, targets, folds, n_jobs)) for targets in permuted]
         table["null_low"], table["null_high"] = simultaneous_limits(np.array(null), level)
         table["beyond"] = ~table["skill_change"].between(table["null_low"], table["null_high"])
     return table.sort_values("prediction_change", ascending=False, kind="stable")
@@ -164,9 +166,21 @@ def _influence(estimator: Any, X: Any, y: FloatArray, folds: Folds, n_jobs: int 
     return _table(totals).set_axis(pd.Index(X.cell_types["name"].to_numpy()[totals.index], name="cell_type"))
 
 
+def _check_skill(table: pd.DataFrame) -> pd.Series:
+    """Changes of skill; refuse those that have no limits before more models are fitted."""
+    unknown = table.index[table["skill_change"].isna()]
+    if len(unknown):
+        rest = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
+        raise ValueError(
+            f"the truth does not vary in the test pairs of others than {', '.join(unknown[:5])}{rest}: changes of "
+            "skill are not defined there and have no limits (n_permutations=0 does without)"
+        )
+    return table["skill_change"]
+
+
 def _table(totals: pd.DataFrame) -> pd.DataFrame:
     change = np.sqrt(totals["change"] / totals["n"])
-    variation = totals["variation"].where(totals["variation"] > 0)
+    variation = totals["variation"].where(totals["variation"] > 1e-24 * totals["level"])  # rounding
     out = pd.DataFrame({"prediction_change": change})
     out["relative_change"] = change / np.sqrt(totals["error"] / totals["n"]).where(totals["error"] > 0)
     out["skill_with"] = 1 - totals["error_with"] / variation
@@ -189,7 +203,7 @@ def _sums_without(
     kept = _Held(*(values[others] for values in held))
     left = train[X.cell_type_codes[train] != cell_type]
     without = _predictions(estimator, X, y, left, test[others])
-    change, error = without - kept.prediction, kept.truth - kept.prediction
+    change, error, level = without - kept.prediction, kept.truth - kept.prediction, kept.truth
     if np.isnan(kept.train_mean).all():
         truth, prediction, without = (
             values - mean_of_unit(values, kept.genes) for values in (kept.truth, kept.prediction, without)
@@ -197,7 +211,7 @@ def _sums_without(
     else:
         truth, prediction, without = (values - kept.train_mean for values in (kept.truth, kept.prediction, without))
     squares = {"error_with": truth - prediction, "error_without": truth - without, "variation": truth}
-    squares = {"change": change, "error": error, **squares}
+    squares = {"change": change, "error": error, "level": level, **squares}
     return {"n": change.size, **{name: float(values @ values) for name, values in squares.items()}}
 
 

@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from skepi._rows import check_targets, is_pairs
 from skepi.exceptions import UnknownNameError
 from skepi.inspection._attribution import attribution_chunks, check_rows
+from skepi.inspection._checks import check_count
 from skepi.inspection._fitted import FittedParts, take_apart
 from skepi.inspection._importance import bin_importance
 from skepi.intervals import concatenate_ranges, from_offsets, to_offsets
@@ -77,8 +78,8 @@ def peak_gene_links(
     """
     if method not in _CONTRIBUTIONS:
         raise ValueError(f"method must be one of {_CONTRIBUTIONS}, got {method!r}")
-    if n_per_gene is not None and n_per_gene < 1:
-        raise ValueError(f"n_per_gene must be 1 or greater, got {n_per_gene}")
+    if n_per_gene is not None:
+        check_count("n_per_gene", n_per_gene, 1)
     parts = take_apart(estimator, X)
     check_rows(parts)
     genes, strength, slope = _slots(parts, method, n_steps)
@@ -114,7 +115,17 @@ def peak_scores(links: pd.DataFrame) -> pd.DataFrame:
     return links.groupby(["chrom", "start", "end"], as_index=False, observed=True)["score"].sum()
 
 
-def bin_track(estimator: Any, X: Any, gene: str, **settings: Any) -> pd.DataFrame:
+def bin_track(
+    estimator: Any,
+    X: Any,
+    gene: str,
+    *,
+    method: str = "gradient",
+    y: ArrayLike | None = None,
+    n_steps: int = 32,
+    n_repeats: int = 5,
+    random_state: Any = 0,
+) -> pd.DataFrame:
     """Importance of each bin of one gene, at its place on the genome.
 
     Parameters
@@ -123,14 +134,24 @@ def bin_track(estimator: Any, X: Any, gene: str, **settings: Any) -> pd.DataFram
         As in :func:`bin_importance`.
     gene : str
         A gene that occurs in ``X``.
-    **settings
-        ``method, y, n_steps, n_repeats, random_state`` of :func:`bin_importance`.
+    method : str, default="gradient"
+        One of those of :func:`bin_importance`.
+    y : array-like of shape (n_pairs,), optional
+        Of all pairs in ``X``, not of this gene alone. Needed by ``"permutation"`` alone, in the units that the
+        estimator predicts.
+    n_steps : int, default=32
+        For integrated gradients.
+    n_repeats : int, default=5
+        Permutations of cell types to average over.
+    random_state : int, RandomState or None, default=0
+        For permutations.
 
     Returns
     -------
     DataFrame
-        ``chrom, start, end, importance``, sorted by place; bins before the start of the chromosome are cut or left out.
-        For :func:`skepi.io.write_bedgraph`.
+        ``chrom, start, end, importance``, sorted by place; for :func:`skepi.io.write_bedgraph`. Bins that begin before
+        the chromosome are cut at its start, or left out. At its end nothing is cut, since its length is not known:
+        bins of a gene near the end may reach beyond it.
 
     Raises
     ------
@@ -156,8 +177,8 @@ def bin_track(estimator: Any, X: Any, gene: str, **settings: Any) -> pd.DataFram
     rows = np.flatnonzero(X.gene_codes == (match[0] if match.size else -1))
     if rows.size == 0:
         raise UnknownNameError(f"gene {gene} does not occur in these pairs")
-    y = settings.pop("y", None)
     y = None if y is None else check_targets(X, y)[rows]
+    settings = {"method": method, "n_steps": n_steps, "n_repeats": n_repeats, "random_state": random_state}
     of_gene = bin_importance(estimator, X[rows], y, bands="bins", by="gene", **settings)
     place = X.genes.iloc[match[0]]
     offsets = of_gene.columns

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skepi.inspection._checks import check_count
+
 FloatArray = NDArray[np.float64]
 
 # Groups whose null hardly varies (weights that Lasso leaves at 0) are not divided by next to nothing.
@@ -13,8 +15,9 @@ def check_permutations(n_permutations: int, level: float) -> None:
     """Refuse numbers of permutations that cannot give limits at this level."""
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, got {level!r}")
+    check_count("n_permutations", n_permutations, 0)
     least = int(np.ceil(level / (1 - level) - 1e-9))
-    if 0 < n_permutations < least or n_permutations < 0:
+    if 0 < n_permutations < least:
         raise ValueError(
             f"limits at level {level:g} need at least {least} permutations (0 for none), got {n_permutations}"
         )

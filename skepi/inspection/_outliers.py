@@ -1,21 +1,25 @@
 """Cell types on a map, and those that have no relatives on it."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from skepi.exceptions import MissingExpressionError
+from skepi.inspection._checks import check_count, check_dataset
+from skepi.paired import PairedDataset
 
 FloatArray = NDArray[np.float64]
 
 _ROWS_AT_ONCE = 8_192
 _LEAST_CELL_TYPES = 4
+_COMPONENTS = 5
 
 
-def cell_type_components(data: Any, on: str = "expression", *, n_components: int = 5) -> tuple[pd.DataFrame, pd.Series]:
+def cell_type_components(
+    data: PairedDataset, on: str = "expression", *, n_components: int | None = None
+) -> tuple[pd.DataFrame, pd.Series]:
     """Principal components of cell types by expression or by openness.
 
     Genes (peaks) are scaled as in :func:`cell_type_outliers`, so that few strong ones do not make the map.
@@ -24,8 +28,8 @@ def cell_type_components(data: Any, on: str = "expression", *, n_components: int
     ----------
     data : PairedDataset
     on : {"expression", "openness"}, default="expression"
-    n_components : int, default=5
-        At most the number of cell types less 1.
+    n_components : int, optional
+        At most the number of cell types less 1; by default 5, or that many where there are fewer.
 
     Returns
     -------
@@ -37,6 +41,8 @@ def cell_type_components(data: Any, on: str = "expression", *, n_components: int
 
     Raises
     ------
+    TypeError
+        For anything but a data set.
     MissingExpressionError
         For expression of a data set without it.
     ValueError
@@ -50,10 +56,13 @@ def cell_type_components(data: Any, on: str = "expression", *, n_components: int
     >>> components.shape, bool(explained["pc1"] > explained["pc2"])
     ((6, 2), True)
     """
+    check_dataset(data)
     gram, n_rows = _products(data, on)
     n = len(gram)
-    if not 1 <= n_components <= n - 1:
-        raise ValueError(f"n_components must be in 1 .. {n - 1} for {n} cell types, got {n_components}")
+    n_components = min(_COMPONENTS, n - 1) if n_components is None else n_components
+    check_count("n_components", n_components, 1)
+    if n_components > n - 1:
+        raise ValueError(f"n_components must be at most {n - 1} for {n} cell types, got {n_components}")
     centring = np.eye(n) - 1 / n
     variance, direction = np.linalg.eigh(centring @ gram @ centring)
     variance, direction = np.maximum(variance[::-1], 0), direction[:, ::-1]
@@ -65,7 +74,7 @@ def cell_type_components(data: Any, on: str = "expression", *, n_components: int
     return pd.DataFrame(scores, index, names), pd.Series(variance[:n_components] / variance.sum(), names)
 
 
-def cell_type_outliers(data: Any, on: str = "expression", *, threshold: float = 10.0) -> pd.DataFrame:
+def cell_type_outliers(data: PairedDataset, on: str = "expression", *, threshold: float = 10.0) -> pd.DataFrame:
     r"""How far each cell type is from its nearest relative, compared with the others.
 
     With :math:`L_{gc}` the value of gene (or peak) g in cell type c, :math:`m_g` and :math:`s_g` its median and its MAD
@@ -96,6 +105,8 @@ def cell_type_outliers(data: Any, on: str = "expression", *, threshold: float = 
 
     Raises
     ------
+    TypeError
+        For anything but a data set.
     MissingExpressionError
         For expression of a data set without it.
     ValueError
@@ -117,6 +128,7 @@ def cell_type_outliers(data: Any, on: str = "expression", *, threshold: float = 
     >>> table["score"].idxmax() == truth.corrupted, int(table["flagged"].sum())
     (True, 1)
     """
+    check_dataset(data)
     if not threshold > 1:
         raise ValueError(f"threshold must be above 1, the score of an ordinary cell type; got {threshold!r}")
     gram, n_rows = _products(data, on)
@@ -135,7 +147,7 @@ def cell_type_outliers(data: Any, on: str = "expression", *, threshold: float = 
     return table.set_index(pd.Index(names, name="cell_type"))
 
 
-def _products(data: Any, on: str) -> tuple[FloatArray, int]:
+def _products(data: PairedDataset, on: str) -> tuple[FloatArray, int]:
     """Sums over genes (peaks) of products of robustly scaled values, (n_cell_types, n_cell_types), and their number."""
     n = len(data.cell_types)
     if n < _LEAST_CELL_TYPES:
@@ -156,8 +168,9 @@ def _products(data: Any, on: str) -> tuple[FloatArray, int]:
     return gram, n_rows
 
 
-def _values(data: Any, on: str) -> Iterator[FloatArray]:
+def _values(data: PairedDataset, on: str) -> Iterator[FloatArray]:
     """Log values of some genes or peaks at a time, (n, n_cell_types)."""
+    table: NDArray
     if on == "expression":
         if data.expression is None:
             raise MissingExpressionError("this data set holds openness only; use on='openness'")

@@ -29,8 +29,9 @@ def write_bedgraph(table: pd.DataFrame, path: str | os.PathLike, *, value: str =
     Raises
     ------
     ValueError
-        For missing columns, an empty table, values that are not finite, positions that are not whole, intervals that
-        are empty or overlap, or a name with quotation marks or line breaks.
+        For missing columns, an empty table, chromosomes with white space in their name or without one, values that are
+        not finite, positions that are not whole, intervals that are empty or overlap, or a name of the track with
+        quotation marks or line breaks.
 
     See Also
     --------
@@ -50,6 +51,7 @@ def write_bedgraph(table: pd.DataFrame, path: str | os.PathLike, *, value: str =
     ['track type=bedGraph name="skepi"', 'chr1\\t0\\t10\\t2', 'chr1\\t20\\t30\\t0.5']
     """
     _check_columns(table, ("chrom", "start", "end", value))
+    _check_names(table, ("chrom",))
     rows = table.sort_values(["chrom", "start"], kind="stable")
     _check_intervals(rows)
     _check_numbers(rows[value], value)
@@ -84,8 +86,8 @@ def write_bedpe(links: pd.DataFrame, path: str | os.PathLike) -> None:
     Raises
     ------
     ValueError
-        For missing columns, an empty table, scores that are not finite, positions that are not whole, or empty
-        intervals.
+        For missing columns, an empty table, chromosomes, genes or strands with white space in their name or without
+        one, scores that are not finite, positions that are not whole, or empty intervals.
 
     References
     ----------
@@ -102,6 +104,7 @@ def write_bedpe(links: pd.DataFrame, path: str | os.PathLike) -> None:
     ['chr1', '20', '30', 'chr1', '100', '101', 'GATA1', '0.5', '.', '-']
     """
     _check_columns(links, _LINK_COLUMNS)
+    _check_names(links, ("chrom", "gene", "strand"))
     _check_intervals(links)
     _check_numbers(links["score"], "score")
     columns = (links[name] for name in _LINK_COLUMNS)
@@ -120,6 +123,14 @@ def _check_columns(table: pd.DataFrame, wanted: tuple[str, ...]) -> None:
         raise ValueError(f"the table lacks the column(s) {', '.join(missing)}; it has {', '.join(map(str, table))}")
     if len(table) == 0:
         raise ValueError("the table is empty: there is nothing to write")
+
+
+def _check_names(table: pd.DataFrame, columns: tuple[str, ...]) -> None:
+    """Refuse names that would break a row into other fields."""
+    for column in columns:
+        for name in table[column].unique():
+            if pd.isna(name) or str(name).split() != [str(name)]:
+                raise ValueError(f"{column} must hold names without white space, got {name!r}")
 
 
 def _check_intervals(table: pd.DataFrame) -> None:
