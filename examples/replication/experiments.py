@@ -17,6 +17,7 @@ from skepi.neural_network import ExpressionMLP
 from skepi.preprocessing import LogZScaler
 
 SEED = 0
+ROWS_AT_ONCE = 100_000
 
 
 @dataclass
@@ -50,8 +51,10 @@ def lasso_path(split: Split, size: Size) -> pd.DataFrame:
 
 
 def predictions(path: pd.DataFrame, rows: Any) -> np.ndarray:
-    """Predictions of every row of a path, (n_lams, n_rows)."""
-    return np.stack(path["coef"]) @ rows.tocsr().T + path["intercept"].to_numpy()[:, None]
+    """Predictions of every row by each model of a path, (n_lams, n_rows), some rows at a time."""
+    coef, intercept = np.stack(path["coef"]), path["intercept"].to_numpy()[:, None]
+    parts = [coef @ rows.tocsr(slice(k, k + ROWS_AT_ONCE)).T for k in range(0, len(rows), ROWS_AT_ONCE)]
+    return np.concatenate(parts, axis=1) + intercept
 
 
 def network(size: Size, **settings: Any) -> ExpressionMLP:
