@@ -93,9 +93,9 @@ def cell_type_outliers(data: PairedDataset, on: str = "expression", *, threshold
         Log expression; openness is divided by its mean in each cell type and taken as log1p.
     on : {"expression", "openness"}, default="expression"
     threshold : float, default=10.0
-        Score above which a cell type is flagged. In simulations of 12 to 201 cell types the most remote one that is
-        sound reaches 6.6, and erythroblasts among 14 blood populations about 4.5; noise of 4 SDs of a gene on one cell
-        type gives 14 or more. A rule of thumb, not a test.
+        Score above which a cell type is flagged. In simulations (``benchmarks/outliers.py``) the most remote one that
+        is sound reaches 6.6 among 12 to 60 cell types and 9.2 among 201, and erythroblasts among 14 blood populations
+        4.4; noise of 4 SDs of a gene on one cell type gives 14 or more. A rule of thumb, not a test.
 
     Returns
     -------
