@@ -15,7 +15,7 @@ from small_models import LINEAR, binner, fitted_linear, pipe, scaled_rows, small
 from skepi.binning import _binned
 from skepi.compose import GeneZTarget
 from skepi.exceptions import CompletenessWarning, DenseSizeError
-from skepi.inspection import _attribution, _importance, attributions, bin_importance
+from skepi.inspection import _attribution, attributions, bin_importance
 from skepi.linear_model import LassoBaselineCV
 from skepi.model_selection import CellTypeKFold
 from skepi.preprocessing import Materialize
@@ -186,7 +186,6 @@ def test_a_few_rows_at_a_time_give_the_same(net, split, method, monkeypatch):
     attributed, table = attributions(net, split[2], method=method), bin_importance(net, split[2], method=method)
     lost = bin_importance(net, *split[2:], method="permutation")
     monkeypatch.setattr(_attribution, "_ROWS_AT_ONCE", 7)
-    monkeypatch.setattr(_importance, "_ROWS_AT_ONCE", 7)
     np.testing.assert_allclose(attributions(net, split[2], method=method), attributed, atol=1e-6)
     pd.testing.assert_frame_equal(bin_importance(net, split[2], method=method), table, rtol=1e-5)
     pd.testing.assert_frame_equal(bin_importance(net, *split[2:], method="permutation"), lost, rtol=1e-4, atol=1e-7)

@@ -94,6 +94,12 @@ def check_rows(parts: FittedParts) -> None:
         raise ValueError("no pairs: wanted at least one row to explain")
 
 
+def row_chunks(n_rows: int) -> Iterator[slice]:
+    """Cut rows into runs whose dense features are small."""
+    for first in range(0, n_rows, _ROWS_AT_ONCE):
+        yield slice(first, min(first + _ROWS_AT_ONCE, n_rows))
+
+
 def attribution_chunks(parts: FittedParts, method: str, n_steps: int) -> Iterator[tuple[slice, FloatArray]]:
     """Attributions of a few rows at a time."""
     if method not in ATTRIBUTIONS:
@@ -101,8 +107,7 @@ def attribution_chunks(parts: FittedParts, method: str, n_steps: int) -> Iterato
     check_count("n_steps", n_steps, 1)
     gradient = _coefficients(parts.model) if method == "coefficients" else gradient_of(parts.model)
     gaps = np.zeros(3)
-    for first in range(0, len(parts.rows), _ROWS_AT_ONCE):
-        rows = slice(first, min(first + _ROWS_AT_ONCE, len(parts.rows)))
+    for rows in row_chunks(len(parts.rows)):
         x = parts.rows.dense(rows, np.float32)
         if method in ("coefficients", "gradient"):
             yield rows, gradient(x)

@@ -1,6 +1,5 @@
 """Importance of bins, distance bands and genes on rows that a fitted estimator has not seen."""
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
 from skepi._rows import check_targets
-from skepi.inspection._attribution import ATTRIBUTIONS, attribution_chunks, check_rows, predicted
+from skepi.inspection._attribution import ATTRIBUTIONS, attribution_chunks, check_rows, predicted, row_chunks
 from skepi.inspection._bands import band_columns, band_edges, band_table, bins_of_bands, sum_bands
 from skepi.inspection._checks import check_count
 from skepi.inspection._fitted import FittedParts, take_apart
@@ -21,7 +20,6 @@ IntArray = NDArray[np.int64]
 METHODS = (*ATTRIBUTIONS, "permutation")
 SIGNED = ("coefficients", "gradient")
 _BY = ("band", "gene")
-_ROWS_AT_ONCE = 2_048
 
 
 def bin_importance(
@@ -228,7 +226,7 @@ def _predictions(parts: FittedParts, bounds: IntArray, permutation: IntArray) ->
     """Prediction of each row, and with each band from another cell type, (n_rows,) and (n_rows, n_bands)."""
     swapped = parts.rows.in_cell_types(permutation[parts.rows.cell_type_codes])
     z, z_permuted = np.empty(len(parts.rows)), np.empty((len(parts.rows), bounds.size - 1))
-    for rows in _chunks(len(parts.rows)):
+    for rows in row_chunks(len(parts.rows)):
         x, other = parts.rows.dense(rows, np.float32), swapped.dense(rows, np.float32)
         z[rows] = predicted(parts.model, x)
         for band in range(bounds.size - 1):
@@ -251,8 +249,3 @@ def _scale_of_rows(parts: FittedParts) -> tuple[FloatArray, FloatArray]:
 def _to_units(z: FloatArray, scale: FloatArray, mean: FloatArray, seen: bool) -> FloatArray:
     """Prediction in units of y, up to the level of the gene where that is unknown."""
     return mean + scale * z if seen else scale * z
-
-
-def _chunks(n_rows: int) -> Iterator[slice]:
-    for first in range(0, n_rows, _ROWS_AT_ONCE):
-        yield slice(first, min(first + _ROWS_AT_ONCE, n_rows))
