@@ -103,6 +103,14 @@ class GeneStandardizedRegressor(RegressorMixin):
         """Predict expression in units of ``y``, (n_rows,)."""
         check_is_fitted(self)
         X = self._checked_rows(X)
+        mean, spread = self._levels(X)
+        z = np.asarray(self._predict_z(X), dtype=np.float64)
+        if z.size != mean.size:
+            raise ValueError(f"{self!r} predicts shape {z.shape}, wanted one value for each of {mean.size} rows")
+        return mean + spread * z.ravel()
+
+    def _levels(self, X: Any) -> tuple[FloatArray, FloatArray]:
+        """Mean and scale of the gene of each row, both (n_rows,); says where they are those of all genes together."""
         codes, names = genes_of_rows(X)
         scale = self._scale(X)
         unseen = np.isnan(scale.of_genes(names)[0][codes])
@@ -113,13 +121,10 @@ class GeneStandardizedRegressor(RegressorMixin):
                 "their level is the mean of all genes, "
                 "so only differences between cell types within such a gene mean something",
                 UnseenGeneWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        z = np.asarray(self._predict_z(X), dtype=np.float64)
-        if z.size != codes.size:
-            raise ValueError(f"{self!r} predicts shape {z.shape}, wanted one value for each of {codes.size} rows")
         mean, spread = scale.for_prediction(names)
-        return mean[codes] + spread[codes] * z.ravel()
+        return mean[codes], spread[codes]
 
     def training_mean(self, X: Any) -> FloatArray:
         """Training mean of the gene of each row, (n_rows,); NaN for a gene without training pairs."""

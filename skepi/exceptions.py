@@ -76,6 +76,10 @@ class UnfittedSignalWarning(UserWarning):
     """Much of a data set's openness falls into slots that the scaler has never seen."""
 
 
+class DistantCellTypeWarning(UserWarning):
+    """Predictions were asked for cell types unlike any seen in training."""
+
+
 class DownloadError(OSError):
     """A public file cannot be fetched."""
 

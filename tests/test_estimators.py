@@ -20,6 +20,7 @@ from sklearn.utils.estimator_checks import check_estimator
 import skepi
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose import GeneZTarget
+from skepi.gaussian_process import CisTransRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
 from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV
 from skepi.neural_network import ExpressionMLP
@@ -43,7 +44,7 @@ ON_ARRAYS = [
     GeneZTarget(),
     GeneZTarget(Ridge()),
 ]
-NEED_PAIRS = {TSSBinner}
+NEED_PAIRS = {TSSBinner, CisTransRegressor}
 SEARCHES = {ResumableGridSearchCV}  # held to GridSearchCV in tests/test_resumable.py
 
 EDGES = symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])
@@ -63,6 +64,8 @@ PAIR_MODELS = {
     "Ridge on csr": on_pairs(
         ("scale", LogZScaler()), ("model", GeneZTarget(make_pipeline(Materialize("csr"), Ridge())))
     ),
+    "cis and cell state": on_pairs(("model", CisTransRegressor())),
+    "own cis": on_pairs(("model", CisTransRegressor(own_cis=True))),
     "target around the pipeline": GeneZTarget(on_pairs(("scale", LogZScaler()), ("model", Ridge()))),
 }
 PAIR_STEPS = {
@@ -113,7 +116,7 @@ def test_scikit_learn_checks_on_arrays(estimator, capsys):
 def test_estimators_that_need_pairs_say_so(estimator):
     assert not get_tags(estimator).input_tags.two_d_array
     with pytest.raises(TypeError, match="needs pairs"):
-        estimator.fit(np.ones((4, 2)))
+        estimator.fit(np.ones((4, 2)), np.ones(4))
 
 
 def outcome(model, X):

@@ -15,6 +15,12 @@ from skepi.paired import GeneCellPairs
 
 _WEIGHTS = ("peak_length", "bin_width")
 
+# Widths that suit how fast the effect of openness falls off; finer or coarser bands predict new cell types no better.
+_BAND_DISTANCES_BP = [
+    *(0, 250, 500, 1_000, 2_000, 3_500, 5_000, 7_500, 10_000, 15_000, 20_000),
+    *(35_000, 50_000, 75_000, 100_000, 150_000, 200_000, 350_000, 500_000, 750_000, 1_000_000),
+]
+
 
 class TSSBinner(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     r"""Sum the openness of the peaks around each gene's TSS in bins along the direction of transcription.
@@ -151,20 +157,23 @@ class TSSBinner(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  #
         return tags
 
 
-def symmetric_edges(distances: ArrayLike) -> NDArray[np.int64]:
+def symmetric_edges(distances: ArrayLike | None = None) -> NDArray[np.int64]:
     """Edges of bands that lie at the same distances on both sides of the TSS.
 
     Parameters
     ----------
-    distances : array-like of int
-        Increasing distances from the TSS in bp; the first is 0.
+    distances : array-like of int, default=None
+        Increasing distances from the TSS in bp; the first is 0. ``None`` is 20 bands a side, from 250 bp wide at the
+        TSS to 250 kb wide at 1 Mb.
 
     Examples
     --------
     >>> symmetric_edges([0, 500, 2_000])
     array([-2000,  -500,     0,   500,  2000])
+    >>> symmetric_edges().size
+    41
     """
-    edges = _checked_edges(distances)
+    edges = _checked_edges(_BAND_DISTANCES_BP if distances is None else distances)
     if edges[0] != 0:
         raise ValueError(f"distances must begin with 0, got {edges[0]}")
     return np.concatenate([-edges[:0:-1], edges])

@@ -1,0 +1,48 @@
+"""What rows and targets of kernel models must be."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skepi._rows import check_targets, is_binned
+
+FloatArray = NDArray[np.float64]
+
+# ln(1 + 1e6) is 13.8 and log2(1 + 1e6) is 19.9: no log of counts per million is greater.
+_GREATEST_LOG = 25.0
+
+
+def check_binned(X: Any) -> None:
+    """Refuse rows that are not binned pairs, and such that are scaled already."""
+    if not is_binned(X):
+        raise TypeError(
+            f"CisTransRegressor needs pairs whose openness is binned, got {type(X).__name__}: put "
+            "TSSBinner(edges=symmetric_edges()) before it in a Pipeline"
+        )
+    if getattr(X, "scaling", None) is not None:
+        raise ValueError(
+            "these rows are scaled already: CisTransRegressor takes logs and scales itself, so drop LogZScaler"
+        )
+
+
+def checked_expression(X: Any, y: ArrayLike) -> FloatArray:
+    """One finite value a pair, on a log scale."""
+    y = check_targets(X, y)
+    if np.abs(y).max() > _GREATEST_LOG:
+        raise ValueError(
+            f"y reaches {np.abs(y).max():.4g}, which no log of counts per million does: wanted log expression, such as "
+            "ExpressionNormalizer gives"
+        )
+    return y
+
+
+def expression_table(X: Any, y: FloatArray, cells: NDArray[np.int64]) -> FloatArray:
+    """Arrange values as (n_genes, n_cell_types), NaN where there is none; genes that occur, in increasing order."""
+    genes, row = np.unique(X.gene_codes, return_inverse=True)
+    table = np.full((genes.size, cells.size), np.nan)
+    column = np.searchsorted(cells, X.cell_type_codes)
+    if np.unique(row * cells.size + column).size != y.size:
+        raise ValueError("the same pair occurs more than once; CisTransRegressor has one place for it")
+    table[row, column] = y
+    return table

@@ -1,0 +1,426 @@
+"""CisTransRegressor: expression in cell types never seen, from local openness and from the state of the whole cell."""
+
+import warnings
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from skepi._cell_state import BandContrasts, Contrasts, kernel, unit_kernel
+from skepi._targets import FloatArray, GeneScale, GeneStandardizedRegressor
+from skepi.exceptions import DistantCellTypeWarning, UnfittedSignalWarning
+from skepi.gaussian_process import _own_cis, _posterior
+from skepi.gaussian_process._checks import check_binned, checked_expression, expression_table
+from skepi.gaussian_process._cis import fit_band_weights, measured_mean, weighted
+from skepi.gaussian_process._likelihood import fit_variances
+from skepi.gaussian_process._posterior import NewCellTypes, Residuals, Variances
+
+# Distance to the nearest training cell type from which a new one is called unlike them, in units of the greatest such
+# distance among the training cell types.
+_DISTANT = 1.25
+
+
+class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
+    r"""Predict expression in new cell types: local openness under weights that genes share, and the state of the cell.
+
+    With :math:`y_{gc}` expression less the training mean of the gene, divided by its training SD + ``sd_offset``, and
+    :math:`z_{gcb}` the contrasts of log openness in band b (below), the model is
+
+    .. math:: y_{gc} = \sum_b w_b z_{gcb} + u_{gc} \;[\, + \sum_b v_{gb} z_{gcb} \,] + \varepsilon_{gc}
+
+    * **cis**: w by ridge regression over all pairs, :math:`\lambda` = ``cis_penalty`` times the mean diagonal of
+      :math:`\sum z z^T`.
+    * **cell state**: :math:`u_g` is a Gaussian process over cell types with covariance :math:`a K`,
+      :math:`K_{cd} \propto \sum_{gb} z_{gcb} z_{gdb}` over all genes, scaled to a mean of 1 over training cell types: a
+      gene is expected to do in a new cell type what it does in training cell types that are open at the same places
+      of the genome.
+    * **own cis** (``own_cis=True``): :math:`v_g` of each gene, with covariance :math:`b K_g`,
+      :math:`K_{g,cd} \propto \sum_b z_{gcb} z_{gdb}`, divided by its trace and a tenth of the mean trace.
+    * noise :math:`\varepsilon` with variance :math:`s^2`.
+
+    :math:`a, b, s^2` maximise the restricted likelihood of what the cis part leaves, summed over genes. Then
+
+    .. math:: u_g(t) = a k_t^T (a K + s^2 I)^{-1} r_g, \qquad
+        \mathrm{var} = a k_{tt} + s^2 (1 + 1/n) - a^2 k_t^T (a K + s^2 I)^{-1} k_t
+
+    with all kernels centred on the n training cell types in which the gene was measured.
+
+    **Contrasts.** :math:`F = \ln(1 + x)`, less its mean over the training cell types (for each gene and band), less the
+    mean of that over genes (for each cell type and band), divided by the band's root mean square over genes and
+    training cell types. Rows are binned, not scaled: put it after :class:`skepi.binning.TSSBinner` alone, with bands
+    that widen away from the TSS (``TSSBinner(edges=symmetric_edges())``).
+
+    Parameters
+    ----------
+    own_cis : bool, default=False
+        Whether each gene has band weights of its own beside the shared ones. On 14 blood populations it gains less
+        than .005 in skill; time grows with genes x cell types^3.
+    cis_penalty : float, default=1e-3
+        Of the shared weights, in units of the mean diagonal; greater than 0.
+    sd_offset : float, default=1.0
+        Added to the SD of each gene, in units of ``y`` (log expression).
+    min_shared_genes : float, default=0.5
+        A data set that holds a smaller share of the genes of the training data gives a warning.
+
+    Attributes
+    ----------
+    gene_mean_, gene_sd_ : Series of float, index gene name
+        Over the training pairs of each gene, in units of ``y``.
+    grand_mean_, pooled_sd_ : float
+        As in :class:`skepi.compose.GeneZTarget`.
+    band_weights_ : ndarray of float64, shape (n_bins,)
+        w, most upstream band first.
+    state_variance_, own_variance_, noise_variance_ : float
+        a, b (0 without own parts) and :math:`s^2`, in squared units of standardised expression.
+    cell_type_names_ : ndarray of str, shape (n_training,)
+    kernel_ : ndarray of float64, shape (n_training, n_training)
+        K.
+    gene_names_ : ndarray of str, shape (n_genes,)
+        All genes of the training data set, measured or not.
+    contrasts_ : ndarray of float32, shape (n_bins, n_genes, n_training)
+        z of the training cell types, which the kernel with new ones needs: 4 n_bins n_genes n_training bytes.
+    variance_shares_ : Series
+        Estimated shares of the variance of standardised expression within genes over training pairs: ``cis, cell_state,
+        noise`` and, where learned, ``own_cis``; they add up to 1. Cis is what weights of these bands can express: of a
+        law that acts on single peaks, cell state takes the rest.
+    openness_mean_ : ndarray of float32, shape (n_bins, n_genes)
+    band_scale_ : ndarray of float64, shape (n_bins,)
+    n_features_in_ : int
+
+    Warns
+    -----
+    UnseenGeneWarning
+        For genes without training pairs: they have the cis part alone, around the mean of all genes.
+    DistantCellTypeWarning
+        For cell types unlike any seen; see :meth:`distances`.
+    UnfittedSignalWarning
+        For a data set with few of the genes of the training data.
+
+    Raises
+    ------
+    TypeError
+        Where rows are not binned pairs.
+    ValueError
+        For rows scaled already, fewer than 2 training cell types, a pair twice, expression that looks like counts, and
+        settings out of range.
+    UnmatchedDataError
+        Where a data set has no gene in common with the one seen in ``fit``.
+
+    Notes
+    -----
+    A gene may lack some pairs: each set of measured cell types is solved apart, which with all pairs is the law above.
+    The time of a fit grows with genes x cell types^2, with missing pairs with the number of sets x cell types^3.
+
+    References
+    ----------
+    Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, chapter 2; Patterson and Thompson,
+    Biometrika 1971 (restricted likelihood).
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skepi.binning import TSSBinner, symmetric_edges
+    >>> from skepi.datasets import make_paired_openness
+    >>> data, _ = make_paired_openness(n_genes=100, n_cell_types=8, n_lineages=2)
+    >>> names = list(data.cell_types["name"])
+    >>> model = make_pipeline(TSSBinner(edges=symmetric_edges()), CisTransRegressor())
+    >>> model = model.fit(*data.pairs(cell_types=names[1:], return_X_y=True))
+    >>> model.predict(data.pairs(cell_types=names[:1])).shape  # from openness alone
+    (100,)
+    """
+
+    def __init__(
+        self,
+        *,
+        own_cis: bool = False,
+        cis_penalty: float = 1e-3,
+        sd_offset: float = 1.0,
+        min_shared_genes: float = 0.5,
+    ) -> None:
+        self.own_cis = own_cis
+        self.cis_penalty = cis_penalty
+        self.sd_offset = sd_offset
+        self.min_shared_genes = min_shared_genes
+
+    def fit(self, X: Any, y: ArrayLike) -> Self:
+        """Learn band weights, variances, and what each gene does in each training cell type.
+
+        Parameters
+        ----------
+        X : BinnedOpenness of shape (n_pairs, n_bins)
+            Pairs may be missing; what is learned of openness comes from all genes of the data set.
+        y : array-like of shape (n_pairs,)
+            Log expression.
+        """
+        self._check_settings()
+        check_binned(X)
+        y = checked_expression(X, y)
+        self.n_features_in_ = X.shape[1]
+        cells = np.unique(X.cell_type_codes)
+        if cells.size < 2:
+            raise ValueError(
+                f"CisTransRegressor needs at least 2 training cell types, got {cells.size}: nothing varies"
+            )
+        self.cell_type_names_ = X.cell_types["name"].to_numpy(dtype=object)[cells]
+        learned, self.contrasts_ = BandContrasts.learn(X, cells)
+        self.gene_names_, self.openness_mean_, self.band_scale_ = learned.gene_names, learned.mean, learned.scale
+        self.kernel_, self.kernel_scale_ = unit_kernel(self.contrasts_)
+        scale = GeneScale.of(X, y, self.sd_offset)
+        self._set_scale(scale)
+        self._learn_expression(expression_table(X, scale.z(X, y), cells))
+        return self
+
+    def _learn_expression(self, table: FloatArray) -> None:
+        """Learn from standardised expression, (n_trained_genes, n_training), NaN where it was not measured."""
+        trained = np.arange(len(table))
+        z = self._training_z(trained)
+        self.measured_ = np.isfinite(table)
+        self.band_weights_ = fit_band_weights(z, table, self.measured_, self.cis_penalty)
+        cis = weighted(z, self.band_weights_)
+        self.cis_offset_ = measured_mean(cis, self.measured_)
+        cis -= self.cis_offset_[:, None]
+        self.residuals_ = np.where(self.measured_, table - cis, 0.0)
+        residuals = self._residuals(self.kernel_, trained)
+        variances = fit_variances(residuals)
+        if self.own_cis:
+            self.own_scale_ = _own_cis.own_scale(z)
+            variances = _own_cis.fit_variances(residuals, z, self.own_scale_, variances)
+        self.state_variance_, self.own_variance_, self.noise_variance_ = variances
+        self.state_weights_, self.own_weights_ = self._solve(residuals, trained)
+        self.variance_shares_ = self._shares(cis)
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Predict expression, and on request the SD of a measurement around it.
+
+        Parameters
+        ----------
+        X : BinnedOpenness of shape (n_pairs, n_bins)
+            Of any data set: cell types and genes may be new.
+        return_std : bool, default=False
+
+        Returns
+        -------
+        prediction : ndarray of float64, shape (n_pairs,)
+            In units of ``y``: the sum of :meth:`predict_parts`.
+        std : ndarray of float64, shape (n_pairs,)
+            Only with ``return_std=True``. Greater for cell types far from those of training; for genes without training
+            pairs it holds the spread of the means of genes.
+        """
+        asked = self._asked(X)
+        parts, spread = self._parts(X, asked)
+        prediction = parts.to_numpy().sum(axis=1)
+        return (prediction, self._std(asked, spread)) if return_std else prediction
+
+    def predict_parts(self, X: Any) -> pd.DataFrame:
+        """Parts that the prediction is the sum of.
+
+        Parameters
+        ----------
+        X : BinnedOpenness of shape (n_pairs, n_bins)
+
+        Returns
+        -------
+        DataFrame
+            One row a pair, in their order; columns ``gene_mean, cis, cell_state`` and, where learned, ``own_cis``, in
+            units of ``y``. All but the first have mean 0 over the training cell types in which a gene was measured.
+        """
+        return self._parts(X, self._asked(X))[0]
+
+    def distances(self, X: Any) -> pd.DataFrame:
+        r"""How far the cell types of rows are from those of training.
+
+        Parameters
+        ----------
+        X : BinnedOpenness of shape (n_pairs, n_bins)
+
+        Returns
+        -------
+        DataFrame
+            Index cell type, those of the rows: ``nearest`` training cell type, ``distance`` to it
+            (:math:`\sqrt{K_{tt} - 2 K_{tc} + K_{cc}}`, in units of the root mean square distance of training cell types
+            from their mean) and ``relative``: that over the greatest distance of a training cell type from its nearest
+            other one. Beyond 1.25 a cell type is called distant.
+        """
+        return self._distances(self._asked(X))
+
+    def _asked(self, X: Any) -> "_Asked":
+        """What rows ask for: kernels of their cell types, contrasts of their genes."""
+        check_is_fitted(self)
+        check_binned(X)
+        if X.shape[1] != self.n_features_in_:
+            raise ValueError(f"X has {X.shape[1]} bins, but CisTransRegressor is expecting {self.n_features_in_} bins")
+        cells, column = np.unique(X.cell_type_codes, return_inverse=True)
+        genes, row = np.unique(X.gene_codes, return_inverse=True)
+        contrasts = BandContrasts(self.gene_names_, self.openness_mean_, self.band_scale_).of(X, cells)
+        z, known = contrasts.z, contrasts.known
+        training, among, scale = self.contrasts_, self.kernel_, self.kernel_scale_
+        if known.size < self.gene_names_.size:
+            training = training[:, known]
+            among, scale = unit_kernel(training)
+        elif (np.diff(known) != 1).any():
+            training = training[:, known]
+        to_self = np.einsum("bgt,bgt->t", z, z, dtype=np.float64) / scale
+        names = X.genes["name"].to_numpy(dtype=object)[genes]
+        return _Asked(
+            cell_types=X.cell_types["name"].to_numpy(dtype=object)[cells],
+            row=row,
+            column=column,
+            z=_of_rows(contrasts, genes),
+            trained=self.gene_mean_.index.get_indexer(names),
+            share=known.size / self.gene_names_.size,
+            kernel=among,
+            new=NewCellTypes(kernel(z, training) / scale, to_self),
+        )
+
+    def _parts(self, X: Any, asked: "_Asked") -> tuple[pd.DataFrame, FloatArray]:
+        """Parts in units of ``y``, one row a pair, and the scale of each pair's gene."""
+        self._warn_of_what_is_new(asked)
+        mean, spread = self._levels(X)
+        seen, trained = asked.trained >= 0, asked.trained[asked.trained >= 0]
+        residuals = self._residuals(asked.kernel, trained)
+        of_cells, of_bands = self._weights_of(residuals, trained)
+        cis = weighted(asked.z, self.band_weights_)
+        cis[seen] -= self.cis_offset_[trained, None]
+        state = np.zeros_like(cis)
+        offset = measured_mean(of_cells @ asked.kernel, residuals.measured)
+        state[seen] = of_cells @ asked.new.to_training.T - offset[:, None]
+        tables = {"cis": cis, "cell_state": state}
+        if of_bands is not None:
+            tables["own_cis"] = np.zeros_like(cis)
+            offset = measured_mean(weighted(self._training_z(trained), of_bands), residuals.measured)
+            tables["own_cis"][seen] = weighted(asked.z[:, seen], of_bands) - offset[:, None]
+        scaled = {name: spread * table[asked.row, asked.column] for name, table in tables.items()}
+        return pd.DataFrame({"gene_mean": mean, **scaled}), spread
+
+    def _std(self, asked: "_Asked", spread: FloatArray) -> FloatArray:
+        seen, trained = asked.trained >= 0, asked.trained[asked.trained >= 0]
+        residuals, variances = self._residuals(asked.kernel, trained), self._variances()
+        variance = np.tile(variances.state * asked.new.to_self + variances.noise, (seen.size, 1))
+        if not self.own_variance_:
+            variance[seen] = _posterior.prediction_variance(residuals, variances, asked.new)
+        else:
+            z = self._training_z(trained)
+            own = residuals, z, self.own_scale_[trained], variances, asked.new, asked.z[:, seen]
+            variance[seen] = _own_cis.prediction_variance(*own)
+        level = np.where(seen, 0.0, self.gene_mean_.var())  # of genes whose own mean is not known
+        return np.sqrt(spread**2 * variance[asked.row, asked.column] + level[asked.row])
+
+    def _variances(self) -> Variances:
+        return Variances(self.state_variance_, self.own_variance_, self.noise_variance_)
+
+    def _residuals(self, among: FloatArray, trained: NDArray[np.int64]) -> Residuals:
+        return Residuals(self.residuals_[trained], self.measured_[trained], among)
+
+    def _training_z(self, trained: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Contrasts of genes with training pairs in the training cell types."""
+        return self.contrasts_[:, pd.Index(self.gene_names_).get_indexer(self.gene_mean_.index[trained])]
+
+    def _weights_of(self, residuals: Residuals, trained: NDArray) -> tuple[FloatArray, FloatArray | None]:
+        """Weights of cell types and of bands, those of the fit or, with the kernel of fewer genes, new ones."""
+        if residuals.kernel is self.kernel_:
+            own = self.own_weights_[:, trained] if self.own_weights_ is not None else None
+            return self.state_weights_[trained], own
+        return self._solve(residuals, trained)
+
+    def _solve(self, residuals: Residuals, trained: NDArray) -> tuple[FloatArray, FloatArray | None]:
+        if not self.own_variance_:
+            return _posterior.state_weights(residuals, self._variances()), None
+        return _own_cis.weights(residuals, self._training_z(trained), self.own_scale_[trained], self._variances())
+
+    def _shares(self, cis: FloatArray) -> pd.Series:
+        """Mean square of the shared cis part, and expected ones of the others, over training pairs within genes."""
+        sums = {"cis": float(np.sum(cis[self.measured_] ** 2))}
+        sums["cell_state"] = self.state_variance_ * _posterior.squares_within_genes(self.kernel_, self.measured_)
+        if self.own_weights_ is not None:
+            z = self._training_z(np.arange(len(cis)))
+            sums["own_cis"] = self.own_variance_ * _own_cis.squares_within_genes(z, self.own_scale_, self.measured_)
+        sums["noise"] = self.noise_variance_ * float(np.sum(self.measured_.sum(axis=1) - 1))
+        shares = pd.Series(sums, dtype=np.float64)
+        return shares / shares.sum()
+
+    def _distances(self, asked: "_Asked") -> pd.DataFrame:
+        to_self, among = asked.new.to_self, asked.kernel
+        squared = to_self[:, None] + np.diag(among) - 2 * asked.new.to_training
+        nearest = squared.argmin(axis=1)
+        between = np.diag(among)[:, None] + np.diag(among) - 2 * among
+        np.fill_diagonal(between, np.inf)
+        distance = np.sqrt(np.maximum(squared[np.arange(len(nearest)), nearest], 0))
+        columns = {
+            "nearest": self.cell_type_names_[nearest],
+            "distance": distance,
+            "relative": distance / np.sqrt(between.min(axis=1).max()),
+        }
+        return pd.DataFrame(columns, index=pd.Index(asked.cell_types, name="cell_type"))
+
+    def _warn_of_what_is_new(self, asked: "_Asked") -> None:
+        if asked.share < self.min_shared_genes:
+            warnings.warn(
+                f"the data set holds only {asked.share:.0%} of the genes that the training data had (warned below "
+                f"{self.min_shared_genes:.0%}), and the state of its cell types is read from these",
+                UnfittedSignalWarning,
+                stacklevel=4,
+            )
+        distances = self._distances(asked)
+        distant = distances[distances["relative"] > _DISTANT].sort_values("relative", ascending=False)
+        if len(distant):
+            warnings.warn(
+                f"{len(distant)} cell type(s) unlike any seen in training ({distant.index[0]}: "
+                f"{distant['relative'].iloc[0]:.1f} times the greatest distance of a training cell type from its "
+                "nearest other one): little is known of their state; see distances()",
+                DistantCellTypeWarning,
+                stacklevel=4,
+            )
+
+    def _check_settings(self) -> None:
+        self._check_offset()
+        if not 0 < self.cis_penalty < np.inf:
+            raise ValueError(f"cis_penalty must be finite and greater than 0, got {self.cis_penalty!r}")
+        if not 0 <= self.min_shared_genes <= 1:
+            raise ValueError(f"min_shared_genes must be a fraction, got {self.min_shared_genes!r}")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+class _Asked(NamedTuple):
+    """What rows ask for.
+
+    Attributes
+    ----------
+    cell_types : ndarray of str, shape (n_new,)
+    row, column : ndarray of int, shape (n_pairs,)
+        Place of each pair in tables of the genes and cell types that occur.
+    z : ndarray of float32, shape (n_bins, n_genes, n_new)
+        Contrasts of the genes that occur; 0 for a gene that the training data did not have.
+    trained : ndarray of int, shape (n_genes,)
+        Their rows among genes with training pairs; -1 for others.
+    share : float
+        Of the genes of the training data that the data set holds.
+    kernel : ndarray of shape (n_training, n_training)
+        Over the shared genes.
+    new : NewCellTypes
+    """
+
+    cell_types: NDArray[np.object_]
+    row: NDArray[np.int64]
+    column: NDArray[np.int64]
+    z: NDArray[np.float32]
+    trained: NDArray[np.int64]
+    share: float
+    kernel: FloatArray
+    new: NewCellTypes
+
+
+def _of_rows(contrasts: Contrasts, genes: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Contrasts of some genes of a data set; 0 for those that it does not share."""
+    found = np.searchsorted(contrasts.rows, genes)
+    found[found == contrasts.rows.size] = 0
+    shared = contrasts.rows[found] == genes
+    if shared.all() and genes.size == contrasts.rows.size:
+        return contrasts.z
+    return np.where(shared[:, None], contrasts.z[:, found], np.float32(0))

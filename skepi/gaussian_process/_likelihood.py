@@ -1,0 +1,79 @@
+"""Variances of cell state and noise by restricted maximum likelihood."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import helmert
+from scipy.optimize import minimize
+
+from skepi.gaussian_process._posterior import Residuals, Variances, patterns
+
+FloatArray = NDArray[np.float64]
+
+# Sets of measured cell types that variances are learned from at most: those that most genes share.
+_MAX_PATTERNS = 1_000
+
+#: Weight of the squared logs of the variances, a gene: keeps them finite where cell types are few.
+PENALTY = 1e-3
+
+
+class Spectrum(NamedTuple):
+    """Residuals of the genes that were measured in the same cell types, along the axes of their kernel.
+
+    Attributes
+    ----------
+    eigenvalues : ndarray of float64, shape (n_observed - 1,)
+    squares : ndarray of float64, shape (n_observed - 1,)
+        Squared coordinates of the residuals, summed over genes.
+    n_genes : int
+    """
+
+    eigenvalues: FloatArray
+    squares: FloatArray
+    n_genes: int
+
+
+def spectrum(kernel: FloatArray, residuals: FloatArray) -> Spectrum:
+    """Of a kernel, (n_observed, n_observed), and residuals, (n_genes, n_observed), less their means over cell types."""
+    contrasts = helmert(len(kernel))
+    eigenvalues, axes = np.linalg.eigh(contrasts @ kernel @ contrasts.T)
+    squares = np.sum((residuals @ contrasts.T @ axes) ** 2, axis=0)
+    return Spectrum(np.maximum(eigenvalues, 0), squares, len(residuals))
+
+
+def restricted_likelihood(variances: FloatArray, spectra: Sequence[Spectrum]) -> float:
+    r"""Minus the mean log likelihood a gene of contrasts of residuals, of variances :math:`a` of state and :math:`s^2`.
+
+    For each gene, with eigenvalues :math:`\lambda_j` of the centred kernel and coordinates :math:`q_j`,
+
+    .. math:: \tfrac12 \sum_j \ln(a \lambda_j + s^2) + q_j^2 / (a \lambda_j + s^2)
+    """
+    total = 0.0
+    for eigenvalues, squares, n_genes in spectra:
+        variance = variances[0] * eigenvalues + variances[1]
+        total += n_genes * np.log(variance).sum() + (squares / variance).sum()
+    return 0.5 * total / sum(one.n_genes for one in spectra)
+
+
+def fit_variances(residuals: Residuals) -> Variances:
+    """Variances of cell state and noise that maximise the restricted likelihood, with a weak pull of both towards 1."""
+    spectra = _spectra(residuals)
+
+    def objective(logs: FloatArray) -> float:
+        return restricted_likelihood(np.exp(logs), spectra) + PENALTY * float(logs @ logs)
+
+    found = minimize(objective, [0.0, -1.0], method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-10})
+    state, noise = np.exp(found.x)
+    return Variances(float(state), 0.0, float(noise))
+
+
+def _spectra(residuals: Residuals) -> list[Spectrum]:
+    sets = [(genes, cells) for genes, cells in patterns(residuals.measured) if cells.size > 1][:_MAX_PATTERNS]
+    if not sets:
+        raise ValueError("no gene was measured in 2 or more cell types, so nothing can be learned of cell types")
+    return [
+        spectrum(residuals.kernel[np.ix_(cells, cells)], residuals.values[np.ix_(genes, cells)])
+        for genes, cells in sets
+    ]
