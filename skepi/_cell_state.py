@@ -86,8 +86,7 @@ def log_openness(X: BinnedRows, genes: NDArray[np.int64], cells: NDArray[np.int6
     out = np.zeros((X.operator.n_bins, genes.size, cells.size), dtype=np.float32)
     place = np.full(len(X.genes), -1)
     place[genes] = np.arange(genes.size)
-    all_genes = genes.size == len(X.genes)
-    for some, ptr, slots, values in X.gene_blocks(None if all_genes else genes):
+    for some, ptr, slots, values in X.gene_blocks(None if genes.size == place.size else genes):
         gene = np.repeat(place[some], np.diff(ptr))
         out[X.operator.slot_bin[slots], gene] = np.log1p(values[:, cells])
     return out
@@ -97,14 +96,22 @@ def kernel(z: Float32Array, other: Float32Array) -> FloatArray:
     """Sum of products over bands and genes, (n_cell_types, n_other)."""
     total = np.zeros((z.shape[2], other.shape[2]))
     for one, two in zip(z, other, strict=True):
-        wide = one.astype(np.float64)
-        total += wide.T @ (wide if one is two else two.astype(np.float64))
+        total += one.astype(np.float64).T @ two.astype(np.float64)
     return total
+
+
+def occurring(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Codes that occur, increasing, and the place of each row's code among them, without sorting rows."""
+    present = np.bincount(codes) > 0
+    return np.flatnonzero(present), (np.cumsum(present) - 1)[codes]
 
 
 def unit_kernel(z: Float32Array) -> tuple[FloatArray, float]:
     """Kernel among cell types with a mean diagonal of 1, (n_cell_types, n_cell_types), and what it was divided by."""
-    among = kernel(z, z)
+    among = np.zeros((z.shape[2], z.shape[2]))
+    for table in z:
+        wide = table.astype(np.float64)
+        among += wide.T @ wide  # one array: half the multiplications
     scale = float(np.trace(among)) / len(among)
     if scale == 0:
         raise ValueError(

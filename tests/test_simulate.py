@@ -100,6 +100,36 @@ def test_weights_fall_with_distance(large):
     assert ratio.to_numpy() == pytest.approx(ratio.iloc[0])
 
 
+@pytest.mark.parametrize("signal", ["fold", "counts"])
+def test_cis_in_bands_is_linear_in_the_measured_openness_of_the_binner(signal):
+    """By another implementation: the binner's own features, centred twice, give the planted part exactly."""
+    edges = symmetric_edges([0, 500, 3_000, 20_000, 150_000])
+    data, truth = make_paired_openness(60, 8, cis_bands=edges, signal=signal, random_state=2)
+    log_openness = np.log1p(TSSBinner(edges=edges).fit_transform(data.pairs()).dense(dtype=np.float64)).reshape(
+        60, 8, 8
+    )
+    z = log_openness - log_openness.mean(axis=1, keepdims=True)
+    z -= z.mean(axis=0)
+    z /= np.sqrt(np.mean(z**2, axis=(0, 1)))
+    np.testing.assert_allclose(z @ truth.weights["effect"], standardised(truth, "cis"), atol=1e-5)
+    assert np.mean(standardised(truth, "cis") ** 2, axis=None) == pytest.approx(truth.shares["cis"])
+    assert truth.weights["from_bp"].tolist() == edges[:-1].tolist()
+    # Middles at 250 bp, 1,750, 11,500 and 85,000 bp on both sides: weights of the report's profile there.
+    assert truth.weights["weight"].tolist() == [0.006, 0.030, 0.051, 0.066, 0.066, 0.051, 0.030, 0.006]
+
+
+def test_cis_in_bands_changes_nothing_else():
+    (one, by_peak), (two, in_bands) = (make_paired_openness(20, 6, cis_bands=bands) for bands in (None, [-999, 0, 999]))
+    np.testing.assert_array_equal(one.openness, two.openness)
+    pd.testing.assert_frame_equal(by_peak.program, in_bands.program)
+    assert not np.allclose(by_peak.cis, in_bands.cis)
+
+
+def test_bands_beyond_the_profile_carry_no_weight():
+    _, truth = make_paired_openness(20, 6, cis_bands=[0, 1_000, 700_000])
+    assert truth.weights["weight"].tolist() == [0.066, 0.0]
+
+
 def test_openness_near_the_tss_predicts_cis_best(large):
     """The planted law is found again: a bin's correlation with the cis part falls with distance."""
     data, truth = large
@@ -316,6 +346,9 @@ def test_smallest_sizes(n_genes, n_cell_types, n_chromosomes, n_lineages):
         ({"signal": "reads"}, 'signal must be "fold" or "counts", got \'reads\''),
         ({"openness_depth": 0}, "openness_depth must be a positive number of reads a peak, got 0"),
         ({"openness_depth": np.nan}, "openness_depth must be a positive number"),
+        ({"cis_bands": [0.0, 1.0]}, "cis_bands must be at least two increasing whole numbers"),
+        ({"cis_bands": [1_000, 0]}, r"cis_bands must be .* got \[1000, 0\]"),
+        ({"cis_bands": [400_000, 900_000]}, "no middle of cis_bands lies within 200,000 bp"),
     ],
 )
 def test_wrong_settings(wrong, match):

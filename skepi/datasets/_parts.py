@@ -23,20 +23,28 @@ _PROXIMAL_BP = 2_000
 
 
 def draw_parts(
-    rng: Generator, genome: Genome, signal: NDArray[np.float32], state: FloatArray, shares: dict[str, float]
+    rng: Generator,
+    genome: Genome,
+    signal: NDArray[np.float32],
+    state: FloatArray,
+    shares: dict[str, float],
+    in_bands: FloatArray | None = None,
 ) -> Bunch:
     """Parts of expression in units of the gene's SD, each with its share as mean square, and what made them.
+
+    ``in_bands``, from :func:`skepi.datasets._bands.band_signal`, takes the place of the sum over peaks as the cis part.
 
     Returns
     -------
     Bunch
-        ``cis, program, interaction, noise`` (genes x cell types), ``effect`` (of one SD of a peak, by distance) and
-        ``loadings`` (genes x programs).
+        ``cis, program, interaction, noise`` (genes x cell types), ``effect`` (of a weight of 1 on one SD of a peak, or
+        of a band) and ``loadings`` (genes x programs).
     """
     proximal, distal = _cis_signals(genome, signal)
     saturated = np.tanh(2 * _unit(proximal)) * np.tanh(2 * _unit(distal))
-    size = _size(proximal + distal)
-    cis, interaction = (proximal + distal) / size, _centred(saturated)
+    signals = proximal + distal if in_bands is None else in_bands
+    size = _size(signals)
+    cis, interaction = signals / size, _centred(saturated)
     interaction -= np.mean(interaction * cis) * cis  # what a linear model could see of it
     loadings = rng.normal(size=(len(genome.genes), state.shape[1]))
     program = loadings @ _centred(state.T)
@@ -47,7 +55,7 @@ def draw_parts(
         program=root["program"] * _unit(program),
         interaction=root["interaction"] * _unit(interaction),
         noise=root["noise"] * rng.normal(size=cis.shape),
-        effect=root["cis"] * PROFILE_WEIGHT / size,
+        effect=root["cis"] / size,
         loadings=loadings,
     )
 

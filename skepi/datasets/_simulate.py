@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.random import Generator
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch
 
+from skepi.datasets._bands import band_signal, checked_bands, profile_of_bands
 from skepi.datasets._genome import Genome, place_genome
 from skepi.datasets._parts import PROFILE_DISTANCE_BP, PROFILE_WEIGHT, draw_parts
 from skepi.datasets._signal import call_peaks, draw_signal, draw_state, grow_tree, sequence
@@ -35,6 +36,7 @@ def make_paired_openness(
     program_share: float = 0.6,
     interaction_share: float = 0.0,
     n_programs: int = 3,
+    cis_bands: ArrayLike | None = None,
     corrupted: int | None = None,
     corruption: float = 4.0,
     random_state: int | None = 0,
@@ -79,6 +81,11 @@ def make_paired_openness(
         Fractions that add up to at most 1; the rest is noise.
     n_programs : int, default=3
         Dimension of the cell state.
+    cis_bands : array-like of int, optional
+        Edges of bands in bp from the TSS, upstream negative. The cis part is then linear in the log of the **measured**
+        openness of these bands, less means of genes and of cell types and divided by one scale a band, with the weight
+        that the middle of the band has by its distance: the law that models on these bins can express. By default it
+        acts peak by peak, and on the true signal.
     corrupted : int, optional
         Column of a cell type whose expression gets extra noise.
     corruption : float, default=4.0
@@ -93,11 +100,12 @@ def make_paired_openness(
         ``cis, program, interaction, noise`` (DataFrames, genes x cell types, log units; with ``gene_mean`` they add
         up to expression before it is cut at 0), ``gene_mean, gene_sd`` (Series), ``weights`` (DataFrame: ``from_bp,
         to_bp, weight`` by distance from the TSS, and ``effect``, the same in units of ``gene_sd`` for one SD of a
-        peak), ``cell_state`` (DataFrame, cell types x programs), ``loadings`` (DataFrame, genes x programs, units of
-        ``gene_sd``), ``tree`` (DataFrame, ``lineage, sisters, own_sd`` by cell type), ``signal`` (DataFrame of float32,
-        peaks x cell types: fold enrichment before threshold or sampling), ``promoter`` (Series: whether a peak lies
-        within 1 kb of a TSS), ``openness_depth`` (Series: reads expected of each cell type, or None for fold
-        enrichment), ``shares`` (dict, noise included), ``corrupted`` (name or None).
+        peak; with ``cis_bands`` by offset from the TSS, and for one SD of a band), ``cell_state`` (DataFrame, cell
+        types x programs), ``loadings`` (DataFrame, genes x programs, units of ``gene_sd``), ``tree`` (DataFrame,
+        ``lineage, sisters, own_sd`` by cell type), ``signal`` (DataFrame of float32, peaks x cell types: fold enrichment
+        before threshold or sampling), ``promoter`` (Series: whether a peak lies within 1 kb of a TSS),
+        ``openness_depth`` (Series: reads expected of each cell type, or None for fold enrichment), ``shares`` (dict,
+        noise included), ``corrupted`` (name or None).
 
     Raises
     ------
@@ -122,22 +130,24 @@ def make_paired_openness(
         raise ValueError(f'signal must be "fold" or "counts", got {signal!r}')
     if not 0 < openness_depth < np.inf:
         raise ValueError(f"openness_depth must be a positive number of reads a peak, got {openness_depth}")
+    edges = None if cis_bands is None else checked_bands(cis_bands)
     of_genome, of_signal, of_parts, of_genes, of_reads, of_corrupted = np.random.default_rng(random_state).spawn(6)
     genome = place_genome(of_genome, n_genes, n_chromosomes, n_peaks)
     tree = grow_tree(n_cell_types, n_lineages)
     state = draw_state(of_signal, tree, n_programs)
     true_signal = draw_signal(of_signal, genome, tree, state)
-    parts = draw_parts(of_parts, genome, true_signal, state, shares)
+    openness, depth = (
+        (call_peaks(true_signal), None) if signal == "fold" else sequence(of_reads, true_signal, openness_depth)
+    )
+    bands = None if edges is None else band_signal(genome, openness, edges, profile_of_bands(edges))
+    parts = draw_parts(of_parts, genome, true_signal, state, shares, bands)
     if corrupted is not None:
         parts["noise"][:, corrupted] += corruption * of_corrupted.normal(size=n_genes)
     mean, sd = _draw_genes(of_genes, genome)
     expression = np.maximum(mean[:, None] + sd[:, None] * sum(parts[name] for name in shares), 0)
-    openness, depth = (
-        (call_peaks(true_signal), None) if signal == "fold" else sequence(of_reads, true_signal, openness_depth)
-    )
     cell_types = tree["lineage"].rename_axis("name").reset_index()
     data = PairedDataset(openness, genome.peaks, genome.genes, expression, cell_types)
-    tables = _tables(data, tree, parts, shares, mean, sd, state)
+    tables = _tables(data, tree, parts, shares, mean, sd, state, edges)
     peaks = {
         "signal": pd.DataFrame(true_signal, columns=tree.index, copy=False),
         "promoter": pd.Series(genome.promoter),
@@ -175,15 +185,19 @@ def _tables(
     mean: FloatArray,
     sd: FloatArray,
     state: FloatArray,
+    edges: NDArray[np.int64] | None,
 ) -> dict[str, Any]:
     """What expression is made of, labelled."""
     genes = pd.Index(data.genes["name"], name="gene")
     tables: dict[str, Any] = {name: pd.DataFrame(sd[:, None] * parts[name], genes, tree.index) for name in shares}
-    bands = {"from_bp": PROFILE_DISTANCE_BP[:-1], "to_bp": PROFILE_DISTANCE_BP[1:], "weight": PROFILE_WEIGHT}
+    by_distance = edges is None
+    limits = PROFILE_DISTANCE_BP if by_distance else edges
+    weight = PROFILE_WEIGHT if by_distance else profile_of_bands(edges)
+    bands = {"from_bp": limits[:-1], "to_bp": limits[1:], "weight": weight}
     return tables | {
         "gene_mean": pd.Series(mean, genes),
         "gene_sd": pd.Series(sd, genes),
-        "weights": pd.DataFrame(bands | {"effect": parts["effect"]}),
+        "weights": pd.DataFrame(bands | {"effect": parts["effect"] * weight}),
         "cell_state": pd.DataFrame(state, tree.index),
         "loadings": pd.DataFrame(parts["loadings"], genes),
     }

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skepi._cell_state import occurring
 from skepi._rows import check_targets, is_binned
 
 FloatArray = NDArray[np.float64]
@@ -39,10 +40,10 @@ def checked_expression(X: Any, y: ArrayLike) -> FloatArray:
 
 def expression_table(X: Any, y: FloatArray, cells: NDArray[np.int64]) -> FloatArray:
     """Arrange values as (n_genes, n_cell_types), NaN where there is none; genes that occur, in increasing order."""
-    genes, row = np.unique(X.gene_codes, return_inverse=True)
+    genes, row = occurring(X.gene_codes)
+    column = occurring(X.cell_type_codes)[1]
     table = np.full((genes.size, cells.size), np.nan)
-    column = np.searchsorted(cells, X.cell_type_codes)
-    if np.unique(row * cells.size + column).size != y.size:
+    if np.bincount(row * cells.size + column).max() > 1:
         raise ValueError("the same pair occurs more than once; CisTransRegressor has one place for it")
     table[row, column] = y
     return table

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._cell_state import BandContrasts, Contrasts, kernel, unit_kernel
+from skepi._cell_state import BandContrasts, Contrasts, kernel, occurring, unit_kernel
 from skepi._targets import FloatArray, GeneScale, GeneStandardizedRegressor
 from skepi.exceptions import DistantCellTypeWarning, UnfittedSignalWarning
 from skepi.gaussian_process import _own_cis, _posterior
@@ -159,7 +159,7 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
         check_binned(X)
         y = checked_expression(X, y)
         self.n_features_in_ = X.shape[1]
-        cells = np.unique(X.cell_type_codes)
+        cells, _ = occurring(X.cell_type_codes)
         if cells.size < 2:
             raise ValueError(
                 f"CisTransRegressor needs at least 2 training cell types, got {cells.size}: nothing varies"
@@ -252,16 +252,14 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
         check_binned(X)
         if X.shape[1] != self.n_features_in_:
             raise ValueError(f"X has {X.shape[1]} bins, but CisTransRegressor is expecting {self.n_features_in_} bins")
-        cells, column = np.unique(X.cell_type_codes, return_inverse=True)
-        genes, row = np.unique(X.gene_codes, return_inverse=True)
+        cells, column = occurring(X.cell_type_codes)
+        genes, row = occurring(X.gene_codes)
         contrasts = BandContrasts(self.gene_names_, self.openness_mean_, self.band_scale_).of(X, cells)
         z, known = contrasts.z, contrasts.known
         training, among, scale = self.contrasts_, self.kernel_, self.kernel_scale_
+        training = _of_genes(training, known)
         if known.size < self.gene_names_.size:
-            training = training[:, known]
             among, scale = unit_kernel(training)
-        elif (np.diff(known) != 1).any():
-            training = training[:, known]
         to_self = np.einsum("bgt,bgt->t", z, z, dtype=np.float64) / scale
         names = X.genes["name"].to_numpy(dtype=object)[genes]
         return _Asked(
@@ -316,7 +314,8 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
 
     def _training_z(self, trained: NDArray[np.int64]) -> NDArray[np.float32]:
         """Contrasts of genes with training pairs in the training cell types."""
-        return self.contrasts_[:, pd.Index(self.gene_names_).get_indexer(self.gene_mean_.index[trained])]
+        rows = pd.Index(self.gene_names_).get_indexer(self.gene_mean_.index[trained])
+        return _of_genes(self.contrasts_, rows)
 
     def _weights_of(self, residuals: Residuals, trained: NDArray) -> tuple[FloatArray, FloatArray | None]:
         """Weights of cell types and of bands, those of the fit or, with the kernel of fewer genes, new ones."""
@@ -414,6 +413,11 @@ class _Asked(NamedTuple):
     share: float
     kernel: FloatArray
     new: NewCellTypes
+
+
+def _of_genes(z: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Some genes of contrasts; all of them without a copy."""
+    return z if np.array_equal(rows, np.arange(z.shape[1])) else z[:, rows]
 
 
 def _of_rows(contrasts: Contrasts, genes: NDArray[np.int64]) -> NDArray[np.float32]:
