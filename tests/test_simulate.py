@@ -111,7 +111,7 @@ def test_cis_in_bands_is_linear_in_the_measured_openness_of_the_binner(signal):
     z = log_openness - log_openness.mean(axis=1, keepdims=True)
     z -= z.mean(axis=0)
     z /= np.sqrt(np.mean(z**2, axis=(0, 1)))
-    np.testing.assert_allclose(z @ truth.weights["effect"], standardised(truth, "cis"), atol=1e-5)
+    np.testing.assert_allclose(z @ truth.weights["effect"].to_numpy(), standardised(truth, "cis"), atol=1e-5)
     assert np.mean(standardised(truth, "cis") ** 2, axis=None) == pytest.approx(truth.shares["cis"])
     assert truth.weights["from_bp"].tolist() == edges[:-1].tolist()
     # Middles at 250 bp, 1,750, 11,500 and 85,000 bp on both sides: weights of the report's profile there.

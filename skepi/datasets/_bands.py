@@ -15,8 +15,8 @@ IntArray = NDArray[np.int64]
 def band_signal(genome: Genome, openness: NDArray[np.float32], edges: IntArray, weights: FloatArray) -> FloatArray:
     r"""Weighted sum over bands, (n_genes, n_cell_types), of standardised log openness as it was measured.
 
-    :math:`\sum_b w_b D_{gcb} / s_b`, where D is the log of 1 + openness in the band over the mean of the cell type's peaks,
-    less each gene's mean, less each cell type's mean over genes, and :math:`s_b` its root mean square.
+    :math:`\sum_b w_b D_{gcb} / s_b`, where D is the log of 1 + openness in the band over the mean of the cell type's
+    peaks, less each gene's mean, less each cell type's mean over genes, and :math:`s_b` its root mean square.
 
     Parameters
     ----------

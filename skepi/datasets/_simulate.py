@@ -102,8 +102,8 @@ def make_paired_openness(
         to_bp, weight`` by distance from the TSS, and ``effect``, the same in units of ``gene_sd`` for one SD of a
         peak; with ``cis_bands`` by offset from the TSS, and for one SD of a band), ``cell_state`` (DataFrame, cell
         types x programs), ``loadings`` (DataFrame, genes x programs, units of ``gene_sd``), ``tree`` (DataFrame,
-        ``lineage, sisters, own_sd`` by cell type), ``signal`` (DataFrame of float32, peaks x cell types: fold enrichment
-        before threshold or sampling), ``promoter`` (Series: whether a peak lies within 1 kb of a TSS),
+        ``lineage, sisters, own_sd`` by cell type), ``signal`` (DataFrame of float32, peaks x cell types: fold
+        enrichment before threshold or sampling), ``promoter`` (Series: whether a peak lies within 1 kb of a TSS),
         ``openness_depth`` (Series: reads expected of each cell type, or None for fold enrichment), ``shares`` (dict,
         noise included), ``corrupted`` (name or None).
 
