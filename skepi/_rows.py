@@ -30,14 +30,19 @@ class PairRows(Protocol):
 
 
 @runtime_checkable
-class BinnedRows(PairRows, Protocol):
+class FeatureRows(PairRows, Protocol):
     """Pairs whose features are computed on demand."""
 
     @property
     def shape(self) -> tuple[int, int]: ...
     def dense(self, rows: Any = slice(None), dtype: Any = np.float32) -> NDArray:
-        """Feature matrix of the chosen rows, (n_rows, n_bins)."""
+        """Feature matrix of the chosen rows, (n_rows, n_features)."""
         ...
+
+
+@runtime_checkable
+class BinnedRows(FeatureRows, Protocol):
+    """Pairs whose features are the openness of bins."""
 
     def tocsr(self, rows: Any = slice(None), dtype: Any = np.float32) -> Any:
         """The same as a sparse array."""
@@ -58,8 +63,13 @@ def is_pairs(X: object) -> TypeGuard[PairRows]:
     return isinstance(X, PairRows)
 
 
-def is_binned(X: object) -> TypeGuard[BinnedRows]:
+def gives_features(X: object) -> TypeGuard[FeatureRows]:
     """Whether rows of ``X`` know their gene and cell type and give features."""
+    return isinstance(X, FeatureRows)
+
+
+def is_binned(X: object) -> TypeGuard[BinnedRows]:
+    """Whether rows of ``X`` know their gene and cell type and give the openness of bins."""
     return isinstance(X, BinnedRows)
 
 

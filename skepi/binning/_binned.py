@@ -157,6 +157,10 @@ class BinnedOpenness:
         """Same pairs with log and z-score of each slot of ``operator``, which has at least the present slots."""
         return self._with(operator=operator, scaling=scaling)
 
+    def unscaled(self) -> "BinnedOpenness":
+        """Same pairs with plain openness."""
+        return self._with(scaling=None)
+
     def in_cell_types(self, cell_type_codes: NDArray) -> "BinnedOpenness":
         """Return rows of the same genes, each in another cell type, by their row numbers in the table."""
         return self._with(pairs=self.pairs.in_cell_types(cell_type_codes))

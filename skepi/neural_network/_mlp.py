@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skepi._files import read_arrays, write_arrays
-from skepi._rows import check_targets, is_binned
+from skepi._rows import check_targets, gives_features
 from skepi.neural_network._batches import Batches, predicted_batches
 from skepi.neural_network._checkpoint import WHAT, identity_of, read_checkpoint, write_checkpoint
 from skepi.neural_network._inner_split import rows_set_aside
@@ -228,7 +228,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
     def _through(self, X: Any) -> Iterator[tuple[MLP, torch.Tensor]]:
         """The fitted network and each batch of rows, on the device."""
         check_is_fitted(self)
-        if is_binned(X):
+        if gives_features(X):
             if X.shape[1] != self.n_features_in_:
                 raise ValueError(f"X has {X.shape[1]} bins, but ExpressionMLP is expecting {self.n_features_in_} bins")
         else:
@@ -281,7 +281,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         return self
 
     def _checked_training(self, X: Any, y: ArrayLike) -> tuple[Any, FloatArray]:
-        if not is_binned(X):
+        if not gives_features(X):
             X, y = validate_data(self, X, y, y_numeric=True, dtype=(np.float64, np.float32))
             return X, np.asarray(y, dtype=np.float64)
         self.n_features_in_ = X.shape[1]
@@ -292,7 +292,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
             return None
         if X_val is None or y_val is None or not self.early_stopping:
             raise ValueError("X_val and y_val go together, and with early_stopping=True")
-        if not is_binned(X_val):
+        if not gives_features(X_val):
             X_val, y_val = validate_data(
                 self, X_val, y_val, reset=False, y_numeric=True, dtype=(np.float64, np.float32)
             )

@@ -1,0 +1,268 @@
+"""AppendContext: the state of the cell and what each gene does in it, beside the bins."""
+
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from skepi._cell_state import BandContrasts, kernel, occurring, unit_kernel
+from skepi._rows import check_targets, resolve_rows
+from skepi.binning import BinnedOpenness
+from skepi.binning._binned import MAX_DENSE_BYTES, check_dense_size
+
+FloatArray = NDArray[np.float64]
+Float32Array = NDArray[np.float32]
+
+
+class ContextRows:
+    """Binned rows with further columns: of the cell type, of the gene, and products of both.
+
+    Made by :class:`AppendContext`. Rows are computed when they are asked for.
+
+    Attributes
+    ----------
+    bins : BinnedOpenness
+        The rows that columns were appended to.
+    context : ndarray of float32, shape (n_pairs, n_context)
+    """
+
+    ndim = 2
+
+    def __init__(self, bins: Any, context: Float32Array) -> None:
+        self.bins = bins
+        self.context = context
+
+    @property
+    def genes(self) -> pd.DataFrame:
+        """Table of genes of the data set."""
+        return self.bins.genes
+
+    @property
+    def cell_types(self) -> pd.DataFrame:
+        """Table of cell types of the data set."""
+        return self.bins.cell_types
+
+    @property
+    def gene_codes(self) -> NDArray[np.int64]:
+        """Row of ``genes`` for each pair."""
+        return self.bins.gene_codes
+
+    @property
+    def cell_type_codes(self) -> NDArray[np.int64]:
+        """Row of ``cell_types`` for each pair."""
+        return self.bins.cell_type_codes
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_pairs, n_bins + n_context)``."""
+        return len(self.bins), self.bins.shape[1] + self.context.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.bins)
+
+    def __getitem__(self, rows: Any) -> "ContextRows":
+        rows = resolve_rows(rows, len(self))
+        return ContextRows(self.bins[rows], self.context[rows])
+
+    def __repr__(self) -> str:
+        return f"ContextRows: {len(self):,} pairs x {self.bins.shape[1]:,} bins and {self.context.shape[1]} columns"
+
+    def dense(self, rows: Any = slice(None), dtype: Any = np.float32) -> NDArray:
+        """Feature matrix of the chosen rows, (n_rows, n_bins + n_context): bins first."""
+        rows = resolve_rows(rows, len(self))
+        return np.hstack([self.bins.dense(rows, dtype=dtype), self.context[rows].astype(dtype)])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
+        if copy is False:
+            raise ValueError("rows are computed on demand, so a dense array is always a copy")
+        dtype = np.dtype(dtype or np.float32)
+        check_dense_size(self.shape, dtype, MAX_DENSE_BYTES)
+        return self.dense(dtype=dtype)
+
+
+class AppendContext(TransformerMixin, BaseEstimator):
+    r"""Append to binned rows the state of the cell type, the loadings of the gene on it, and their products.
+
+    * **state** :math:`s_c`, ``n_components`` columns: principal components of the kernel between cell types (that of
+      :class:`skepi.gaussian_process.CisTransRegressor`, from the openness of all genes), with mean square 1 over the
+      training cell types; a new cell type is projected on them.
+    * **loadings** :math:`l_g`, as many: how far the gene follows each component,
+
+      .. math:: l_g = \frac{\sum_c s_c (y_{gc} - \bar y_g)}{n_g + \rho}
+
+      over its :math:`n_g` training pairs, with :math:`\rho` = ``shrinkage``; 0 for a gene without any.
+    * **products** :math:`s_c l_g`, as many: their sum is a linear model of cell state, gene by gene.
+
+    Loadings are made of targets. ``fit_transform`` therefore gives each training pair those of its gene **without the
+    pair's own cell type**, as a new cell type would meet them (scikit-learn's ``TargetEncoder`` does the same), so it
+    differs from ``fit(X, y).transform(X)``. A pipeline calls the one in ``fit`` and the other in ``predict``.
+
+    Parameters
+    ----------
+    n_components : int, default=4
+        At most the number of training cell types less one.
+    shrinkage : float, default=1.0
+        :math:`\rho`, in cell types.
+
+    Attributes
+    ----------
+    state_ : DataFrame, training cell types x components
+    loadings_ : DataFrame, genes with training pairs x components
+        In units of ``y``.
+    n_features_in_ : int
+        Number of bins.
+    gene_names_, openness_mean_, band_scale_, contrasts_
+        What the kernel with new cell types needs, as in :class:`skepi.gaussian_process.CisTransRegressor`.
+
+    Raises
+    ------
+    TypeError
+        Where rows are not binned pairs.
+    ValueError
+        For settings out of range and too few training cell types.
+    UnmatchedDataError
+        Where a data set has no gene in common with the one seen in ``fit``.
+
+    Notes
+    -----
+    Scaled rows stay scaled; the state comes from their openness before it was scaled. Where targets were standardised
+    with all training pairs of a gene, as :class:`skepi.compose.GeneZTarget` does, a trace of the left-out one stays in
+    the scale. Some of the rows that an estimator sets aside in ``fit`` to stop early have shaped the loadings of
+    others.
+
+    Examples
+    --------
+    >>> from skepi.binning import TSSBinner
+    >>> from skepi.datasets import make_paired_openness
+    >>> X, y = make_paired_openness(n_genes=20, n_cell_types=6, n_lineages=2)[0].pairs(return_X_y=True)
+    >>> bins = TSSBinner(edges=[-10_000, 0, 10_000]).fit_transform(X)
+    >>> AppendContext(n_components=2).fit_transform(bins, y)
+    ContextRows: 120 pairs x 2 bins and 6 columns
+    """
+
+    def __init__(self, n_components: int = 4, *, shrinkage: float = 1.0) -> None:
+        self.n_components = n_components
+        self.shrinkage = shrinkage
+
+    def fit(self, X: Any, y: ArrayLike) -> Self:
+        """Learn components of cell types from openness, and loadings of genes from ``y``.
+
+        Parameters
+        ----------
+        X : BinnedOpenness of shape (n_pairs, n_bins)
+        y : array-like of shape (n_pairs,)
+        """
+        self._fit(X, y)
+        return self
+
+    def fit_transform(self, X: Any, y: ArrayLike, **fit_params: Any) -> ContextRows:
+        """Fit, and append columns to the training rows with loadings that do not know the pair's own cell type."""
+        y = self._fit(X, y)
+        state = self.state_.to_numpy()[occurring(X.cell_type_codes)[1]]
+        return _appended(X, state, _loadings_of_others(X.gene_codes, state, y, self.shrinkage))
+
+    def transform(self, X: Any) -> ContextRows:
+        """Append columns.
+
+        Parameters
+        ----------
+        X : BinnedOpenness of shape (n_pairs, n_bins)
+
+        Returns
+        -------
+        ContextRows of shape (n_pairs, n_bins + 3 n_components)
+        """
+        check_is_fitted(self)
+        _check_binned(X)
+        if X.shape[1] != self.n_features_in_:
+            raise ValueError(f"X has {X.shape[1]} bins, but AppendContext is expecting {self.n_features_in_} bins")
+        cells, column = occurring(X.cell_type_codes)
+        contrasts = BandContrasts(self.gene_names_, self.openness_mean_, self.band_scale_).of(X.unscaled(), cells)
+        training = self.contrasts_[:, contrasts.known]
+        among, scale = unit_kernel(training)
+        state = kernel(contrasts.z, training) / scale @ _projection(among, self.n_components)
+        names = X.genes["name"].to_numpy(dtype=object)
+        loadings = self.loadings_.reindex(names).fillna(0.0).to_numpy()
+        return _appended(X, state[column], loadings[X.gene_codes])
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Name the columns: those of the bins, then ``state0``, ..., ``loading0``, ..., ``product0``, and so on."""
+        check_is_fitted(self)
+        bins = [f"bin{k}" for k in range(self.n_features_in_)] if input_features is None else list(input_features)
+        kinds = [f"{kind}{k}" for kind in ("state", "loading", "product") for k in range(self.n_components)]
+        return np.array(bins + kinds, dtype=object)
+
+    def _fit(self, X: Any, y: ArrayLike) -> FloatArray:
+        _check_binned(X)
+        y = check_targets(X, y)
+        cells, column = occurring(X.cell_type_codes)
+        self._check_settings(cells.size)
+        self.n_features_in_ = X.shape[1]
+        learned, self.contrasts_ = BandContrasts.learn(X.unscaled(), cells)
+        self.gene_names_, self.openness_mean_, self.band_scale_ = learned.gene_names, learned.mean, learned.scale
+        among, _ = unit_kernel(self.contrasts_)
+        state = among @ _projection(among, self.n_components)
+        names = pd.Index(X.cell_types["name"].to_numpy(dtype=object)[cells], name="cell_type")
+        self.state_ = pd.DataFrame(state, names)
+        genes, row = occurring(X.gene_codes)
+        n, _, products = _sums(row, state[column], y)
+        index = pd.Index(X.genes["name"].to_numpy(dtype=object)[genes], name="gene")
+        self.loadings_ = pd.DataFrame(products / (n + self.shrinkage)[:, None], index)
+        return y
+
+    def _check_settings(self, n_cell_types: int) -> None:
+        if not 1 <= self.n_components < n_cell_types:
+            raise ValueError(
+                f"n_components must lie in 1 .. {n_cell_types - 1} for {n_cell_types} training cell types, got "
+                f"{self.n_components!r}"
+            )
+        if not 0 <= self.shrinkage < np.inf:
+            raise ValueError(f"shrinkage must be finite and 0 or greater, got {self.shrinkage!r}")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.target_tags.required = True
+        return tags
+
+
+def _projection(among: FloatArray, n_components: int) -> FloatArray:
+    """What a kernel with the training cell types is multiplied by, (n_training, n_components); signs are fixed."""
+    values, vectors = np.linalg.eigh(among)
+    values, vectors = values[::-1][:n_components], vectors[:, ::-1][:, :n_components]
+    vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(n_components)])
+    return vectors * np.sqrt(len(among)) / values
+
+
+def _sums(row: NDArray[np.int64], state: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Of each gene: number of pairs, sum of y, and sum of state times y less its mean, (n_genes, n_components)."""
+    n, total = np.bincount(row).astype(np.float64), np.bincount(row, weights=y)
+    left = y - (total / n)[row]
+    return n, total, np.column_stack([np.bincount(row, weights=column * left) for column in state.T])
+
+
+def _loadings_of_others(genes: NDArray[np.int64], state: FloatArray, y: FloatArray, shrinkage: float) -> FloatArray:
+    """Loadings of each pair's gene from its other pairs, (n_pairs, n_components); 0 where there is no other."""
+    row = occurring(genes)[1]
+    n, total, products = _sums(row, state, y)
+    state_sum = np.column_stack([np.bincount(row, weights=column) for column in state.T])
+    # Of the others alone: sum s y - s_own y_own - mean_others (sum s - s_own).
+    with_mean = products[row] + (total / n)[row][:, None] * state_sum[row]
+    others = np.maximum(n[row] - 1, 1)
+    mean = (total[row] - y) / others
+    left = with_mean - state * y[:, None] - mean[:, None] * (state_sum[row] - state)
+    return np.where(n[row][:, None] > 1, left / (n[row] - 1 + shrinkage)[:, None].clip(1e-300), 0.0)
+
+
+def _appended(X: Any, state: FloatArray, loadings: FloatArray) -> ContextRows:
+    return ContextRows(X, np.hstack([state, loadings, state * loadings]).astype(np.float32))
+
+
+def _check_binned(X: Any) -> None:
+    if not isinstance(X, BinnedOpenness):
+        raise TypeError(
+            f"AppendContext needs pairs whose openness is binned, got {type(X).__name__}: put TSSBinner() before it"
+        )

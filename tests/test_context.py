@@ -1,0 +1,199 @@
+"""AppendContext: state of the cell and loadings of genes, beside the bins."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.pipeline import make_pipeline
+
+from skepi._cell_state import BandContrasts, kernel
+from skepi.binning import TSSBinner, symmetric_edges
+from skepi.compose import GeneZTarget
+from skepi.datasets import make_paired_openness
+from skepi.exceptions import UnmatchedDataError
+from skepi.metrics import summarize
+from skepi.model_selection import LeaveOneCellTypeOut, cross_val_pairs
+from skepi.neural_network import ExpressionMLP
+from skepi.paired import PairedDataset
+from skepi.preprocessing import AppendContext, ContextRows, LogZScaler
+
+EDGES = symmetric_edges([0, 1_000, 10_000, 100_000])
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_paired_openness(50, 8, n_lineages=2, random_state=5)[0]
+
+
+@pytest.fixture(scope="module")
+def bins(data):
+    return TSSBinner(edges=EDGES).fit_transform(data.pairs())
+
+
+@pytest.fixture(scope="module")
+def y(data):
+    return data.pairs(return_X_y=True)[1]
+
+
+def test_columns_are_state_loadings_and_their_products(bins, y):
+    context = AppendContext(3).fit(bins, y)
+    rows = context.transform(bins)
+    assert rows.shape == (400, 6 + 9)
+    state, loading, product = np.split(rows.context, 3, axis=1)
+    np.testing.assert_allclose(product, state * loading, rtol=1e-6)
+    np.testing.assert_allclose(state[:8], context.state_, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(loading[::8], context.loadings_, rtol=1e-6)
+    np.testing.assert_array_equal(rows.dense()[:, :6], bins.dense())
+    np.testing.assert_array_equal(rows.dense()[:, 6:], rows.context)
+    names = context.get_feature_names_out()
+    assert names.size == 15
+    assert names[6:].tolist() == [f"{kind}{k}" for kind in ("state", "loading", "product") for k in range(3)]
+
+
+def test_components_are_those_of_the_kernel_with_mean_square_one(bins, y):
+    state = AppendContext(3).fit(bins, y).state_.to_numpy()
+    np.testing.assert_allclose(state.T @ state / 8, np.eye(3), atol=1e-6)
+    np.testing.assert_allclose(state.mean(axis=0), 0, atol=1e-5)
+    z = BandContrasts.learn(bins, np.arange(8))[1]
+    among = kernel(z, z)
+    for component in state.T:  # an eigenvector: the kernel stretches it
+        stretched = among @ component
+        np.testing.assert_allclose(
+            stretched, component * (stretched @ component / 8), atol=1e-3 * np.abs(stretched).max()
+        )
+
+
+def slow_loadings(data, state, y, shrinkage, leave_out):
+    """Of each pair's gene, by loops over its pairs, without the pair itself where asked for."""
+    X = data.pairs()
+    out = np.zeros((len(X), state.shape[1]))
+    for i in range(len(X)):
+        others = [j for j in range(len(X)) if X.gene_codes[j] == X.gene_codes[i] and not (leave_out and j == i)]
+        mean = np.mean([y[j] for j in others])
+        total = sum(state[X.cell_type_codes[j]] * (y[j] - mean) for j in others)
+        out[i] = total / (len(others) + shrinkage)
+    return out
+
+
+@pytest.mark.parametrize("shrinkage", [0.0, 2.5])
+def test_loadings_against_loops(data, bins, y, shrinkage):
+    context = AppendContext(2, shrinkage=shrinkage)
+    training = context.fit_transform(bins, y).context[:, 2:4]
+    state = context.state_.to_numpy()
+    np.testing.assert_allclose(training, slow_loadings(data, state, y, shrinkage, True), atol=1e-4)
+    whole = context.transform(bins).context[:, 2:4]
+    np.testing.assert_allclose(whole, slow_loadings(data, state, y, shrinkage, False), atol=1e-4)
+
+
+def test_a_training_pair_does_not_know_its_own_target(bins, y):
+    """Its columns stay as they are when its target moves; those of the gene's other pairs do not."""
+    moved = y.copy()
+    moved[11] += 5
+    before, after = (AppendContext(2).fit_transform(bins, targets).context for targets in (y, moved))
+    np.testing.assert_allclose(after[11], before[11], rtol=1e-5, atol=1e-6)
+    assert np.abs(after[8:16, 2:4] - before[8:16, 2:4]).max(axis=1).argsort()[0] == 3
+    assert np.abs(after[12, 2:4] - before[12, 2:4]).max() > 0.1
+    np.testing.assert_array_equal(np.delete(after, slice(8, 16), axis=0), np.delete(before, slice(8, 16), axis=0))
+
+
+def test_noise_is_not_predicted_in_training(bins, rng):
+    """Targets without a law: a line on the columns of training pairs explains what a line on noise does."""
+    noise = rng.normal(size=400)
+    honest = AppendContext(3).fit_transform(bins, noise).context
+    leaky = AppendContext(3).fit(bins, noise).transform(bins).context
+    scores = [LinearRegression().fit(columns, noise).score(columns, noise) for columns in (honest, leaky)]
+    assert scores[0] < 0.06 < 0.2 < scores[1]
+
+
+def test_scaled_rows_have_the_same_context(bins, y):
+    scaled = LogZScaler().fit_transform(bins)
+    np.testing.assert_array_equal(
+        AppendContext(2).fit_transform(scaled, y).context, AppendContext(2).fit_transform(bins, y).context
+    )
+
+
+def test_pairs_may_be_missing_and_genes_unseen(bins, y, rng):
+    kept = (rng.random(400) < 0.7) & (bins.gene_codes != 4)
+    context = AppendContext(2).fit(bins[kept], y[kept])
+    rows = context.transform(bins)
+    assert len(context.loadings_) == 49
+    assert (rows.context[bins.gene_codes == 4, 2:] == 0).all()
+    single = np.flatnonzero(bins.gene_codes == 7)[:1]
+    alone = AppendContext(2).fit_transform(bins[np.r_[0:40, single]], y[np.r_[0:40, single]])
+    assert (alone.context[-1, 2:] == 0).all()  # no other pair of this gene
+
+
+def test_new_cell_types_of_another_data_set(data, bins, y, rng):
+    training = bins.cell_type_codes < 6
+    context = AppendContext(2).fit(bins[training], y[training])
+    order = rng.permutation(len(data.peaks))
+    new = PairedDataset(
+        data.openness[order][:, 6:], data.peaks.iloc[order], data.genes.iloc[::-1], cell_types=["one", "two"]
+    )
+    names = data.genes["name"]
+    rows = context.transform(TSSBinner(edges=EDGES).fit_transform(new.pairs(names)))
+    np.testing.assert_allclose(rows.context, context.transform(bins[~training]).context, rtol=1e-3, atol=1e-4)
+    few = context.transform(TSSBinner(edges=EDGES).fit_transform(new.pairs(names[:30])[3:7]))
+    np.testing.assert_allclose(few.context, rows.context[3:7], rtol=1e-5)
+
+
+def test_no_gene_in_common(data, bins, y):
+    other = PairedDataset(
+        data.openness, data.peaks, data.genes.assign(name="x" + data.genes["name"]), cell_types=data.cell_types
+    )
+    with pytest.raises(UnmatchedDataError, match="no gene in common"):
+        AppendContext(2).fit(bins, y).transform(TSSBinner(edges=EDGES).fit_transform(other.pairs()))
+
+
+def test_rows_are_a_container(bins, y):
+    rows = AppendContext(2).fit_transform(bins, y)
+    assert repr(rows) == "ContextRows: 400 pairs x 6 bins and 6 columns"
+    assert isinstance(rows[3:5], ContextRows)
+    np.testing.assert_array_equal(rows[3:5].dense(), rows.dense([3, 4]))
+    np.testing.assert_array_equal(np.asarray(rows[:4], dtype=np.float64), rows.dense(slice(4), np.float64))
+    assert rows[np.arange(400) < 7].shape == (7, 12)
+    pd.testing.assert_frame_equal(rows.genes, bins.genes)
+    pd.testing.assert_frame_equal(rows.cell_types, bins.cell_types)
+    with pytest.raises(ValueError, match="always a copy"):
+        np.asarray(rows, copy=False)
+
+
+def test_models_take_the_columns():
+    """A world of programs alone: without context a line on bins finds little, with it most; a network runs too."""
+    data, _ = make_paired_openness(80, 12, n_lineages=3, cis_share=0.1, program_share=0.8, n_programs=2, random_state=1)
+    X, y = data.pairs(return_X_y=True)
+
+    def skill(*steps):
+        model = GeneZTarget(make_pipeline(TSSBinner(edges=EDGES), LogZScaler(np.inf), *steps))
+        return summarize(cross_val_pairs(model, X, y, LeaveOneCellTypeOut()))["skill"]
+
+    plain, with_state = skill(Ridge(10.0)), skill(AppendContext(3), Ridge(10.0))
+    assert with_state > plain + 0.1
+    network = ExpressionMLP((8,), lr=0.01, batch_size=64, max_epochs=5, random_state=0)
+    model = GeneZTarget(make_pipeline(TSSBinner(edges=EDGES), LogZScaler(np.inf), AppendContext(3), network))
+    assert np.isfinite(model.fit(X, y).predict(X)).all()
+    last = make_pipeline(TSSBinner(edges=EDGES), LogZScaler(np.inf), AppendContext(3), GeneZTarget(network))
+    assert np.isfinite(last.fit(X, y).predict(X)).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        ({"n_components": 0}, r"n_components must lie in 1 \.\. 7 for 8 training cell types, got 0"),
+        ({"n_components": 8}, r"n_components must lie in 1 \.\. 7"),
+        ({"shrinkage": -1.0}, "shrinkage must be finite and 0 or greater, got -1.0"),
+        ({"shrinkage": np.inf}, "shrinkage must be finite"),
+    ],
+)
+def test_wrong_settings(bins, y, settings, match):
+    with pytest.raises(ValueError, match=match):
+        AppendContext(**settings).fit(bins, y)
+
+
+def test_wrong_rows(data, bins, y):
+    for wrong in (data.pairs(), np.ones((400, 6))):
+        with pytest.raises(TypeError, match="AppendContext needs pairs whose openness is binned"):
+            AppendContext().fit(wrong, y)
+    fitted = AppendContext(2).fit(bins, y)
+    with pytest.raises(ValueError, match="X has 2 bins, but AppendContext is expecting 6 bins"):
+        fitted.transform(TSSBinner(edges=[-5, 0, 5]).fit_transform(data.pairs()))
