@@ -13,6 +13,10 @@ from skepi.exceptions import UnmatchedDataError
 Float32Array = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
 
+#: Distance to the nearest training cell type beyond which a new one is called unlike them, in units of the greatest
+#: such distance among the training cell types.
+DISTANT = 1.25
+
 
 class Contrasts(NamedTuple):
     """Standardised openness of some genes in some cell types of a data set.

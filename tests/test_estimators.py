@@ -18,6 +18,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
 
 import skepi
+from skepi.baselines import DistanceDecay, NearestCellTypes, PromoterSum, TrainingMean
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose import GeneZTarget
 from skepi.gaussian_process import CisTransRegressor
@@ -26,7 +27,7 @@ from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV
 from skepi.neural_network import ExpressionMLP
 from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
-from skepi.preprocessing import LogZScaler, Materialize
+from skepi.preprocessing import AppendContext, LogZScaler, Materialize
 
 ON_ARRAYS = [
     ExpressionNormalizer("quantile"),
@@ -44,7 +45,8 @@ ON_ARRAYS = [
     GeneZTarget(),
     GeneZTarget(Ridge()),
 ]
-NEED_PAIRS = {TSSBinner, CisTransRegressor}
+RULES = {TrainingMean, NearestCellTypes, PromoterSum, DistanceDecay}
+NEED_PAIRS = {AppendContext, CisTransRegressor, TSSBinner, *RULES}
 SEARCHES = {ResumableGridSearchCV}  # held to GridSearchCV in tests/test_resumable.py
 
 EDGES = symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])
@@ -64,13 +66,20 @@ PAIR_MODELS = {
     "Ridge on csr": on_pairs(
         ("scale", LogZScaler()), ("model", GeneZTarget(make_pipeline(Materialize("csr"), Ridge())))
     ),
+    "ridge with context": on_pairs(("context", AppendContext(2)), ("model", GeneZTarget(Ridge()))),
     "cis and cell state": on_pairs(("model", CisTransRegressor())),
     "own cis": on_pairs(("model", CisTransRegressor(own_cis=True))),
+    "training mean": TrainingMean(),
+    "nearest cell type": NearestCellTypes(edges=EDGES),
+    "two nearest": on_pairs(("model", NearestCellTypes(2, weights="distance"))),
+    "promoter sum": PromoterSum(),
+    "distance decay": DistanceDecay(),
     "target around the pipeline": GeneZTarget(on_pairs(("scale", LogZScaler()), ("model", Ridge()))),
 }
 PAIR_STEPS = {
     "TSSBinner": on_pairs(),
     "LogZScaler": on_pairs(("scale", LogZScaler())),
+    "AppendContext": on_pairs(("scale", LogZScaler()), ("context", AppendContext(2))),
     "Materialize": on_pairs(("scale", LogZScaler()), ("dense", Materialize())),
 }
 

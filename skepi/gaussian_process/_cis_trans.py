@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._cell_state import BandContrasts, Contrasts, kernel, occurring, unit_kernel
+from skepi._cell_state import DISTANT, BandContrasts, Contrasts, kernel, occurring, unit_kernel
 from skepi._targets import FloatArray, GeneScale, GeneStandardizedRegressor
 from skepi.exceptions import DistantCellTypeWarning, UnfittedSignalWarning
 from skepi.gaussian_process import _own_cis, _posterior
@@ -17,10 +17,6 @@ from skepi.gaussian_process._checks import check_binned, checked_expression, exp
 from skepi.gaussian_process._cis import fit_band_weights, measured_mean, weighted
 from skepi.gaussian_process._likelihood import fit_variances
 from skepi.gaussian_process._posterior import NewCellTypes, Residuals, Variances
-
-# Distance to the nearest training cell type from which a new one is called unlike them, in units of the greatest such
-# distance among the training cell types.
-_DISTANT = 1.25
 
 
 class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
@@ -259,6 +255,7 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
         training, among, scale = self.contrasts_, self.kernel_, self.kernel_scale_
         training = _of_genes(training, known)
         if known.size < self.gene_names_.size:
+            training = training - training.mean(axis=1, keepdims=True)  # as the new ones, over the shared genes
             among, scale = unit_kernel(training)
         to_self = np.einsum("bgt,bgt->t", z, z, dtype=np.float64) / scale
         names = X.genes["name"].to_numpy(dtype=object)[genes]
@@ -363,7 +360,7 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
                 stacklevel=4,
             )
         distances = self._distances(asked)
-        distant = distances[distances["relative"] > _DISTANT].sort_values("relative", ascending=False)
+        distant = distances[distances["relative"] > DISTANT].sort_values("relative", ascending=False)
         if len(distant):
             warnings.warn(
                 f"{len(distant)} cell type(s) unlike any seen in training ({distant.index[0]}: "

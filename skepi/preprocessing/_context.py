@@ -27,6 +27,16 @@ class ContextRows:
     bins : BinnedOpenness
         The rows that columns were appended to.
     context : ndarray of float32, shape (n_pairs, n_context)
+
+    Examples
+    --------
+    >>> from skepi.binning import TSSBinner
+    >>> from skepi.datasets import make_paired_openness
+    >>> X = make_paired_openness(n_genes=1, n_cell_types=3, n_lineages=1, n_chromosomes=1)[0].pairs()
+    >>> bins = TSSBinner(edges=[-10_000, 0, 10_000]).fit_transform(X)
+    >>> rows = ContextRows(bins, np.array([[0.5], [1.0], [2.0]], dtype=np.float32))
+    >>> rows[1:].dense()[:, 2].tolist()
+    [1.0, 2.0]
     """
 
     ndim = 2
@@ -182,6 +192,7 @@ class AppendContext(TransformerMixin, BaseEstimator):
         cells, column = occurring(X.cell_type_codes)
         contrasts = BandContrasts(self.gene_names_, self.openness_mean_, self.band_scale_).of(X.unscaled(), cells)
         training = self.contrasts_[:, contrasts.known]
+        training -= training.mean(axis=1, keepdims=True)  # as the new ones, over the shared genes
         among, scale = unit_kernel(training)
         state = kernel(contrasts.z, training) / scale @ _projection(among, self.n_components)
         names = X.genes["name"].to_numpy(dtype=object)

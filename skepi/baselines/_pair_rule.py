@@ -1,0 +1,37 @@
+"""What rules on pairs have in common: they keep the mean of each gene and refuse rows that do not know theirs."""
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from skepi._rows import check_targets, is_binned
+from skepi._targets import FloatArray, GeneStandardizedRegressor
+from skepi.paired import GeneCellPairs
+
+
+class PairRule(GeneStandardizedRegressor):
+    """Predicts expression of pairs, in units of ``y``."""
+
+    #: Added to the SD of each gene; a rule that does not standardise has no use for it.
+    sd_offset: float = 0.0
+
+    def _checked_rows(self, X: Any) -> Any:
+        if not (isinstance(X, GeneCellPairs) or is_binned(X)):
+            raise TypeError(
+                f"{type(self).__name__} needs pairs of genes and cell types, got {type(X).__name__}: "
+                "use PairedDataset(...).pairs()"
+            )
+        return X
+
+    def _checked_training(self, X: Any, y: ArrayLike) -> tuple[Any, FloatArray]:
+        return self._checked_rows(X), check_targets(X, y)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+def pairs_of(X: Any) -> GeneCellPairs:
+    """Pairs of binned rows, or the pairs themselves."""
+    return X if isinstance(X, GeneCellPairs) else X.pairs
