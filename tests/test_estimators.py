@@ -20,7 +20,7 @@ from sklearn.utils.estimator_checks import check_estimator
 import skepi
 from skepi.baselines import DistanceDecay, NearestCellTypes, PromoterSum, TrainingMean
 from skepi.binning import TSSBinner, symmetric_edges
-from skepi.compose import GeneZTarget
+from skepi.compose import BucketedRegressor, GeneZTarget, PerGeneLassoCV, PerGeneRegressor, ResidualRegressor
 from skepi.gaussian_process import CisTransRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
 from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV
@@ -46,7 +46,16 @@ ON_ARRAYS = [
     GeneZTarget(Ridge()),
 ]
 RULES = {TrainingMean, NearestCellTypes, PromoterSum, DistanceDecay}
-NEED_PAIRS = {AppendContext, CisTransRegressor, TSSBinner, *RULES}
+NEED_PAIRS = {
+    AppendContext,
+    BucketedRegressor,
+    CisTransRegressor,
+    PerGeneLassoCV,
+    PerGeneRegressor,
+    ResidualRegressor,
+    TSSBinner,
+    *RULES,
+}
 SEARCHES = {ResumableGridSearchCV}  # held to GridSearchCV in tests/test_resumable.py
 
 EDGES = symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])
@@ -69,6 +78,21 @@ PAIR_MODELS = {
     "ridge with context": on_pairs(("context", AppendContext(2)), ("model", GeneZTarget(Ridge()))),
     "cis and cell state": on_pairs(("model", CisTransRegressor())),
     "own cis": on_pairs(("model", CisTransRegressor(own_cis=True))),
+    "residual": on_pairs(("model", ResidualRegressor(Ridge(10.0)))),
+    "buckets": BucketedRegressor(
+        on_pairs(("scale", LogZScaler()), ("model", GeneZTarget(Ridge()))), min_cell_types=2, max_distance=float("inf")
+    ),
+    "buckets by expression": on_pairs(
+        (
+            "model",
+            BucketedRegressor(
+                GeneZTarget(make_pipeline(LogZScaler(), Ridge())),
+                phenotype="expression",
+                min_cell_types=2,
+                max_distance=float("inf"),
+            ),
+        )
+    ),
     "training mean": TrainingMean(),
     "nearest cell type": NearestCellTypes(edges=EDGES),
     "two nearest": on_pairs(("model", NearestCellTypes(2, weights="distance"))),

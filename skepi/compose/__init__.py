@@ -1,5 +1,16 @@
 """Estimators around estimators: targets standardised per gene, one model a gene, one model a bucket of cell types."""
 
+from skepi.compose._bucketed import BucketedRegressor
 from skepi.compose._gene_z import GeneZTarget, z_score_per_gene
+from skepi.compose._per_gene import PerGeneRegressor
+from skepi.compose._per_gene_lasso import PerGeneLassoCV
+from skepi.compose._residual import ResidualRegressor
 
-__all__ = ["GeneZTarget", "z_score_per_gene"]
+__all__ = [
+    "BucketedRegressor",
+    "GeneZTarget",
+    "PerGeneLassoCV",
+    "PerGeneRegressor",
+    "ResidualRegressor",
+    "z_score_per_gene",
+]

@@ -190,9 +190,7 @@ def _tables(
     """What expression is made of, labelled."""
     genes = pd.Index(data.genes["name"], name="gene")
     tables: dict[str, Any] = {name: pd.DataFrame(sd[:, None] * parts[name], genes, tree.index) for name in shares}
-    by_distance = edges is None
-    limits = PROFILE_DISTANCE_BP if by_distance else edges
-    weight = PROFILE_WEIGHT if by_distance else profile_of_bands(edges)
+    limits, weight = (PROFILE_DISTANCE_BP, PROFILE_WEIGHT) if edges is None else (edges, profile_of_bands(edges))
     bands = {"from_bp": limits[:-1], "to_bp": limits[1:], "weight": weight}
     return tables | {
         "gene_mean": pd.Series(mean, genes),

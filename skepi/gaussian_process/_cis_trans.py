@@ -1,7 +1,6 @@
 """CisTransRegressor: expression in cell types never seen, from local openness and from the state of the whole cell."""
 
-import warnings
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -9,14 +8,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._cell_state import DISTANT, BandContrasts, Contrasts, kernel, occurring, unit_kernel
+from skepi._cell_state import BandContrasts, occurring, unit_kernel
 from skepi._targets import FloatArray, GeneScale, GeneStandardizedRegressor
-from skepi.exceptions import DistantCellTypeWarning, UnfittedSignalWarning
 from skepi.gaussian_process import _own_cis, _posterior
 from skepi.gaussian_process._checks import check_binned, checked_expression, expression_table
 from skepi.gaussian_process._cis import fit_band_weights, measured_mean, weighted
 from skepi.gaussian_process._likelihood import fit_variances
-from skepi.gaussian_process._posterior import NewCellTypes, Residuals, Variances
+from skepi.gaussian_process._posterior import Residuals, Variances
+from skepi.gaussian_process._query import Query, TrainingState, ask, distance_table, of_genes, warn_of_what_is_new
 
 
 class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
@@ -225,6 +224,34 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
         """
         return self._parts(X, self._asked(X))[0]
 
+    def transform(self, X: Any) -> NDArray[np.float32]:
+        """Return what the model knows of pairs, as features for another one.
+
+        Parameters
+        ----------
+        X : BinnedOpenness of shape (n_pairs, n_bins)
+
+        Returns
+        -------
+        ndarray of float32, shape (n_pairs, n_bins + n_parts + 2)
+            Contrasts z of the bands; the parts without the mean, in standardised units; then the level and the scale
+            that the gene is predicted with, in units of ``y``. See :meth:`get_feature_names_out`.
+        """
+        asked = self._asked(X)
+        parts, spread = self._parts(X, asked)
+        level = parts.pop("gene_mean").to_numpy()
+        contrasts = asked.z[:, asked.row, asked.column].T
+        return np.hstack([contrasts, parts.to_numpy() / spread[:, None], np.column_stack([level, spread])]).astype(
+            np.float32
+        )
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Name the columns of :meth:`transform`: bands (or ``input_features``), parts, level and scale of the gene."""
+        check_is_fitted(self)
+        bands = [f"band{k}" for k in range(self.n_features_in_)] if input_features is None else list(input_features)
+        own = ["own_cis"] if self.own_weights_ is not None else []
+        return np.array([*bands, "cis", "cell_state", *own, "gene_mean", "gene_scale"], dtype=object)
+
     def distances(self, X: Any) -> pd.DataFrame:
         r"""How far the cell types of rows are from those of training.
 
@@ -240,39 +267,21 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
             from their mean) and ``relative``: that over the greatest distance of a training cell type from its nearest
             other one. Beyond 1.25 a cell type is called distant.
         """
-        return self._distances(self._asked(X))
+        return distance_table(self._asked(X), self.cell_type_names_)
 
-    def _asked(self, X: Any) -> "_Asked":
+    def _asked(self, X: Any) -> Query:
         """What rows ask for: kernels of their cell types, contrasts of their genes."""
         check_is_fitted(self)
         check_binned(X)
         if X.shape[1] != self.n_features_in_:
             raise ValueError(f"X has {X.shape[1]} bins, but CisTransRegressor is expecting {self.n_features_in_} bins")
-        cells, column = occurring(X.cell_type_codes)
-        genes, row = occurring(X.gene_codes)
-        contrasts = BandContrasts(self.gene_names_, self.openness_mean_, self.band_scale_).of(X, cells)
-        z, known = contrasts.z, contrasts.known
-        training, among, scale = self.contrasts_, self.kernel_, self.kernel_scale_
-        training = _of_genes(training, known)
-        if known.size < self.gene_names_.size:
-            training = training - training.mean(axis=1, keepdims=True)  # as the new ones, over the shared genes
-            among, scale = unit_kernel(training)
-        to_self = np.einsum("bgt,bgt->t", z, z, dtype=np.float64) / scale
-        names = X.genes["name"].to_numpy(dtype=object)[genes]
-        return _Asked(
-            cell_types=X.cell_types["name"].to_numpy(dtype=object)[cells],
-            row=row,
-            column=column,
-            z=_of_rows(contrasts, genes),
-            trained=self.gene_mean_.index.get_indexer(names),
-            share=known.size / self.gene_names_.size,
-            kernel=among,
-            new=NewCellTypes(kernel(z, training) / scale, to_self),
-        )
+        learned = BandContrasts(self.gene_names_, self.openness_mean_, self.band_scale_)
+        training = TrainingState(learned, self.contrasts_, self.kernel_, self.kernel_scale_)
+        return ask(X, training, self.gene_mean_.index)
 
-    def _parts(self, X: Any, asked: "_Asked") -> tuple[pd.DataFrame, FloatArray]:
+    def _parts(self, X: Any, asked: Query) -> tuple[pd.DataFrame, FloatArray]:
         """Parts in units of ``y``, one row a pair, and the scale of each pair's gene."""
-        self._warn_of_what_is_new(asked)
+        warn_of_what_is_new(asked, distance_table(asked, self.cell_type_names_), self.min_shared_genes)
         mean, spread = self._levels(X)
         seen, trained = asked.trained >= 0, asked.trained[asked.trained >= 0]
         residuals = self._residuals(asked.kernel, trained)
@@ -290,7 +299,7 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
         scaled = {name: spread * table[asked.row, asked.column] for name, table in tables.items()}
         return pd.DataFrame({"gene_mean": mean, **scaled}), spread
 
-    def _std(self, asked: "_Asked", spread: FloatArray) -> FloatArray:
+    def _std(self, asked: Query, spread: FloatArray) -> FloatArray:
         seen, trained = asked.trained >= 0, asked.trained[asked.trained >= 0]
         residuals, variances = self._residuals(asked.kernel, trained), self._variances()
         variance = np.tile(variances.state * asked.new.to_self + variances.noise, (seen.size, 1))
@@ -312,7 +321,7 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
     def _training_z(self, trained: NDArray[np.int64]) -> NDArray[np.float32]:
         """Contrasts of genes with training pairs in the training cell types."""
         rows = pd.Index(self.gene_names_).get_indexer(self.gene_mean_.index[trained])
-        return _of_genes(self.contrasts_, rows)
+        return of_genes(self.contrasts_, rows)
 
     def _weights_of(self, residuals: Residuals, trained: NDArray) -> tuple[FloatArray, FloatArray | None]:
         """Weights of cell types and of bands, those of the fit or, with the kernel of fewer genes, new ones."""
@@ -337,39 +346,6 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
         shares = pd.Series(sums, dtype=np.float64)
         return shares / shares.sum()
 
-    def _distances(self, asked: "_Asked") -> pd.DataFrame:
-        to_self, among = asked.new.to_self, asked.kernel
-        squared = to_self[:, None] + np.diag(among) - 2 * asked.new.to_training
-        nearest = squared.argmin(axis=1)
-        between = np.diag(among)[:, None] + np.diag(among) - 2 * among
-        np.fill_diagonal(between, np.inf)
-        distance = np.sqrt(np.maximum(squared[np.arange(len(nearest)), nearest], 0))
-        columns = {
-            "nearest": self.cell_type_names_[nearest],
-            "distance": distance,
-            "relative": distance / np.sqrt(between.min(axis=1).max()),
-        }
-        return pd.DataFrame(columns, index=pd.Index(asked.cell_types, name="cell_type"))
-
-    def _warn_of_what_is_new(self, asked: "_Asked") -> None:
-        if asked.share < self.min_shared_genes:
-            warnings.warn(
-                f"the data set holds only {asked.share:.0%} of the genes that the training data had (warned below "
-                f"{self.min_shared_genes:.0%}), and the state of its cell types is read from these",
-                UnfittedSignalWarning,
-                stacklevel=4,
-            )
-        distances = self._distances(asked)
-        distant = distances[distances["relative"] > DISTANT].sort_values("relative", ascending=False)
-        if len(distant):
-            warnings.warn(
-                f"{len(distant)} cell type(s) unlike any seen in training ({distant.index[0]}: "
-                f"{distant['relative'].iloc[0]:.1f} times the greatest distance of a training cell type from its "
-                "nearest other one): little is known of their state; see distances()",
-                DistantCellTypeWarning,
-                stacklevel=4,
-            )
-
     def _check_settings(self) -> None:
         self._check_offset()
         if not 0 < self.cis_penalty < np.inf:
@@ -381,47 +357,3 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         return tags
-
-
-class _Asked(NamedTuple):
-    """What rows ask for.
-
-    Attributes
-    ----------
-    cell_types : ndarray of str, shape (n_new,)
-    row, column : ndarray of int, shape (n_pairs,)
-        Place of each pair in tables of the genes and cell types that occur.
-    z : ndarray of float32, shape (n_bins, n_genes, n_new)
-        Contrasts of the genes that occur; 0 for a gene that the training data did not have.
-    trained : ndarray of int, shape (n_genes,)
-        Their rows among genes with training pairs; -1 for others.
-    share : float
-        Of the genes of the training data that the data set holds.
-    kernel : ndarray of shape (n_training, n_training)
-        Over the shared genes.
-    new : NewCellTypes
-    """
-
-    cell_types: NDArray[np.object_]
-    row: NDArray[np.int64]
-    column: NDArray[np.int64]
-    z: NDArray[np.float32]
-    trained: NDArray[np.int64]
-    share: float
-    kernel: FloatArray
-    new: NewCellTypes
-
-
-def _of_genes(z: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Some genes of contrasts; all of them without a copy."""
-    return z if np.array_equal(rows, np.arange(z.shape[1])) else z[:, rows]
-
-
-def _of_rows(contrasts: Contrasts, genes: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Contrasts of some genes of a data set; 0 for those that it does not share."""
-    found = np.searchsorted(contrasts.rows, genes)
-    found[found == contrasts.rows.size] = 0
-    shared = contrasts.rows[found] == genes
-    if shared.all() and genes.size == contrasts.rows.size:
-        return contrasts.z
-    return np.where(shared[:, None], contrasts.z[:, found], np.float32(0))

@@ -10,6 +10,7 @@ from skepi.inspection._importance import bin_importance
 from skepi.inspection._influence import cell_type_influence
 from skepi.inspection._links import bin_track, peak_gene_links, peak_scores
 from skepi.inspection._outliers import cell_type_components, cell_type_outliers
+from skepi.inspection._parts import cross_val_parts, part_contributions
 from skepi.inspection._profile import ImportanceProfile, importance_profile
 
 __all__ = [
@@ -22,11 +23,13 @@ __all__ = [
     "cell_type_components",
     "cell_type_influence",
     "cell_type_outliers",
+    "cross_val_parts",
     "distribution_summary",
     "error_by",
     "error_concentration",
     "importance_profile",
     "open_bin_counts",
+    "part_contributions",
     "peak_gene_links",
     "peak_scores",
     "removal_curve",

@@ -250,7 +250,7 @@ def _projection(among: FloatArray, n_components: int) -> FloatArray:
 
 def _sums(row: NDArray[np.int64], state: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Of each gene: number of pairs, sum of y, and sum of state times y less its mean, (n_genes, n_components)."""
-    n, total = np.bincount(row).astype(np.float64), np.bincount(row, weights=y)
+    n, total = np.bincount(row).astype(np.float64), np.bincount(row, weights=y).astype(np.float64)
     left = y - (total / n)[row]
     return n, total, np.column_stack([np.bincount(row, weights=column * left) for column in state.T])
 

@@ -1,0 +1,198 @@
+"""ResidualRegressor: another model for what a kernel model leaves, learned on cell types that it had not seen."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.utils.validation import check_is_fitted
+
+from skepi._rows import check_targets, is_binned
+from skepi._targets import FloatArray, GeneStandardizedRegressor
+from skepi.exceptions import DistantCellTypeWarning
+from skepi.gaussian_process import CisTransRegressor
+from skepi.model_selection import CellTypeKFold, LineageKFold
+
+# Lineages from which on whole ones are held out inside, where the table names them.
+_MIN_LINEAGES = 3
+_FOLDS = 5
+
+
+class ResidualRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstimator):
+    r"""Add to the prediction of a kernel model what a second model predicts of its errors on held-out cell types.
+
+    The base model is fitted on part of the training cell types at a time and asked about the others; the regressor
+    learns :math:`(y - \hat y) / (\mathrm{SD}_g + c)` of these pairs from what the base model knows of them
+    (:meth:`skepi.gaussian_process.CisTransRegressor.transform`: contrasts of bands, parts of the prediction, level and
+    scale of the gene). The base model is then fitted on all training pairs, and
+
+    .. math:: \hat y = \hat y_\mathrm{base} + (\mathrm{SD}_g + c) \, \hat r
+
+    So the regressor sees errors as they are for new cell types; fitted on errors of the training pairs themselves it
+    would learn noise.
+
+    Parameters
+    ----------
+    regressor : estimator, optional
+        Any scikit-learn regressor on dense arrays. By default gradient boosting of 100 trees with 15 leaves of at least
+        200 pairs and a learning rate of 0.05.
+    base : CisTransRegressor, optional
+        Or another with ``transform``, ``gene_mean_`` and ``training_mean``. By default ``CisTransRegressor()``.
+    cv : splitter, optional
+        Which cell types are held out together inside. By default whole lineages where the table of cell types names 3
+        or more of them among the training pairs, else 5 folds of cell types (or as many as there are).
+    n_jobs : int, optional
+        Inner fits at once.
+
+    Attributes
+    ----------
+    base_ : estimator
+        Fitted on all training pairs.
+    regressor_ : estimator
+        Fitted on the errors.
+    gene_mean_, gene_sd_ : Series
+    grand_mean_, pooled_sd_ : float
+        Of the base model.
+
+    Raises
+    ------
+    TypeError
+        Where rows are not binned pairs, or the base model has no ``transform``.
+    ValueError
+        Where the inner splits hold out no pair.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skepi.binning import TSSBinner, symmetric_edges
+    >>> from skepi.datasets import make_paired_openness
+    >>> X, y = make_paired_openness(n_genes=50, n_cell_types=8, n_lineages=4)[0].pairs(return_X_y=True)
+    >>> model = make_pipeline(TSSBinner(edges=symmetric_edges()), ResidualRegressor(Ridge(100.0)))
+    >>> parts = model[-1].fit(model[0].fit_transform(X), y).predict_parts(model[0].transform(X))
+    >>> parts.columns.tolist()
+    ['gene_mean', 'cis', 'cell_state', 'residual']
+    """
+
+    def __init__(self, regressor: Any = None, base: Any = None, *, cv: Any = None, n_jobs: int | None = None) -> None:
+        self.regressor = regressor
+        self.base = base
+        self.cv = cv
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: ArrayLike) -> Self:
+        """Fit the base model inside, the regressor on its errors, and the base model on all pairs.
+
+        Parameters
+        ----------
+        X : BinnedOpenness of shape (n_pairs, n_bins)
+        y : array-like of shape (n_pairs,)
+            Log expression.
+        """
+        base = self._checked_base(X)
+        y = check_targets(X, y)
+        parts = Parallel(n_jobs=self.n_jobs)(
+            delayed(_errors)(clone(base), X[train], y[train], X[test], y[test]) for train, test in self._splits(X, y)
+        )
+        if not parts:
+            raise ValueError(f"cv={self.cv!r} gives no split")
+        features, errors = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        self.regressor_ = _default_regressor() if self.regressor is None else clone(self.regressor)
+        self.regressor_.fit(features, errors)
+        self.base_ = clone(base).fit(X, y)
+        self.n_features_in_ = X.shape[1]
+        for name in ("gene_mean_", "gene_sd_", "grand_mean_", "pooled_sd_"):
+            setattr(self, name, getattr(self.base_, name))
+        return self
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Predict expression in units of ``y``.
+
+        Parameters
+        ----------
+        X : BinnedOpenness of shape (n_pairs, n_bins)
+        return_std : bool, default=False
+            Whether to return the SDs of the base model as well: what the regressor explains is not taken off.
+
+        Returns
+        -------
+        prediction : ndarray of float64, shape (n_pairs,)
+        std : ndarray of float64, shape (n_pairs,)
+            Only with ``return_std=True``.
+        """
+        check_is_fitted(self)
+        added = self._added(X)
+        if not return_std:
+            return self.base_.predict(X) + added
+        prediction, std = self.base_.predict(X, return_std=True)
+        return prediction + added, std
+
+    def predict_parts(self, X: Any) -> pd.DataFrame:
+        """Parts of the prediction: those of the base model, and ``residual``; in units of ``y``, one row a pair."""
+        check_is_fitted(self)
+        return self.base_.predict_parts(X).assign(residual=self._added(X))
+
+    def training_mean(self, X: Any) -> FloatArray:
+        """Training mean of the gene of each row, (n_rows,); NaN for a gene without training pairs."""
+        check_is_fitted(self)
+        return self.base_.training_mean(X)
+
+    def _added(self, X: Any) -> FloatArray:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the base model's own prediction says the same
+            features = self.base_.transform(X)
+        return features[:, -1].astype(np.float64) * np.asarray(self.regressor_.predict(features), np.float64).ravel()
+
+    def _checked_base(self, X: Any) -> Any:
+        if not is_binned(X):
+            raise TypeError(
+                f"ResidualRegressor needs pairs whose openness is binned, got {type(X).__name__}: put "
+                "TSSBinner(edges=symmetric_edges()) before it in a Pipeline"
+            )
+        base = CisTransRegressor() if self.base is None else self.base
+        if not hasattr(base, "transform"):
+            raise TypeError(
+                f"base must tell what it knows of pairs with transform, as CisTransRegressor does; got {base!r}"
+            )
+        return base
+
+    def _splits(self, X: Any, y: FloatArray) -> Iterator[tuple[NDArray, NDArray]]:
+        return (self.cv if self.cv is not None else _default_splitter(X)).split(X, y)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        return tags
+
+
+def _errors(base: Any, X: Any, y: FloatArray, X_out: Any, y_out: FloatArray) -> tuple[NDArray[np.float32], FloatArray]:
+    """What a base model knows of held-out pairs, and its standardised errors on them."""
+    base.fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DistantCellTypeWarning)  # cell types are held out on purpose
+        features = base.transform(X_out)
+        return features, (y_out - base.predict(X_out)) / features[:, -1]
+
+
+def _default_regressor() -> HistGradientBoostingRegressor:
+    return HistGradientBoostingRegressor(
+        learning_rate=0.05,
+        max_iter=100,
+        max_leaf_nodes=15,
+        min_samples_leaf=200,
+        l2_regularization=10.0,
+        early_stopping=False,
+        random_state=0,
+    )
+
+
+def _default_splitter(X: Any) -> Any:
+    cells = np.unique(X.cell_type_codes)
+    if "lineage" in X.cell_types and X.cell_types["lineage"].iloc[cells].nunique() >= _MIN_LINEAGES:
+        return LineageKFold()
+    return CellTypeKFold(min(_FOLDS, cells.size))

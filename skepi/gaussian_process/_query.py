@@ -1,0 +1,138 @@
+"""What rows ask of a fitted model: kernels of their cell types, contrasts of their genes, and how new they are."""
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skepi._cell_state import DISTANT, BandContrasts, Contrasts, kernel, occurring, unit_kernel
+from skepi.exceptions import DistantCellTypeWarning, UnfittedSignalWarning
+from skepi.gaussian_process._posterior import NewCellTypes
+
+Float32Array = NDArray[np.float32]
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+class TrainingState(NamedTuple):
+    """What a model keeps of the openness of its training cell types.
+
+    Attributes
+    ----------
+    learned : BandContrasts
+    z : ndarray of float32, shape (n_bins, n_genes, n_training)
+    kernel : ndarray of shape (n_training, n_training)
+    scale : float
+        What the kernel was divided by.
+    """
+
+    learned: BandContrasts
+    z: Float32Array
+    kernel: FloatArray
+    scale: float
+
+
+class Query(NamedTuple):
+    """Rows, as a fitted model sees them.
+
+    Attributes
+    ----------
+    cell_types : ndarray of str, shape (n_new,)
+    row, column : ndarray of int, shape (n_pairs,)
+        Place of each pair in tables of the genes and cell types that occur.
+    z : ndarray of float32, shape (n_bins, n_genes, n_new)
+        Contrasts of the genes that occur; 0 for a gene that the training data did not have.
+    trained : ndarray of int, shape (n_genes,)
+        Their rows among genes with training pairs; -1 for others.
+    share : float
+        Of the genes of the training data that the data set holds.
+    kernel : ndarray of shape (n_training, n_training)
+        Over the shared genes.
+    new : NewCellTypes
+    """
+
+    cell_types: NDArray[np.object_]
+    row: NDArray[np.int64]
+    column: NDArray[np.int64]
+    z: NDArray[np.float32]
+    trained: NDArray[np.int64]
+    share: float
+    kernel: FloatArray
+    new: NewCellTypes
+
+
+def ask(X: Any, training: TrainingState, trained_genes: pd.Index) -> Query:
+    """Compare the cell types of rows with the training ones, over the genes that both data sets hold."""
+    cells, column = occurring(X.cell_type_codes)
+    genes, row = occurring(X.gene_codes)
+    contrasts = training.learned.of(X, cells)
+    z, known = contrasts.z, contrasts.known
+    old, among, scale = of_genes(training.z, known), training.kernel, training.scale
+    share = known.size / training.learned.gene_names.size
+    if share < 1:
+        old = old - old.mean(axis=1, keepdims=True)  # as the new ones, over the shared genes
+        among, scale = unit_kernel(old)
+    to_self = np.einsum("bgt,bgt->t", z, z, dtype=np.float64) / scale
+    return Query(
+        cell_types=X.cell_types["name"].to_numpy(dtype=object)[cells],
+        row=row,
+        column=column,
+        z=_of_rows(contrasts, genes),
+        trained=trained_genes.get_indexer(X.genes["name"].to_numpy(dtype=object)[genes]),
+        share=share,
+        kernel=among,
+        new=NewCellTypes(kernel(z, old) / scale, to_self),
+    )
+
+
+def distance_table(query: Query, training_names: NDArray[np.object_]) -> pd.DataFrame:
+    """Of each cell type asked about: ``nearest`` training cell type, ``distance`` to it and ``relative`` distance."""
+    own = np.diag(query.kernel)
+    squared = query.new.to_self[:, None] + own - 2 * query.new.to_training
+    nearest = squared.argmin(axis=1)
+    between = own[:, None] + own - 2 * query.kernel
+    np.fill_diagonal(between, np.inf)
+    distance = np.sqrt(np.maximum(squared[np.arange(nearest.size), nearest], 0))
+    columns = {
+        "nearest": training_names[nearest],
+        "distance": distance,
+        "relative": distance / np.sqrt(between.min(axis=1).max()),
+    }
+    return pd.DataFrame(columns, index=pd.Index(query.cell_types, name="cell_type"))
+
+
+def warn_of_what_is_new(query: Query, distances: pd.DataFrame, min_shared_genes: float) -> None:
+    """Say where a data set has few of the training genes, and which cell types are unlike all of training."""
+    if query.share < min_shared_genes:
+        warnings.warn(
+            f"the data set holds only {query.share:.0%} of the genes that the training data had (warned below "
+            f"{min_shared_genes:.0%}), and the state of its cell types is read from these",
+            UnfittedSignalWarning,
+            stacklevel=4,
+        )
+    distant = distances[distances["relative"] > DISTANT].sort_values("relative", ascending=False)
+    if len(distant):
+        warnings.warn(
+            f"{len(distant)} cell type(s) unlike any seen in training ({distant.index[0]}: "
+            f"{distant['relative'].iloc[0]:.1f} times the greatest distance of a training cell type from its "
+            "nearest other one): little is known of their state; see distances()",
+            DistantCellTypeWarning,
+            stacklevel=4,
+        )
+
+
+def of_genes(z: Float32Array, rows: IntArray) -> Float32Array:
+    """Some genes of contrasts; all of them without a copy."""
+    return z if np.array_equal(rows, np.arange(z.shape[1])) else z[:, rows]
+
+
+def _of_rows(contrasts: Contrasts, genes: IntArray) -> Float32Array:
+    """Contrasts of some genes of a data set; 0 for those that it does not share."""
+    found = np.searchsorted(contrasts.rows, genes)
+    found[found == contrasts.rows.size] = 0
+    shared = contrasts.rows[found] == genes
+    if shared.all() and genes.size == contrasts.rows.size:
+        return contrasts.z
+    return np.where(shared[:, None], contrasts.z[:, found], np.float32(0))

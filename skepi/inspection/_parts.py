@@ -1,0 +1,255 @@
+"""Which part of a prediction earns its skill: for each gene, is local openness enough, or is it the cell state?"""
+
+import warnings
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike, NDArray
+from sklearn.pipeline import Pipeline
+
+from skepi.inspection._held_out import Groups, checked_held_out, deviations, groups_by, mean_of_unit
+from skepi.metrics import gene_correlation
+from skepi.model_selection import cross_val_pairs
+from skepi.model_selection._held_out import check_splitter
+
+FloatArray = NDArray[np.float64]
+
+_BY = ("gene", "cell_type")
+_LEVEL = "gene_mean"
+
+# Parts add up to the prediction up to the rounding of float32.
+_ROUNDING = 1e-6
+
+
+def cross_val_parts(estimator: Any, X: Any, y: ArrayLike, cv: Any, *, n_jobs: int | None = None) -> pd.DataFrame:
+    """Predict held-out pairs and keep the parts that the prediction is the sum of.
+
+    Parameters
+    ----------
+    estimator : estimator
+        In units of ``y``, with ``predict_parts``, as :class:`skepi.gaussian_process.CisTransRegressor`, or a pipeline
+        or search that ends in one; cloned for every fold.
+    X : pairs
+    y : array-like of shape (n_pairs,)
+    cv : splitter
+    n_jobs : int, optional
+        Folds at once. Models are dropped with their fold.
+
+    Returns
+    -------
+    DataFrame
+        As from :func:`skepi.model_selection.cross_val_pairs`, and behind it one column a part, in units of ``y``:
+        those of ``predict_parts`` but ``gene_mean`` (``cis, cell_state`` and, where learned, ``own_cis``). ``y_pred``
+        is ``train_mean`` plus parts; for genes without training pairs, the level that the model gives them plus parts.
+
+    Raises
+    ------
+    TypeError
+        Where nothing that is fitted has ``predict_parts`` (a target transformed around it changes the units of its
+        parts), or it gives no table with ``gene_mean``.
+    ValueError
+        Where parts do not add up to the prediction.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skepi.binning import TSSBinner, symmetric_edges
+    >>> from skepi.datasets import make_paired_openness
+    >>> from skepi.gaussian_process import CisTransRegressor
+    >>> from skepi.model_selection import CellTypeKFold
+    >>> data, _ = make_paired_openness(n_genes=40, n_cell_types=8, n_lineages=2)
+    >>> model = make_pipeline(TSSBinner(edges=symmetric_edges()), CisTransRegressor())
+    >>> X, y = data.pairs(cell_types=list(data.cell_types["name"][:-1]), return_X_y=True)  # the last is unlike all
+    >>> table = cross_val_parts(model, X, y, CellTypeKFold(4))
+    >>> list(table.columns[-3:])
+    ['train_mean', 'cis', 'cell_state']
+    >>> bool(np.allclose(table["train_mean"] + table["cis"] + table["cell_state"], table["y_pred"]))
+    True
+    """
+    _check_keeps_parts(estimator)
+    check_splitter(cv)
+
+    def of_fold(fold: int, train: NDArray, test: NDArray) -> pd.DataFrame:
+        only = SimpleNamespace(split=lambda *_: [(train, test)])
+        table, (model,) = cross_val_pairs(estimator, X, y, only, return_estimators=True)
+        parts = _predicted_parts(model, X[test])
+        _check_sum(table, parts)
+        return pd.concat([table.assign(fold=fold), parts.drop(columns=_LEVEL)], axis=1)
+
+    folds = enumerate(cv.split(X, y))
+    tables = Parallel(n_jobs=n_jobs)(delayed(of_fold)(fold, train, test) for fold, (train, test) in folds)
+    return pd.concat(tables, ignore_index=True)
+
+
+def part_contributions(held_out_parts: pd.DataFrame, by: str | None = "gene") -> Any:
+    r"""Share the skill out among the parts of the prediction.
+
+    With t truth less training mean, :math:`p = \sum_k p_k` prediction less training mean, and sums over the pairs of a
+    group, all folds before dividing,
+
+    .. math:: \mathrm{contribution}_k = \frac{\sum (2 t - p)\, p_k}{\sum t^2}, \qquad
+        \sum_k \mathrm{contribution}_k = \frac{\sum (2 t p - p^2)}{\sum t^2} = 1 - \frac{\sum (t - p)^2}{\sum t^2}
+
+    that is, contributions add up to the skill. Each is the skill that its part adds, averaged over all orders in which
+    parts can be added (the Shapley value): what two parts both explain is split equally between them.
+
+    Genes without training pairs have no training mean: each (fold, gene)'s mean over the test pairs is taken off truth
+    and parts, and contributions add up to the within-gene skill.
+
+    Parameters
+    ----------
+    held_out_parts : DataFrame
+        From :func:`cross_val_parts`. Every column beyond those of :func:`skepi.model_selection.cross_val_pairs` is a
+        part.
+    by : {"gene", "cell_type"} or None, default="gene"
+        Groups; ``None`` takes all pairs as one.
+
+    Returns
+    -------
+    DataFrame or Series
+        One row a group, in order of first appearance, with the names of groups as index (``by=None``: a Series):
+        ``skill`` (``within_gene_skill`` for genes without training pairs), the contribution of each part under its
+        name, ``r_<part>`` (Pearson correlation of t with the part alone over the pairs of the group), ``n_pairs`` and
+        ``mse_mean`` (mean of t^2, in squared units of ``y``: contributions are shares of it). Skill and contributions
+        are NaN where t is 0 throughout, a correlation where t or the part does not vary.
+
+    Raises
+    ------
+    TypeError
+        For anything but a table of numbers.
+    ValueError
+        For a table without parts, with parts that are not finite or do not add up to the prediction, parts named as
+        another column of the result, genes with and without training pairs together, and another ``by``.
+
+    Notes
+    -----
+    What a contribution cannot say:
+
+    * Parts are correlated, since related cell types share both local openness and expression. A contribution splits
+      their common ground equally and tells nothing about causes; one part may stand in for another that the model does
+      not have, and the cell state for local openness that weights shared by genes cannot express.
+    * Shares depend on the split: where relatives of the held-out cell types are in training, the cell state says more.
+    * Over few cell types the numbers of a single gene are noisy, and those of a gene that hardly varies (small
+      ``mse_mean``) are mostly noise; which part is the larger may change with the cell types. Compare many genes, or
+      groups of them.
+    * A contribution is negative where the part leads away from the truth, and another may then exceed 1. Where the
+      skill of a gene is near 0 or below, asking which part it comes from has no answer.
+
+    The whole table's contributions are the means over genes, weighted by ``n_pairs`` times ``mse_mean``.
+
+    Examples
+    --------
+    >>> columns = {"fold": 0, "gene": ["a", "a"], "cell_type": ["HSC", "Ery"], "train_mean": 0.0}
+    >>> table = pd.DataFrame({"y_true": [2.0, -2.0], "y_pred": [2.0, -1.0], **columns})
+    >>> table = table.assign(cis=[1.0, -1.0], cell_state=[1.0, 0.0])
+    >>> part_contributions(table).loc["a", ["skill", "cis", "cell_state"]].tolist()  # (2 + 3) / 8 and (2 + 0) / 8
+    [0.875, 0.625, 0.25]
+    """
+    table = checked_held_out(held_out_parts)
+    parts = _checked_parts(held_out_parts, table)
+    moved = deviations(table)
+    if moved.units is not None:
+        parts = {name: part - mean_of_unit(part, moved.units) for name, part in parts.items()}
+    _check_whole(parts, moved.prediction, table)
+    everything = Groups(np.zeros(len(table), dtype=np.int64), pd.RangeIndex(1))
+    groups = everything if by is None else groups_by(table, by, _BY)
+    score = "skill" if moved.units is None else "within_gene_skill"
+    out = _contributions(groups, moved.truth, parts, score)
+    return out.iloc[0].rename(None) if by is None else out.rename_axis(by)
+
+
+def _contributions(groups: Groups, t: FloatArray, parts: dict[str, FloatArray], score: str) -> pd.DataFrame:
+    p = np.sum(list(parts.values()), axis=0)
+    n_pairs, total = groups.sums(), groups.sums(t**2)
+    share = np.where(total > 0, 1 / np.where(total > 0, total, 1), np.nan)
+    columns = [(score, groups.sums((2 * t - p) * p) * share)]
+    columns += [(name, groups.sums((2 * t - p) * part) * share) for name, part in parts.items()]
+    level = np.zeros_like(t)  # of a deviation
+    columns += [(f"r_{name}", gene_correlation(t, part, level, groups.codes)) for name, part in parts.items()]
+    columns += [("n_pairs", n_pairs.astype(np.int64)), ("mse_mean", total / n_pairs)]
+    names = [name for name, _ in columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"held_out_parts: a part has the name of another column of the result: {twice}")
+    return pd.DataFrame({name: np.asarray(values) for name, values in columns}, index=groups.labels)
+
+
+def _checked_parts(held_out_parts: pd.DataFrame, table: pd.DataFrame) -> dict[str, FloatArray]:
+    """Parts as finite float64."""
+    names = [name for name in held_out_parts if name not in table]
+    if not names:
+        raise ValueError(
+            "held_out_parts: no column holds a part of the prediction; wanted the table of cross_val_parts"
+        )
+    if len(set(names)) < len(names):
+        raise ValueError(f"held_out_parts: the same column twice: {names}")
+    return {name: _finite(held_out_parts[name]) for name in names}
+
+
+def _finite(column: pd.Series) -> FloatArray:
+    if not pd.api.types.is_numeric_dtype(column):
+        raise TypeError(f"held_out_parts: {column.name}: wanted numbers, got dtype {column.dtype}; drop it if no part")
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    if not np.isfinite(values).all():
+        raise ValueError(
+            f"held_out_parts: {column.name}: wanted finite numbers, got {int((~np.isfinite(values)).sum())} others in "
+            f"{values.size} rows"
+        )
+    return values
+
+
+def _check_whole(parts: dict[str, FloatArray], p: FloatArray, table: pd.DataFrame) -> None:
+    """Refuse parts that do not add up to the prediction less its level."""
+    off = np.abs(np.sum(list(parts.values()), axis=0) - p).max()
+    if off > _ROUNDING * table["y_pred"].abs().max():
+        raise ValueError(
+            f"held_out_parts: {list(parts)} do not add up to y_pred less the level of the gene (off by up to "
+            f"{off:.3g}); drop columns that are no parts"
+        )
+
+
+def _check_keeps_parts(estimator: Any) -> None:
+    """Refuse before the first fit what will have no parts."""
+    inner = estimator
+    while inner is not None and not hasattr(inner, "predict_parts"):
+        if isinstance(inner, Pipeline):
+            inner = inner.steps[-1][1]
+        else:
+            inner = inner.estimator if hasattr(inner, "refit") else None  # of a search
+    if inner is None:
+        raise TypeError(
+            f"{type(estimator).__name__} has no predict_parts at its end: wanted CisTransRegressor, or another "
+            "regressor whose prediction is a sum of parts, bare or as the last step of a pipeline"
+        )
+
+
+def _predicted_parts(model: Any, rows: Any) -> pd.DataFrame:
+    """Follow fitted pipelines and searches down to ``predict_parts``."""
+    while not hasattr(model, "predict_parts"):
+        if isinstance(model, Pipeline):
+            for _, step in model.steps[:-1]:
+                rows = rows if step is None or isinstance(step, str) else step.transform(rows)
+            model = model.steps[-1][1]
+        else:
+            model = model.best_estimator_
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # predict has warned of the same rows
+        parts = model.predict_parts(rows)
+    if not isinstance(parts, pd.DataFrame) or _LEVEL not in parts:
+        raise TypeError(f"{type(model).__name__}.predict_parts: wanted a DataFrame with {_LEVEL}, got {parts!r}")
+    return parts.reset_index(drop=True)
+
+
+def _check_sum(table: pd.DataFrame, parts: pd.DataFrame) -> None:
+    """Refuse parts that do not add up to the prediction around the training mean."""
+    level = table["train_mean"].fillna(parts[_LEVEL])
+    whole = level + parts.drop(columns=_LEVEL).sum(axis=1, skipna=False)
+    off = np.abs((whole - table["y_pred"]).to_numpy()).max()
+    if not off <= _ROUNDING * table["y_pred"].abs().max():
+        raise ValueError(
+            f"the training mean and the parts {[name for name in parts if name != _LEVEL]} do not add up to the "
+            f"prediction: off by up to {off:.3g}"
+        )

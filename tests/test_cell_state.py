@@ -1,0 +1,308 @@
+"""Contrasts of log openness and kernels of cell types: by hand, by slow loops and by law."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from skepi._cell_state import BandContrasts, kernel, log_openness, occurring, unit_kernel
+from skepi.binning import TSSBinner
+from skepi.exceptions import UnmatchedDataError
+from skepi.paired import PairedDataset
+
+quick = settings(max_examples=25, deadline=None)
+
+BAND_BP = 100
+
+
+class Tables(NamedTuple):
+    """A data set and its rows, gene by gene."""
+
+    data: PairedDataset
+    rows: object
+
+
+def gene_names(n_genes):
+    return [f"g{i}" for i in range(n_genes)]
+
+
+def tables_of(logs, genes=None, cell_types=None, expression=None):
+    """Data set whose log openness is ``logs``, (n_genes, n_cell_types, n_bins): a peak inside each band of each gene.
+
+    Genes lie 1 Mb apart; the number of bands is even.
+    """
+    n_genes, n_cells, n_bins = logs.shape
+    tss = 1_000_000 * np.arange(1, n_genes + 1)
+    edges = BAND_BP * np.arange(n_bins + 1) - BAND_BP * n_bins // 2
+    start = (tss[:, None] + edges[:-1] + 25).ravel()
+    data = PairedDataset(
+        np.expm1(logs).transpose(0, 2, 1).reshape(-1, n_cells),
+        {"chrom": ["chr1"] * start.size, "start": start, "end": start + 50},
+        {
+            "name": gene_names(n_genes) if genes is None else list(genes),
+            "chrom": ["chr1"] * n_genes,
+            "tss": tss,
+            "strand": ["+"] * n_genes,
+        },
+        expression,
+        [f"c{i}" for i in range(n_cells)] if cell_types is None else list(cell_types),
+    )
+    return Tables(data, TSSBinner(edges=edges, depth=None).fit_transform(data.pairs()))
+
+
+def random_logs(seed, n_genes=5, n_cells=6, n_bins=4):
+    """Log openness around 5, so that none of it is negative."""
+    return 5 + 0.7 * np.random.default_rng(seed).normal(size=(n_genes, n_cells, n_bins))
+
+
+def slow_contrasts(logs, cells, asked, genes=None):
+    """Definition of z in float64: learned from cell types ``cells``, of cell types ``asked``, (n_bins, n_genes, ...).
+
+    ``genes`` are those that the data set of ``asked`` shares; all by default.
+    """
+    genes = np.arange(len(logs)) if genes is None else np.asarray(genes)
+    n_bins = logs.shape[2]
+    out = np.zeros((n_bins, genes.size, len(asked)))
+    for b in range(n_bins):
+        level = logs[:, cells, b].mean(axis=1)
+        numerator = logs[:, :, b] - level[:, None]
+        of_training = numerator[:, cells] - numerator[:, cells].mean(axis=0)
+        scale = np.sqrt(np.mean(of_training**2))
+        here = numerator[np.ix_(genes, asked)]
+        out[b] = (here - here.mean(axis=0)) / scale
+    return out
+
+
+def learned(logs, cells=None, **names):
+    """``BandContrasts`` and z of all cell types, or of some."""
+    cells = np.arange(logs.shape[1]) if cells is None else np.asarray(cells)
+    return BandContrasts.learn(tables_of(logs, **names).rows, cells)
+
+
+def assert_same(z, wanted, scale):
+    """Equal but for what float32 loses of logs around 5, in their units."""
+    np.testing.assert_allclose((z - wanted) * scale[:, None, None], 0, atol=1e-5)
+
+
+def by_hand():
+    """Genes a and b, cell types 1, 2 (training) and t; one band varies, one is the same everywhere."""
+    logs = np.full((2, 3, 2), 5.0)
+    logs[:, :, 0] = [[0, 2, 4], [0, 0, 0]]
+    return tables_of(logs, ["a", "b"], ["one", "two", "t"])
+
+
+# --- by hand
+
+
+def test_contrasts_by_hand():
+    # Gene a has 0 and 2 less their mean 1; gene b has 0 and 0. Less the mean over genes: a (-.5, .5), b (.5, -.5),
+    # root mean square .5. Cell type t has 4 - 1 = 3 and 0, less 1.5: 1.5 and -1.5, thus 3 and -3.
+    contrasts, z = BandContrasts.learn(by_hand().rows, np.array([0, 1]))
+    np.testing.assert_allclose(z[0], [[-1, 1], [1, -1]], atol=1e-6)
+    np.testing.assert_array_equal(z[1], 0)  # no variation, no rounding blown up
+    np.testing.assert_allclose(contrasts.scale, [0.5, 0], atol=1e-6)
+    np.testing.assert_allclose(contrasts.mean, [[1, 0], [5, 5]], atol=1e-6)
+    assert contrasts.gene_names.tolist() == ["a", "b"]
+    of_t = contrasts.of(by_hand().rows, np.array([2]))
+    np.testing.assert_allclose(of_t.z[:, :, 0], [[3, -3], [0, 0]], atol=1e-6)
+    assert (of_t.rows.tolist(), of_t.known.tolist()) == ([0, 1], [0, 1])
+
+
+def test_kernels_by_hand():
+    # Sums over genes of products: 1 * 1 + 1 * 1 = 2, -2 across; with t (3, -3): -6 and 6.
+    contrasts, z = BandContrasts.learn(by_hand().rows, np.array([0, 1]))
+    among, scale = unit_kernel(z)
+    assert scale == pytest.approx(2, rel=1e-6)
+    np.testing.assert_allclose(among, [[1, -1], [-1, 1]], atol=1e-6)
+    of_t = contrasts.of(by_hand().rows, np.array([2])).z
+    np.testing.assert_allclose(kernel(of_t, z), [[-6, 6]], atol=1e-5)
+    np.testing.assert_allclose(kernel(z, of_t), [[-6], [6]], atol=1e-5)
+
+
+def test_log_openness_by_hand():
+    logs = np.zeros((2, 2, 2))
+    logs[0, 1, 0], logs[1, 0, 1] = np.log(3), np.log(8)
+    out = log_openness(tables_of(logs).rows, np.array([0, 1]), np.array([1, 0]))
+    wanted = np.zeros((2, 2, 2))
+    wanted[0, 0, 0], wanted[1, 1, 1] = np.log(3), np.log(8)  # bands first, cell types in the order asked for
+    np.testing.assert_allclose(out, wanted, rtol=1e-6)
+    assert out.dtype == np.float32
+
+
+# --- by slow loops
+
+
+@quick
+@given(st.integers(0, 9_999), st.integers(2, 7), st.integers(2, 5))
+def test_contrasts_equal_a_slow_loop(seed, n_genes, n_training):
+    rng = np.random.default_rng(seed)
+    logs = random_logs(seed, n_genes, 7)
+    cells, asked = np.sort(rng.choice(7, n_training, replace=False)), rng.permutation(7)
+    rows = tables_of(logs).rows
+    contrasts, z = BandContrasts.learn(rows, cells)
+    assert_same(z, slow_contrasts(logs, cells, cells), contrasts.scale)
+    assert_same(contrasts.of(rows, asked).z, slow_contrasts(logs, cells, asked), contrasts.scale)
+    np.testing.assert_array_equal(contrasts.of(rows, cells).z, z)
+
+
+@quick
+@given(st.integers(0, 9_999))
+def test_log_openness_equals_dense_rows(seed):
+    rng = np.random.default_rng(seed)
+    rows = tables_of(random_logs(seed, 6, 4)).rows
+    genes, cells = np.sort(rng.choice(6, rng.integers(1, 7), replace=False)), rng.permutation(4)[:3]
+    dense = np.log1p(rows.dense().astype(np.float64)).reshape(6, 4, -1)
+    wanted = dense[np.ix_(genes, cells)].transpose(2, 0, 1)
+    np.testing.assert_allclose(log_openness(rows, genes, cells), wanted, rtol=1e-6)
+
+
+def test_log_openness_of_simulated_data_with_empty_bands(simulated):
+    data = simulated[0]
+    rows = TSSBinner(edges=[-50_000, -200, 0, 200, 50_000]).fit_transform(data.pairs())
+    dense = rows.dense().reshape(len(data.genes), len(data.cell_types), 4)
+    assert (dense == 0).mean() > 0.2
+    every = np.arange(len(data.genes)), np.arange(len(data.cell_types))
+    np.testing.assert_allclose(log_openness(rows, *every), np.log1p(dense).transpose(2, 0, 1), rtol=1e-5)
+
+
+@quick
+@given(st.integers(0, 9_999))
+def test_kernel_equals_a_slow_loop(seed):
+    rng = np.random.default_rng(seed)
+    one, other = rng.normal(size=(3, 4, 5)).astype(np.float32), rng.normal(size=(3, 4, 2)).astype(np.float32)
+    wanted = np.zeros((5, 2))
+    for b in range(3):
+        for g in range(4):
+            wanted += np.outer(one[b, g].astype(float), other[b, g])
+    np.testing.assert_allclose(kernel(one, other), wanted, rtol=1e-12, atol=1e-12)
+    among, scale = unit_kernel(one)
+    np.testing.assert_allclose(among * scale, kernel(one, one), rtol=1e-12)
+    np.testing.assert_allclose(np.einsum("bgc,bgd->cd", *[one.astype(float)] * 2), among * scale, rtol=1e-12)
+    assert np.diag(among).mean() == pytest.approx(1, rel=1e-12)
+
+
+@quick
+@given(st.lists(st.integers(0, 9), max_size=20))
+def test_codes_that_occur_equal_unique(codes):
+    present, place = occurring(np.array(codes, dtype=np.int64))
+    wanted = np.unique(np.array(codes, dtype=np.int64), return_inverse=True)
+    np.testing.assert_array_equal(present, wanted[0])
+    np.testing.assert_array_equal(place, wanted[1])
+
+
+# --- by law
+
+
+@quick
+@given(st.integers(0, 9_999))
+def test_contrasts_add_up_to_nothing(seed):
+    contrasts, z = learned(random_logs(seed))
+    z = z.astype(np.float64)
+    assert_same(z.mean(axis=1, keepdims=True), 0, contrasts.scale)
+    assert_same(z.mean(axis=2, keepdims=True), 0, contrasts.scale)
+    np.testing.assert_allclose((z**2).mean(axis=(1, 2)), 1, rtol=1e-5)
+
+
+@quick
+@given(st.integers(0, 9_999))
+def test_levels_of_genes_and_of_cell_types_and_units_of_bands_do_not_matter(seed):
+    rng = np.random.default_rng(seed)
+    logs = random_logs(seed)
+    of_genes, of_cells = rng.uniform(0, 2, size=(5, 1, 4)), rng.uniform(0, 2, size=(1, 6, 4))
+    units = rng.uniform(0.5, 1.5, size=4)
+    straight = learned(logs, [0, 2, 3])
+    changed = learned(units * (logs + of_genes + of_cells), [0, 2, 3])
+    assert_same(changed[1], straight[1], straight[0].scale)
+    np.testing.assert_allclose(changed[0].scale, units * straight[0].scale, atol=1e-5)
+    asked = np.arange(6)
+    new = changed[0].of(tables_of(units * (logs + of_genes + of_cells)).rows, asked).z
+    assert_same(new, straight[0].of(tables_of(logs).rows, asked).z, straight[0].scale)
+
+
+@quick
+@given(st.integers(0, 9_999))
+def test_what_is_learned_knows_nothing_of_other_cell_types(seed):
+    logs = random_logs(seed)
+    changed = logs.copy()
+    changed[:, 4:] = random_logs(seed + 1)[:, 4:]
+    for one, two in zip(learned(logs, range(4)), learned(changed, range(4)), strict=True):
+        if isinstance(one, BandContrasts):
+            np.testing.assert_array_equal(one.mean, two.mean)
+            np.testing.assert_array_equal(one.scale, two.scale)
+        else:
+            np.testing.assert_array_equal(one, two)
+
+
+@quick
+@given(st.integers(0, 9_999))
+def test_genes_are_matched_by_name(seed):
+    """Another order, fewer and further genes: the mean over genes is that of the shared ones."""
+    rng = np.random.default_rng(seed)
+    logs = random_logs(seed, 6)
+    contrasts, _ = learned(logs[:5], range(4))
+    order = rng.permutation(6)[: rng.integers(3, 7)]
+    names = np.array([*gene_names(5), "unknown"])[order]
+    out = contrasts.of(tables_of(logs[order], names).rows, np.arange(6))
+    shared = order[order < 5]
+    assert names[out.rows].tolist() == np.array(gene_names(5))[out.known].tolist() == [f"g{i}" for i in shared]
+    assert_same(out.z, slow_contrasts(logs[:5], range(4), range(6), shared), contrasts.scale)
+
+
+def test_the_input_is_left_as_it_is():
+    tables = tables_of(random_logs(0))
+    before = tables.rows.dense().copy()
+    contrasts, z = BandContrasts.learn(tables.rows, np.arange(4))
+    kept = z.copy()
+    mean = contrasts.mean.copy()
+    contrasts.of(tables.rows, np.arange(6))
+    unit_kernel(z)
+    np.testing.assert_array_equal(tables.rows.dense(), before)
+    np.testing.assert_array_equal(z, kept)
+    np.testing.assert_array_equal(contrasts.mean, mean)
+
+
+@pytest.mark.parametrize("level", [1e-3, 5.0, 12.0])
+def test_rounding_is_no_variation(level):
+    """A band with the same openness in all training cell types has z = 0, in others as well."""
+    logs = random_logs(0)
+    logs[:, :4, 1] = level + np.random.default_rng(1).normal(size=(5, 1)) ** 2 * np.ones((5, 4))
+    contrasts, z = learned(logs, range(4))
+    assert contrasts.scale[1] == 0
+    assert (contrasts.scale[[0, 2, 3]] > 0.1).all()
+    np.testing.assert_array_equal(z[1], 0)
+    np.testing.assert_array_equal(contrasts.of(tables_of(logs).rows, np.arange(6)).z[1], 0)
+
+
+def test_what_a_level_of_the_gene_and_one_of_the_cell_type_leave_is_rounding():
+    rng = np.random.default_rng(0)
+    logs = random_logs(0)
+    logs[:, :, 1] = rng.uniform(1, 5, size=(5, 1)) + rng.uniform(0, 2, size=6)
+    contrasts, z = learned(logs)
+    assert contrasts.scale[1] == 0
+    np.testing.assert_array_equal(z[1], 0)
+
+
+def test_small_variation_is_variation():
+    logs = random_logs(0)
+    logs[:, :, 1] = 5 + 1e-3 * (logs[:, :, 1] - 5)
+    contrasts, z = learned(logs)
+    assert contrasts.scale[1] > 0
+    assert (z[1] ** 2).mean() == pytest.approx(1, rel=1e-3)
+
+
+# --- errors
+
+
+def test_no_gene_in_common():
+    contrasts, _ = learned(random_logs(0))
+    other = tables_of(random_logs(1, 3), ["x", "y", "z"])
+    with pytest.raises(UnmatchedDataError, match=r"fitted on g0, ... \(5 genes\), got x, ... \(3 genes\)"):
+        contrasts.of(other.rows, np.arange(2))
+
+
+def test_openness_that_does_not_vary():
+    _, z = learned(np.tile(random_logs(0)[:, :1], (1, 4, 1)))
+    with pytest.raises(ValueError, match="openness does not vary between the training cell types in any band"):
+        unit_kernel(z)
