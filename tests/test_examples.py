@@ -74,6 +74,22 @@ def test_on_blood_the_network_at_its_best_epoch_is_level_with_the_best_lasso(tmp
 
 
 @pytest.mark.slow
+def test_on_blood_cis_and_cell_state_beat_every_simple_rule(tmp_path, blood_files):
+    output = run("examples/plot_unseen_cell_types.py", tmp_path, blood_files)
+    found = re.search(r"^cis and cell state +(\S+) +(\S+) +(\S+)$", output, flags=re.MULTILINE)
+    pairs, cell_types, lineages = map(float, found.groups())
+    assert pairs > cell_types > lineages
+    for rule in ("promoter sum", "distance decay", "nearest cell type", "3 nearest cell types"):
+        skill = re.search(rf"^{rule} +(\S+) +(\S+) +(\S+)$", output, flags=re.MULTILINE)
+        assert float(skill.group(2)) < cell_types - 0.1
+        assert float(skill.group(3)) < lineages - 0.05
+    pooled = {name: numbers_after(name, output)[0] for name in ("cis", "cell_state")}
+    assert min(pooled.values()) > 0.1
+    assert (tmp_path / "figures" / "unseen_cell_types.png").stat().st_size > 20_000
+    assert "Mega" in output
+
+
+@pytest.mark.slow
 def test_all_genes_of_the_blood_data_bin_and_scale_within_the_stated_memory(tmp_path, blood_files):
     output = run("benchmarks/blood_memory.py", tmp_path, blood_files)
     assert numbers_after("peak memory", output)[0] < 1.5
@@ -99,3 +115,10 @@ def test_a_small_size_of_the_full_benchmark_runs(tmp_path):
     output = run("benchmarks/full_size.py", tmp_path, arguments=["small"])
     assert "6,000 pairs x 2,000 bins" in output
     assert 0 < numbers_after("peak anonymous memory", output)[0] < 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="anonymous memory is read from /proc")
+def test_a_small_size_of_the_kernel_benchmark_runs(tmp_path):
+    output = run("benchmarks/cis_trans.py", tmp_path, arguments=["small"])
+    assert "300 genes, 20 cell types" in output
+    assert re.search(r"prediction of 6,000 pairs with SDs \d+\.\d s", output)

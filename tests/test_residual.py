@@ -7,7 +7,6 @@ import pytest
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, Ridge
-from sklearn.pipeline import make_pipeline
 
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose import GeneZTarget, ResidualRegressor
@@ -107,7 +106,7 @@ def test_what_is_held_out_inside(data, bins, y):
 def test_what_no_line_sees_is_learned(data, bins, y):
     """Expression rises wherever openness of the promoter leaves its mean: trees find that in the errors."""
     z = CisTransRegressor().fit(bins, y).transform(bins)[:, 2:4].sum(axis=1)
-    bent = y + 1.5 * np.abs(z)
+    bent = (y + 3 * np.abs(z)) / 4
     trees = HistGradientBoostingRegressor(max_iter=60, min_samples_leaf=10, early_stopping=False, random_state=0)
 
     def skill(model):
@@ -115,7 +114,7 @@ def test_what_no_line_sees_is_learned(data, bins, y):
             warnings.simplefilter("ignore", DistantCellTypeWarning)
             return summarize(cross_val_pairs(model, bins, bent, CellTypeKFold(3)))["skill"]
 
-    assert skill(ResidualRegressor(trees)) > skill(CisTransRegressor()) + 0.05
+    assert skill(ResidualRegressor(trees)) > skill(CisTransRegressor()) + 0.1
 
 
 def test_a_network_on_the_residual(bins, y):
