@@ -1,5 +1,6 @@
 """Openness in bands, less what belongs to a gene or to a cell type as a whole: what kernel models see of cell types."""
 
+import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skepi._rows import BinnedRows
-from skepi.exceptions import UnmatchedDataError
+from skepi.exceptions import UnfittedSignalWarning, UnmatchedDataError
 
 Float32Array = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
@@ -102,6 +103,17 @@ def kernel(z: Float32Array, other: Float32Array) -> FloatArray:
     for one, two in zip(z, other, strict=True):
         total += one.astype(np.float64).T @ two.astype(np.float64)
     return total
+
+
+def warn_of_few_genes(share: float, least: float, so_what: str, stacklevel: int) -> None:
+    """Say where a data set holds less than a share of the genes that a model was trained on, and what rests on them."""
+    if share < least:
+        warnings.warn(
+            f"the data set holds only {share:.0%} of the genes that the training data had (warned below {least:.0%}), "
+            f"and {so_what}",
+            UnfittedSignalWarning,
+            stacklevel=stacklevel + 1,
+        )
 
 
 def occurring(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

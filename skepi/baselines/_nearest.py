@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._cell_state import DISTANT, BandContrasts, kernel, unit_kernel
+from skepi._cell_state import DISTANT, BandContrasts, kernel, unit_kernel, warn_of_few_genes
 from skepi._targets import FloatArray, GeneScale
 from skepi.baselines._pair_rule import PairRule, pairs_of
 from skepi.binning import TSSBinner, symmetric_edges
-from skepi.exceptions import DistantCellTypeWarning, UnfittedSignalWarning, UnmatchedDataError
+from skepi.exceptions import DistantCellTypeWarning, UnmatchedDataError
 from skepi.paired import GeneCellPairs
 
 _WEIGHTS = ("uniform", "distance")
@@ -232,13 +232,8 @@ class NearestCellTypes(PairRule, BaseEstimator):
         return X
 
     def _warn_of_what_is_new(self, distances: "_Distances") -> None:
-        if distances.share < self.min_shared_genes:
-            warnings.warn(
-                f"the data set holds only {distances.share:.0%} of the genes that the training data had (warned below "
-                f"{self.min_shared_genes:.0%}), and the nearest cell types are found by these",
-                UnfittedSignalWarning,
-                stacklevel=3,
-            )
+        so_what = "the nearest cell types are found by these"
+        warn_of_few_genes(distances.share, self.min_shared_genes, so_what, stacklevel=3)
         between = distances.among + np.diag(np.full(len(distances.among), np.inf))
         relative = distances.to_training.min(axis=1) / between.min(axis=1).max()
         distant = int(np.sum(relative > DISTANT))

@@ -13,7 +13,7 @@ from sklearn.cluster import KMeans
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._cell_state import BandContrasts, occurring, unit_kernel
+from skepi._cell_state import BandContrasts, occurring, unit_kernel, warn_of_few_genes
 from skepi._rows import check_targets, is_binned
 from skepi._targets import FloatArray, GeneScale, GeneStandardizedRegressor, genes_of_rows
 from skepi.binning import TSSBinner, symmetric_edges
@@ -27,8 +27,8 @@ from skepi.compose._buckets import (
     components_of,
     expression_kernel,
     reaches,
+    warn_of_distant,
 )
-from skepi.exceptions import DistantCellTypeWarning, UnfittedSignalWarning
 from skepi.gaussian_process import CisTransRegressor
 from skepi.metrics import skill_by
 
@@ -242,7 +242,7 @@ class BucketedRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
         return self._predict(X, *self._assigned(X))
 
     def _predict(self, X: Any, table: pd.DataFrame, column: IntArray) -> FloatArray:
-        self._warn_of_distant(table)
+        warn_of_distant(table, list(self.models_), self.max_distance)
         answering, out = self._answering(X, table, column), np.empty(len(X))
         for bucket in np.unique(answering).tolist():
             rows = np.flatnonzero(answering == bucket)
@@ -326,7 +326,8 @@ class BucketedRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
         cells, column = occurring(X.cell_type_codes)
         z, _, known = BandContrasts(self.gene_names_, self.openness_mean_, self.band_scale_).of(bands, cells)
         distances = Centres(self.bucket_contrasts_, self.gene_power_).over(known).distances(z)
-        self._warn_of_few_genes(known.size / self.gene_names_.size)
+        so_what = "the buckets of its cell types are read from these"
+        warn_of_few_genes(known.size / self.gene_names_.size, _MIN_SHARED_GENES, so_what, stacklevel=4)
         bucket = distances.argmin(axis=1)
         distance = distances[np.arange(cells.size), bucket]
         relative = distance / self.reach_[bucket]
@@ -347,27 +348,6 @@ class BucketedRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
         # The last column stands for NO_BUCKET.
         measured = np.column_stack([measured, np.ones(len(names), dtype=bool)])
         return np.where(measured[codes, bucket], bucket, NO_BUCKET)
-
-    def _warn_of_few_genes(self, share: float) -> None:
-        if share < _MIN_SHARED_GENES:
-            warnings.warn(
-                f"the data set holds only {share:.0%} of the genes that the training data had (warned below "
-                f"{_MIN_SHARED_GENES:.0%}), and the buckets of its cell types are read from these",
-                UnfittedSignalWarning,
-                stacklevel=4,
-            )
-
-    def _warn_of_distant(self, table: pd.DataFrame) -> None:
-        distant = table[(table["answered_by"] == "pooled") & table["bucket"].isin(list(self.models_))]
-        if len(distant):
-            relative = distant["relative"].sort_values(ascending=False)
-            warnings.warn(
-                f"{len(distant)} cell type(s) far from every bucket ({relative.index[0]}: {relative.iloc[0]:.2f} times "
-                f"the reach of the nearest one, more than max_distance={self.max_distance:g}): the pooled model "
-                "answers; see assign()",
-                DistantCellTypeWarning,
-                stacklevel=4,
-            )
 
     def _estimator(self, X: Any) -> Any:
         if self.estimator is not None:

@@ -1,14 +1,17 @@
 """Training cell types in buckets by their phenotype, and the bucket that another one is nearest to by its openness."""
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from skepi._cell_state import Float32Array, kernel, occurring
 from skepi._rows import PairRows
 from skepi._targets import FloatArray
 from skepi.binning import BinnedOpenness, TSSBinner, symmetric_edges
+from skepi.exceptions import DistantCellTypeWarning
 from skepi.paired import GeneCellPairs
 
 IntArray = NDArray[np.int64]
@@ -146,3 +149,17 @@ def _numbered(labels: IntArray) -> IntArray:
     for at in np.flatnonzero(labels >= 0):
         out[at] = place.setdefault(int(labels[at]), len(place))
     return out
+
+
+def warn_of_distant(assigned: pd.DataFrame, with_model: list[int], max_distance: float) -> None:
+    """Say which cell types of a table of assignments are too far from the bucket that would have answered."""
+    distant = assigned[(assigned["answered_by"] == "pooled") & assigned["bucket"].isin(with_model)]
+    if len(distant):
+        relative = distant["relative"].sort_values(ascending=False)
+        warnings.warn(
+            f"{len(distant)} cell type(s) far from every bucket ({relative.index[0]}: {relative.iloc[0]:.2f} times "
+            f"the reach of the nearest one, more than max_distance={max_distance:g}): the pooled model "
+            "answers; see assign()",
+            DistantCellTypeWarning,
+            stacklevel=3,
+        )

@@ -98,6 +98,9 @@ class PerGeneRegressor(MetaEstimatorMixin, PerGeneModel, BaseEstimator):
     On another data set, genes are found by name and slots by bin: a slot of the model that no peak touches there has
     the value 0, or what the scaler gives it; a slot new to the model is ignored.
 
+    Tables of linear models take 12 bytes a slot, 0.1 GB for 17,500 genes with 460 slots each; other models take what
+    they take, many times that, and are slow to save.
+
     Warnings of estimators are put together into one a kind, which says how many genes it came from.
 
     ``score`` is skill in units of ``y``: with counts, genes with many of them dominate it.

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._cell_state import DISTANT, BandContrasts, Contrasts, kernel, occurring, unit_kernel
-from skepi.exceptions import DistantCellTypeWarning, UnfittedSignalWarning
+from skepi._cell_state import DISTANT, BandContrasts, Contrasts, kernel, occurring, unit_kernel, warn_of_few_genes
+from skepi.exceptions import DistantCellTypeWarning
 from skepi.gaussian_process._posterior import NewCellTypes
 
 Float32Array = NDArray[np.float32]
@@ -105,13 +105,7 @@ def distance_table(query: Query, training_names: NDArray[np.object_]) -> pd.Data
 
 def warn_of_what_is_new(query: Query, distances: pd.DataFrame, min_shared_genes: float) -> None:
     """Say where a data set has few of the training genes, and which cell types are unlike all of training."""
-    if query.share < min_shared_genes:
-        warnings.warn(
-            f"the data set holds only {query.share:.0%} of the genes that the training data had (warned below "
-            f"{min_shared_genes:.0%}), and the state of its cell types is read from these",
-            UnfittedSignalWarning,
-            stacklevel=4,
-        )
+    warn_of_few_genes(query.share, min_shared_genes, "the state of its cell types is read from these", stacklevel=4)
     distant = distances[distances["relative"] > DISTANT].sort_values("relative", ascending=False)
     if len(distant):
         warnings.warn(

@@ -1,15 +1,14 @@
 """PartContributionsDisplay: which part of the prediction earns the skill, in every gene or cell type."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi.exceptions import UnknownNameError
 from skepi.inspection import part_contributions
-from skepi.plotting._density import MOST_POINTS, draw_points, within
+from skepi.plotting._density import MOST_POINTS, draw_points
 from skepi.plotting._labels import (
     label_axes,
     make_room_top,
@@ -19,6 +18,7 @@ from skepi.plotting._labels import (
     text_width,
     write_above,
 )
+from skepi.plotting._parts_plane import Frame, Plane, clipped, frame_of, largest, outside_of, plane_of, rows_of, words
 from skepi.plotting._style import (
     BLACK,
     BLUE,
@@ -39,13 +39,7 @@ _BY = ("gene", "cell_type")
 _SCORES = {"skill": "skill", "within_gene_skill": "within-gene skill"}
 _CONTOURS = (0.0, 0.5, 1.0)
 
-# Genes may lie outside the frame: this share of them where they are many, and all beyond these limits.
-_LEFT_OUT = 0.004
-_MANY = 200
-_FURTHEST = (-1.0, 1.5)
-
-# Genes named on each side of the line of equal contributions, and up to how many points names keep clear of all.
-_NAMED = 3
+# Up to how many points names keep clear of all.
 _FEW_POINTS = 300
 
 # Up to so many cell types, each has its name.
@@ -164,7 +158,7 @@ class PartContributionsDisplay:
         self.bars_: dict[str, Any] = {}
         self.skill_points_ = None
         if table.index.name == "gene":
-            self._draw_plane(ax, _plane(table, self.pooled, parts, state), score, genes)
+            self._drawplane_of(ax, plane_of(table, self.pooled, parts, state), score, genes)
         elif genes is not None:
             raise ValueError("genes can be named in the plane of genes alone, not in bars of cell types")
         else:
@@ -172,15 +166,15 @@ class PartContributionsDisplay:
         self.figure_ = self.ax_.figure
         return self
 
-    def _draw_plane(self, ax: Any, plane: "_Plane", score: str, genes: Sequence[str] | None) -> None:
-        chosen = _largest(plane) if genes is None else _rows_of(genes, plane)
-        own, frame = ax is None, _frame(plane)
+    def _drawplane_of(self, ax: Any, plane: Plane, score: str, genes: Sequence[str] | None) -> None:
+        chosen = largest(plane) if genes is None else rows_of(genes, plane)
+        own, frame = ax is None, frame_of(plane)
         (self.ax_,) = (ax,) = axes(ax, size=(5.4, 5.6))
         x, y = plane.xy.T
         self.points_, said = draw_points(ax, x, y, frame, "genes")
-        out = _outside(plane.xy, frame)
+        out = outside_of(plane.xy, frame)
         if out.any():
-            edge = _clipped(plane.xy[out], frame)
+            edge = clipped(plane.xy[out], frame)
             self.outside_ = ax.scatter(*edge.T, s=14, marker="x", color=GREY, lw=0.8, clip_on=False, zorder=3)
             said += " (crosses)"
         if plane.left_out:
@@ -192,7 +186,7 @@ class PartContributionsDisplay:
         _label_contours(ax, frame, _SCORES[score])
         self._name(ax, plane, chosen, frame)
 
-    def _draw_lines(self, ax: Any, frame: "_Frame", over_hexagons: bool) -> None:
+    def _draw_lines(self, ax: Any, frame: Frame, over_hexagons: bool) -> None:
         low, high = frame[:2]
         style = {"zorder": 3, "path_effects": halo() if over_hexagons else None}
         ax.plot([low, high], [0, 0], color=PALE, lw=0.8, zorder=0.5)
@@ -202,31 +196,31 @@ class PartContributionsDisplay:
             ends = np.array([max(low, level - high), min(high, level - low)])
             self.contours_ += ax.plot(ends, level - ends, color=GREY, lw=1.1, ls=":", **style)
 
-    def _draw_means(self, ax: Any, plane: "_Plane", score: str, said: str) -> None:
+    def _draw_means(self, ax: Any, plane: Plane, score: str, said: str) -> None:
         """Mark the pooled contributions and the medians, and say in words above the cloud what is drawn."""
         pooled, median = plane.pooled, plane.median
         style = {"ls": "none", "color": VERMILLION, "mec": "white", "mew": 1.2, "zorder": 6}
         self.pooled_point_ = ax.plot(*pooled[:, None], marker="D", ms=9, **style)[0]
         self.median_point_ = ax.plot(*median[:, None], marker="o", ms=9, **style)[0]
-        values = [f"{_words(name)} {_number(self.pooled[name])}" for name in plane.parts]
+        values = [f"{words(name)} {_number(self.pooled[name])}" for name in plane.parts]
         of_all = f"all pairs: {' + '.join(values)} = {score} {_number(pooled.sum())}"
         of_genes = f"medians over genes: {plane.others} {_number(median[0])}, {plane.state} {_number(median[1])}"
         names = [of_all, of_genes, "equal contributions"]
         _key(ax, [self.pooled_point_, self.median_point_, self.equal_line_], names, said)
 
-    def _name(self, ax: Any, plane: "_Plane", chosen: NDArray[np.int64], frame: "_Frame") -> None:
+    def _name(self, ax: Any, plane: Plane, chosen: NDArray[np.int64], frame: Frame) -> None:
         """Name genes beside a ring around each; those outside the frame with their values, at its edge."""
         if chosen.size == 0:
             return
         xy = plane.xy[chosen]
-        at, outside = _clipped(xy, frame), _outside(xy, frame)
+        at, outside = clipped(xy, frame), outside_of(xy, frame)
         ax.scatter(*at.T, s=42, facecolor="none", edgecolor=BLACK, lw=1.0, zorder=5, clip_on=False)
         names = [
             shortened(name, 24) + (f" ({_number(x)}, {_number(y)})" if out else "")
             for name, (x, y), out in zip(plane.genes[chosen], xy, outside, strict=True)
         ]
         marks = np.vstack([at, plane.pooled, plane.median])
-        cloud = plane.xy[~_outside(plane.xy, frame)]
+        cloud = plane.xy[~outside_of(plane.xy, frame)]
         obstacles = np.vstack([cloud, marks]) if len(cloud) <= _FEW_POINTS else marks
         self.names_ = name_points(ax, at, names, obstacles)
         for name in self.names_:
@@ -253,108 +247,11 @@ class PartContributionsDisplay:
         ax.set(ylim=(bottom, top))
         label_axes(ax, f"contribution to {_SCORES[score]}", "" if every == 1 else _said_of_names(len(table), every))
         settle(ax, own)
-        keys = [(_words(name), bar.patches[0].get_facecolor()) for name, bar in self.bars_.items()]
+        keys = [(words(name), bar.patches[0].get_facecolor()) for name, bar in self.bars_.items()]
         write_above(ax, [*keys, (f"black dots: {_SCORES[score]}, the sum", BLACK)])
 
 
-_Frame = tuple[float, float, float, float]
-
-
-class _Plane(NamedTuple):
-    """Contributions of genes as points.
-
-    Attributes
-    ----------
-    genes : ndarray of shape (n_genes,)
-    xy : ndarray of float64, shape (n_genes, 2)
-        Contributions of all other parts together, and of the one called state.
-    squares : ndarray of float64, shape (n_genes,)
-        Sum of t^2: contributions are shares of it.
-    pooled : ndarray of float64, shape (2,)
-        Of all pairs together.
-    parts : list of str
-    state_part : str
-    left_out : frozenset of str
-        Genes that do not vary.
-    """
-
-    genes: NDArray
-    xy: NDArray[np.float64]
-    squares: NDArray[np.float64]
-    pooled: NDArray[np.float64]
-    parts: list[str]
-    state_part: str
-    left_out: frozenset[str]
-
-    @property
-    def median(self) -> NDArray[np.float64]:
-        """Over genes, of each side."""
-        return np.median(self.xy, axis=0)
-
-    @property
-    def others(self) -> str:
-        return " + ".join(_words(name) for name in self.parts if name != self.state_part)
-
-    @property
-    def state(self) -> str:
-        return _words(self.state_part)
-
-
-def _plane(table: pd.DataFrame, pooled: pd.Series, parts: list[str], state: str) -> _Plane:
-    check_kind(state, parts, "state")
-    if len(parts) < 2:
-        raise ValueError(f"a plane of contributions needs two parts or more, got {parts}")
-    moved = table[table[state].notna()]
-    if moved.empty:
-        raise ValueError("contributions: no gene varies, so none has a contribution")
-    other_parts = [name for name in parts if name != state]
-    left_out = frozenset(table.index) - frozenset(moved.index)
-    squares = (moved["n_pairs"] * moved["mse_mean"]).to_numpy(dtype=np.float64)
-    xy = np.column_stack([moved[other_parts].sum(axis=1), moved[state]])
-    of_all = np.array([pooled[other_parts].sum(), pooled[state]], dtype=np.float64)
-    return _Plane(moved.index.to_numpy(), xy, squares, of_all, parts, state, left_out)
-
-
-def _largest(plane: _Plane) -> NDArray[np.int64]:
-    """On each side of the line of equal contributions, where the larger one is the most squared error."""
-    x, y = plane.xy.T
-    saved = [plane.squares * np.where(side, value, 0.0) for side, value in ((x > y, x), (y > x, y))]
-    first = [np.argsort(-side, kind="stable")[:_NAMED] for side in saved]
-    return np.concatenate([rows[side[rows] > 0] for rows, side in zip(first, saved, strict=True)])
-
-
-def _rows_of(genes: Sequence[str], plane: _Plane) -> NDArray[np.int64]:
-    if isinstance(genes, str):
-        raise TypeError(f"genes: wanted a sequence of names, got the string {genes!r}")
-    still = [name for name in genes if name in plane.left_out]
-    if still:
-        raise ValueError(f"genes that do not vary have no contributions: {still[:5]}")
-    rows = pd.Index(plane.genes).get_indexer(pd.Index(list(genes), dtype=object))
-    unknown = [name for name, row in zip(genes, rows, strict=True) if row < 0]
-    if unknown:
-        raise UnknownNameError(f"{len(unknown)} gene(s) not among the contributions: {unknown[:5]}")
-    return rows.astype(np.int64)
-
-
-def _frame(plane: _Plane) -> _Frame:
-    """Limits that both axes share: of all genes, or all but the outermost, and of the square from 0 to 0.7."""
-    left_out = _LEFT_OUT if len(plane.xy) > _MANY else 0.0
-    low = np.quantile(plane.xy, left_out / 2, axis=0).min()
-    high = np.quantile(plane.xy, 1 - left_out / 2, axis=0).max()
-    reach = 0.04 * (high - low)
-    low, high = max(min(low - reach, -0.1), _FURTHEST[0]), min(max(high + reach, 0.7), _FURTHEST[1])
-    return float(low), float(high), float(low), float(high)
-
-
-def _outside(xy: NDArray[np.float64], frame: _Frame) -> NDArray[np.bool_]:
-    return ~within(xy[:, 0], xy[:, 1], frame)
-
-
-def _clipped(xy: NDArray[np.float64], frame: _Frame) -> NDArray[np.float64]:
-    return np.clip(xy, [frame[0], frame[2]], [frame[1], frame[3]])
-
-
-def _label_contours(ax: Any, frame: _Frame, score: str) -> None:
+def _label_contours(ax: Any, frame: Frame, score: str) -> None:
     """Write the skill below the lower end of each contour."""
     low, high = frame[:2]
     for level in _CONTOURS:
@@ -389,10 +286,6 @@ def _stacked(ax: Any, places: NDArray, values: pd.DataFrame, heights: NDArray) -
         for side in ends:
             ends[side] += np.where(np.sign(width) == side, width, 0.0)
     return bars
-
-
-def _words(name: str) -> str:
-    return str(name).replace("_", " ")
 
 
 def _number(value: float) -> str:
