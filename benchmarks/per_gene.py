@@ -47,9 +47,10 @@ def time_paths():
 
 def compare(chromosomes):
     """Held-out skill of models of single genes."""
-    blood = fetch_hematopoiesis(n_jobs=N_JOBS)
-    chosen = blood.data.genes["chrom"].isin(chromosomes).to_numpy()[blood.data.gene_codes]
-    bins, y = TSSBinner().fit_transform(blood.data[chosen]), blood.target[chosen]
+    data = fetch_hematopoiesis(n_jobs=N_JOBS).dataset
+    some = data.subset(genes=data.genes["name"][data.genes["chrom"].isin(chromosomes)])
+    X, y = some.pairs(return_X_y=True)
+    bins = TSSBinner().fit_transform(X)
     print(bins)
     models = {f"ridge, alpha {alpha}": PerGeneRegressor(Ridge(alpha)) for alpha in (1, 10, 100)}
     models |= {f"L1, lambda {lam}": PerGeneRegressor(Lasso(lam / 2, max_iter=10_000)) for lam in (0.1, 0.2, 0.4)}

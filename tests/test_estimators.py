@@ -78,6 +78,8 @@ PAIR_MODELS = {
     "ridge with context": on_pairs(("context", AppendContext(2)), ("model", GeneZTarget(Ridge()))),
     "cis and cell state": on_pairs(("model", CisTransRegressor())),
     "own cis": on_pairs(("model", CisTransRegressor(own_cis=True))),
+    "one ridge a gene": on_pairs(("scale", LogZScaler()), ("model", PerGeneRegressor(Ridge(3)))),
+    "one Lasso a gene": on_pairs(("model", PerGeneLassoCV([0.3, 0.03]))),
     "residual": on_pairs(("model", ResidualRegressor(Ridge(10.0)))),
     "buckets": BucketedRegressor(
         on_pairs(("scale", LogZScaler()), ("model", GeneZTarget(Ridge()))), min_cell_types=2, max_distance=float("inf")

@@ -78,7 +78,7 @@ def test_on_blood_cis_and_cell_state_beat_every_simple_rule(tmp_path, blood_file
     output = run("examples/plot_unseen_cell_types.py", tmp_path, blood_files)
     found = re.search(r"^cis and cell state +(\S+) +(\S+) +(\S+)$", output, flags=re.MULTILINE)
     pairs, cell_types, lineages = map(float, found.groups())
-    assert pairs > cell_types > lineages
+    assert min(pairs, cell_types) > lineages
     for rule in ("promoter sum", "distance decay", "nearest cell type", "3 nearest cell types"):
         skill = re.search(rf"^{rule} +(\S+) +(\S+) +(\S+)$", output, flags=re.MULTILINE)
         assert float(skill.group(2)) < cell_types - 0.1

@@ -28,7 +28,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
 from skepi.binning import TSSBinner, symmetric_edges
-from skepi.compose import GeneZTarget, PerGeneLassoCV, PerGeneRegressor, _per_gene_lasso, _per_gene_rows
+from skepi.compose import GeneZTarget, PerGeneLassoCV, PerGeneRegressor, _per_gene_paths, _per_gene_rows
 from skepi.compose._per_gene_fit import link_of
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import UnfittedSignalWarning, UnknownNameError, UnmatchedDataError, UnseenGeneWarning
@@ -848,10 +848,25 @@ def test_the_greatest_of_equal_penalties_is_taken(rows):
 
 
 def test_a_gap_that_is_not_reached_is_said(rows, monkeypatch):
-    X, y = rows
-    monkeypatch.setattr(_per_gene_lasso, "PATH_TOL", -1.0)
-    with pytest.warns(ConvergenceWarning, match=r"duality gap .* is greater than -1e\+00 in \d+ gene"):
-        PerGeneLassoCV().path(X, y, [0.1])
+    X, y = some_genes(rows, 3)
+
+    def solved(features, target, lams):
+        """A gap that is the largest for the smallest training set."""
+        return lasso_of_gene(features, target, lams)[0], np.full(lams.size, 1 / len(target))
+
+    monkeypatch.setattr(_per_gene_paths, "lasso_of_gene", solved)
+    n_rows = np.bincount(X.gene_codes)
+    largest = max(1 / np.bincount(X.gene_codes[train]).min() for train, _ in CellTypeKFold(3).split(X))
+    first = X.genes["name"].iloc[0]
+    with pytest.warns(
+        ConvergenceWarning, match=rf"duality gap .* is greater than 1e-09 in 3 gene\(s\) \({first}"
+    ) as caught:
+        model = PerGeneLassoCV(LAMS, cv=3).fit(X, y)
+    assert caught[0].filename == __file__
+    np.testing.assert_allclose(model.cv_results_["dual_gap"], largest)
+    with pytest.warns(ConvergenceWarning, match="in 3 gene"):
+        path = PerGeneLassoCV().path(X, y, LAMS)
+    np.testing.assert_allclose(path.dual_gap, np.tile(1 / n_rows[:, None], 3))
 
 
 @pytest.mark.parametrize(

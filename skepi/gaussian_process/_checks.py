@@ -21,6 +21,8 @@ def check_binned(X: Any) -> None:
             f"CisTransRegressor needs pairs whose openness is binned, got {type(X).__name__}: put "
             "TSSBinner(edges=symmetric_edges()) before it in a Pipeline"
         )
+    if len(X) == 0:
+        raise ValueError("no pairs: wanted at least one row")
     if getattr(X, "scaling", None) is not None:
         raise ValueError(
             "these rows are scaled already: CisTransRegressor takes logs and scales itself, so drop LogZScaler"
@@ -46,4 +48,6 @@ def expression_table(X: Any, y: FloatArray, cells: NDArray[np.int64]) -> FloatAr
     if np.bincount(row * cells.size + column).max() > 1:
         raise ValueError("the same pair occurs more than once; CisTransRegressor has one place for it")
     table[row, column] = y
+    if (np.isfinite(table).sum(axis=1) < 2).all():
+        raise ValueError("no gene was measured in 2 or more cell types, so nothing can be learned of cell types")
     return table

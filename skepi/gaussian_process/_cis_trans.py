@@ -83,12 +83,15 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
         law that acts on single peaks, cell state takes the rest.
     openness_mean_ : ndarray of float32, shape (n_bins, n_genes)
     band_scale_ : ndarray of float64, shape (n_bins,)
+    edges_ : ndarray of int64, shape (n_bins + 1,)
+        Of the bands, in bp from the TSS.
     n_features_in_ : int
 
     Warns
     -----
     UnseenGeneWarning
-        For genes without training pairs: they have the cis part alone, around the mean of all genes.
+        For genes without training pairs: they have the cis part alone, around the mean of all genes. A gene that the
+        training data set did not hold has that mean alone.
     DistantCellTypeWarning
         For cell types unlike any seen; see :meth:`distances`.
     UnfittedSignalWarning
@@ -107,6 +110,8 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
     Notes
     -----
     A gene may lack some pairs: each set of measured cell types is solved apart, which with all pairs is the law above.
+    Intervals take weights, variances and the scale of the gene as known.
+
     The time of a fit grows with genes x cell types^2, with missing pairs with the number of sets x cell types^3.
 
     References
@@ -153,7 +158,7 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
         self._check_settings()
         check_binned(X)
         y = checked_expression(X, y)
-        self.n_features_in_ = X.shape[1]
+        self.n_features_in_, self.edges_ = X.shape[1], X.edges
         cells, _ = occurring(X.cell_type_codes)
         if cells.size < 2:
             raise ValueError(
@@ -170,22 +175,24 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
 
     def _learn_expression(self, table: FloatArray) -> None:
         """Learn from standardised expression, (n_trained_genes, n_training), NaN where it was not measured."""
-        trained = np.arange(len(table))
-        z = self._training_z(trained)
+        z = of_genes(self.contrasts_, pd.Index(self.gene_names_).get_indexer(self.gene_mean_.index))
         self.measured_ = np.isfinite(table)
         self.band_weights_ = fit_band_weights(z, table, self.measured_, self.cis_penalty)
         cis = weighted(z, self.band_weights_)
         self.cis_offset_ = measured_mean(cis, self.measured_)
         cis -= self.cis_offset_[:, None]
         self.residuals_ = np.where(self.measured_, table - cis, 0.0)
-        residuals = self._residuals(self.kernel_, trained)
+        residuals = Residuals(self.residuals_, self.measured_, self.kernel_)
         variances = fit_variances(residuals)
-        if self.own_cis:
-            self.own_scale_ = _own_cis.own_scale(z)
+        self.own_scale_ = _own_cis.own_scale(z) if self.own_cis else None
+        self.own_weights_ = None
+        if self.own_scale_ is None:
+            self.state_weights_ = _posterior.state_weights(residuals, variances)
+        else:
             variances = _own_cis.fit_variances(residuals, z, self.own_scale_, variances)
+            self.state_weights_, self.own_weights_ = _own_cis.weights(residuals, z, self.own_scale_, variances)
         self.state_variance_, self.own_variance_, self.noise_variance_ = variances
-        self.state_weights_, self.own_weights_ = self._solve(residuals, trained)
-        self.variance_shares_ = self._shares(cis)
+        self.variance_shares_ = self._shares(cis, z)
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Predict expression, and on request the SD of a measurement around it.
@@ -275,6 +282,8 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
         check_binned(X)
         if X.shape[1] != self.n_features_in_:
             raise ValueError(f"X has {X.shape[1]} bins, but CisTransRegressor is expecting {self.n_features_in_} bins")
+        if not np.array_equal(X.edges, self.edges_):
+            raise ValueError("X is binned at other edges than in fit, though in as many bins")
         learned = BandContrasts(self.gene_names_, self.openness_mean_, self.band_scale_)
         training = TrainingState(learned, self.contrasts_, self.kernel_, self.kernel_scale_)
         return ask(X, training, self.gene_mean_.index)
@@ -283,64 +292,62 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
         """Parts in units of ``y``, one row a pair, and the scale of each pair's gene."""
         warn_of_what_is_new(asked, distance_table(asked, self.cell_type_names_), self.min_shared_genes)
         mean, spread = self._levels(X)
-        seen, trained = asked.trained >= 0, asked.trained[asked.trained >= 0]
-        residuals = self._residuals(asked.kernel, trained)
-        of_cells, of_bands = self._weights_of(residuals, trained)
+        seen, residuals = asked.seen, self._residuals(asked)
+        of_cells, of_bands = self._weights_of(asked, residuals)
         cis = weighted(asked.z, self.band_weights_)
-        cis[seen] -= self.cis_offset_[trained, None]
+        cis[seen] -= self._cis_offset(asked, residuals)[:, None]
         state = np.zeros_like(cis)
         offset = measured_mean(of_cells @ asked.kernel, residuals.measured)
         state[seen] = of_cells @ asked.new.to_training.T - offset[:, None]
         tables = {"cis": cis, "cell_state": state}
         if of_bands is not None:
             tables["own_cis"] = np.zeros_like(cis)
-            offset = measured_mean(weighted(self._training_z(trained), of_bands), residuals.measured)
+            offset = measured_mean(weighted(asked.training_z_of_seen(), of_bands), residuals.measured)
             tables["own_cis"][seen] = weighted(asked.z[:, seen], of_bands) - offset[:, None]
         scaled = {name: spread * table[asked.row, asked.column] for name, table in tables.items()}
         return pd.DataFrame({"gene_mean": mean, **scaled}), spread
 
     def _std(self, asked: Query, spread: FloatArray) -> FloatArray:
-        seen, trained = asked.trained >= 0, asked.trained[asked.trained >= 0]
-        residuals, variances = self._residuals(asked.kernel, trained), self._variances()
+        seen, residuals, variances = asked.seen, self._residuals(asked), self._variances()
         variance = np.tile(variances.state * asked.new.to_self + variances.noise, (seen.size, 1))
-        if not self.own_variance_:
+        if self.own_scale_ is None:
             variance[seen] = _posterior.prediction_variance(residuals, variances, asked.new)
         else:
-            z = self._training_z(trained)
-            own = residuals, z, self.own_scale_[trained], variances, asked.new, asked.z[:, seen]
-            variance[seen] = _own_cis.prediction_variance(*own)
-        level = np.where(seen, 0.0, self.gene_mean_.var())  # of genes whose own mean is not known
+            own = residuals, asked.training_z_of_seen(), self.own_scale_[asked.trained[seen]], variances
+            variance[seen] = _own_cis.prediction_variance(*own, asked.new, asked.z[:, seen])
+        level = np.where(seen, 0.0, np.var(self.gene_mean_))  # of genes whose own mean is not known
         return np.sqrt(spread**2 * variance[asked.row, asked.column] + level[asked.row])
 
     def _variances(self) -> Variances:
         return Variances(self.state_variance_, self.own_variance_, self.noise_variance_)
 
-    def _residuals(self, among: FloatArray, trained: NDArray[np.int64]) -> Residuals:
-        return Residuals(self.residuals_[trained], self.measured_[trained], among)
+    def _residuals(self, asked: Query) -> Residuals:
+        """Of the genes that occur and have training pairs, with the kernel over the shared genes."""
+        trained = asked.trained[asked.seen]
+        return Residuals(self.residuals_[trained], self.measured_[trained], asked.kernel)
 
-    def _training_z(self, trained: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Contrasts of genes with training pairs in the training cell types."""
-        rows = pd.Index(self.gene_names_).get_indexer(self.gene_mean_.index[trained])
-        return of_genes(self.contrasts_, rows)
+    def _cis_offset(self, asked: Query, residuals: Residuals) -> FloatArray:
+        """Mean of the shared cis part of each gene over its measured cell types."""
+        if asked.kernel is self.kernel_:
+            return self.cis_offset_[asked.trained[asked.seen]]
+        return measured_mean(weighted(asked.training_z_of_seen(), self.band_weights_), residuals.measured)
 
-    def _weights_of(self, residuals: Residuals, trained: NDArray) -> tuple[FloatArray, FloatArray | None]:
+    def _weights_of(self, asked: Query, residuals: Residuals) -> tuple[FloatArray, FloatArray | None]:
         """Weights of cell types and of bands, those of the fit or, with the kernel of fewer genes, new ones."""
-        if residuals.kernel is self.kernel_:
+        trained = asked.trained[asked.seen]
+        if asked.kernel is self.kernel_:
             own = self.own_weights_[:, trained] if self.own_weights_ is not None else None
             return self.state_weights_[trained], own
-        return self._solve(residuals, trained)
-
-    def _solve(self, residuals: Residuals, trained: NDArray) -> tuple[FloatArray, FloatArray | None]:
-        if not self.own_variance_:
+        if self.own_scale_ is None:
             return _posterior.state_weights(residuals, self._variances()), None
-        return _own_cis.weights(residuals, self._training_z(trained), self.own_scale_[trained], self._variances())
+        z = asked.training_z_of_seen()
+        return _own_cis.weights(residuals, z, self.own_scale_[trained], self._variances())
 
-    def _shares(self, cis: FloatArray) -> pd.Series:
+    def _shares(self, cis: FloatArray, z: NDArray[np.float32]) -> pd.Series:
         """Mean square of the shared cis part, and expected ones of the others, over training pairs within genes."""
         sums = {"cis": float(np.sum(cis[self.measured_] ** 2))}
         sums["cell_state"] = self.state_variance_ * _posterior.squares_within_genes(self.kernel_, self.measured_)
-        if self.own_weights_ is not None:
-            z = self._training_z(np.arange(len(cis)))
+        if self.own_scale_ is not None:
             sums["own_cis"] = self.own_variance_ * _own_cis.squares_within_genes(z, self.own_scale_, self.measured_)
         sums["noise"] = self.noise_variance_ * float(np.sum(self.measured_.sum(axis=1) - 1))
         shares = pd.Series(sums, dtype=np.float64)
@@ -348,6 +355,8 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
 
     def _check_settings(self) -> None:
         self._check_offset()
+        if not isinstance(self.own_cis, bool | np.bool_):
+            raise ValueError(f"own_cis must be True or False, got {self.own_cis!r}")
         if not 0 < self.cis_penalty < np.inf:
             raise ValueError(f"cis_penalty must be finite and greater than 0, got {self.cis_penalty!r}")
         if not 0 <= self.min_shared_genes <= 1:

@@ -1,10 +1,10 @@
 """Variances of cell state and noise by restricted maximum likelihood."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import helmert
 from scipy.optimize import minimize
 
@@ -14,6 +14,10 @@ FloatArray = NDArray[np.float64]
 
 # Sets of measured cell types that variances are learned from at most: those that most genes share.
 _MAX_PATTERNS = 1_000
+
+# Of variances, in squared units of standardised expression.
+_SMALLEST = 1e-12
+_GREATEST_LOG = 20.0
 
 #: Weight of the squared logs of the variances, a gene: keeps them finite where cell types are few.
 PENALTY = 1e-3
@@ -64,15 +68,26 @@ def fit_variances(residuals: Residuals) -> Variances:
     def objective(logs: FloatArray) -> float:
         return restricted_likelihood(np.exp(logs), spectra) + PENALTY * float(logs @ logs)
 
-    found = minimize(objective, [0.0, -1.0], method="Nelder-Mead", options={"xatol": 1e-5, "fatol": 1e-10})
-    state, noise = np.exp(found.x)
-    return Variances(float(state), 0.0, float(noise))
+    state, noise = greatest(objective, [0.0, -1.0], [_SMALLEST, noise_floor(residuals)])
+    return Variances(state, 0.0, noise)
+
+
+def greatest(objective: Callable[[FloatArray], float], start: ArrayLike, floors: Sequence[float]) -> list[float]:
+    """Variances, not below their floors, where an objective of their logs is least."""
+    lows = np.log(floors)
+    bounds = [(low, _GREATEST_LOG) for low in lows]
+    found = minimize(objective, np.clip(start, lows, _GREATEST_LOG), method="L-BFGS-B", bounds=bounds)
+    return [float(value) for value in np.exp(found.x)]
+
+
+def noise_floor(residuals: Residuals) -> float:
+    """Least noise, a millionth of the mean square of residuals: equal cell types leave no singular matrix."""
+    mean_square = float(np.sum(residuals.values**2) / max(residuals.measured.sum(), 1))
+    return max(1e-6 * mean_square, _SMALLEST)
 
 
 def _spectra(residuals: Residuals) -> list[Spectrum]:
     sets = [(genes, cells) for genes, cells in patterns(residuals.measured) if cells.size > 1][:_MAX_PATTERNS]
-    if not sets:
-        raise ValueError("no gene was measured in 2 or more cell types, so nothing can be learned of cell types")
     return [
         spectrum(residuals.kernel[np.ix_(cells, cells)], residuals.values[np.ix_(genes, cells)])
         for genes, cells in sets

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
-from skepi.gaussian_process._likelihood import PENALTY
+from skepi.gaussian_process._likelihood import PENALTY, greatest, noise_floor
 from skepi.gaussian_process._posterior import BoolArray, FloatArray, NewCellTypes, Residuals, Variances
 
 Float32Array = NDArray[np.float32]
@@ -57,8 +56,8 @@ def fit_variances(residuals: Residuals, z: Float32Array, scale: FloatArray, star
         return likelihood + PENALTY * float(logs @ logs)
 
     begin = np.log([start.state, 0.1 * (start.state + start.noise), start.noise])
-    found = minimize(objective, begin, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-7})
-    return Variances(*map(float, np.exp(found.x)))
+    floor = noise_floor(residuals)
+    return Variances(*greatest(objective, begin, [floor, floor, floor]))
 
 
 def weights(

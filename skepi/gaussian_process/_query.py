@@ -8,12 +8,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skepi._cell_state import DISTANT, BandContrasts, Contrasts, kernel, occurring, unit_kernel, warn_of_few_genes
-from skepi.exceptions import DistantCellTypeWarning
+from skepi.exceptions import DistantCellTypeWarning, UnmatchedDataError
 from skepi.gaussian_process._posterior import NewCellTypes
 
 Float32Array = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+# Of distances between equal cell types, in units of the root mean square distance of training ones from their mean.
+_ROUNDING = 1e-5
 
 
 class TrainingState(NamedTuple):
@@ -44,6 +47,10 @@ class Query(NamedTuple):
         Place of each pair in tables of the genes and cell types that occur.
     z : ndarray of float32, shape (n_bins, n_genes, n_new)
         Contrasts of the genes that occur; 0 for a gene that the training data did not have.
+    training_z : ndarray of float32, shape (n_bins, n_shared, n_training)
+        Contrasts of the training cell types, over the shared genes.
+    place : ndarray of int, shape (n_genes,)
+        Rows of ``training_z`` of the genes that occur; without meaning for those that are not shared.
     trained : ndarray of int, shape (n_genes,)
         Their rows among genes with training pairs; -1 for others.
     share : float
@@ -56,11 +63,22 @@ class Query(NamedTuple):
     cell_types: NDArray[np.object_]
     row: NDArray[np.int64]
     column: NDArray[np.int64]
-    z: NDArray[np.float32]
-    trained: NDArray[np.int64]
+    z: Float32Array
+    training_z: Float32Array
+    place: IntArray
+    trained: IntArray
     share: float
     kernel: FloatArray
     new: NewCellTypes
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """Which of the genes that occur have training pairs, (n_genes,)."""
+        return self.trained >= 0
+
+    def training_z_of_seen(self) -> Float32Array:
+        """Contrasts of these genes in the training cell types."""
+        return of_genes(self.training_z, self.place[self.seen])
 
 
 def ask(X: Any, training: TrainingState, trained_genes: pd.Index) -> Query:
@@ -73,6 +91,8 @@ def ask(X: Any, training: TrainingState, trained_genes: pd.Index) -> Query:
     share = known.size / training.learned.gene_names.size
     if share < 1:
         old = old - old.mean(axis=1, keepdims=True)  # as the new ones, over the shared genes
+        if not old.any():
+            raise UnmatchedDataError(f"the {known.size} gene(s) in common do not tell the training cell types apart")
         among, scale = unit_kernel(old)
     to_self = np.einsum("bgt,bgt->t", z, z, dtype=np.float64) / scale
     return Query(
@@ -80,6 +100,8 @@ def ask(X: Any, training: TrainingState, trained_genes: pd.Index) -> Query:
         row=row,
         column=column,
         z=_of_rows(contrasts, genes),
+        place=np.searchsorted(contrasts.rows, genes),
+        training_z=old,
         trained=trained_genes.get_indexer(X.genes["name"].to_numpy(dtype=object)[genes]),
         share=share,
         kernel=among,
@@ -98,9 +120,16 @@ def distance_table(query: Query, training_names: NDArray[np.object_]) -> pd.Data
     columns = {
         "nearest": training_names[nearest],
         "distance": distance,
-        "relative": distance / np.sqrt(between.min(axis=1).max()),
+        "relative": _relative(distance, np.sqrt(np.maximum(between.min(axis=1).max(), 0))),
     }
     return pd.DataFrame(columns, index=pd.Index(query.cell_types, name="cell_type"))
+
+
+def _relative(distance: FloatArray, greatest: float) -> FloatArray:
+    """Distances over the greatest one within training; where that is 0, only 0 is not infinitely far."""
+    if greatest > _ROUNDING:
+        return distance / greatest
+    return np.where(distance > _ROUNDING, np.inf, 0.0)
 
 
 def warn_of_what_is_new(query: Query, distances: pd.DataFrame, min_shared_genes: float) -> None:
