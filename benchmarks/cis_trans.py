@@ -1,7 +1,8 @@
 """CisTransRegressor at the report's full size, from a saved data set in a fresh process: one fit and one prediction.
 
-Prints the time of the fit, bands included, of the prediction of 20 cell types with SDs, and the peak of anonymous memory (what
-is mapped from files does not count) and of resident memory. The data are simulated and saved by another process first.
+Prints the time of the fit, bands included, of the prediction of 20 cell types with SDs, and the peak of anonymous
+memory (what is mapped from files does not count) and of resident memory. The data are simulated and saved by another
+process first.
 """
 
 import subprocess

@@ -1,8 +1,9 @@
 """From how many cell types on does a network, or boosting, gain on the kernel model? Simulated, with an interaction.
 
-For each number of cell types: skill on held-out cell types (5 folds) of ``CisTransRegressor``, of boosting and of a network on
-what it leaves, and of a network on bands, with and without the state of the cell beside them. The law has local openness in
-bands, programs, and a saturating interaction that no linear model sees. Numbers of cell types may be given.
+For each number of cell types: skill on held-out cell types (5 folds) of ``CisTransRegressor``, of boosting and of a
+network on what it leaves, and of a network on bands, with and without the state of the cell beside them. The law has
+local openness in bands, programs, and a saturating interaction that no linear model sees. Numbers of cell types may
+be given.
 """
 
 import sys

@@ -1,10 +1,10 @@
 """How well is expression of 14 blood populations predicted where a population, or its whole lineage, was never seen?
 
-Reads a folder of tables (SKEPI_HEME14 names it): ``peaks``, ``openness``, ``genes`` and ``expression`` as parquet, ``samples.tsv``
-with lineages, ``expression_replicates.parquet`` and ``replicates.tsv``. Everything is learned from training populations in
-each fold, gene filter and quantiles included. Prints the time from files to table, skill, median r and coverage of 90 %
-intervals for both splits, the control with permuted populations and the noise ceiling. ``all`` adds simple rules and
-other models.
+Reads a folder of tables (SKEPI_HEME14 names it): ``peaks``, ``openness``, ``genes`` and ``expression`` as parquet,
+``samples.tsv`` with lineages, ``expression_replicates.parquet`` and ``replicates.tsv``. Everything is learned from
+training populations in each fold, gene filter and quantiles included. Prints the time from files to table, skill,
+median r and coverage of 90 % intervals for both splits, the control with permuted populations and the noise ceiling.
+``all`` adds simple rules and other models.
 """
 
 import os
@@ -67,7 +67,7 @@ def read(folder):
 def noise_of(folder, data, normalizer):
     """Variance of the error of normalised expression, from the libraries behind the sums."""
     replicates = pd.read_parquet(folder / "expression_replicates.parquet").set_index("gene")
-    labels = pd.read_csv(folder / "replicates.tsv", sep="\t").set_index("replicate")["cell_type"]
+    labels = pd.read_csv(folder / "replicates.tsv", sep="\t").set_index("replicate")["sample"]
     counts = pd.DataFrame(data.expression.T, columns=data.genes["name"])
     fitted = normalizer.fit(counts)
     values = fitted.transform(replicates.loc[data.genes["name"]].T)
