@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from memory import peak_gb
+from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from skepi.baselines import DistanceDecay, NearestCellTypes, PromoterSum, TrainingMean
@@ -76,6 +77,27 @@ def noise_of(folder, data, normalizer):
     return table.reindex(data.genes["name"])
 
 
+def reachable(data, cv, normalizer):
+    """Skill of the best weights of bands and of training populations, chosen with the answer known."""
+    errors = variation = 0.0
+    X = data.pairs()
+    for train, test in cv.split(X):
+        seen, asked = (data.cell_types["name"].iloc[np.unique(X[rows].cell_type_codes)] for rows in (train, test))
+        fold = data.transform_expression(clone(normalizer), fit_cell_types=seen)
+        bands, model = TSSBinner(edges=symmetric_edges()), CisTransRegressor()
+        model.fit(bands.fit_transform(fold.pairs(cell_types=seen)), fold.pairs(cell_types=seen, return_X_y=True)[1])
+        for name in asked:
+            X_new, y_new = fold.pairs(cell_types=[name], return_X_y=True)
+            features = model.transform(bands.transform(X_new)).astype(np.float64)
+            mean, scale = features[:, -2], features[:, -1:]
+            columns = np.hstack([model.residuals_, features[:, : model.n_features_in_], np.ones_like(scale)]) * scale
+            truth = y_new - mean
+            best = np.linalg.lstsq(columns, truth, rcond=None)[0]
+            errors += np.sum((truth - columns @ best) ** 2)
+            variation += np.sum(truth**2)
+    return 1 - errors / variation
+
+
 def main(folder, with_all):
     warnings.simplefilter("ignore", DistantCellTypeWarning)  # lineages are held out on purpose
     normalizer = ExpressionNormalizer("quantile", min_mean_cpm=1)
@@ -97,6 +119,8 @@ def main(folder, with_all):
         {"training mean": TrainingMean()}, data, SPLITS, normalizer=normalizer, replicate_variance=variance
     )
     print(ceilings.ceilings.round(3).to_string())
+    for name, cv in SPLITS.items():
+        print(f"reachable with its bands and training populations, {name}: {reachable(data, cv, normalizer):.3f}")
     if with_all:
         more = compare_models(MORE, data, SPLITS, normalizer=normalizer)
         print(more.scores[[*columns, "fit_s", "predict_s"]].round(3).to_string())

@@ -6,8 +6,8 @@ What a model is for: openness of a new cell type is measured, its expression is 
 predicts sorted blood populations under five splits, beside the simple rules that a model must beat; then the best of
 them predicts two populations whose expression was never measured.
 
-Everything is learned from training populations in each fold, the normalisation of expression included. Genes are every
-sixteenth of all chromosomes, so that the whole table takes minutes; the last section has all genes.
+In the comparison everything is learned from training populations, the normalisation of expression included. Genes are
+every sixteenth of all chromosomes, so that the whole table takes minutes; the last section has all genes.
 ``benchmarks/unseen_cell_types.py`` measures the models on all genes.
 
 Takes about three minutes on two cores.
@@ -129,7 +129,7 @@ by_cell_type.figure_.savefig(folder / "unseen_by_cell_type.png", dpi=120)
 # ----------------------------------------
 #
 # The parts of the prediction say what it rests on. Contributions of all genes, one population held out at a time; for
-# each gene they add up to its skill.
+# each gene they add up to its skill. (From here on expression is normalised once, over all populations.)
 
 X, y = blood.data, blood.target
 model = make_pipeline(bands, CisTransRegressor())

@@ -18,6 +18,9 @@ FloatArray = NDArray[np.float64]
 #: such distance among the training cell types.
 DISTANT = 1.25
 
+# Of distances between equal cell types, in units of the root mean square distance of training ones from their mean.
+_ROUNDING = 1e-5
+
 
 class Contrasts(NamedTuple):
     """Standardised openness of some genes in some cell types of a data set.
@@ -84,6 +87,50 @@ class BandContrasts:
             _centre(table, level)
         _divide(values, self.scale)
         return Contrasts(values, rows, known[rows])
+
+
+class TrainingState(NamedTuple):
+    """What a model keeps of the openness of its training cell types.
+
+    Attributes
+    ----------
+    z : ndarray of float32, shape (n_bins, n_genes, n_training)
+    kernel : ndarray of float64, shape (n_training, n_training)
+        With a mean diagonal of 1.
+    scale : float
+        What it was divided by.
+    """
+
+    z: Float32Array
+    kernel: FloatArray
+    scale: float
+
+    def over(self, known: NDArray[np.int64]) -> "TrainingState":
+        """The same over some of the genes, centred over these as new cell types are; itself for all in their order."""
+        n_genes = self.z.shape[1]
+        if np.array_equal(known, np.arange(n_genes)):
+            return self
+        z = self.z[:, known]
+        if known.size == n_genes:
+            return TrainingState(z, self.kernel, self.scale)
+        z -= z.mean(axis=1, keepdims=True)
+        if not z.any():
+            raise UnmatchedDataError(f"the {known.size} gene(s) in common do not tell the training cell types apart")
+        return TrainingState(z, *unit_kernel(z))
+
+
+def relative_distance(distance: FloatArray, kernel: FloatArray) -> FloatArray:
+    """Distances over the greatest one of a training cell type from its nearest other one, by their kernel.
+
+    Where all of training have an equal twin, only 0 is not infinitely far.
+    """
+    own = np.diag(kernel)
+    between = own[:, None] + own - 2 * kernel
+    np.fill_diagonal(between, np.inf)
+    greatest = float(np.sqrt(max(between.min(axis=1).max(), 0)))
+    if greatest > _ROUNDING:
+        return distance / greatest
+    return np.where(distance > _ROUNDING, np.inf, 0.0)
 
 
 def log_openness(X: BinnedRows, genes: NDArray[np.int64], cells: NDArray[np.int64]) -> Float32Array:

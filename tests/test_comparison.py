@@ -17,6 +17,7 @@ from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from skepi.baselines import PromoterSum
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.comparison import ModelComparison, _fit, compare_models, replicate_variance
 from skepi.comparison._checks import checked_models
@@ -724,6 +725,16 @@ def test_a_failure_in_a_control_says_so(data):
     models = {"picky": Predicts(WithPlacesOf(data))}
     with pytest.raises(RuntimeError, match=r"fold 0 of control 'genes': ValueError: moved"):
         compare_models(models, data, {"cells": CellTypeKFold(2)}, controls=("genes",))
+
+
+def test_places_move_with_the_ends_of_genes(data):
+    """A rule that counts the gene's body runs on permuted places: no gene ends before it begins."""
+    shift = np.where(data.genes["strand"] == "-", -2_000, 2_000)
+    genes = data.genes.assign(tes=np.maximum(data.genes["tss"] + shift, 0))
+    bodies = PairedDataset(data.openness, data.peaks, genes, data.expression, data.cell_types)
+    rules = {"body": PromoterSum(gene_body=True)}
+    compared = compare_models(rules, bodies, {"cells": CellTypeKFold(2)}, controls=("genes",), n_bootstrap=5)
+    assert np.isfinite(compared.control_scores["skill"]).all()
 
 
 def test_damaged_and_foreign_files_are_refused(data, tmp_path):

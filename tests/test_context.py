@@ -10,7 +10,7 @@ from skepi._cell_state import BandContrasts, kernel
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose import GeneZTarget
 from skepi.datasets import make_paired_openness
-from skepi.exceptions import UnmatchedDataError
+from skepi.exceptions import UnfittedSignalWarning, UnmatchedDataError
 from skepi.metrics import summarize
 from skepi.model_selection import LeaveOneCellTypeOut, cross_val_pairs
 from skepi.neural_network import ExpressionMLP
@@ -137,6 +137,42 @@ def test_new_cell_types_of_another_data_set(data, bins, y, rng):
     np.testing.assert_allclose(few.context, rows.context[3:7], rtol=1e-5)
 
 
+def test_fewer_genes_keep_the_components_of_the_fit():
+    """Of half of the genes the state of the training cell types is what it was, not another turn of the axes."""
+    data, _ = make_paired_openness(200, 12, n_lineages=3, random_state=1)
+    X, y = data.pairs(return_X_y=True)
+    binner = TSSBinner(edges=EDGES)
+    context = AppendContext(4).fit(binner.fit_transform(X), y)
+    for seed in range(5):
+        names = np.random.default_rng(seed).choice(data.genes["name"], 110, replace=False)
+        some = binner.transform(data.subset(genes=names).pairs())
+        state = context.transform(some).context[:12, :4]
+        r = [np.corrcoef(state[:, k], context.state_[k])[0, 1] for k in range(4)]
+        assert min(r) > 0.9
+
+
+def test_few_genes_are_said_and_one_is_an_error(data, bins, y):
+    context = AppendContext(2).fit(bins, y)
+    names = data.genes["name"]
+    with pytest.warns(UnfittedSignalWarning, match="only 20% of the genes"):
+        context.transform(TSSBinner(edges=EDGES).fit_transform(data.subset(genes=names[:10]).pairs()))
+    one = TSSBinner(edges=EDGES).fit_transform(data.subset(genes=names[:1]).pairs())
+    with (
+        pytest.warns(UnfittedSignalWarning, match="only 2%"),
+        pytest.raises(UnmatchedDataError, match=r"1 gene.* do not tell the training cell types apart"),
+    ):
+        context.transform(one)
+
+
+def test_equal_cell_types_have_fewer_components(data, y):
+    twins = data.openness.copy()
+    twins[:, 1] = twins[:, 0]
+    other = PairedDataset(twins, data.peaks, data.genes, cell_types=data.cell_types)
+    rows = TSSBinner(edges=EDGES).fit_transform(other.pairs())
+    with pytest.raises(ValueError, match=r"has 6 independent component\(s\), fewer than n_components=7"):
+        AppendContext(7).fit(rows, y)
+
+
 def test_no_gene_in_common(data, bins, y):
     other = PairedDataset(
         data.openness, data.peaks, data.genes.assign(name="x" + data.genes["name"]), cell_types=data.cell_types
@@ -197,3 +233,5 @@ def test_wrong_rows(data, bins, y):
     fitted = AppendContext(2).fit(bins, y)
     with pytest.raises(ValueError, match="X has 2 bins, but AppendContext is expecting 6 bins"):
         fitted.transform(TSSBinner(edges=[-5, 0, 5]).fit_transform(data.pairs()))
+    with pytest.raises(ValueError, match="binned at other edges"):
+        fitted.transform(TSSBinner(edges=EDGES * 2).fit_transform(data.pairs()))

@@ -389,11 +389,11 @@ def test_variances_are_best_by_the_literal_likelihood(seed, missing, own_cis):
         a, b, s2 = np.exp(logs_of)
         signal = [a * parts.kernel + (b * own if own_cis else 0) for own in parts.own]
         likelihood = literal_likelihood(parts.residuals, parts.measured, signal.__getitem__, s2)
-        return counted * likelihood + _likelihood.PENALTY * np.sum(logs_of[free] ** 2)
+        return counted * likelihood + _likelihood.PENALTY * (logs_of[0] ** 2 + logs_of[2] ** 2)
 
     here = objective(0)
     for step in 0.05 * np.vstack([np.eye(len(free)), -np.eye(len(free))]):
-        assert objective(step) > here
+        assert objective(step) > here - 1e-6  # flat where a variance is at its floor
 
 
 # --- the posterior
@@ -619,7 +619,7 @@ def test_the_gradient_is_0_at_the_variances_found_with_own_parts(seed):
 
     def objective(logs):
         likelihood = _own_cis.minus_log_likelihood(residuals, z, scale, Variances(*np.exp(logs)))
-        return likelihood + _likelihood.PENALTY * float(logs @ logs)
+        return likelihood + _likelihood.PENALTY * float(logs[0] ** 2 + logs[2] ** 2)
 
     np.testing.assert_allclose(gradient(objective, np.log(found), 1e-2), 0, atol=0.01)
 
@@ -743,7 +743,7 @@ def test_parts_add_up_to_the_prediction(simulated_model):
     parts = s.model.predict_parts(s.X)
     np.testing.assert_array_equal(s.model.predict(s.X), parts.to_numpy().sum(axis=1))
     np.testing.assert_array_equal(parts["gene_mean"], s.model.training_mean(s.X))
-    assert (parts.drop(columns="gene_mean").std() > 1e-3).all()  # none of them is nothing
+    assert (parts[["cis", "cell_state"]].std() > 1e-3).all()  # none of them is nothing
 
 
 @far_is_fine
@@ -1238,6 +1238,7 @@ def test_table_of_expression_by_hand():
 @pytest.mark.parametrize(
     ("params", "message"),
     [
+        ({"own_cis": "no"}, "own_cis must be True or False, got 'no'"),
         ({"cis_penalty": 0}, "cis_penalty must be finite and greater than 0, got 0"),
         ({"cis_penalty": -1.0}, "cis_penalty must be"),
         ({"cis_penalty": np.inf}, "cis_penalty must be"),

@@ -38,17 +38,19 @@ import skepi
 import skepi.metrics
 from skepi import _files
 from skepi._files import read_arrays, write_arrays
+from skepi.baselines import DistanceDecay, NearestCellTypes, PromoterSum, TrainingMean
 from skepi.binning import TSSBinner, symmetric_edges
-from skepi.compose import GeneZTarget
+from skepi.compose import BucketedRegressor, GeneZTarget, PerGeneLassoCV, PerGeneRegressor, ResidualRegressor
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import ModelFileError, ModelVersionWarning, UnseenGeneWarning
+from skepi.gaussian_process import CisTransRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
 from skepi.metrics import skill_scorer
 from skepi.model_selection import CellTypeKFold, LeaveOneCellTypeOut, ResumableGridSearchCV
 from skepi.neural_network import ExpressionMLP
 from skepi.normalization import ExpressionNormalizer
 from skepi.persistence import load_model, read_model_info, save_model
-from skepi.preprocessing import LogZScaler, Materialize
+from skepi.preprocessing import AppendContext, LogZScaler, Materialize
 
 EDGES = symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])
 NET = ExpressionMLP((16,), lr=0.01, batch_size=64, max_epochs=2, random_state=0)
@@ -155,6 +157,19 @@ ON_PAIRS = {
     "PLS": on_pairs(make_pipeline(Materialize(), PLSRegression(2))),
     "around": GeneZTarget(make_pipeline(TSSBinner(edges=EDGES), LogZScaler(), LassoBaseline())),
     "Lasso by cross-validation": make_pipeline(TSSBinner(edges=EDGES), LassoBaselineCV([1e-2, 1e-3], cv=3)),
+    "context": GeneZTarget(make_pipeline(TSSBinner(edges=EDGES), AppendContext(2), Ridge(10.0))),
+    "cis and cell state": make_pipeline(TSSBinner(edges=EDGES), CisTransRegressor()),
+    "own cis": make_pipeline(TSSBinner(edges=EDGES), CisTransRegressor(own_cis=True)),
+    "residual": make_pipeline(TSSBinner(edges=EDGES), ResidualRegressor(Ridge(10.0), cv=CellTypeKFold(3))),
+    "buckets": BucketedRegressor(
+        make_pipeline(TSSBinner(edges=EDGES), CisTransRegressor()), min_cell_types=2, max_distance=float("inf")
+    ),
+    "one ridge a gene": make_pipeline(TSSBinner(edges=EDGES), PerGeneRegressor(Ridge(3.0))),
+    "one Lasso a gene": make_pipeline(TSSBinner(edges=EDGES), PerGeneLassoCV([0.3, 0.03], cv=3)),
+    "training mean": TrainingMean(),
+    "nearest cell type": NearestCellTypes(edges=EDGES),
+    "promoter sum": PromoterSum(),
+    "distance decay": DistanceDecay(),
     "search": GridSearchCV(
         on_pairs(LassoBaseline()),
         [{"geneztarget__regressor__lam": [1e-2, 1e-3]}, {"tssbinner__edges": [EDGES, EDGES[::2]]}],
@@ -178,7 +193,8 @@ def public_estimators():
 def test_every_public_estimator_is_stored():
     found = public_estimators()
     assert len(found) >= 7
-    assert found == {type(estimator) for estimator in ON_ARRAYS} | {TSSBinner, ResumableGridSearchCV}
+    parts = {type(one) for model in ON_PAIRS.values() for one in model.get_params().values()}
+    assert found <= {type(one) for one in [*ON_ARRAYS, *ON_PAIRS.values()]} | parts | {ResumableGridSearchCV}
 
 
 @pytest.mark.parametrize(
@@ -202,6 +218,7 @@ def fitted(request, pairs):
     return clone(ON_PAIRS[request.param]).fit(*pairs)
 
 
+@pytest.mark.filterwarnings("ignore::skepi.exceptions.DistantCellTypeWarning")  # the other data set is another world
 def test_models_of_pairs_predict_the_same_bits(fitted, pairs, tmp_path):
     X, y = pairs
     loaded = there_and_back(fitted, tmp_path / "model.skepi")

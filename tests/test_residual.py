@@ -122,11 +122,31 @@ def test_a_network_on_the_residual(bins, y):
     assert np.isfinite(ResidualRegressor(network).fit(bins, y).predict(bins)).all()
 
 
+def test_a_number_is_one_of_folds_of_cell_types(bins, y):
+    seen = [ResidualRegressor(Remembering(), cv=cv).fit(bins, y).regressor_.seen_[1] for cv in (3, CellTypeKFold(3))]
+    np.testing.assert_array_equal(*seen)
+
+
+def test_a_gene_that_does_not_vary_has_no_error_without_an_offset(bins, y):
+    flat = np.where(bins.gene_codes == 3, 1.0, y)
+    model = ResidualRegressor(Remembering(), CisTransRegressor(sd_offset=0.0)).fit(bins, flat)
+    assert np.isfinite(model.regressor_.seen_[1]).all()
+    np.testing.assert_allclose(model.predict(bins)[bins.gene_codes == 3], 1.0)
+
+
 def test_wrong_rows_and_base(data, bins, y):
     with pytest.raises(TypeError, match="ResidualRegressor needs pairs whose openness is binned, got ndarray"):
         ResidualRegressor().fit(np.ones((540, 6)), y)
-    with pytest.raises(TypeError, match=r"base must tell what it knows of pairs with transform.* got GeneZTarget"):
+    with pytest.raises(
+        TypeError, match=r"base must tell what it knows of pairs with transform and predict_parts.* got GeneZTarget"
+    ):
         ResidualRegressor(base=GeneZTarget()).fit(bins, y)
+
+    few = bins.cell_type_codes < 2
+    with pytest.raises(ValueError, match="ResidualRegressor needs at least 3 training cell types, got 2"):
+        ResidualRegressor().fit(bins[few], y[few])
+    with pytest.raises(TypeError, match="cv must be a splitter"):
+        ResidualRegressor(cv=4.5).fit(bins, y)
 
     class Nothing:
         def split(self, X, y=None, groups=None):

@@ -18,7 +18,7 @@ CONTROLS = ("cell types", "genes")
 #: What the data are called as they are.
 NO_CONTROL = "none"
 
-_PLACE = ["chrom", "tss", "strand"]
+_PLACE = ["chrom", "tss", "strand", "tes"]  # the last where there is one
 
 
 class Source(NamedTuple):
@@ -74,7 +74,7 @@ def _permuted(source: Source, control: str, number: int, rng: Generator) -> Sour
         return Source(control, number, source.tables, np.ascontiguousarray(expression[:, order]))
     moved = genes.copy()
     order = _other_order(len(genes), rng)
-    for column in _PLACE:
+    for column in genes.columns.intersection(_PLACE):
         moved[column] = genes[column].array[order]
     tables = OpennessTables(source.tables.peaks, moved, source.tables.cell_types, source.tables.openness)
     return Source(control, number, tables, expression)

@@ -132,10 +132,9 @@ class BucketedRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
     nearest to another bucket than its own. Scaled bins may come in; the scaler has then seen all training cell types.
 
     A bucket has fewer cell types than there are in all, which laws that differ between buckets must make up for;
-    :meth:`compare` tells. Each of 14 blood populations left out, two buckets have a skill of .50 where the pooled
-    ``CisTransRegressor()`` has .53: it knows the state of the cell already. With Ridge on bands it is .30 and .25.
-    Such a gain may be that of the gene means of buckets, which is the skill of
-    ``BucketedRegressor(GeneZTarget(DummyRegressor()))``: .08 there.
+    :meth:`compare` tells. A gain over the pooled model may be that of the gene means of buckets alone, which is the
+    skill of ``BucketedRegressor(GeneZTarget(DummyRegressor()))``. A pooled ``CisTransRegressor()`` knows the state of
+    the cell already.
 
     References
     ----------

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +18,7 @@ from skepi._targets import FloatArray, GeneStandardizedRegressor
 from skepi.exceptions import DistantCellTypeWarning
 from skepi.gaussian_process import CisTransRegressor
 from skepi.model_selection import CellTypeKFold, LineageKFold
+from skepi.model_selection._held_out import check_splitter
 
 # Lineages from which on whole ones are held out inside, where the table names them.
 _MIN_LINEAGES = 3
@@ -42,10 +44,12 @@ class ResidualRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
         Any scikit-learn regressor on dense arrays. By default gradient boosting of 100 trees with 15 leaves of at least
         200 pairs and a learning rate of 0.05.
     base : CisTransRegressor, optional
-        Or another with ``transform``, ``gene_mean_`` and ``training_mean``. By default ``CisTransRegressor()``.
-    cv : splitter, optional
+        By default ``CisTransRegressor()``. Another one must offer what that one does: ``predict``, ``predict_parts``,
+        ``transform`` with the scale of the gene as its last column, ``training_mean`` and ``gene_mean_``.
+    cv : splitter or int, optional
         Which cell types are held out together inside. By default whole lineages where the table of cell types names 3
-        or more of them among the training pairs, else 5 folds of cell types (or as many as there are).
+        or more of them among the training pairs, else 5 folds of cell types (or as many as there are); a number is one
+        of folds of cell types.
     n_jobs : int, optional
         Inner fits at once.
 
@@ -64,7 +68,7 @@ class ResidualRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
     TypeError
         Where rows are not binned pairs, or the base model has no ``transform``.
     ValueError
-        Where the inner splits hold out no pair.
+        For fewer than 3 training cell types, and splits that there are none of.
 
     Examples
     --------
@@ -96,6 +100,9 @@ class ResidualRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
         """
         base = self._checked_base(X)
         y = check_targets(X, y)
+        n_cell_types = np.unique(X.cell_type_codes).size
+        if n_cell_types < 3:
+            raise ValueError(f"ResidualRegressor needs at least 3 training cell types, got {n_cell_types}")
         parts = Parallel(n_jobs=self.n_jobs)(
             delayed(_errors)(clone(base), X[train], y[train], X[test], y[test]) for train, test in self._splits(X, y)
         )
@@ -155,14 +162,18 @@ class ResidualRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
                 "TSSBinner(edges=symmetric_edges()) before it in a Pipeline"
             )
         base = CisTransRegressor() if self.base is None else self.base
-        if not hasattr(base, "transform"):
+        if not (hasattr(base, "transform") and hasattr(base, "predict_parts")):
             raise TypeError(
-                f"base must tell what it knows of pairs with transform, as CisTransRegressor does; got {base!r}"
+                "base must tell what it knows of pairs with transform and predict_parts, as CisTransRegressor does; "
+                f"got {base!r}"
             )
         return base
 
     def _splits(self, X: Any, y: FloatArray) -> Iterator[tuple[NDArray, NDArray]]:
-        return (self.cv if self.cv is not None else _default_splitter(X)).split(X, y)
+        cv = CellTypeKFold(int(self.cv)) if isinstance(self.cv, Integral) else self.cv
+        cv = _default_splitter(X) if cv is None else cv
+        check_splitter(cv)
+        return cv.split(X, y)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -176,7 +187,8 @@ def _errors(base: Any, X: Any, y: FloatArray, X_out: Any, y_out: FloatArray) -> 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DistantCellTypeWarning)  # cell types are held out on purpose
         features = base.transform(X_out)
-        return features, (y_out - base.predict(X_out)) / features[:, -1]
+        error, scale = y_out - base.predict(X_out), features[:, -1].astype(np.float64)
+        return features, np.divide(error, scale, out=np.zeros_like(error), where=scale > 0)
 
 
 def _default_regressor() -> HistGradientBoostingRegressor:

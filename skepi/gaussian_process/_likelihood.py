@@ -1,5 +1,6 @@
 """Variances of cell state and noise by restricted maximum likelihood."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import helmert
 from scipy.optimize import minimize
+from sklearn.exceptions import ConvergenceWarning
 
 from skepi.gaussian_process._posterior import Residuals, Variances, patterns
 
@@ -68,15 +70,18 @@ def fit_variances(residuals: Residuals) -> Variances:
     def objective(logs: FloatArray) -> float:
         return restricted_likelihood(np.exp(logs), spectra) + PENALTY * float(logs @ logs)
 
-    state, noise = greatest(objective, [0.0, -1.0], [_SMALLEST, noise_floor(residuals)])
+    state, noise = best_variances(objective, [0.0, -1.0], [_SMALLEST, noise_floor(residuals)])
     return Variances(state, 0.0, noise)
 
 
-def greatest(objective: Callable[[FloatArray], float], start: ArrayLike, floors: Sequence[float]) -> list[float]:
+def best_variances(objective: Callable[[FloatArray], float], start: ArrayLike, floors: Sequence[float]) -> list[float]:
     """Variances, not below their floors, where an objective of their logs is least."""
     lows = np.log(floors)
     bounds = [(low, _GREATEST_LOG) for low in lows]
     found = minimize(objective, np.clip(start, lows, _GREATEST_LOG), method="L-BFGS-B", bounds=bounds)
+    if not found.success:
+        message = f"the likelihood of the variances was not followed to its end: {found.message}"
+        warnings.warn(message, ConvergenceWarning, stacklevel=6)
     return [float(value) for value in np.exp(found.x)]
 
 

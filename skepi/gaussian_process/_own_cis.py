@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from skepi.gaussian_process._likelihood import PENALTY, greatest, noise_floor
+from skepi.gaussian_process._likelihood import PENALTY, best_variances, noise_floor
 from skepi.gaussian_process._posterior import BoolArray, FloatArray, NewCellTypes, Residuals, Variances
 
 Float32Array = NDArray[np.float32]
@@ -53,11 +53,11 @@ def fit_variances(residuals: Residuals, z: Float32Array, scale: FloatArray, star
 
     def objective(logs: FloatArray) -> float:
         likelihood = minus_log_likelihood(some, some_z, some_scale, Variances(*np.exp(logs)))
-        return likelihood + PENALTY * float(logs @ logs)
+        return likelihood + PENALTY * float(logs[0] ** 2 + logs[2] ** 2)
 
     begin = np.log([start.state, 0.1 * (start.state + start.noise), start.noise])
     floor = noise_floor(residuals)
-    return Variances(*greatest(objective, begin, [floor, floor, floor]))
+    return Variances(*best_variances(objective, begin, [floor, floor, floor]))
 
 
 def weights(

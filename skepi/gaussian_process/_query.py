@@ -7,34 +7,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._cell_state import DISTANT, BandContrasts, Contrasts, kernel, occurring, unit_kernel, warn_of_few_genes
-from skepi.exceptions import DistantCellTypeWarning, UnmatchedDataError
+from skepi._cell_state import (
+    DISTANT,
+    BandContrasts,
+    Contrasts,
+    TrainingState,
+    kernel,
+    occurring,
+    relative_distance,
+    warn_of_few_genes,
+)
+from skepi.exceptions import DistantCellTypeWarning
 from skepi.gaussian_process._posterior import NewCellTypes
 
 Float32Array = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-
-# Of distances between equal cell types, in units of the root mean square distance of training ones from their mean.
-_ROUNDING = 1e-5
-
-
-class TrainingState(NamedTuple):
-    """What a model keeps of the openness of its training cell types.
-
-    Attributes
-    ----------
-    learned : BandContrasts
-    z : ndarray of float32, shape (n_bins, n_genes, n_training)
-    kernel : ndarray of shape (n_training, n_training)
-    scale : float
-        What the kernel was divided by.
-    """
-
-    learned: BandContrasts
-    z: Float32Array
-    kernel: FloatArray
-    scale: float
 
 
 class Query(NamedTuple):
@@ -81,31 +69,25 @@ class Query(NamedTuple):
         return of_genes(self.training_z, self.place[self.seen])
 
 
-def ask(X: Any, training: TrainingState, trained_genes: pd.Index) -> Query:
+def ask(X: Any, learned: BandContrasts, training: TrainingState, trained_genes: pd.Index) -> Query:
     """Compare the cell types of rows with the training ones, over the genes that both data sets hold."""
     cells, column = occurring(X.cell_type_codes)
     genes, row = occurring(X.gene_codes)
-    contrasts = training.learned.of(X, cells)
-    z, known = contrasts.z, contrasts.known
-    old, among, scale = of_genes(training.z, known), training.kernel, training.scale
-    share = known.size / training.learned.gene_names.size
-    if share < 1:
-        old = old - old.mean(axis=1, keepdims=True)  # as the new ones, over the shared genes
-        if not old.any():
-            raise UnmatchedDataError(f"the {known.size} gene(s) in common do not tell the training cell types apart")
-        among, scale = unit_kernel(old)
-    to_self = np.einsum("bgt,bgt->t", z, z, dtype=np.float64) / scale
+    contrasts = learned.of(X, cells)
+    z = contrasts.z
+    shared = training.over(contrasts.known)
+    to_self = np.einsum("bgt,bgt->t", z, z, dtype=np.float64) / shared.scale
     return Query(
         cell_types=X.cell_types["name"].to_numpy(dtype=object)[cells],
         row=row,
         column=column,
         z=_of_rows(contrasts, genes),
         place=np.searchsorted(contrasts.rows, genes),
-        training_z=old,
+        training_z=shared.z,
         trained=trained_genes.get_indexer(X.genes["name"].to_numpy(dtype=object)[genes]),
-        share=share,
-        kernel=among,
-        new=NewCellTypes(kernel(z, old) / scale, to_self),
+        share=contrasts.known.size / learned.gene_names.size,
+        kernel=shared.kernel,
+        new=NewCellTypes(kernel(z, shared.z) / shared.scale, to_self),
     )
 
 
@@ -114,22 +96,13 @@ def distance_table(query: Query, training_names: NDArray[np.object_]) -> pd.Data
     own = np.diag(query.kernel)
     squared = query.new.to_self[:, None] + own - 2 * query.new.to_training
     nearest = squared.argmin(axis=1)
-    between = own[:, None] + own - 2 * query.kernel
-    np.fill_diagonal(between, np.inf)
     distance = np.sqrt(np.maximum(squared[np.arange(nearest.size), nearest], 0))
     columns = {
         "nearest": training_names[nearest],
         "distance": distance,
-        "relative": _relative(distance, np.sqrt(np.maximum(between.min(axis=1).max(), 0))),
+        "relative": relative_distance(distance, query.kernel),
     }
     return pd.DataFrame(columns, index=pd.Index(query.cell_types, name="cell_type"))
-
-
-def _relative(distance: FloatArray, greatest: float) -> FloatArray:
-    """Distances over the greatest one within training; where that is 0, only 0 is not infinitely far."""
-    if greatest > _ROUNDING:
-        return distance / greatest
-    return np.where(distance > _ROUNDING, np.inf, 0.0)
 
 
 def warn_of_what_is_new(query: Query, distances: pd.DataFrame, min_shared_genes: float) -> None:

@@ -8,13 +8,19 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._cell_state import BandContrasts, kernel, occurring, unit_kernel
+from skepi._cell_state import BandContrasts, TrainingState, kernel, occurring, unit_kernel, warn_of_few_genes
 from skepi._rows import check_targets, resolve_rows
 from skepi.binning import BinnedOpenness
 from skepi.binning._binned import MAX_DENSE_BYTES, check_dense_size
 
 FloatArray = NDArray[np.float64]
 Float32Array = NDArray[np.float32]
+
+# Of the genes of the training data; a data set that holds fewer gives a warning.
+_MIN_SHARED_GENES = 0.5
+
+# Share of the sum of eigenvalues below which a component is rounding.
+_RANK = 1e-6
 
 
 class ContextRows:
@@ -107,8 +113,8 @@ class AppendContext(TransformerMixin, BaseEstimator):
     * **products** :math:`s_c l_g`, as many: their sum is a linear model of cell state, gene by gene.
 
     Loadings are made of targets. ``fit_transform`` therefore gives each training pair those of its gene **without the
-    pair's own cell type**, as a new cell type would meet them (scikit-learn's ``TargetEncoder`` does the same), so it
-    differs from ``fit(X, y).transform(X)``. A pipeline calls the one in ``fit`` and the other in ``predict``.
+    pair's own cell type**, as a new cell type would meet them (as scikit-learn's ``TargetEncoder`` does in folds), so
+    it differs from ``fit(X, y).transform(X)``. A pipeline calls the one in ``fit`` and the other in ``predict``.
 
     Parameters
     ----------
@@ -124,6 +130,8 @@ class AppendContext(TransformerMixin, BaseEstimator):
         In units of ``y``.
     n_features_in_ : int
         Number of bins.
+    edges_ : ndarray of int64, shape (n_bins + 1,)
+        In bp from the TSS.
     gene_names_, openness_mean_, band_scale_, contrasts_
         What the kernel with new cell types needs, as in :class:`skepi.gaussian_process.CisTransRegressor`.
 
@@ -132,9 +140,14 @@ class AppendContext(TransformerMixin, BaseEstimator):
     TypeError
         Where rows are not binned pairs.
     ValueError
-        For settings out of range and too few training cell types.
+        For settings out of range, too few different training cell types, and other bins than in ``fit``.
     UnmatchedDataError
         Where a data set has no gene in common with the one seen in ``fit``.
+
+    Warns
+    -----
+    UnfittedSignalWarning
+        For a data set with fewer than half of the genes of the training data.
 
     Notes
     -----
@@ -190,11 +203,13 @@ class AppendContext(TransformerMixin, BaseEstimator):
         if X.shape[1] != self.n_features_in_:
             raise ValueError(f"X has {X.shape[1]} bins, but AppendContext is expecting {self.n_features_in_} bins")
         cells, column = occurring(X.cell_type_codes)
+        if not np.array_equal(X.edges, self.edges_):
+            raise ValueError("X is binned at other edges than in fit, though in as many bins")
         contrasts = BandContrasts(self.gene_names_, self.openness_mean_, self.band_scale_).of(X.unscaled(), cells)
-        training = self.contrasts_[:, contrasts.known]
-        training -= training.mean(axis=1, keepdims=True)  # as the new ones, over the shared genes
-        among, scale = unit_kernel(training)
-        state = kernel(contrasts.z, training) / scale @ _projection(among, self.n_components)
+        so_what = "the state of its cell types is read from these"
+        warn_of_few_genes(contrasts.known.size / self.gene_names_.size, _MIN_SHARED_GENES, so_what, stacklevel=2)
+        training = TrainingState(self.contrasts_, *unit_kernel(self.contrasts_)).over(contrasts.known)
+        state = kernel(contrasts.z, training.z) / training.scale @ _onto(self.state_.to_numpy(), training.kernel)
         names = X.genes["name"].to_numpy(dtype=object)
         loadings = self.loadings_.reindex(names).fillna(0.0).to_numpy()
         return _appended(X, state[column], loadings[X.gene_codes])
@@ -211,10 +226,16 @@ class AppendContext(TransformerMixin, BaseEstimator):
         y = check_targets(X, y)
         cells, column = occurring(X.cell_type_codes)
         self._check_settings(cells.size)
-        self.n_features_in_ = X.shape[1]
+        self.n_features_in_, self.edges_ = X.shape[1], X.edges
         learned, self.contrasts_ = BandContrasts.learn(X.unscaled(), cells)
         self.gene_names_, self.openness_mean_, self.band_scale_ = learned.gene_names, learned.mean, learned.scale
         among, _ = unit_kernel(self.contrasts_)
+        n_independent = int(np.sum(np.linalg.eigvalsh(among) > _RANK * len(among)))
+        if self.n_components > n_independent:
+            raise ValueError(
+                f"openness of the training cell types has {n_independent} independent component(s), fewer than "
+                f"n_components={self.n_components}: some of them are equal"
+            )
         state = among @ _projection(among, self.n_components)
         names = pd.Index(X.cell_types["name"].to_numpy(dtype=object)[cells], name="cell_type")
         self.state_ = pd.DataFrame(state, names)
@@ -245,7 +266,15 @@ def _projection(among: FloatArray, n_components: int) -> FloatArray:
     values, vectors = np.linalg.eigh(among)
     values, vectors = values[::-1][:n_components], vectors[:, ::-1][:, :n_components]
     vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(n_components)])
-    return vectors * np.sqrt(len(among)) / values
+    scale = np.sqrt(len(among)) / np.where(values > _RANK * len(among), values, np.inf)
+    return vectors * scale
+
+
+def _onto(state: FloatArray, among: FloatArray) -> FloatArray:
+    """The same for components of fewer genes, turned so that those of the training cell types meet those of the fit."""
+    projection = _projection(among, state.shape[1])
+    left, _, right = np.linalg.svd((among @ projection).T @ state)
+    return projection @ left @ right
 
 
 def _sums(row: NDArray[np.int64], state: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
