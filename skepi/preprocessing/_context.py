@@ -132,7 +132,7 @@ class AppendContext(TransformerMixin, BaseEstimator):
         Number of bins.
     edges_ : ndarray of int64, shape (n_bins + 1,)
         In bp from the TSS.
-    gene_names_, openness_mean_, band_scale_, contrasts_
+    gene_names_, openness_mean_, band_scale_, contrasts_, kernel_, kernel_scale_
         What the kernel with new cell types needs, as in :class:`skepi.gaussian_process.CisTransRegressor`.
 
     Raises
@@ -208,7 +208,7 @@ class AppendContext(TransformerMixin, BaseEstimator):
         contrasts = BandContrasts(self.gene_names_, self.openness_mean_, self.band_scale_).of(X.unscaled(), cells)
         so_what = "the state of its cell types is read from these"
         warn_of_few_genes(contrasts.known.size / self.gene_names_.size, _MIN_SHARED_GENES, so_what, stacklevel=2)
-        training = TrainingState(self.contrasts_, *unit_kernel(self.contrasts_)).over(contrasts.known)
+        training = TrainingState(self.contrasts_, self.kernel_, self.kernel_scale_).over(contrasts.known)
         state = kernel(contrasts.z, training.z) / training.scale @ _onto(self.state_.to_numpy(), training.kernel)
         names = X.genes["name"].to_numpy(dtype=object)
         loadings = self.loadings_.reindex(names).fillna(0.0).to_numpy()
@@ -229,7 +229,8 @@ class AppendContext(TransformerMixin, BaseEstimator):
         self.n_features_in_, self.edges_ = X.shape[1], X.edges
         learned, self.contrasts_ = BandContrasts.learn(X.unscaled(), cells)
         self.gene_names_, self.openness_mean_, self.band_scale_ = learned.gene_names, learned.mean, learned.scale
-        among, _ = unit_kernel(self.contrasts_)
+        self.kernel_, self.kernel_scale_ = unit_kernel(self.contrasts_)
+        among = self.kernel_
         n_independent = int(np.sum(np.linalg.eigvalsh(among) > _RANK * len(among)))
         if self.n_components > n_independent:
             raise ValueError(
