@@ -78,8 +78,12 @@ def best_variances(objective: Callable[[FloatArray], float], start: ArrayLike, f
     """Variances, not below their floors, where an objective of their logs is least."""
     lows = np.log(floors)
     bounds = [(low, _GREATEST_LOG) for low in lows]
-    found = minimize(objective, np.clip(start, lows, _GREATEST_LOG), method="L-BFGS-B", bounds=bounds)
-    if not found.success:
+    options = {"ftol": 1e-14, "gtol": 1e-8}
+    begin = np.clip(start, lows, _GREATEST_LOG)
+    found = minimize(objective, begin, method="L-BFGS-B", jac="3-point", bounds=bounds, options=options)
+    # Rounding may end the search for more digits than there are; a slope that is left is another matter.
+    slope = np.abs(found.jac[(found.x > lows) & (found.x < _GREATEST_LOG)])
+    if not found.success and slope.max(initial=0) > 1e-4:
         message = f"the likelihood of the variances was not followed to its end: {found.message}"
         warnings.warn(message, ConvergenceWarning, stacklevel=6)
     return [float(value) for value in np.exp(found.x)]
