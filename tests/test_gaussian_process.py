@@ -1392,6 +1392,13 @@ def test_the_search_for_variances_ends_where_it_should(seed):
     assert objective(np.log([found.state, found.noise])) == pytest.approx(best.fun, abs=1e-5)
 
 
+def test_the_least_noise_is_a_millionth_of_the_mean_square():
+    # Residuals that the kernel explains to the last digit; squares 1 and 1 over two cell types.
+    residuals = Residuals(np.array([[1.0, -1.0]] * 30), np.ones((30, 2), bool), np.array([[1.0, -1.0], [-1.0, 1.0]]))
+    assert _likelihood.noise_floor(residuals) == pytest.approx(1e-6)
+    assert _likelihood.noise_floor(residuals._replace(values=np.zeros((30, 2)))) == pytest.approx(1e-12)
+
+
 def test_a_cell_type_that_occurs_twice_in_training(simulated_rows):
     data = simulated_rows.data
     twice = [*range(7), 0]
