@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from skepi.datasets import make_paired_openness
 
@@ -14,6 +15,16 @@ MIRROR = Path(os.environ.get("SKEPI_MIRROR", Path(__file__).parents[2] / "shared
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the tests marked slow as well")
+
+
+def pytest_configure(config):
+    """Few examples, the same everywhere; many and others with ``--slow``; others with ``--hypothesis-seed`` too."""
+    slow, seed = config.getoption("--slow"), config.getoption("--hypothesis-seed")
+    n_examples = 10 * (10 if slow else 1)
+    settings.register_profile("skepi", deadline=None, max_examples=n_examples, derandomize=not slow and seed is None)
+    settings.load_profile("skepi")
+    if getattr(config.option, "numprocesses", None):  # pytest -n: one thread per process, or they wait for each other
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_collection_modifyitems(config, items):
