@@ -21,6 +21,7 @@ _DEFLATE, _LZF = 1, 32000
 _FILTERS = {_DEFLATE: "deflate", 2: "shuffle", 3: "fletcher32", _LZF: "lzf"}
 _MOST_DEFLATED = 1100  # deflate cannot make less of a dataset than about a thousandth
 _CHECKSUM_BYTES = 4
+_TEXT_BYTES = 16  # of a text of variable length: its length, and where it lies
 
 
 class ArrayFile:
@@ -110,7 +111,7 @@ class ArrayFile:
         chunks: list[Any] = []
         dataset.id.chunk_iter(chunks.append)
         # A chunk that no filter made smaller has its full size.
-        whole = dataset.chunks[0] * dataset.dtype.itemsize + _CHECKSUM_BYTES * bool(dataset.fletcher32)
+        whole = _chunk_bytes(dataset) + _CHECKSUM_BYTES * bool(dataset.fletcher32)
         if not all(chunk.size == whole for chunk in chunks if chunk.filter_mask or not _filters(dataset)):
             return False
         starts = {chunk.chunk_offset[0] for chunk in chunks}
@@ -121,7 +122,7 @@ class ArrayFile:
         if _DEFLATE not in (codes := _filters(dataset)):
             return True
         left_out = 1 << codes.index(_DEFLATE)  # the bit of chunks that deflate did not make smaller
-        most = dataset.chunks[0] * dataset.id.get_type().get_size() + _CHECKSUM_BYTES
+        most = _chunk_bytes(dataset) + _CHECKSUM_BYTES
         suspects = [chunk for chunk in chunks if chunk.size * _MOST_DEFLATED > self._unpacked.limit]
         packed = (chunk.chunk_offset for chunk in suspects if not chunk.filter_mask & left_out)
         return all(_inflates_to(dataset.id.read_direct_chunk(offset)[1], most) for offset in packed)
@@ -167,6 +168,11 @@ def _filters(dataset: Any) -> list[int]:
     """Codes of the filters of a dataset, in the order in which they packed it."""
     layout = dataset.id.get_create_plist()
     return [layout.get_filter(k)[0] for k in range(layout.get_nfilters())]
+
+
+def _chunk_bytes(dataset: Any) -> int:
+    """Size of an unpacked chunk in the file."""
+    return dataset.chunks[0] * (_TEXT_BYTES if dataset.dtype.kind == "O" else dataset.dtype.itemsize)
 
 
 def _inflates_to(content: bytes, most: int) -> bool:
