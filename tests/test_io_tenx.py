@@ -308,6 +308,19 @@ def test_texts_of_variable_length_that_no_filter_made_smaller(path):
         assert read_10x_h5(write(path, {"features/name": names}, **options)).features["name"].tolist() == names.tolist()
 
 
+def test_texts_on_a_heap_without_end_are_refused(path):
+    names = np.array(["GATA1", "chr1:10-20", "chrX:5-9"], object)
+    content = bytearray(write(path, {"features/name": names}).read_bytes())
+    heap = content.index(b"GCOL")
+    room = heap + 16 + 24 + 32 + 24  # behind the head and texts of 5, 10 and 8 bytes, each behind a head of 16
+    assert int.from_bytes(content[room + 8 : room + 16], "little") == 4096 - (room - heap)
+    for size in (0, 8, 1 << 63):  # HDF5 would look for the next object at the same place, for ever
+        content[room + 8 : room + 16] = size.to_bytes(8, "little")
+        path.write_bytes(content)
+        with pytest.raises(FileFormatError, match=f"texts of variable length are broken at byte {heap}"):
+            read_10x_h5(path)
+
+
 def test_references_are_no_texts(path):
     write(path, {"barcodes": None})
     with h5py.File(path, "a") as file:

@@ -145,14 +145,14 @@ CHILD = """
 """
 
 
-@pytest.mark.slow  # packs 3 GB
-@pytest.mark.parametrize("reader", ["read_bed", "read_gtf", "read_matrix"])
-@pytest.mark.parametrize("letter", [b"a", b"\t", b"#\n", b"\n"])
+@pytest.mark.slow  # unpacks 3 GB
+@pytest.mark.parametrize(
+    ("reader", "letter"), [("read_bed", b"a"), ("read_gtf", b"\t"), ("read_matrix", b"a"), ("read_bed", b"#\n")]
+)
 def test_three_gigabytes_in_three_megabytes_take_little_memory(tmp_path, reader, letter):
-    path, packer = tmp_path / "bomb.gz", zlib.compressobj(9, wbits=31)
-    piece = letter * (MIB // len(letter))
-    path.write_bytes(b"".join(packer.compress(piece) for _ in range(3 << 10)) + packer.flush())
-    assert path.stat().st_size < 8 * MIB
+    path = tmp_path / "bomb.gz"
+    path.write_bytes(gzip.compress(letter * (64 * MIB // len(letter))) * 48)
+    assert path.stat().st_size < 7 * MIB
     child = [sys.executable, "-c", textwrap.dedent(CHILD), reader, str(path)]
     done = subprocess.run(child, capture_output=True, text=True, check=True)
     assert "the limit" in done.stderr

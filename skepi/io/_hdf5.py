@@ -1,5 +1,6 @@
 """Arrays of HDF5 files from strangers: nothing is read that lies elsewhere, is missing or grows too large."""
 
+import mmap
 import os
 import zlib
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ _DEFLATE, _LZF = 1, 32000
 _FILTERS = {_DEFLATE: "deflate", 2: "shuffle", 3: "fletcher32", _LZF: "lzf"}
 _MOST_DEFLATED = 1100  # deflate cannot make less of a dataset than about a thousandth
 _CHECKSUM_BYTES = 4
+_HEAP = b"GCOL\1\0\0\0"  # texts of variable length lie on such heaps
+_HEAP_HEAD_BYTES = 16  # of a heap, and of each object on it
 _TEXT_BYTES = 16  # of a text of variable length: its length, and where it lies
 
 
@@ -129,12 +132,22 @@ class ArrayFile:
 
     def _texts(self, dataset: Any) -> NDArray:
         """Texts of variable length, of which many may share one place in the file: few at once, counted."""
+        self._check_heaps()
         at_once = max(1, self._unpacked.limit // os.path.getsize(self._path))  # no text is longer than the file
         texts = []
         for first in range(0, dataset.size, at_once):
             texts.append(dataset[first : first + at_once])
             self._unpacked.add(sum(map(len, texts[-1])))
         return np.concatenate(texts) if texts else dataset[:]
+
+    def _check_heaps(self) -> None:
+        """Refuse texts on heaps that are broken, on which HDF5 itself would go on for ever."""
+        with open_file(self._path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            place = content.find(_HEAP)
+            while place >= 0:
+                if not _is_heap(content, place):
+                    raise self.error(f"texts of variable length are broken at byte {place}")
+                place = content.find(_HEAP, place + 1)
 
 
 @contextmanager
@@ -162,6 +175,19 @@ def _broken(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         raise FileFormatError(path, None, None, f"the file is no HDF5 that can be read ({error})") from None
+
+
+def _is_heap(content: mmap.mmap, place: int) -> bool:
+    """Whether the objects of a heap fill it, one behind the other; the last may be the room that is left."""
+    end = place + int.from_bytes(content[place + 8 : place + _HEAP_HEAD_BYTES], "little")
+    at = place + _HEAP_HEAD_BYTES
+    while at + _HEAP_HEAD_BYTES <= min(end, len(content)):
+        is_room = content[at : at + 2] == b"\0\0"
+        n_bytes = int.from_bytes(content[at + 8 : at + _HEAP_HEAD_BYTES], "little")
+        at += n_bytes if is_room else _HEAP_HEAD_BYTES + -(-n_bytes // 8) * 8
+        if is_room:
+            return n_bytes >= _HEAP_HEAD_BYTES and at == end <= len(content)
+    return at <= end <= len(content)
 
 
 def _filters(dataset: Any) -> list[int]:
