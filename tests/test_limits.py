@@ -147,7 +147,8 @@ CHILD = """
 
 @pytest.mark.slow  # unpacks 3 GB
 @pytest.mark.parametrize(
-    ("reader", "letter"), [("read_bed", b"a"), ("read_gtf", b"\t"), ("read_matrix", b"a"), ("read_bed", b"#\n")]
+    ("reader", "letter"),
+    [("read_bed", b"a"), ("read_gtf", b"\t"), ("read_matrix", b"a"), ("read_bed", b"#" * 1023 + b"\n")],
 )
 def test_three_gigabytes_in_three_megabytes_take_little_memory(tmp_path, reader, letter):
     path = tmp_path / "bomb.gz"
