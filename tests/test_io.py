@@ -10,13 +10,24 @@ import pandas as pd
 import pytest
 
 from skepi.exceptions import FileFormatError, TableError
-from skepi.io import choose_tss, read_bed, read_gff3, read_gtf, read_narrowpeak, read_tss
+from skepi.io import (
+    bigwig_means,
+    choose_tss,
+    read_10x_h5,
+    read_bed,
+    read_gff3,
+    read_gtf,
+    read_matrix,
+    read_narrowpeak,
+    read_tss,
+)
 from skepi.paired import PairedDataset
 
 SHARED = Path(__file__).parents[2] / "shared"
 FIXTURES = Path(os.environ.get("SKEPI_IO_FIXTURES", SHARED / "data" / "io_fixtures"))
 MIRROR = Path(os.environ.get("SKEPI_MIRROR", SHARED / "mirror"))
 
+ONE_PEAK = pd.DataFrame({"chrom": ["chr1"], "start": [0], "end": [100]})
 READERS = {"bed": read_bed, "narrowpeak": read_narrowpeak, "tss": read_tss, "gtf": read_gtf, "gff3": read_gff3}
 VALID = {
     "bed": "chr1\t0\t5\tp0\t1\t-\nchr1\t10\t20\tp1\t5\t+\n",
@@ -54,6 +65,20 @@ def annotation(*rows):
 
 def rows_of(table, *columns):
     return list(table[list(columns)].itertuples(index=False, name=None))
+
+
+@pytest.mark.parametrize(
+    "read",
+    [*READERS.values(), read_matrix, read_10x_h5, lambda path: bigwig_means(path, ONE_PEAK)],
+    ids=[*READERS, "matrix", "10x", "bigwig"],
+)
+def test_a_folder_is_no_file(tmp_path, read):
+    if read is read_10x_h5:
+        pytest.importorskip("h5py", reason="h5py is not installed (extra `data`)")
+    with pytest.raises(FileFormatError, match=at(tmp_path, message="this is a folder, wanted a file")):
+        read(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        read(tmp_path / "absent")
 
 
 # --- BED

@@ -4,17 +4,28 @@ import gzip
 import pickle
 import random
 import time
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
 import pytest
 import test_io
+import test_io_bigwig
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_io import READERS, VALID, at
 
-from skepi.exceptions import FileFormatError
-from skepi.io import choose_tss, read_bed, read_gff3, read_gtf, read_narrowpeak
+from skepi.exceptions import FileFormatError, TableError, UnknownNameError
+from skepi.io import (
+    bigwig_means,
+    choose_tss,
+    read_10x_h5,
+    read_bed,
+    read_gff3,
+    read_gtf,
+    read_matrix,
+    read_narrowpeak,
+)
 
 put = test_io.put
 quick = settings(max_examples=40, deadline=None)
@@ -451,3 +462,78 @@ def test_4000_mutated_files_a_format_give_a_valid_table_or_an_error_with_its_pla
     rng = random.Random(20_000)
     tables = sum(read_mutated(kind, tmp_path / "mutated", rng) for _ in range(4000))
     assert 100 < tables < 3900  # both ends are reached
+
+
+# --- damaged files of every packed format: a table, or an error about the file and no other
+
+DAMAGE = (FileFormatError, TableError, UnknownNameError)
+
+
+def flip_bits(content, rng):
+    for _ in range(rng.randint(1, 20)):
+        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+
+
+def cut_end(content, rng):
+    del content[rng.randrange(len(content)) :]
+
+
+def zero_range(content, rng):
+    start, length = rng.randrange(len(content)), rng.choice([1, 8, 64, 512])
+    end = min(start + length, len(content))
+    content[start:end] = bytes(end - start)
+
+
+def swap_chunks(content, rng):
+    size = max(1, min(rng.choice([4, 16, 64, 256]), len(content) // 3))
+    one, other = (size * rng.randrange(len(content) // size) for _ in range(2))
+    content[one : one + size], content[other : other + size] = content[other : other + size], content[one : one + size]
+
+
+def damaged(content, rng):
+    """One or two kinds of damage; a file is never empty."""
+    content = bytearray(content)
+    for damage in rng.sample([flip_bits, zero_range, swap_chunks, cut_end], rng.randint(1, 2)):
+        damage(content, rng)
+        content = content or bytearray(1)
+    return bytes(content)
+
+
+def packed_tables(folder):
+    """A reader and the bytes of a valid file for each packed format."""
+    counts = pd.DataFrame({"gene": [f"G{k}" for k in range(50)], "A": range(50), "B": np.linspace(0, 1, 50)})
+    text = counts.to_csv(index=False)
+    yield from ((f"{kind}.gz", READERS[kind], gzip.compress(SEEDS[kind].encode(), mtime=0)) for kind in READERS)
+    yield "matrix.gz", read_matrix, gzip.compress(text.encode(), mtime=0)
+    content = test_io_bigwig.bigwig(test_io_bigwig.CHROMS, test_io_bigwig.SECTIONS)
+    yield "bigwig", lambda path: bigwig_means(path, test_io.ONE_PEAK), content
+    with suppress(ImportError):
+        import pyarrow  # noqa: F401
+
+        for name, options in {"parquet": {}, "parquet.gz": {"compression": "gzip", "use_dictionary": False}}.items():
+            counts.to_parquet(folder / "valid", **options)
+            yield name, read_matrix, (folder / "valid").read_bytes()
+    with suppress(ImportError):
+        import h5py
+        import test_io_tenx
+
+        words = np.array([word.decode() for word in test_io_tenx.PARTS["barcodes"]], object)
+        for name, change in {"h5": {}, "h5 of texts": {"barcodes": words}}.items():
+            yield name, read_10x_h5, test_io_tenx.write(folder / "valid", change).read_bytes()
+        assert h5py
+
+
+@pytest.mark.parametrize("n_files", [10, pytest.param(500, marks=pytest.mark.slow)])
+def test_damaged_files_are_read_or_refused_as_files(tmp_path, n_files):
+    rng, path, outcomes = random.Random(n_files), tmp_path / "damaged", []
+    for _, reader, content in packed_tables(tmp_path):
+        for _ in range(n_files):
+            path.write_bytes(damaged(content, rng))
+            begin = time.perf_counter()
+            try:
+                outcomes.append(reader(path))
+            except DAMAGE:
+                outcomes.append(None)
+            assert time.perf_counter() - begin < 5
+    assert any(outcome is None for outcome in outcomes)
+    assert any(outcome is not None for outcome in outcomes)

@@ -221,6 +221,121 @@ def test_without_h5py_the_extra_is_named(path, monkeypatch):
         read_10x_h5(path)
 
 
+# --- parts that lie elsewhere, or are packed in other ways
+
+
+def other_file(path):
+    """A second file with the same data, for links to lead to."""
+    return write(path.with_name("other.h5"))
+
+
+@pytest.mark.parametrize("name", ["matrix", "matrix/data", "matrix/features", "matrix/features/interval"])
+@pytest.mark.parametrize("kind", ["external", "soft", "soft within"])
+def test_links_are_named_and_not_followed(path, name, kind):
+    write(path)
+    links = {
+        "external": h5py.ExternalLink(other_file(path), name),
+        "soft": h5py.SoftLink("/elsewhere"),
+        "soft within": h5py.SoftLink("/matrix/barcodes"),
+    }
+    with h5py.File(path, "a") as file:
+        if name in file:
+            file.move(name, "elsewhere")
+        file[name] = links[kind]
+    message = f"{path}: {name} is a link to another place, wanted the data themselves"
+    with pytest.raises(FileFormatError, match=re.escape(message)):
+        read_10x_h5(path)
+
+
+def test_links_in_files_of_another_layout_are_not_followed_either(path):
+    with h5py.File(path, "w") as file:
+        file["hg19"] = h5py.ExternalLink(other_file(path), "matrix")
+    with pytest.raises(FileFormatError, match="hg19 is a link to another place"):
+        read_10x_h5(path)
+
+
+def test_values_in_other_files_are_not_read(path):
+    message = "matrix/data: its values lie in other files, wanted them in this one"
+    source = h5py.VirtualSource(other_file(path), "matrix/data", (4,))
+    layout = h5py.VirtualLayout((4,), np.int32)
+    layout[:] = source
+    write(path, {"data": None})
+    with h5py.File(path, "a") as file:
+        file["matrix"].create_virtual_dataset("data", layout)
+    with pytest.raises(FileFormatError, match=message):
+        read_10x_h5(path)
+    write(path, {"data": None})
+    with h5py.File(path, "a") as file:
+        file["matrix"].create_dataset("data", data=PARTS["data"], external=[(path.with_name("raw"), 0, 16)])
+    with pytest.raises(FileFormatError, match=message):
+        read_10x_h5(path)
+
+
+def filtered(path, *codes):
+    """Write values packed with filters of these codes, which need not exist."""
+    write(path, {"data": None})
+    with h5py.File(path, "a") as file:
+        layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        layout.set_chunk((4,))
+        for code in codes:
+            layout.set_filter(code, h5py.h5z.FLAG_OPTIONAL, (4,))
+        space, kind = h5py.h5s.create_simple((4,)), h5py.h5t.NATIVE_INT32
+        h5py.h5d.create(file["matrix"].id, b"data", kind, space, layout).write(space, space, PARTS["data"])
+    return path
+
+
+def test_filters_that_would_be_plugins_are_not_looked_for(path):
+    with pytest.raises(
+        FileFormatError, match="packed with filter 32015, which is not read; wanted any of deflate, shu"
+    ):
+        read_10x_h5(filtered(path, 32015))
+
+
+@pytest.mark.parametrize("codes", [(1, 1), (32000, 1)])
+def test_values_packed_twice_are_not_read(path, codes):
+    with pytest.raises(FileFormatError, match="matrix/data: packed twice, wanted one filter of a kind"):
+        read_10x_h5(filtered(path, *codes))
+
+
+@pytest.mark.parametrize("options", [{"compression": "lzf"}, {"compression": "gzip", "shuffle": True}])
+def test_filters_of_h5py_are_read(path, options):
+    assert same(read_10x_h5(write(path, chunks=True, **options)))
+
+
+def test_texts_of_variable_length_that_no_filter_made_smaller(path):
+    names = np.array(["GATA1" * 100, "chr1:10-20", "chrX:5-9"], object)
+    for options in ({"chunks": True}, {"chunks": (2,), "compression": "gzip"}):
+        assert read_10x_h5(write(path, {"features/name": names}, **options)).features["name"].tolist() == names.tolist()
+
+
+def test_texts_on_a_heap_without_end_are_refused(path):
+    names = np.array(["GATA1", "chr1:10-20", "chrX:5-9"], object)
+    content = bytearray(write(path, {"features/name": names}).read_bytes())
+    heap = content.index(b"GCOL")
+    room = heap + 16 + 24 + 32 + 24  # behind the head and texts of 5, 10 and 8 bytes, each behind a head of 16
+    assert int.from_bytes(content[room + 8 : room + 16], "little") == 4096 - (room - heap)
+    for size in (0, 8, 1 << 63):  # HDF5 would look for the next object at the same place, for ever
+        content[room + 8 : room + 16] = size.to_bytes(8, "little")
+        path.write_bytes(content)
+        with pytest.raises(FileFormatError, match=f"texts of variable length are broken at byte {heap}"):
+            read_10x_h5(path)
+
+
+def test_references_are_no_texts(path):
+    write(path, {"barcodes": None})
+    with h5py.File(path, "a") as file:
+        file["matrix"].create_dataset("barcodes", data=[file.ref] * 3, dtype=h5py.ref_dtype)
+    with pytest.raises(FileFormatError, match="matrix/barcodes: wanted a list of texts, got references or lists"):
+        read_10x_h5(path)
+
+
+def test_user_blocks_are_not_read(path):
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file.create_group("matrix")
+    with pytest.raises(FileFormatError, match=r"wanted HDF5 from the first byte, got b'.*'; a user block is not read"):
+        read_10x_h5(path)
+
+
 # --- mutated files
 
 

@@ -12,7 +12,7 @@ from skepi.exceptions import TableError
 from skepi.intervals import IntArray, concatenate_ranges, overlap_bp
 from skepi.io._bigwig_file import BigWigFile
 from skepi.io._columns import some
-from skepi.io._text import Path
+from skepi.io._text import Path, open_file
 
 # Half a million records or so: little memory, few rounds.
 _BLOCKS_AT_ONCE = 512
@@ -68,7 +68,7 @@ def bigwig_means(path: Path, peaks: Any, *, uncovered: str = "zero", unlisted: s
     if unlisted not in ("error", "uncovered"):
         raise ValueError(f"unlisted must be 'error' or 'uncovered', got {unlisted!r}")
     table = check_regions(peaks)
-    with open(path, "rb") as opened:
+    with open_file(path) as opened:
         file = BigWigFile(path, opened)
         _check_chromosomes(file, table, unlisted)
         bases, total = _sums(file, table)

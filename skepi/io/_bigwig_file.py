@@ -12,6 +12,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from skepi._limits import Unpacked, check_unpacked
 from skepi.exceptions import FileFormatError
 from skepi.intervals import MAX_POSITION
 from skepi.io._text import Path
@@ -22,6 +23,7 @@ _HEADER = "u4 magic, u2 version, u2 zooms, u8 chroms, u8 data, u8 index, u2, u2,
 _CHROM_TREE = "u4 magic, u4, u4 key, u4 value, u8 items, u8"
 _INDEX = "u4 magic, u4, u8 items, u4, u4, u4, u4, u8, u4, u4"
 _NODE = "u1 leaf, u1, u2 items"
+_NODE_BYTES = 4
 _CHILD = "u4, u4, u4, u4, u8 offset"
 _BLOCK = "u4 chrom, u4 start, u4 last, u4 end, u8 offset, u8 size"
 _SECTION = "u4 chrom, u4 start, u4 end, u4 step, u4 span, u1 kind, u1, u2 items"
@@ -43,12 +45,14 @@ class BigWigFile:
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self.path, self._file = path, file
         self._size = os.fstat(file.fileno()).st_size
+        self._unpacked = Unpacked(path, self._size)
         magic = file.read(4)
         if magic not in _MAGICS:
             raise self.error("the file is not a bigWig")
         self._order = _MAGICS[magic]
         header = self._read(0, _HEADER)[0]
         self._buffer = int(header["buffer"])
+        check_unpacked(self._buffer, self._size, path)
         chroms = dict(self._chromosomes(int(header["chroms"])))
         self.lengths = {name: length for name, (_, length) in chroms.items()}
         self._codes = {name: code for name, (code, _) in chroms.items()}
@@ -73,6 +77,7 @@ class BigWigFile:
         content = self._bytes(int(block["offset"]), int(block["size"]))
         if self._buffer:
             content = self._inflated(content)
+            self._unpacked.add(len(content))
         section = np.frombuffer(content[:24].ljust(24, b"\0"), self._dtype(_SECTION))[0]
         if section["kind"] not in _ITEMS or section["chrom"] != block["chrom"]:
             raise self.error("a block of data does not begin as it should")
@@ -111,12 +116,15 @@ class BigWigFile:
 
     def _leaves(self, root: int, leaf: np.dtype, child: np.dtype, items: int) -> NDArray:
         """Items of all leaves of a tree, which must be as many as it says."""
-        todo, seen, found = [root], {root}, []
+        todo, seen, found, n_bytes = [root], {root}, [], 0
         while todo:
             place = todo.pop()
             node = self._read(place, _NODE)[0]
             is_leaf, count = node["leaf"] == 1, int(node["items"])
-            content = self._read(place + 4, leaf if is_leaf else child, count)
+            content = self._read(place + _NODE_BYTES, leaf if is_leaf else child, count)
+            n_bytes += _NODE_BYTES + content.nbytes
+            if n_bytes > self._size:  # nodes that overlap could go on for ever
+                raise self.error("an index of the file is larger than the file")
             if is_leaf:
                 found.append(content)
                 continue

@@ -1,34 +1,38 @@
 """Matrices as parquet."""
 
+import os
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._limits import Unpacked
 from skepi.exceptions import FileFormatError
 from skepi.io._columns import Chosen, Wanted, label_of, some
-from skepi.io._text import Line, Path
+from skepi.io._text import Line, Path, open_file
 
 _MAGIC = b"PAR1"
+_VALUE_BYTES = 8
 
 
 def is_parquet(path: Path) -> bool:
     """Whether a file begins as parquet does."""
-    with open(path, "rb") as file:
+    with open_file(path) as file:
         return file.read(len(_MAGIC)) == _MAGIC
 
 
 def read_parquet(path: Path, wanted: Wanted) -> pd.DataFrame:
     """Read a matrix from parquet."""
-    table = _arrow_table(path)
+    unpacked = Unpacked(path, os.path.getsize(path))
+    table = _arrow_table(path, unpacked)
     names: list[str] = table.column_names
     if len(set(names)) < len(names):
         raise FileFormatError(path, None, None, f"columns of the same name: {some(names)}")
     chosen = wanted.choose(path, names, _index_columns(path, table))
     if not table.num_rows:
         raise FileFormatError(path, None, None, "the table has no rows")
-    labels = _labels(path, [_texts(path, table, column) for column in chosen.labels], chosen)
+    labels = _labels(path, [_texts(path, table, column, unpacked) for column in chosen.labels], chosen)
     columns = [_values(path, table, column) for column in chosen.values]
     # One dtype for all, as int64 and uint64 together would have none.
     whole = all(values.dtype == np.int64 for values in columns)
@@ -38,15 +42,20 @@ def read_parquet(path: Path, wanted: Wanted) -> pd.DataFrame:
     return pd.DataFrame(values, index=index, columns=pd.Index([names[column] for column in chosen.values]))
 
 
-def _arrow_table(path: Path) -> Any:
+def _arrow_table(path: Path, unpacked: Unpacked) -> Any:
     try:
         import pyarrow.parquet
     except ImportError:
         raise ImportError(f'{path} is parquet, which needs pyarrow: pip install "skepi[parquet]"') from None
     try:
         with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            unpacked.add(_stated_bytes(file.metadata))
+            texts = _text_columns(file.schema)
+        with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True, read_dictionary=texts) as file:
             table = file.read()
         table.validate(full=True)
+    except FileFormatError:
+        raise
     except Exception as error:  # pyarrow raises many kinds for broken files
         raise _broken(path, error) from None
     return table
@@ -64,13 +73,39 @@ def _index_columns(path: Path, table: Any) -> list[str]:
     return index
 
 
-def _texts(path: Path, table: Any, column: int) -> list[str]:
+def _stated_bytes(metadata: Any) -> int:
+    """Bytes that the columns take, packed values as 8 bytes each; texts count once, however many rows share them."""
+    widths = [max(_VALUE_BYTES, metadata.schema.column(place).length) for place in range(metadata.num_columns)]
+    # Single columns are not asked: pyarrow ends the process where a damaged file contradicts itself about one.
+    groups = [metadata.row_group(group) for group in range(metadata.num_row_groups)]
+    return sum(max(group.total_byte_size, sum(widths) * group.num_rows) for group in groups)
+
+
+def _text_columns(schema: Any) -> list[str]:
+    """Columns of texts, which are read as codes, because a file holds a repeated text once."""
+    columns = [schema.column(place) for place in range(len(schema.names))]
+    return [c.path for c in columns if c.physical_type == "BYTE_ARRAY" and c.logical_type.type != "DECIMAL"]
+
+
+def _texts(path: Path, table: Any, column: int, unpacked: Unpacked) -> list[str]:
     """Labels, which may be categories or whole numbers."""
-    values = table.column(column).to_pylist()
+    values = [value for chunk in table.column(column).chunks for value in _objects(chunk)]
     for row, value in enumerate(values):
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise FileFormatError(path, None, column + 1, f"row {row + 1}: wanted a label, got {value!r}")
-    return [str(value) for value in values]
+    texts = list(map(str, values))
+    unpacked.add(sum(map(len, texts)))
+    return texts
+
+
+def _objects(chunk: Any) -> list[Any]:
+    """Values of a column; rows of the same text share one object."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(chunk.type):
+        return chunk.to_pylist()
+    words = chunk.dictionary.to_pylist()
+    return [None if code is None else words[code] for code in chunk.indices.to_pylist()]
 
 
 def _labels(path: Path, texts: list[list[str]], chosen: Chosen) -> list[str]:

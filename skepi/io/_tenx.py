@@ -1,7 +1,5 @@
 """Matrices of cells in the HDF5 files of Cell Ranger."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +10,12 @@ from numpy.typing import NDArray
 
 from skepi.exceptions import FileFormatError, TableError, UnknownNameError
 from skepi.io._columns import some
+from skepi.io._hdf5 import TEXTS, ArrayFile, open_hdf5
 from skepi.io._names import parse_intervals
 from skepi.io._text import Path
 
-_TEXTS = "SO"
-_PARTS = {"data": "iuf", "indices": "iu", "indptr": "iu", "shape": "iu", "barcodes": _TEXTS}
+_PARTS = {"data": "iuf", "indices": "iu", "indptr": "iu", "shape": "iu", "barcodes": TEXTS}
 _FEATURES = ("name", "id", "feature_type")
-# deflate cannot make less of a dataset than about a thousandth.
-_MOST_DEFLATED = 1100
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +64,8 @@ def read_10x_h5(path: Path, feature_type: str | None = None) -> CellMatrix:
     ------
     FileFormatError
         For files that are no HDF5, of another layout (version 2), cut off, broken, or whose parts contradict each
-        other.
+        other. Also for a folder, parts that are links or lie in other files, filters that are plugins, and parts that
+        unpack to more than they may.
     UnknownNameError
         For a kind of features that the file does not hold.
     ImportError
@@ -107,56 +104,22 @@ def read_10x_h5(path: Path, feature_type: str | None = None) -> CellMatrix:
 
 def _parts(path: Path) -> dict[str, NDArray]:
     """All arrays of the file, as they are."""
-    try:
-        import h5py
-    except ImportError:
-        raise ImportError(f'{path} needs h5py: pip install "skepi[data]"') from None
-    with open(path, "rb"):  # a missing file is no broken one
-        pass
-    with _broken(path), h5py.File(path, "r") as file:
-        if not isinstance(file.get("matrix"), h5py.Group):
-            raise FileFormatError(path, None, None, _other_layout(file))
-        group = file["matrix"]
+    with open_hdf5(path) as file:
+        if not hasattr(file.member("matrix"), "keys"):
+            raise file.error(_other_layout(file))
         wanted = {key: key for key in _PARTS} | {key: f"features/{key}" for key in _FEATURES}
-        if "features/interval" in group:
+        if file.member("matrix/features/interval") is not None:
             wanted["interval"] = "features/interval"
-        return {key: _array(path, group.get(name), name, _PARTS.get(key, _TEXTS)) for key, name in wanted.items()}
+        return {key: file.array(f"matrix/{name}", _PARTS.get(key, TEXTS)) for key, name in wanted.items()}
 
 
-def _other_layout(file: Any) -> str:
-    groups = list(file)[:5]
-    if any("genes" in file[name] and "barcodes" in file[name] for name in groups if hasattr(file[name], "keys")):
+def _other_layout(file: ArrayFile) -> str:
+    groups = file.names()[:5]
+    if any({"genes", "barcodes"} <= set(file.names(group)) for group in groups):
         return (
             f"the layout is that of Cell Ranger 2 (groups {some(groups)}); wanted version 3 or later (group 'matrix')"
         )
     return f"wanted a group 'matrix' as Cell Ranger writes it, got {some(groups) or 'nothing'}"
-
-
-def _array(path: Path, dataset: Any, name: str, kinds: str) -> NDArray:
-    """Read one array, once it is certain that the file holds all of it."""
-    if getattr(dataset, "ndim", None) != 1 or dataset.dtype.kind not in kinds:
-        wanted = "texts" if kinds == _TEXTS else "numbers"
-        found = getattr(dataset, "dtype", "nothing" if dataset is None else "a group")
-        raise FileFormatError(path, None, None, f"matrix/{name}: wanted a list of {wanted}, got {found}")
-    # A wrong length may be larger than memory.
-    if dataset.nbytes > dataset.id.get_storage_size() * _MOST_DEFLATED or not _complete(dataset):
-        raise FileFormatError(path, None, None, f"matrix/{name}: says {dataset.size} values, which are not all there")
-    return dataset[:]
-
-
-def _complete(dataset: Any) -> bool:
-    """Whether every chunk is there, as it should be; one that is not would read as zeros."""
-    if not dataset.chunks:
-        return True
-    starts = range(0, dataset.size, dataset.chunks[0])
-    if dataset.id.get_num_chunks() != len(starts):
-        return False
-    chunks = [dataset.id.get_chunk_info(k) for k in range(len(starts))]
-    # A chunk that no filter made smaller has its full size.
-    whole = dataset.chunks[0] * dataset.dtype.itemsize + 4 * bool(dataset.fletcher32)
-    filtered = dataset.id.get_create_plist().get_nfilters() > 0
-    sizes = all(chunk.size == whole for chunk in chunks if chunk.filter_mask or not filtered)
-    return sizes and {chunk.chunk_offset[0] for chunk in chunks} == set(starts)
 
 
 def _shape(path: Path, parts: dict[str, NDArray]) -> tuple[int, int]:
@@ -219,14 +182,3 @@ def _places(path: Path, names: Any) -> pd.DataFrame:
         return parse_intervals(names)
     except TableError as error:
         raise FileFormatError(path, None, None, str(error)) from None
-
-
-@contextmanager
-def _broken(path: Path) -> Iterator[None]:
-    """Turn what h5py raises, of many kinds, into an error about the file."""
-    try:
-        yield
-    except FileFormatError:
-        raise
-    except Exception as error:
-        raise FileFormatError(path, None, None, f"the file is no HDF5 that can be read ({error})") from None

@@ -1,11 +1,14 @@
 """Lines of text files, plain or gzipped, with errors that name file, line and column."""
 
 import gzip
+import io
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, BinaryIO, TypeVar
 
+from skepi._limits import Unpacked, longest_line, too_long
 from skepi.exceptions import FileFormatError
 from skepi.intervals import MAX_POSITION
 
@@ -13,6 +16,7 @@ Path = str | os.PathLike
 T = TypeVar("T")
 
 _GZIP_MAGIC = b"\x1f\x8b"
+_BUFFER_BYTES = 1 << 16
 
 
 class Line:
@@ -77,7 +81,8 @@ def read_lines(
     Raises
     ------
     FileFormatError
-        Where the file is empty, not text, or a gzip file that is truncated or corrupt.
+        Where the file is empty, a folder, not text, or a gzip file that is truncated, corrupt or unpacks to more than
+        it may.
     FileNotFoundError
     """
     found = False
@@ -93,14 +98,14 @@ def read_lines(
 
 def _decoded(path: Path) -> Iterator[tuple[int, str]]:
     """Number and text of each line, without its end."""
-    number = 0
-    with open(path, "rb") as plain:
-        zipped = plain.read(2) == _GZIP_MAGIC
-        plain.seek(0)
-        lines = gzip.GzipFile(fileobj=plain) if zipped else plain
+    number, longest = 0, longest_line()
+    with open_file(path) as plain:
+        content = _content(path, plain)
         try:
-            for raw in lines:
+            for raw in iter(partial(content.readline, longest + 1), b""):
                 number += 1
+                if len(raw) > longest:
+                    raise too_long(path, number)
                 text = raw.rstrip(b"\r\n").decode("utf-8-sig" if number == 1 else "utf-8")
                 if "\0" in text or "\r" in text:
                     raise FileFormatError(path, number, None, "the file is not text with one record a line")
@@ -109,6 +114,41 @@ def _decoded(path: Path) -> Iterator[tuple[int, str]]:
             raise FileFormatError(path, number, None, "the file is not text (UTF-8)") from None
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise FileFormatError(path, number + 1, None, f"the gzip file is truncated or corrupt ({error})") from None
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a file for reading bytes; a folder is an error of its own."""
+    try:
+        return open(path, "rb")
+    except OSError:
+        if os.path.isdir(path):
+            raise FileFormatError(path, None, None, "this is a folder, wanted a file") from None
+        raise
+
+
+def _content(path: Path, plain: BinaryIO) -> BinaryIO | io.BufferedReader:
+    """Bytes of a file, unpacked if it is gzipped."""
+    zipped = plain.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+    plain.seek(0)
+    if not zipped:
+        return plain
+    unpacked = Unpacked(path, os.fstat(plain.fileno()).st_size)
+    return io.BufferedReader(_Counted(gzip.GzipFile(fileobj=plain), unpacked), _BUFFER_BYTES)
+
+
+class _Counted(io.RawIOBase):
+    """Content of a gzip file, counted as it is unpacked."""
+
+    def __init__(self, content: gzip.GzipFile, unpacked: Unpacked) -> None:
+        self._content, self._unpacked = content, unpacked
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        n_bytes = self._content.readinto(buffer)
+        self._unpacked.add(n_bytes)
+        return n_bytes
 
 
 def _whole(text: str) -> int:
