@@ -115,8 +115,8 @@ def _members(path: str | os.PathLike, what: str, wanted: str | None) -> dict[str
 
 def _array(content: bytes) -> np.ndarray:
     array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
-    if array.nbytes > len(content):
-        raise ValueError(f"an array states {array.nbytes} bytes, and {len(content)} are there")
+    if array.size > len(content):  # of values that have no bytes, any number fits in
+        raise ValueError(f"an array of {len(content)} bytes states {array.size} values")
     return array
 
 

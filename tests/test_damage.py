@@ -10,6 +10,7 @@ from promises import assert_exact
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
+from skepi._files import read_arrays, write_arrays
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.comparison import compare_models
 from skepi.compose import GeneZTarget
@@ -90,7 +91,7 @@ def kept_fits(folder, data):
 def cache(folder, data):
     path = folder / "openness.npz"
     content = {"kind": _hematopoiesis._CACHE_KIND, "settings": ""}
-    _hematopoiesis.write_arrays(path, _hematopoiesis._packed(data.peaks.assign(n_samples=1), data.openness), content)
+    write_arrays(path, _hematopoiesis._packed(data.peaks.assign(n_samples=1), data.openness), content)
 
     def check():
         found = _hematopoiesis._read_cache(path)
@@ -157,3 +158,34 @@ def test_damage_is_never_taken_as_right(kept):
 @pytest.mark.filterwarnings("ignore:.*is damaged.*it is made anew:UserWarning")
 def test_300_damages_are_never_taken_as_right(kept):
     assert_noticed(kept, 300, seed=1)
+
+
+# --- files whose digest is right, and whose content no program of ours has written
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda arrays, about: about.pop("fit_s"),
+        lambda arrays, about: about.update(predict_s="1"),
+        lambda arrays, about: about.update(shares=[0.5]),
+        lambda arrays, about: arrays.clear(),
+        lambda arrays, about: arrays.update(y_pred=arrays["y_pred"].astype(np.float32)),
+        lambda arrays, about: arrays.update(more=arrays["y_pred"]),
+    ],
+)
+def test_a_kept_fit_has_times_shares_and_predictions(little, tmp_path, change):
+    check = kept_fits(tmp_path, little)
+    path = next(tmp_path.glob("*.npz"))
+    arrays, about = read_arrays(path, "skepi comparison 1")
+    change(arrays, about)
+    write_arrays(path, arrays, about)
+    with pytest.raises(ValueError, match="holds another fit than its name says: remove it to make its fit again"):
+        check()
+
+
+def test_lists_in_lists_without_an_end_are_no_outcome(little, tmp_path):
+    check = sweep(tmp_path, little)
+    next(tmp_path.glob("*.json")).write_bytes(b'{"outcome": ' + b"[" * 100_000)
+    with pytest.raises(ValueError, match="is damaged, or not an outcome that skepi kept"):
+        check()

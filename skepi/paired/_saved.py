@@ -1,7 +1,7 @@
 """Data sets on disk: openness and expression are mapped into memory, and worker processes open them by path.
 
-A folder holds ``tables.npz``, ``openness.npy`` and, where known, ``expression.npy``. With the tables come digests of the
-two matrices.
+A folder holds ``tables.npz``, ``openness.npy`` and, where known, ``expression.npy``. Digests of the two matrices come
+with the tables.
 """
 
 import glob
