@@ -1,5 +1,10 @@
-"""Arrays and JSON in one archive on disk: never pickle, never half-written, never quietly damaged."""
+"""Arrays and JSON in one archive on disk: never pickle, never half-written, never quietly damaged.
 
+An archive is a zip file of ``.npy`` members. Its comment, which is the end of the file, is a digest of all bytes before
+it. So every changed bit is noticed, wherever it lies: in a member, or in the directory that lists the members.
+"""
+
+import hashlib
 import io
 import json
 import os
@@ -10,7 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from skepi._limits import Unpacked
+from skepi.exceptions import FileFormatError
+
 _WHAT = "skepi's arrays"
+_DIGEST_BYTES = 32  # of hexadecimal text
 
 
 def write_arrays(
@@ -22,9 +31,14 @@ def write_arrays(
         raise FileNotFoundError(f"{path.parent} is not a folder: cannot write {path.name} there")
     text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
     content = io.BytesIO()
-    save = np.savez_compressed if compress else np.savez
-    save(content, **{"about": text, **arrays})  # type: ignore[arg-type]
-    replace_file(path, content.getbuffer())
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED) as archive:
+        archive.comment = bytes(_DIGEST_BYTES)  # the place of the digest, which is not known yet
+        for name, array in {"about": text, **arrays}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+    filled = content.getbuffer()
+    filled[-_DIGEST_BYTES:] = _digest(filled[:-_DIGEST_BYTES])
+    replace_file(path, filled)
 
 
 def read_arrays(path: str | os.PathLike, kind: str, what: str = _WHAT) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -65,6 +79,20 @@ def _write_named(part: Path, content: bytes | memoryview) -> None:
         _write_through(file, content)
 
 
+def file_digest(path: Path) -> str:
+    """Text that stands for the content of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, _blake2b).hexdigest()
+
+
+def _blake2b(content: bytes | memoryview = b"") -> Any:
+    return hashlib.blake2b(content, digest_size=_DIGEST_BYTES // 2)
+
+
+def _digest(content: bytes | memoryview) -> bytes:
+    return _blake2b(content).hexdigest().encode()
+
+
 def _write_through(file: Any, content: bytes | memoryview) -> None:
     """Write down to the disk, or a power cut after the renaming could leave an empty file."""
     file.write(content)
@@ -74,18 +102,26 @@ def _write_through(file: Any, content: bytes | memoryview) -> None:
 
 def _members(path: str | os.PathLike, what: str, wanted: str | None) -> dict[str, np.ndarray]:
     """Arrays of an archive by name: all of them, or the one wanted."""
-    content = Path(path).read_bytes()  # from here on an error is the content's, not the disk's
+    content = Path(path).read_bytes()
+    unpacked = Unpacked(path, len(content))  # from here on an error is the content's, not the disk's or a setting's
     try:
+        if content[-_DIGEST_BYTES:] != _digest(memoryview(content)[:-_DIGEST_BYTES]):
+            raise ValueError("it is damaged, or another program wrote it")
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            unpacked.add(sum(member.file_size for member in archive.infolist()))  # stated, before any is unpacked
             names = archive.namelist() if wanted is None else [wanted]
-            # A member is read to its end, where its checksum is compared, before anything looks at it.
             return {name.removesuffix(".npy"): _array(archive.read(name)) for name in names}
+    except FileFormatError:
+        raise
     except Exception as error:
         raise ValueError(f"{path} is not a file of {what}: {error}") from error
 
 
 def _array(content: bytes) -> np.ndarray:
-    return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+    array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+    if array.size > len(content):  # of values that have no bytes, any number fits in
+        raise ValueError(f"an array of {len(content)} bytes states {array.size} values")
+    return array
 
 
 def _description(path: str | os.PathLike, text: np.ndarray | None, kind: str, what: str) -> dict[str, Any]:

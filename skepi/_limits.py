@@ -23,7 +23,6 @@ import os
 from skepi.exceptions import FileFormatError
 
 VARIABLE = "SKEPI_MAX_UNPACKED_BYTES"
-MAX_MEMBERS = 10_000
 
 _ALWAYS_ALLOWED = 256 << 20
 _MOST_TIMES_PACKED = 200
@@ -71,12 +70,6 @@ class Unpacked:
 def check_unpacked(n_bytes: int, packed_bytes: int, path: str | os.PathLike) -> None:
     """Raise ``FileFormatError`` if a file of ``packed_bytes`` states that it unpacks to too many bytes."""
     Unpacked(path, packed_bytes).add(n_bytes)
-
-
-def check_members(n_members: int, path: str | os.PathLike) -> None:
-    """Raise ``FileFormatError`` if an archive has too many members."""
-    if n_members > MAX_MEMBERS:
-        raise FileFormatError(path, None, None, f"the archive has {n_members:,} members; the limit is {MAX_MEMBERS:,}")
 
 
 def longest_line() -> int:

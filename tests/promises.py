@@ -15,9 +15,9 @@ bit. Every comparison in the tests checks one of these promises:
 
 Rounding is relative to *what was added*, not to what is left: a difference of two sums of size 1 that comes to 1e-3
 carries the rounding of size 1. ``summed`` is that size. Give it wherever terms cancel; by default it is the largest
-number that is wanted. ``condition`` is how much a later step amplifies rounding: the condition number of a linear system
-that is solved, the steepness of a function. The allowed difference is ``margin`` x ``condition`` x eps x ``summed``; the
-margin of 64 leaves room for sums of a few thousand terms in any order.
+number that is wanted. ``condition`` is how much a later step amplifies rounding: the condition number of a linear
+system that is solved, the steepness of a function. The allowed difference is ``margin`` x ``condition`` x eps x
+``summed``; the margin of 64 leaves room for sums of a few thousand terms in any order.
 """
 
 from typing import Any

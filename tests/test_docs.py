@@ -158,6 +158,11 @@ def test_defaults_are_stated():
 def test_the_readme_states_one_test_command_and_one_quick_start():
     text = (ROOT / "README.md").read_text()
     assert (
-        len(re.findall(r"^\. \.venv/bin/activate && pip install .*&& python -m pytest -n auto$", text, flags=re.MULTILINE)) == 1
+        len(
+            re.findall(
+                r"^\. \.venv/bin/activate && pip install .*&& python -m pytest -n auto$", text, flags=re.MULTILINE
+            )
+        )
+        == 1
     )
     assert len(re.findall(r"^python3 -m venv .*examples/plot_quick_start.py$", text, flags=re.MULTILINE)) == 1

@@ -12,7 +12,7 @@ import pytest
 from test_io import READERS, VALID
 from test_io_bigwig import CHROMS, SECTIONS, bigwig
 
-from skepi._limits import MAX_MEMBERS, VARIABLE, Unpacked, check_members, check_unpacked, longest_line
+from skepi._limits import VARIABLE, Unpacked, check_unpacked, longest_line
 from skepi.exceptions import FileFormatError
 from skepi.io import bigwig_means, read_10x_h5, read_bed, read_gtf, read_matrix
 
@@ -75,12 +75,6 @@ def test_a_variable_that_is_no_number_of_bytes(allow, text, tmp_path):
     ) as caught:
         read_bed(gz(tmp_path, VALID["bed"]))
     assert not isinstance(caught.value, FileFormatError)  # the file is not to blame
-
-
-def test_archives_have_a_limit_of_members():
-    check_members(MAX_MEMBERS, "model.skepi")
-    with pytest.raises(FileFormatError, match="the archive has 10,001 members; the limit is 10,000"):
-        check_members(MAX_MEMBERS + 1, "model.skepi")
 
 
 # --- text

@@ -6,15 +6,17 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
+from skepi._files import read_arrays, write_arrays
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose import GeneZTarget
 from skepi.exceptions import TableError
 from skepi.model_selection import CellTypeKFold
-from skepi.paired import PairedDataset
+from skepi.paired import PairedDataset, _saved
 from skepi.preprocessing import LogZScaler
 
 EDGES = symmetric_edges([0, 1_000, 20_000])
@@ -131,6 +133,83 @@ def test_a_full_disk_leaves_nothing(data, tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
+def tables_written(folder, change):
+    """Write the tables anew, digests and all, after a change to (arrays, description)."""
+    arrays, about = read_arrays(folder / "tables.npz", "skepi data set 2")
+    change(arrays, about)
+    write_arrays(folder / "tables.npz", arrays, about)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda arrays, about: arrays["peaks.2"].__isub__(10**6), "wanted 0 <= start < end"),
+        (
+            lambda arrays, about: arrays.update({"genes.3.names": np.frombuffer(b'["x", "y"]', np.uint8)}),
+            "strand must be",
+        ),
+        (lambda arrays, about: about["columns"]["genes"].__setitem__(1, ["place", "text"]), "missing"),
+        (lambda arrays, about: arrays.pop("genes.0"), "genes.0"),
+        (lambda arrays, about: about["digests"].clear(), "wanted digests of openness"),
+        (lambda arrays, about: about.pop("identity"), "identity"),
+    ],
+)
+def test_tables_that_say_nonsense(data, opened, tmp_path, change, message):
+    tables_written(tmp_path / "set", change)
+    with pytest.raises(TableError, match=f"tables.npz holds no tables of a data set: .*{message}"):
+        PairedDataset.open(tmp_path / "set")
+
+
+def test_a_file_is_read_for_its_digest_once_per_process(data, opened, tmp_path, monkeypatch):
+    read = []
+    monkeypatch.setattr(_saved, "file_digest", lambda path: read.append(path.name))
+    for _ in range(2):
+        pickle.loads(pickle.dumps(opened))
+        PairedDataset.open(tmp_path / "set")
+    assert read == []
+    PairedDataset.open(tmp_path / "set", verify=False)
+    assert read == []
+    os.utime(tmp_path / "set" / "openness.npy", (1, 1))
+    with pytest.raises(TableError, match=r"openness\.npy is damaged: its content is not what was saved"):
+        PairedDataset.open(tmp_path / "set")
+    assert read == ["openness.npy"]
+
+
+def test_what_killed_processes_left_is_cleared_by_the_next_save(data, tmp_path):
+    for name in ("set.01234567.part", "set.89abcdef.part"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "openness.npy").write_text("")
+    (tmp_path / "set.89abcdef.part.lock").write_text("")
+    (tmp_path / "set.fedcba98.part.lock").write_text("")
+    (tmp_path / "other.01234567.part").mkdir()
+    data.save(tmp_path / "set")
+    assert sorted(os.listdir(tmp_path)) == ["other.01234567.part", "set"]
+
+
+def test_what_another_process_is_writing_stays(data, tmp_path):
+    with _saved._part_of(tmp_path / "set") as part:
+        data.save(tmp_path / "set")
+        assert part.is_dir()
+    assert os.listdir(tmp_path) == ["set"]
+
+
+def test_a_lock_that_is_taken_for_abandoned_is_made_again(tmp_path, monkeypatch):
+    tokens = iter(["00000000", "11111111", "22222222"])
+    monkeypatch.setattr("secrets.token_hex", lambda n: next(tokens))
+    held = FileLock(tmp_path / "set.00000000.part.lock")
+    acquire = FileLock.acquire
+
+    def acquire_and_lose(self, *args, **kwargs):
+        acquire(self, *args, **kwargs)
+        if "11111111" in self.lock_file:
+            os.unlink(self.lock_file)
+
+    with held:
+        monkeypatch.setattr(FileLock, "acquire", acquire_and_lose)
+        with _saved._part_of(tmp_path / "set") as part:
+            assert part.name == "set.22222222.part"
+
+
 def test_what_is_no_data_set(data, opened, tmp_path):
     with pytest.raises(FileNotFoundError):
         PairedDataset.open(tmp_path / "nowhere")
@@ -145,11 +224,12 @@ def test_arrays_that_are_cut_or_of_another_shape(data, opened, tmp_path, name):
     content = path.read_bytes()
     path.unlink()
     path.write_bytes(content[:-100])
-    with pytest.raises(TableError, match=f"{name}.npy is damaged"):
-        PairedDataset.open(tmp_path / "set")
+    for verify in (True, False):
+        with pytest.raises(TableError, match=f"{name}.npy is damaged"):
+            PairedDataset.open(tmp_path / "set", verify=verify)
     np.save(path, np.zeros((2, 2)))
     with pytest.raises(TableError, match=rf"{name}.npy: wanted float\d\d of shape .*, got float64 of shape \(2, 2\)"):
-        PairedDataset.open(tmp_path / "set")
+        PairedDataset.open(tmp_path / "set", verify=False)
     path.unlink()
     with pytest.raises(FileNotFoundError):
         PairedDataset.open(tmp_path / "set")

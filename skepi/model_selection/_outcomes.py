@@ -39,7 +39,7 @@ def read(folder: Path, key: str) -> dict[str, Any] | None:
         stored = json.loads(content)
         outcome = stored["outcome"]
         sound = stored["kind"] == _KIND and stored["digest"] == digest([key, outcome])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):  # the last: lists in lists without an end
         sound = False
     if not sound:
         raise ValueError(f"{path} is damaged, or not an outcome that skepi kept: remove it to make its fit again")

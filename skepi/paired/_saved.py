@@ -1,22 +1,35 @@
-"""Data sets on disk: openness and expression are mapped into memory, and worker processes open them by path."""
+"""Data sets on disk: openness and expression are mapped into memory, and worker processes open them by path.
 
+A folder holds ``tables.npz``, ``openness.npy`` and, where known, ``expression.npy``. Digests of the two matrices come
+with the tables.
+"""
+
+import glob
 import json
 import os
+import secrets
 import shutil
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from skepi._files import read_arrays, write_arrays
+from skepi._files import file_digest, read_arrays, write_arrays
 from skepi.exceptions import TableError
+from skepi.paired import _checks
 from skepi.paired._tables import OpennessTables
 
-_KIND = "skepi data set 1"
+_KIND = "skepi data set 2"
 _TABLES = ("peaks", "genes", "cell_types")
+
+# Files that this process has found whole, so that a worker process reads them once and not once per task: path, time of
+# change, size, file number, digest.
+_verified: set[tuple[Any, ...]] = set()
 
 
 class SavedTables(OpennessTables):
@@ -42,41 +55,121 @@ class SavedTables(OpennessTables):
 
 
 def save(tables: OpennessTables, expression: NDArray | None, path: Any) -> None:
-    """Write a folder that holds a data set, whole or not at all."""
+    """Write a folder that holds a data set, whole or not at all; clear what killed processes left of earlier tries."""
     path = Path(path)
     if path.exists():
         raise FileExistsError(f"{path} exists already: remove it or name another folder")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path.parent} is not a folder: cannot write {path.name} there")
-    part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f"{path.name}.", suffix=".part"))
-    try:
-        np.save(part / "openness.npy", tables.openness)
-        if expression is not None:
-            np.save(part / "expression.npy", expression)
-        arrays, columns = _packed({name: getattr(tables, name) for name in _TABLES})
-        about = {"kind": _KIND, "identity": tables.identity, "columns": columns, "expression": expression is not None}
-        write_arrays(part / "tables.npz", arrays, about)
-        os.chmod(part, 0o777 & ~_umask())  # temporary folders are private, results are not
+    _clear_abandoned(path)
+    with _part_of(path) as part:
+        _write(part, tables, expression)
         os.rename(part, path)
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
 
 
-def read(path: Any) -> tuple[SavedTables, NDArray | None]:
-    """Open what :func:`save` wrote, without reading openness or expression."""
+def _write(folder: Path, tables: OpennessTables, expression: NDArray | None) -> None:
+    matrices = {"openness": tables.openness} | ({} if expression is None else {"expression": expression})
+    for name, values in matrices.items():
+        np.save(folder / f"{name}.npy", values, allow_pickle=False)
+    arrays, columns = _packed({name: getattr(tables, name) for name in _TABLES})
+    digests = {name: file_digest(folder / f"{name}.npy") for name in matrices}
+    about = {"kind": _KIND, "identity": tables.identity, "columns": columns, "digests": digests}
+    write_arrays(folder / "tables.npz", arrays, about)
+
+
+@contextmanager
+def _part_of(path: Path) -> Iterator[Path]:
+    """Make a folder beside ``path`` that is this process's as long as its lock is held; it is gone in the end."""
+    while True:
+        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+        lock = FileLock(_lock_file(part))
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:  # another process took the new lock for an abandoned one, and is removing it
+            continue
+        if _lock_file(part).exists():
+            break
+        lock.release()
+    try:
+        part.mkdir()
+        yield part
+    finally:
+        _remove(part, lock)
+
+
+def _clear_abandoned(path: Path) -> None:
+    """Remove what no process holds of earlier tries to write ``path``: those processes were killed."""
+    for found in glob.glob(f"{glob.escape(str(path))}.????????.part*"):
+        part = Path(found.removesuffix(".lock"))
+        lock = FileLock(_lock_file(part))
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:  # it is being written
+            continue
+        _remove(part, lock)
+
+
+def _remove(part: Path, lock: FileLock) -> None:
+    """Remove a folder, if it is there, and then its lock."""
+    shutil.rmtree(part, ignore_errors=True)
+    _lock_file(part).unlink(missing_ok=True)
+    lock.release()
+
+
+def _lock_file(part: Path) -> Path:
+    return part.with_name(f"{part.name}.lock")
+
+
+def read(path: Any, verify: bool) -> tuple[SavedTables, NDArray | None]:
+    """Open what :func:`save` wrote; ``verify`` reads openness and expression once and compares their digests."""
     path = Path(path).resolve()
     arrays, about = read_arrays(path / "tables.npz", _KIND, "a skepi data set")
-    tables = {name: _unpacked(arrays, name, about["columns"][name]) for name in _TABLES}
-    n_peaks, n_genes, n_cell_types = (len(tables[name]) for name in _TABLES)
-    openness = _mapped(path / "openness.npy", (n_peaks, n_cell_types), np.float32)
-    expression = _mapped(path / "expression.npy", (n_genes, n_cell_types), np.float64) if about["expression"] else None
-    return SavedTables(path, about["identity"], **tables, openness=openness), expression
+    tables, identity, digests = _described(path / "tables.npz", arrays, about)
+    n_cell_types = len(tables["cell_types"])
+    wanted = {
+        "openness": ((len(tables["peaks"]), n_cell_types), np.float32),
+        "expression": ((len(tables["genes"]), n_cell_types), np.float64),
+    }
+    found = {}
+    for name, digest in digests.items():
+        if verify:
+            _verify(path / f"{name}.npy", digest)
+        found[name] = _mapped(path / f"{name}.npy", *wanted[name])
+    return SavedTables(path, identity, **tables, openness=found["openness"]), found.get("expression")
+
+
+def _described(
+    path: Path, arrays: dict[str, NDArray], about: dict[str, Any]
+) -> tuple[dict[str, pd.DataFrame], str, dict[str, str]]:
+    """Tables, identity and digests of a data set; an error where the tables are none that :func:`save` writes."""
+    try:
+        peaks, genes, cell_types = (_unpacked(arrays, name, about["columns"][name]) for name in _TABLES)
+        tables = {
+            "peaks": _checks.check_peaks(peaks),
+            "genes": _checks.check_genes(genes),
+            "cell_types": _checks.check_cell_types(cell_types, None, len(cell_types)),
+        }
+        digests = about["digests"]
+        if not {"openness"} <= set(digests) <= {"openness", "expression"}:
+            raise ValueError(f"wanted digests of openness and perhaps expression, got those of {sorted(digests)}")
+        return tables, about["identity"], digests
+    except Exception as error:
+        raise TableError(f"{path} holds no tables of a data set: {error}") from error
+
+
+def _verify(path: Path, digest: str) -> None:
+    """Refuse a file that is not what was written; one that this process has read before is not read again."""
+    stat = path.stat()
+    key = (path, stat.st_mtime_ns, stat.st_size, stat.st_ino, digest)
+    if key not in _verified:
+        if file_digest(path) != digest:
+            raise TableError(f"{path} is damaged: its content is not what was saved; make the data set anew")
+        _verified.add(key)
 
 
 def reopen(path: Path, identity: str) -> SavedTables:
     """Open the tables that a pickle refers to; others under the same path are refused."""
-    tables, _ = read(path)
+    tables, _ = read(path, verify=True)
     if tables.identity != identity:
         raise TableError(f"{path} holds another data set than when it was sent to this process")
     return tables
@@ -86,7 +179,9 @@ def _mapped(path: Path, shape: tuple[int, int], dtype: Any) -> NDArray:
     """An array on disk, read-only; one of another shape, type or length is refused."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
+    except OSError:
+        raise
+    except Exception as error:  # numpy reads the header as Python, and raises whatever that raises
         raise TableError(f"{path} is damaged: {error}") from error
     if array.shape != shape or array.dtype != dtype:
         raise TableError(f"{path}: wanted {np.dtype(dtype)} of shape {shape}, got {array.dtype} of shape {array.shape}")
@@ -123,9 +218,3 @@ def _unpacked(arrays: dict[str, NDArray], table: str, columns: list[list[str]]) 
             values = np.array([*names, None], dtype=object)[values]  # code -1: missing
         made[column] = values
     return pd.DataFrame(made)
-
-
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask

@@ -95,9 +95,19 @@ class Reader:
             raise ValueError(f"the file refers to object {number}, which does not exist or holds itself")
         if number not in self._made:
             self._open.add(number)
-            self._made[number] = self.value(self.objects[number])
+            self._made[number] = self.value(self._checked(number))
             self._open.remove(number)
         return self._made[number]
+
+    def _checked(self, number: int) -> Any:
+        """Node of an object, which has an identity: tuples that held each other twice would be hashed for ever."""
+        node = self.objects[number]
+        if not (isinstance(node, dict) and len(node) == 1):
+            raise ValueError(f"object {number} of the file has no identity to share")
+        [name] = node
+        if name in self.kinds and not self.kinds[name].shared:
+            raise ValueError(f"object {number} of the file is a {name}, which has no identity to share")
+        return node
 
 
 def refusal(value: Any, where: str, detail: str = "") -> TypeError:

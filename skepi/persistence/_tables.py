@@ -25,6 +25,8 @@ def read_column(reader: Reader, content: Any) -> tuple[Any, Any]:
     [(name, values)] = content.items()
     if name == "array":
         array = reader.value(values)
+        if array.ndim != 1:  # pandas would repeat a single number along any index
+            raise ValueError(f"the file holds a column of shape {array.shape}")
         return array, array.dtype
     missing, dtype = (pd.NA, "string") if name == "string" else (np.nan, pd.Series(["text"]).dtype)
     return np.array([missing if one is None else one for one in values], dtype=object), dtype

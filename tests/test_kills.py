@@ -1,0 +1,27 @@
+"""A process that is killed (-9) leaves nothing that changes a later result, and nothing behind after the next save."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = Path(__file__).with_name("_killed.py")
+
+
+def outcomes(folder, n_kills, seed):
+    run = subprocess.run(
+        [sys.executable, PROGRAM, folder, str(n_kills), str(seed)], capture_output=True, text=True, timeout=900
+    )
+    assert run.returncode == 0, run.stderr
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a killed process may leave its unfinished file")
+@pytest.mark.parametrize("n_kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_at_any_line_and_done_again(tmp_path, n_kills):
+    wanted = {"n_killed": n_kills, "same": True, "left": []}
+    assert outcomes(tmp_path, n_kills, seed=n_kills) == [
+        {"work": work, **wanted} for work in ("save", "model", "sweep", "compare", "training")
+    ]
