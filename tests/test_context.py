@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from promises import assert_exact
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 
@@ -192,6 +193,27 @@ def test_rows_are_a_container(bins, y):
     pd.testing.assert_frame_equal(rows.cell_types, bins.cell_types)
     with pytest.raises(ValueError, match="always a copy"):
         np.asarray(rows, copy=False)
+
+
+def test_one_row_stays_a_table_and_columns_cannot_be_chosen(bins, y):
+    """scikit-learn picks rows by number, by mask and as ``X[rows, ...]``; the columns must stay with their bins."""
+    rows = AppendContext(2).fit_transform(bins, y)
+    dense = rows.dense()
+    assert_exact(rows[5].dense(), dense[[5]])
+    assert_exact(rows.dense(5), dense[[5]])
+    assert_exact(rows[[7, 2], ...].dense(), dense[[7, 2]])
+    for choose in (rows.__getitem__, rows.dense):
+        with pytest.raises(IndexError, match="rows can be chosen, columns cannot"):
+            choose((slice(None), 0))
+
+
+def test_a_dense_array_with_context_beyond_the_limit_is_refused(bins, y, monkeypatch):
+    """Memory is not filled without being asked: appended columns count as those of bins do."""
+    rows = AppendContext(2).fit_transform(bins, y)
+    monkeypatch.setattr("skepi.preprocessing._context.MAX_DENSE_BYTES", 400 * 12 * 4)
+    assert np.asarray(rows).nbytes == 400 * 12 * 4
+    with pytest.raises(MemoryError, match="a dense 400 x 12 array of float64"):
+        np.asarray(rows, dtype=np.float64)
 
 
 def test_models_take_the_columns():
