@@ -500,6 +500,11 @@ def test_settings_that_do_not_fit_are_refused(simulated, wrong, match):
         TSSBinner(**wrong).fit(simulated[0].pairs())
 
 
+def test_edges_too_far_upstream_are_refused_as_those_downstream_are(simulated):
+    with pytest.raises(ValueError, match="edges must lie within 2147483647 bp of the TSS"):
+        TSSBinner(edges=[-(2**31), 0]).fit(simulated[0].pairs())
+
+
 @pytest.mark.parametrize("other", [np.ones((3, 2)), pd.DataFrame({"gene": ["a"]}), None])
 def test_only_pairs_can_be_binned(simulated, other):
     with pytest.raises(TypeError, match=r"needs pairs of genes and cell types, got .*PairedDataset\(...\).pairs\(\)"):

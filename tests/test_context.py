@@ -165,6 +165,26 @@ def test_few_genes_are_said_and_one_is_an_error(data, bins, y):
         context.transform(one)
 
 
+def test_half_of_the_genes_are_enough_and_fewer_are_said(data, bins, y):
+    context, names = AppendContext(2).fit(bins, y), data.genes["name"]
+    context.transform(TSSBinner(edges=EDGES).fit_transform(data.subset(genes=names[:25]).pairs()))
+    with pytest.warns(UnfittedSignalWarning, match="only 48% of the genes"):
+        context.transform(TSSBinner(edges=EDGES).fit_transform(data.subset(genes=names[:24]).pairs()))
+
+
+def test_signs_of_components_are_fixed(bins, y):
+    """Eigenvectors have no sign of their own. Weights on the state mean the same on every machine only if it is set."""
+    state = AppendContext(6).fit(bins, y).state_.to_numpy()
+    assert (state[np.abs(state).argmax(axis=0), np.arange(6)] > 0).all()
+
+
+def test_the_only_pair_of_a_gene_has_loading_0_without_shrinkage_too(bins, y):
+    rows = np.r_[0:16, 24]
+    context = AppendContext(2, shrinkage=0.0).fit_transform(bins[rows], y[rows]).context
+    assert not context[-1, 2:].any()
+    assert context[:-1, 2:].any(axis=1).all()
+
+
 def test_equal_cell_types_have_fewer_components(data, y):
     twins = data.openness.copy()
     twins[:, 1] = twins[:, 0]

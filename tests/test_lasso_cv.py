@@ -245,6 +245,27 @@ def test_a_fold_whose_truth_varies_by_rounding_alone_has_no_score(rng):
         LassoBaselineCV(LAMS, cv=[(np.arange(3, 9), np.arange(3))], scoring="within_gene_skill").fit(X, y)
 
 
+def test_a_fold_with_small_differences_keeps_its_score(rng):
+    """Cell types of one lineage may hardly differ beside the others: that is not rounding."""
+    X, y = rng.exponential(size=(9, 2)), np.r_[1e-5 * rng.normal(size=3), rng.normal(size=6)]
+    found = LassoBaselineCV(LAMS, cv=KFold(3), scoring="within_gene_skill").fit(X, y).cv_results_
+    assert found["split0_test_score"].notna().all()
+
+
+def test_the_gap_is_the_largest_of_all_fits(rng):
+    """A single fold that did not converge makes the scores doubtful, so its gap is the one to see."""
+    X = rng.exponential(size=(40, 1)) + 0.1 * rng.exponential(size=(40, 10))
+    y, cv = rng.normal(size=40), KFold(3)
+    settings_ = {"tol": 1e-15, "max_iter": 3}
+    with pytest.warns(ConvergenceWarning, match="duality gap"):
+        found = LassoBaselineCV([1e-4], cv=cv, scaler="passthrough", **settings_).fit(X, y).cv_results_
+        parts = [train for train, _ in cv.split(X)] + [np.arange(40)]
+        fits = [GeneZTarget(LassoBaseline(1e-4, **settings_)).fit(X[rows], y[rows]).regressor_ for rows in parts]
+    gaps = [fit.dual_gap_ for fit in fits]
+    assert found["dual_gap"].tolist() == pytest.approx([max(gaps)])
+    assert max(gaps) > 1.1 * min(gaps)
+
+
 # --- what it chooses and keeps
 
 
@@ -342,6 +363,14 @@ def test_no_target_of_test_rows_is_seen(rows):
 def test_settings_out_of_range(rows, settings_, message):
     with pytest.raises(ValueError, match=message):
         LassoBaselineCV(**{"lams": LAMS, **settings_}).fit(*rows)
+
+
+def test_a_path_that_ends_at_0_and_a_mask_without_rows_are_refused(rng):
+    X, y = rng.exponential(size=(9, 2)), rng.normal(size=9)
+    with pytest.raises(ValueError, match="0 < eps < 1"):
+        LassoBaselineCV(3, eps=0.0, cv=3).fit(X, y)
+    with pytest.raises(ValueError, match="without training rows"):
+        LassoBaselineCV(LAMS, cv=[(np.zeros(9, dtype=bool), np.arange(9))]).fit(X, y)
 
 
 def test_rows_that_cannot_be_used(rows, pairs):

@@ -181,6 +181,14 @@ def test_constant_targets(lam, level, rng):
     assert model.dual_gap_ <= model.tol
 
 
+def test_small_variation_beside_a_great_level_is_learned():
+    """Differences between cell types may be small beside the level of expression."""
+    X = np.array([[-1.0], [0.0], [1.0]])
+    model = LassoBaseline(0.0).fit(X, 2.0**17 + X[:, 0] / 2**10)  # exact in floating point
+    assert model.coef_[0] == pytest.approx(2**-10)
+    assert LassoBaseline(1e-9).fit(X, 2.0**17 + X[:, 0] / 2**10).coef_[0] == pytest.approx(2**-10)
+
+
 def test_a_feature_that_does_not_vary_gets_weight_0(rng):
     X, y = rng.normal(size=(20, 3)), rng.normal(size=20)
     X[:, 1] = 4

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from promises import assert_exact
+from promises import assert_exact, assert_float32_sums
 from sklearn.base import clone
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -134,6 +134,18 @@ def test_fitted_share_does_not_depend_on_the_unit_of_openness(fitted_on):
     assert LogZScaler().fit(fitted_on).fitted_share(faint) == pytest.approx(0.5)
 
 
+def test_a_share_as_large_as_asked_for_is_not_warned_about(fitted_on, other):
+    scaler = LogZScaler().fit(fitted_on)
+    scaler.set_params(min_fitted_share=scaler.fitted_share(other)).transform(other)  # a warning is an error
+
+
+def test_even_a_small_share_that_becomes_0_is_said(fitted_on):
+    # e^1 - 1 of e^5 + e^1 - 2 lies in the new slot (b, 0), whose scale is 0: 1.7 / 149.1 = 1.2 %.
+    rows = one_bp_peaks([[5], [1]], [97, 494], {"a": 100, "b": 500})
+    with pytest.warns(UnfittedSignalWarning, match=r"1\.2% of the openness .* becomes 0"):
+        LogZScaler(0).fit(fitted_on).transform(rows)
+
+
 def test_openness_that_misses_every_gene_is_a_share_of_zero(fitted_on):
     nowhere = one_bp_peaks([[5]], [2_000], {"a": 100, "b": 500})
     scaler = LogZScaler().fit(fitted_on)
@@ -251,6 +263,13 @@ def test_share_of_signal_that_does_not_vary_is_zero(floor):
     X = random_rows(**alone)
     assert X.dense().any()
     np.testing.assert_array_equal(LogZScaler(floor).fit_transform(X).dense(), 0)
+
+
+def test_small_differences_between_cell_types_are_no_rounding():
+    # ln(1 + x) is 5 -+ 0.00025 in float32: z is -+1 without a floor, and never 0.
+    rows = one_bp_peaks([[4.99975, 5.00025]], [95], {"a": 100})
+    scaled = LogZScaler(0).fit_transform(rows).dense()[:, 0]
+    assert_float32_sums(scaled, [-1, 1], summed=5 / 0.00025)
 
 
 # What is learned, and from where
