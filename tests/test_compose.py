@@ -288,6 +288,18 @@ def test_a_regressor_that_predicts_a_column_gives_one_value_a_row(rng):
     np.testing.assert_allclose(predicted, GeneZTarget(LinearRegression()).fit(X, y).predict(X))
 
 
+def test_two_values_for_one_row_are_refused(rng):
+    """A regressor with two outputs must not pass for predictions of two rows."""
+    X, y = rng.normal(size=(6, 2)), rng.normal(size=6)
+
+    class Both(LinearRegression):
+        def predict(self, X):
+            return np.column_stack([super().predict(X)] * 2)
+
+    with pytest.raises(ValueError, match=r"predicts shape \(1, 2\), wanted one value for each of 1 rows"):
+        GeneZTarget(Both()).fit(X, y).predict(X[:1])
+
+
 @pytest.mark.parametrize("rows", ["pairs", "array"])
 def test_a_column_of_targets_is_flattened_with_a_warning(rows):
     X, y = two_genes().pairs(return_X_y=True)
