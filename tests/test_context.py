@@ -185,6 +185,22 @@ def test_the_only_pair_of_a_gene_has_loading_0_without_shrinkage_too(bins, y):
     assert context[:-1, 2:].any(axis=1).all()
 
 
+def test_components_that_few_genes_do_not_span_are_0_and_not_rounding_made_large(data, bins, y):
+    # Two genes, centred, span one component per band: 6 of 7. With mean square 1 over 8 cell types, |state| <= sqrt 8.
+    context, two = AppendContext(7).fit(bins, y), data.subset(genes=data.genes["name"][:2])
+    with pytest.warns(UnfittedSignalWarning, match="only 4% of the genes"):
+        rows = context.transform(TSSBinner(edges=EDGES).fit_transform(two.pairs()))
+    assert (np.abs(rows.context[:, :7]) < np.sqrt(8)).all()
+
+
+def test_cell_types_that_hardly_differ_are_components_all_the_same(data, y, rng):
+    """Neighbours in a lineage differ little; only what is rounding may be left out."""
+    near = data.openness.copy()
+    near[:, 1] = near[:, 0] * rng.uniform(0.98, 1.02, len(near))
+    other = PairedDataset(near, data.peaks, data.genes, cell_types=data.cell_types)
+    assert AppendContext(7).fit(TSSBinner(edges=EDGES).fit_transform(other.pairs()), y).state_.shape == (8, 7)
+
+
 def test_equal_cell_types_have_fewer_components(data, y):
     twins = data.openness.copy()
     twins[:, 1] = twins[:, 0]
