@@ -399,6 +399,14 @@ def test_sparse_rows_have_sorted_unique_columns(rows):
     assert rows.tocsr().has_canonical_format
 
 
+def test_indices_of_sparse_rows_are_short_while_they_can_count_the_entries(rows):
+    """scikit-learn's estimators may refuse 64-bit indices, and 32-bit ones would overflow beyond 2**31 - 1 entries."""
+    table = rows.tocsr()
+    assert table.indices.dtype == table.indptr.dtype == np.int32
+    assert _binned._index_type(2**31 - 1) is np.int32
+    assert _binned._index_type(2**31) is np.int64
+
+
 def test_an_array_is_always_a_copy(rows):
     with pytest.raises(ValueError, match="computed on demand, so a dense array is always a copy"):
         np.array(rows[:1], copy=False)
@@ -452,6 +460,13 @@ def test_symmetric_edges_by_hand():
         symmetric_edges([0, 10, 10])
 
 
+def test_default_bands_stay_what_saved_models_were_fitted_on():
+    """A model refuses rows that are binned at other edges, so a moved default would shut out every saved one."""
+    distances = [0, 250, 500, 1_000, 2_000, 3_500, 5_000, 7_500, 10_000, 15_000, 20_000]
+    distances += [35_000, 50_000, 75_000, 100_000, 150_000, 200_000, 350_000, 500_000, 750_000, 1_000_000]
+    assert symmetric_edges().tolist() == symmetric_edges(distances).tolist()
+
+
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int64])
 def test_edges_of_any_integer_type(simulated, dtype):
     edges = np.array([-100, 100], dtype=dtype)  # 200 bp apart, more than int8 holds
@@ -483,6 +498,11 @@ def test_edges_of_any_integer_type(simulated, dtype):
 def test_settings_that_do_not_fit_are_refused(simulated, wrong, match):
     with pytest.raises(ValueError, match=match):
         TSSBinner(**wrong).fit(simulated[0].pairs())
+
+
+def test_edges_too_far_upstream_are_refused_as_those_downstream_are(simulated):
+    with pytest.raises(ValueError, match="edges must lie within 2147483647 bp of the TSS"):
+        TSSBinner(edges=[-(2**31), 0]).fit(simulated[0].pairs())
 
 
 @pytest.mark.parametrize("other", [np.ones((3, 2)), pd.DataFrame({"gene": ["a"]}), None])

@@ -102,6 +102,21 @@ def test_without_offset_a_constant_gene_has_z_0_and_is_predicted_at_its_mean():
     np.testing.assert_allclose(model.predict(X), [0.1] * 3 + [2 + 2 * sd] * 3)
 
 
+def test_a_gene_that_is_silent_everywhere_has_no_sd():
+    """Log expression of silent genes is negative. Rounding must not become the scale that predictions are put on."""
+    X, y = two_genes([[-0.1] * 3, [-0.7] * 3]).pairs(return_X_y=True)
+    model = GeneZTarget(Recorder(), sd_offset=0).fit(X, y)
+    assert model.gene_sd_.tolist() == [0, 0]
+    assert not model.regressor_.z_.any()
+
+
+def test_small_variation_of_a_gene_is_no_rounding():
+    X, y = two_genes([[9.0 - 2**-25, 9.0 + 2**-25], [1, 3]]).pairs(return_X_y=True)  # exact in floating point
+    model = GeneZTarget(Recorder(), sd_offset=0).fit(X, y)
+    assert model.gene_sd_["a"] == pytest.approx(2**-25)
+    assert model.regressor_.z_.tolist() == pytest.approx([-1, 1, -1, 1])
+
+
 def test_all_genes_constant():
     X, y = two_genes([[1.0, 1.0], [5.0, 5.0]]).pairs(return_X_y=True)
     model = GeneZTarget(Recorder(), sd_offset=0).fit(X, y)
@@ -271,6 +286,18 @@ def test_a_regressor_that_predicts_a_column_gives_one_value_a_row(rng):
     X, y = rng.normal(size=(10, 2)), rng.normal(size=10)
     predicted = GeneZTarget(Columns()).fit(X, y).predict(X)
     np.testing.assert_allclose(predicted, GeneZTarget(LinearRegression()).fit(X, y).predict(X))
+
+
+def test_two_values_for_one_row_are_refused(rng):
+    """A regressor with two outputs must not pass for predictions of two rows."""
+    X, y = rng.normal(size=(6, 2)), rng.normal(size=6)
+
+    class Both(LinearRegression):
+        def predict(self, X):
+            return np.column_stack([super().predict(X)] * 2)
+
+    with pytest.raises(ValueError, match=r"predicts shape \(1, 2\), wanted one value for each of 1 rows"):
+        GeneZTarget(Both()).fit(X, y).predict(X[:1])
 
 
 @pytest.mark.parametrize("rows", ["pairs", "array"])

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from promises import assert_exact
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 
@@ -164,6 +165,42 @@ def test_few_genes_are_said_and_one_is_an_error(data, bins, y):
         context.transform(one)
 
 
+def test_half_of_the_genes_are_enough_and_fewer_are_said(data, bins, y):
+    context, names = AppendContext(2).fit(bins, y), data.genes["name"]
+    context.transform(TSSBinner(edges=EDGES).fit_transform(data.subset(genes=names[:25]).pairs()))
+    with pytest.warns(UnfittedSignalWarning, match="only 48% of the genes"):
+        context.transform(TSSBinner(edges=EDGES).fit_transform(data.subset(genes=names[:24]).pairs()))
+
+
+def test_signs_of_components_are_fixed(bins, y):
+    """Eigenvectors have no sign of their own. Weights on the state mean the same on every machine only if it is set."""
+    state = AppendContext(6).fit(bins, y).state_.to_numpy()
+    assert (state[np.abs(state).argmax(axis=0), np.arange(6)] > 0).all()
+
+
+def test_the_only_pair_of_a_gene_has_loading_0_without_shrinkage_too(bins, y):
+    rows = np.r_[0:16, 24]
+    context = AppendContext(2, shrinkage=0.0).fit_transform(bins[rows], y[rows]).context
+    assert not context[-1, 2:].any()
+    assert context[:-1, 2:].any(axis=1).all()
+
+
+def test_components_that_few_genes_do_not_span_are_not_made_of_rounding(data, bins, y):
+    # Two genes, centred, span one component per band: 6. A seventh would be rounding, stretched to mean square 1.
+    context, two = AppendContext(7).fit(bins, y), data.subset(genes=data.genes["name"][:2])
+    with pytest.warns(UnfittedSignalWarning, match="only 4% of the genes"):
+        state = context.transform(TSSBinner(edges=EDGES).fit_transform(two.pairs())).context[:8, :7]
+    assert 0 < np.linalg.matrix_rank(state, tol=1e-3) <= 6
+
+
+def test_cell_types_that_hardly_differ_are_components_all_the_same(data, y, rng):
+    """Neighbours in a lineage differ little; only what is rounding may be left out."""
+    near = data.openness.copy()
+    near[:, 1] = near[:, 0] * rng.uniform(0.98, 1.02, len(near))
+    other = PairedDataset(near, data.peaks, data.genes, cell_types=data.cell_types)
+    assert AppendContext(7).fit(TSSBinner(edges=EDGES).fit_transform(other.pairs()), y).state_.shape == (8, 7)
+
+
 def test_equal_cell_types_have_fewer_components(data, y):
     twins = data.openness.copy()
     twins[:, 1] = twins[:, 0]
@@ -192,6 +229,27 @@ def test_rows_are_a_container(bins, y):
     pd.testing.assert_frame_equal(rows.cell_types, bins.cell_types)
     with pytest.raises(ValueError, match="always a copy"):
         np.asarray(rows, copy=False)
+
+
+def test_one_row_stays_a_table_and_columns_cannot_be_chosen(bins, y):
+    """scikit-learn picks rows by number, by mask and as ``X[rows, ...]``; the columns must stay with their bins."""
+    rows = AppendContext(2).fit_transform(bins, y)
+    dense = rows.dense()
+    assert_exact(rows[5].dense(), dense[[5]])
+    assert_exact(rows.dense(5), dense[[5]])
+    assert_exact(rows[[7, 2], ...].dense(), dense[[7, 2]])
+    for choose in (rows.__getitem__, rows.dense):
+        with pytest.raises(IndexError, match="rows can be chosen, columns cannot"):
+            choose((slice(None), 0))
+
+
+def test_a_dense_array_with_context_beyond_the_limit_is_refused(bins, y, monkeypatch):
+    """Memory is not filled without being asked: appended columns count as those of bins do."""
+    rows = AppendContext(2).fit_transform(bins, y)
+    monkeypatch.setattr("skepi.preprocessing._context.MAX_DENSE_BYTES", 400 * 12 * 4)
+    assert np.asarray(rows).nbytes == 400 * 12 * 4
+    with pytest.raises(MemoryError, match="a dense 400 x 12 array of float64"):
+        np.asarray(rows, dtype=np.float64)
 
 
 def test_models_take_the_columns():

@@ -188,6 +188,11 @@ def test_the_verdict_by_hand():
     assert ShuffleControl(np.zeros(2), 0.5).passed
 
 
+def test_shuffled_targets_that_score_beyond_two_standard_errors_are_a_leak():
+    # Scores .15 and .35: mean .25, SD .2 / sqrt(2), standard error .1; the mean lies 2.5 standard errors above 0.
+    assert not ShuffleControl(np.array([0.15, 0.35]), 0.5).passed
+
+
 @unseen_genes
 @pytest.mark.parametrize(("cv", "metric"), PROCEDURES, ids=name_of)
 def test_shuffled_targets_score_about_0_under_every_splitter(pairs, cv, metric):

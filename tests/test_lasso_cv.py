@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promises import assert_exact
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit
@@ -225,6 +226,47 @@ def test_small_differences_beside_large_values_survive(simulated):
     assert_equals_the_loop(LassoBaselineCV(LAMS, cv=3), binned, y)
 
 
+def test_scores_do_not_depend_on_the_unit_of_expression(rng):
+    """A fold with small squared deviations still has a score. Powers of 2 scale without rounding."""
+    X = rng.exponential(size=(30, 3))
+    y = X[:, 0] + rng.normal(size=30)
+    whole, small = (LassoBaselineCV(LAMS, cv=3, sd_offset=unit).fit(X, y * unit).cv_results_ for unit in (1, 2**-10))
+    assert_exact(small, whole)
+
+
+def test_a_fold_whose_truth_varies_by_rounding_alone_has_no_score(rng):
+    """The mean of three times 0.1 is not 0.1 in floating point: a share of that difference means nothing."""
+    X, y = rng.exponential(size=(9, 2)), np.r_[[0.1] * 3, rng.normal(size=6)]
+    found = LassoBaselineCV(LAMS, cv=KFold(3), scoring="within_gene_skill").fit(X, y).cv_results_
+    assert found["split0_test_score"].isna().all()
+    assert found["split1_test_score"].notna().all()
+    assert found["pooled_score"].notna().all()
+    with pytest.raises(ValueError, match="the test targets do not vary in any fold"):
+        LassoBaselineCV(LAMS, cv=[(np.arange(3, 9), np.arange(3))], scoring="within_gene_skill").fit(X, y)
+
+
+def test_a_fold_with_small_differences_keeps_its_score(rng):
+    """Cell types of one lineage may hardly differ beside the others: that is not rounding."""
+    X, y = rng.exponential(size=(9, 2)), np.r_[1e-5 * rng.normal(size=3), rng.normal(size=6)]
+    found = LassoBaselineCV(LAMS, cv=KFold(3), scoring="within_gene_skill").fit(X, y).cv_results_
+    assert found["split0_test_score"].notna().all()
+
+
+def largest_gap(X, y, trainings, **settings):
+    return max(GeneZTarget(LassoBaseline(**settings)).fit(X[rows], y[rows]).regressor_.dual_gap_ for rows in trainings)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_gap_is_the_largest_of_all_fits(rng):
+    """A single fold that did not converge makes the scores doubtful, so its gap is the one to see."""
+    X = rng.exponential(size=(40, 1)) + 0.1 * rng.exponential(size=(40, 10))
+    y, cv, stop = rng.normal(size=40), KFold(3), {"tol": 1e-15, "max_iter": 3}
+    found = LassoBaselineCV([1e-4], cv=cv, scaler="passthrough", **stop).fit(X, y).cv_results_
+    trainings = [train for train, _ in cv.split(X)] + [np.arange(40)]
+    assert found["dual_gap"].tolist() == pytest.approx([largest_gap(X, y, trainings, lam=1e-4, **stop)])
+    assert found["dual_gap"][0] > 1.1 * min(largest_gap(X, y, [rows], lam=1e-4, **stop) for rows in trainings)
+
+
 # --- what it chooses and keeps
 
 
@@ -236,6 +278,13 @@ def test_penalties_by_number(rows):
     assert model.cv_results_["n_weights"][0] == 0
     just_below = LassoBaselineCV([lams[0] * 0.999], cv=3).fit(X, y)
     assert just_below.cv_results_["n_weights"][0] == 1
+
+
+def test_two_penalties_by_number_are_both_ends_of_the_path(rng):
+    """Two is the least number that spans the path; one penalty is given as a list."""
+    X = rng.exponential(size=(30, 3))
+    lams = LassoBaselineCV(2, eps=0.1, cv=3).fit(X, X[:, 0]).cv_results_["lam"]
+    assert lams[1] / lams[0] == pytest.approx(0.1)
 
 
 def test_the_greatest_of_equal_penalties_is_chosen(rows):
@@ -315,6 +364,14 @@ def test_no_target_of_test_rows_is_seen(rows):
 def test_settings_out_of_range(rows, settings_, message):
     with pytest.raises(ValueError, match=message):
         LassoBaselineCV(**{"lams": LAMS, **settings_}).fit(*rows)
+
+
+def test_a_path_that_ends_at_0_and_a_mask_without_rows_are_refused(rng):
+    X, y = rng.exponential(size=(9, 2)), rng.normal(size=9)
+    with pytest.raises(ValueError, match="0 < eps < 1"):
+        LassoBaselineCV(3, eps=0.0, cv=3).fit(X, y)
+    with pytest.raises(ValueError, match="without training rows"):
+        LassoBaselineCV(LAMS, cv=[(np.zeros(9, dtype=bool), np.arange(9))]).fit(X, y)
 
 
 def test_rows_that_cannot_be_used(rows, pairs):

@@ -181,6 +181,20 @@ def test_constant_targets(lam, level, rng):
     assert model.dual_gap_ <= model.tol
 
 
+def test_small_variation_beside_a_great_level_is_learned():
+    """Differences between cell types may be small beside the level of expression."""
+    X = np.array([[-1.0], [0.0], [1.0]])
+    model = LassoBaseline(0.0).fit(X, 2.0**17 + X[:, 0] / 2**10)  # exact in floating point
+    assert model.coef_[0] == pytest.approx(2**-10)
+    assert LassoBaseline(1e-9).fit(X, 2.0**17 + X[:, 0] / 2**10).coef_[0] == pytest.approx(2**-10)
+
+
+def test_constant_targets_have_no_weights_at_all(rng):
+    """Weights made of rounding would count as features that were chosen."""
+    model = LassoBaseline(0.0).fit(rng.normal(size=(7, 3)), [0.1] * 7)  # the mean of 0.1s is not 0.1
+    assert not model.coef_.any()
+
+
 def test_a_feature_that_does_not_vary_gets_weight_0(rng):
     X, y = rng.normal(size=(20, 3)), rng.normal(size=20)
     X[:, 1] = 4
@@ -203,6 +217,22 @@ def test_too_few_sweeps_warn(rng):
     assert model.n_iter_ == 1
     assert model.dual_gap_ > 1e-6
     assert LassoBaseline(1e-3).fit(X, y).n_iter_ > 1
+
+
+@given(seeds)
+def test_the_gap_is_never_negative(seed):
+    X, y, lam = problem(seed)
+    assert LassoBaseline(lam).fit(X, y).dual_gap_ >= 0
+    assert LassoBaseline(0.0).fit(X, y).dual_gap_ >= 0
+
+
+@pytest.mark.parametrize("max_iter", [3, 10, 30])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_sweeps_of_all_attempts_together_stay_within_max_iter(max_iter):
+    """Equal columns and a gap that cannot be reached make the solver try again, with the sweeps that are left."""
+    for seed in range(10):
+        X, y, lam = problem(seed)
+        assert LassoBaseline(lam, tol=1e-17, max_iter=max_iter).fit(np.hstack([X, X]), y).n_iter_ <= max_iter
 
 
 @quick

@@ -394,6 +394,19 @@ def test_truth_without_variation_is_refused():
         report_r2([0, 0], [1, 2])
 
 
+def test_rounding_is_judged_by_the_size_of_values_not_by_their_sign():
+    """Log expression of a silent gene is negative; that it is equal everywhere must still be seen."""
+    for prediction in ([-1, -2, -3], [0, 0, 0]):
+        with pytest.raises(ValueError, match="the truth does not vary"):
+            within_gene_skill([-0.1] * 3, prediction, ["a"] * 3)
+
+
+def test_small_variation_of_large_values_is_no_rounding():
+    truth = np.array([9.0, 9.0 + 1e-7, 9.0 - 1e-7])
+    assert within_gene_skill(truth, truth, ["a"] * 3) == 1
+    assert gene_correlation(truth, truth, [9.0] * 3, ["a"] * 3)["a"] == pytest.approx(1)
+
+
 def test_truth_that_varies_by_rounding_alone_is_refused():
     """The mean of three times 0.1 is not 0.1 in floating point."""
     with pytest.raises(ValueError, match="the truth does not vary"):

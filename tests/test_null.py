@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promises import assert_exact
 
 from skepi.inspection._null import adjusted_p_values, simultaneous_limits
 
@@ -91,6 +92,12 @@ def test_groups_that_never_vary():
     assert (low[1:] < 0.1).all()
     assert (high[1:] > 0.1).all()  # the floor: not beyond at a whisker
     assert adjusted_p_values(null, [1.0, 0.1, 0.1001, 9.0]).tolist() == [1.0, 1.0, 1.0, 0.05]
+
+
+def test_the_rank_of_a_limit_is_not_raised_by_rounding(rng):
+    # .55 x 100 is 55.00000000000001 in floating point: the limit is the 55th smallest, not the 56th.
+    null = rng.normal(size=(99, 3))
+    assert_exact(simultaneous_limits(null, 0.55), simultaneous_limits(null, 0.55 - 1e-10))
 
 
 def test_limits_stay_finite_where_one_refit_alone_differs():

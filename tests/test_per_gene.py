@@ -711,6 +711,22 @@ def test_genes_without_anything_to_learn_have_no_weights(X, y):
     assert greatest_lam(X, np.array(y, dtype=float)) == 0
 
 
+def test_a_gene_that_is_silent_everywhere_has_nothing_to_learn():
+    """Log expression below 1 is negative, and the mean of three equal values may differ from them by rounding."""
+    silent = np.log([0.1, 0.1, 0.1])
+    assert not _gene_paths.varies(silent)
+    assert not _gene_paths.varies(np.nextafter(silent, [0, 0, -9]))
+    assert _gene_paths.varies(silent + [0, 0, 1e-6])
+    assert greatest_lam(np.arange(3.0)[:, None], np.nextafter(silent, [0, 0, -9])) == 0
+
+
+def test_skill_of_sums_does_not_depend_on_the_unit_of_expression():
+    # Errors of .1 and .3 of .4 leave 3/4 and 1/4; where there is nothing to save, no share is defined.
+    skills = _per_gene_paths.skill_of_sums(np.array([[0.1, 0.3], [0.0, 0.0]]), np.array([0.4, 0.0]))
+    assert skills[0].tolist() == pytest.approx([0.75, 0.25])
+    assert np.isnan(skills[1]).all()
+
+
 # --- the path of all genes
 
 

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promises import assert_exact, assert_float32_sums
 from sklearn.base import clone
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -125,6 +126,24 @@ def test_fitted_share_by_hand(fitted_on, other):
     with pytest.warns(UnfittedSignalWarning, match=r"only 85% of the openness .*\(warned below 86%\)") as seen:
         LogZScaler(min_fitted_share=0.86).fit(fitted_on).transform(other)
     assert seen[0].filename == __file__
+
+
+def test_fitted_share_does_not_depend_on_the_unit_of_openness(fitted_on):
+    # Two peaks of equal openness, in all less than 1: one in the slot (a, 0), seen in fit, one in the new slot (b, 0).
+    faint = one_bp_peaks([[0.1], [0.1]], [95, 494], {"a": 100, "b": 500})
+    assert LogZScaler().fit(fitted_on).fitted_share(faint) == pytest.approx(0.5)
+
+
+def test_a_share_as_large_as_asked_for_is_not_warned_about(fitted_on, other):
+    scaler = LogZScaler().fit(fitted_on)
+    scaler.set_params(min_fitted_share=scaler.fitted_share(other)).transform(other)  # a warning is an error
+
+
+def test_even_a_small_share_that_becomes_0_is_said(fitted_on):
+    # e^1 - 1 of e^5 + e^1 - 2 lies in the new slot (b, 0), whose scale is 0: 1.7 / 149.1 = 1.2 %.
+    rows = one_bp_peaks([[5], [1]], [97, 494], {"a": 100, "b": 500})
+    with pytest.warns(UnfittedSignalWarning, match=r"1\.2% of the openness .* becomes 0"):
+        LogZScaler(0).fit(fitted_on).transform(rows)
 
 
 def test_openness_that_misses_every_gene_is_a_share_of_zero(fitted_on):
@@ -246,6 +265,13 @@ def test_share_of_signal_that_does_not_vary_is_zero(floor):
     np.testing.assert_array_equal(LogZScaler(floor).fit_transform(X).dense(), 0)
 
 
+def test_small_differences_between_cell_types_are_no_rounding():
+    # ln(1 + x) is 5 -+ 0.00025 in float32: z is -+1 without a floor, and never 0.
+    rows = one_bp_peaks([[4.99975, 5.00025]], [95], {"a": 100})
+    scaled = LogZScaler(0).fit_transform(rows).dense()[:, 0]
+    assert_float32_sums(scaled, [-1, 1], summed=5 / 0.00025)
+
+
 # What is learned, and from where
 
 
@@ -361,6 +387,18 @@ def test_columns_of_an_array_agree_with_scikit_learn(rng, floor, factor):
     values = np.c_[rng.gamma(1, 5, (9, 3)), np.full(9, 0.1)]
     expected = StandardScaler().fit_transform(np.log1p(values)) / factor
     np.testing.assert_allclose(LogZScaler(floor).fit_transform(values), expected, atol=1e-12)
+
+
+def test_columns_that_do_not_vary_become_0_whatever_their_level():
+    """Rounding leaves a standard deviation behind at many levels; without a floor it would be divided by itself."""
+    levels = np.tile(np.linspace(0.1, 9, 50), (7, 1))
+    assert_exact(LogZScaler(0).fit_transform(levels), np.zeros((7, 50)))
+
+
+def test_columns_of_any_range_keep_their_variation():
+    # ln(1 + x) is 0 and 1: mean 1/2, SD 1/2.
+    scaled = LogZScaler(0).fit_transform(np.expm1([[0.0], [1.0]]))
+    assert scaled.ravel().tolist() == pytest.approx([-1, 1])
 
 
 def test_arrays_keep_their_dtype_and_are_not_changed(rng):

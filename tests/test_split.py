@@ -377,6 +377,12 @@ def test_train_dev_test_split_by_hand():
     assert [len(part) for part in parts] == [36, 2, 2] * 2
 
 
+def test_fractions_are_not_cut_short_by_rounding():
+    # .7 + .2 is 0.8999999999999999 in floating point: the development set of 30 rows has 6 all the same.
+    parts = train_dev_test_split(np.zeros((30, 1)), np.arange(30), (0.7, 0.2, 0.1))
+    assert [len(part) for part in parts[:3]] == [21, 6, 3]
+
+
 def test_train_dev_test_split_takes_frames_lists_and_pairs(simulated, pairs):
     X, y = pairs
     parts = train_dev_test_split(X, y, (0.6, 0.2, 0.2))

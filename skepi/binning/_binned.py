@@ -179,13 +179,12 @@ class BinnedOpenness:
         rows = resolve_rows(rows, len(self))
         counts = np.diff(self.operator.gene_ptr)[self.gene_codes[rows]]
         ptr = np.concatenate([[0], np.cumsum(counts)])
-        index_type = np.int32 if ptr[-1] < np.iinfo(np.int32).max else np.int64
-        data, columns = np.empty(ptr[-1], dtype=dtype), np.empty(ptr[-1], dtype=index_type)
+        data, columns = np.empty(ptr[-1], dtype=dtype), np.empty(ptr[-1], dtype=_index_type(ptr[-1]))
         for chunk in self._row_chunks(rows):
             place = slice(ptr[chunk.start], ptr[chunk.stop])
             _, slot, data[place] = self._row_values(rows[chunk])
             columns[place] = self.operator.slot_bin[slot]
-        return sp.csr_array((data, columns, ptr.astype(index_type)), shape=(rows.size, self.shape[1]))
+        return sp.csr_array((data, columns, ptr.astype(columns.dtype)), shape=(rows.size, self.shape[1]))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
         if copy is False:
@@ -253,6 +252,11 @@ class BinnedOpenness:
     def _with(self, **changes: Any) -> Self:
         fields = ("pairs", "edges", "operator", "inverse_depth", "scaling")
         return type(self)(**{**{name: getattr(self, name) for name in fields}, **changes})
+
+
+def _index_type(n_entries: int) -> type[np.int32] | type[np.int64]:
+    """Shortest type that counts the entries of a sparse array; some estimators refuse the long one."""
+    return np.int32 if n_entries <= np.iinfo(np.int32).max else np.int64
 
 
 def check_dense_size(shape: tuple[int, int], dtype: np.dtype, max_bytes: float) -> None:

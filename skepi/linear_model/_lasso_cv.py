@@ -203,7 +203,7 @@ class LassoBaselineCV(GeneStandardizedRegressor, BaseEstimator):
         if self.scoring not in _SCORING:
             raise ValueError(f"scoring must be one of {_SCORING}, got {self.scoring!r}")
         if isinstance(self.lams, Integral):
-            if isinstance(self.lams, bool) or self.lams < 2 or not 0 < self.eps < 1:
+            if self.lams < 2 or not 0 < self.eps < 1:
                 raise ValueError(
                     "wanted a number of penalties of 2 or more (one penalty is lams=[lam]) and 0 < eps < 1, "
                     f"got lams={self.lams!r}, eps={self.eps!r}"
