@@ -11,8 +11,7 @@ The factor comes from honest files. Peak calls unpack to 4 to 6 times their size
 of bulk samples to 6 to 20 times. Counts of which one in a thousand is not zero reach 200 times, and such counts written
 with 18 decimals 360 times; they are read up to 256 MiB. Deflate, which packs gzip and most HDF5, ends at 1,032 times.
 
-A line of text may have 16 MiB, because it takes twenty times as much memory once it is split into short fields. An
-archive may have 10,000 members.
+A line of text may have 16 MiB, because it takes twenty times as much memory once it is split into short fields.
 
 The environment variable ``SKEPI_MAX_UNPACKED_BYTES``, a whole number of bytes, takes the place of both limits in bytes,
 for every file and every line.
