@@ -103,7 +103,7 @@ def some_genes(rows, n_genes):
 
 
 def largest_of_gene(X, values):
-    """The largest absolute value of each row's gene, (n_rows,): counts of one gene say nothing of another's rounding."""
+    """Largest absolute value of each row's gene, (n_rows,): counts of one gene say nothing of another's rounding."""
     largest = np.zeros(len(X.genes))
     np.maximum.at(largest, X.gene_codes, np.abs(values))
     return largest[X.gene_codes]
