@@ -6,7 +6,6 @@ import sys
 import textwrap
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from promises import assert_exact, assert_float32_sums, assert_within
