@@ -144,6 +144,18 @@ def test_optimality_conditions(seed):
     assert (short <= slack[used] + left / np.abs(model.coef_[used])).all()
 
 
+def test_weights_solve_the_linear_system_of_their_signs(rng):
+    """To rounding, and not as near as the gap asks for."""
+    X, lam = rng.normal(size=(60, 5)), 0.5
+    y = X @ [2.0, -1.0, 0.0, 0.0, 0.5] + rng.normal(size=60)
+    coef = LassoBaseline(lam).fit(X, y).coef_
+    used, centred = coef != 0, X - X.mean(axis=0)
+    assert 2 <= used.sum() < 5
+    gram, xy = centred[:, used].T @ centred[:, used], centred[:, used].T @ (y - y.mean())
+    wanted = np.linalg.solve(gram, xy - len(y) * lam / 2 * np.sign(coef[used]))
+    assert_float64_sums(coef[used], wanted, condition=np.linalg.cond(gram))
+
+
 @given(seeds, st.floats(0, 2))
 def test_the_gap_bounds_how_far_any_weights_are_from_the_optimum(seed, size):
     X, y, lam = problem(seed)
