@@ -1,7 +1,7 @@
 """Batches of the network: the same rows in the same order, whichever way their features come."""
 
 import re
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from promises import assert_float32_sums, assert_float64_sums
 
 from skepi.binning import BinnedOpenness, TSSBinner, _binned, symmetric_edges
 from skepi.binning._binned import SlotScaling
@@ -27,7 +28,6 @@ CPU = torch.device("cpu")
 CUDA = torch.device("cuda", 0)  # only named here, never used
 WAYS = ["resident", "operator", "streamed"]
 BANDS = symmetric_edges([0, 2_000, 200_000, 1_000_000])
-fast = settings(max_examples=60, deadline=None)
 
 
 @pytest.fixture(scope="module")
@@ -74,21 +74,20 @@ def random_binned(seed, most_entries, with_scaling):
     return BinnedOpenness(pairs, np.arange(n_bins + 1), operator, rng.random(n_cells, dtype=np.float32), scaling)
 
 
-@fast
 @given(seed=st.integers(0, 2**32), most_entries=st.sampled_from([0, 1, 3, 40]), with_scaling=st.booleans())
 def test_the_operator_makes_the_rows_of_dense(seed, most_entries, with_scaling):
     X = random_binned(seed, most_entries, with_scaling)
     rows = np.random.default_rng(seed).integers(0, len(X), 40)
-    np.testing.assert_allclose(made_by_operator(X, rows), X.dense(rows), rtol=1e-6, atol=1e-6)
+    assert_float32_sums(made_by_operator(X, rows), X.dense(rows))
 
 
 @pytest.mark.parametrize("binner", [TSSBinner(), TSSBinner(edges=BANDS), TSSBinner(edges=BANDS, depth=None)])
 def test_the_operator_makes_real_bins_and_bands(pairs, rng, binner):
     plain = binner.fit_transform(pairs[0])
     rows = rng.permutation(len(plain))
-    np.testing.assert_allclose(made_by_operator(plain, rows), plain.dense(rows), rtol=1e-6)
+    assert_float32_sums(made_by_operator(plain, rows), plain.dense(rows))
     scaled = LogZScaler().fit_transform(plain)
-    np.testing.assert_allclose(made_by_operator(scaled, rows), scaled.dense(rows), rtol=0, atol=2e-6)
+    assert_float32_sums(made_by_operator(scaled, rows), scaled.dense(rows))
     if binner.edges is not None:
         assert np.diff(plain.operator.entry_ptr).max() > 100  # many peaks a band
 
@@ -101,7 +100,7 @@ def test_slots_that_only_the_fitted_data_had_are_made_too(scaled):
     union = LogZScaler().fit(there).transform(X)
     assert (np.diff(union.operator.entry_ptr) == 0).any()
     rows = np.arange(len(union))
-    np.testing.assert_allclose(made_by_operator(union, rows), union.dense(rows), rtol=0, atol=1e-6)
+    assert_float32_sums(made_by_operator(union, rows), union.dense(rows))
 
 
 @pytest.mark.parametrize("limit", ["_CHUNK_ENTRIES", "_MAX_INT32"])
@@ -114,7 +113,6 @@ def test_chunks_and_wide_numbers_change_nothing(scaled, rng, monkeypatch, limit)
     assert wide == (limit == "_MAX_INT32")
 
 
-@fast
 @given(entries=st.lists(st.integers(0, 9), max_size=12), most=st.integers(1, 12))
 def test_chunks_hold_rows_up_to_the_limit_and_no_fewer(entries, most):
     entries = np.array(entries, dtype=np.int64)
@@ -141,14 +139,13 @@ def test_joined_ranges_by_hand():
     assert (member - above[number]).tolist() == [0, 1, 2, 3, 4, 5]
 
 
-@fast
 @given(lengths=st.lists(st.integers(1, 9), min_size=1, max_size=12), seed=st.integers(0, 99))
 def test_run_sums_against_a_loop(lengths, seed):
     ends = np.repeat(np.cumsum(lengths), lengths)
     values = np.random.default_rng(seed).random(ends.size)
     expected = [values[k:end].sum() for k, end in enumerate(ends)]
     remaining = torch.from_numpy(ends - np.arange(ends.size))
-    np.testing.assert_allclose(run_sums(torch.from_numpy(values), remaining, max(lengths)), expected, rtol=1e-12)
+    assert_float64_sums(run_sums(torch.from_numpy(values), remaining, max(lengths)), expected)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -164,7 +161,7 @@ def test_every_way_gives_the_rows_of_seed_and_epoch(scaled, force, monkeypatch, 
         features, targets = zip(*batches, strict=True)
         assert [len(part) for part in targets] == [100] * 7 + [20]
         assert torch.cat(targets).tolist() == order.tolist()
-        np.testing.assert_allclose(torch.cat(features), scaled.dense(order), rtol=0, atol=1e-6)
+        assert_float32_sums(torch.cat(features), scaled.dense(order))
         assert all(part.dtype == torch.float32 for part in (*features, *targets))
 
 
@@ -242,7 +239,7 @@ def test_development_rows_share_the_operator_of_the_training_rows(scaled, force,
     held = Batches(scaled[600:], np.arange(120.0), 100, CPU, None, beside=train)
     assert held.rows.tables is train.rows.tables
     assert held.plan == ("operator", 120 * 2 * 4)
-    np.testing.assert_allclose(torch.cat([features for features, _ in held]), scaled[600:].dense(), rtol=0, atol=1e-6)
+    assert_float32_sums(torch.cat([features for features, _ in held]), scaled[600:].dense())
     rescaled = LogZScaler(scale_floor=2.0).fit_transform(TSSBinner(edges=BANDS).fit_transform(pairs[0]))
     other = Batches(rescaled, np.zeros(720), 100, CPU, None, beside=train)
     assert other.rows.tables is not train.rows.tables
@@ -262,7 +259,7 @@ def test_rows_to_predict_come_in_order_and_are_not_kept(scaled, force, way):
     force(way)
     batches = list(predicted_batches(scaled, 100, CPU))
     assert [len(batch) for batch in batches] == [100] * 7 + [20]
-    np.testing.assert_allclose(torch.cat(batches), scaled.dense(), rtol=0, atol=1e-6)
+    assert_float32_sums(torch.cat(batches), scaled.dense())
 
 
 def test_plain_arrays_to_predict_keep_their_type(rng):
@@ -302,29 +299,35 @@ def test_nothing_waits_for_the_device_within_an_epoch(scaled, pairs, force, monk
     assert not (train | dev) & WAITING
 
 
-def run_benchmark(name, *arguments):
-    script = Path(__file__).parents[1] / "benchmarks" / name
-    command = [sys.executable, str(script), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+@pytest.fixture
+def run_benchmark(monkeypatch, capsys):
+    """Run a script of ``benchmarks/`` in this process, which has imported torch; what it changes is put back."""
+
+    def run(name, *arguments):
+        script = Path(__file__).parents[1] / "benchmarks" / name
+        for changed in ("plan_features", "RESIDENT_BYTES"):
+            monkeypatch.setattr(_batches, changed, getattr(_batches, changed))
+        monkeypatch.setattr(sys, "argv", [str(script), *arguments])
+        runpy.run_path(str(script), run_name="__main__")
+        return capsys.readouterr().out
+
+    return run
 
 
-def test_a_small_size_of_the_benchmark_of_a_step_runs():
-    done = run_benchmark("training_step.py", "small")
-    assert done.returncode == 0, done.stderr
-    assert "batches of 500 rows x 2,000 bins" in done.stdout
+def test_a_small_size_of_the_benchmark_of_a_step_runs(run_benchmark):
+    printed = run_benchmark("training_step.py", "small")
+    assert "batches of 500 rows x 2,000 bins" in printed
     for kind in ("bare loop, float32", "lazy rows, float32", "lazy rows, bfloat16", "skorch, sparse rows"):
-        assert re.search(rf"^{kind} +\d+\.\d ms", done.stdout, flags=re.MULTILINE)
+        assert re.search(rf"^{kind} +\d+\.\d ms", printed, flags=re.MULTILINE)
 
 
-def test_a_small_size_of_the_benchmark_of_an_epoch_runs_on_the_cpu():
-    done = run_benchmark("gpu_epoch.py", "small", "cpu")
-    assert done.returncode == 0, done.stderr
-    assert "features: operator, 18.1 MB planned" in done.stdout
-    assert re.search(r"epoch of 5,400 rows: \d+\.\d\d s", done.stdout)
+def test_a_small_size_of_the_benchmark_of_an_epoch_runs_on_the_cpu(run_benchmark):
+    printed = run_benchmark("gpu_epoch.py", "small", "cpu")
+    assert "features: operator, 18.1 MB planned" in printed
+    assert re.search(r"epoch of 5,400 rows: \d+\.\d\d s", printed)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_the_benchmark_of_an_epoch_says_that_it_needs_cuda():
-    done = run_benchmark("gpu_epoch.py", "small")
-    assert done.returncode == 1
-    assert "needs a CUDA device, and torch finds none" in done.stderr
+def test_the_benchmark_of_an_epoch_says_that_it_needs_cuda(run_benchmark):
+    with pytest.raises(SystemExit, match="needs a CUDA device, and torch finds none"):
+        run_benchmark("gpu_epoch.py", "small")

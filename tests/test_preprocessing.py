@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import sklearn
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from promises import assert_exact, assert_float32_sums
+from promises import assert_exact, assert_float32_sums, assert_float64_sums, assert_within
 from sklearn.base import clone
 from sklearn.cross_decomposition import PLSRegression
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -73,15 +73,15 @@ HAND_OTHER = {
 @pytest.mark.parametrize("floor", HAND)
 def test_z_scores_by_hand(fitted_on, floor):
     found = LogZScaler(floor).fit_transform(fitted_on)
-    np.testing.assert_allclose(found.dense(), HAND[floor], atol=1e-6)
-    np.testing.assert_allclose(found.tocsr().toarray(), HAND[floor], atol=1e-6)
+    assert_float32_sums(found.dense(), HAND[floor])
+    assert_float32_sums(found.tocsr().toarray(), HAND[floor])
 
 
 def test_statistics_by_hand(fitted_on):
     scaler = LogZScaler().fit(fitted_on)
-    np.testing.assert_allclose(scaler.mean_, [2, 2, 2], rtol=1e-6)
-    np.testing.assert_allclose(scaler.sd_, [1, 0, 2], rtol=1e-6)
-    np.testing.assert_allclose(scaler.pooled_, [1, ROOT2], rtol=1e-6)
+    assert_float32_sums(scaler.mean_, [2, 2, 2])
+    assert_float32_sums(scaler.sd_, [1, 0, 2])
+    assert_float32_sums(scaler.pooled_, [1, ROOT2])
     assert scaler.gene_names_.tolist() == ["a", "b"]
     assert scaler.gene_ptr_.tolist() == [0, 2, 3]
     assert scaler.slot_bin_.tolist() == [0, 1, 1]
@@ -98,8 +98,8 @@ def test_another_data_set_by_hand(fitted_on, other, floor):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore" if floor == 0 else "error", UnfittedSignalWarning)
         found = LogZScaler(floor).fit(fitted_on).transform(other)
-    np.testing.assert_allclose(found.dense(), HAND_OTHER[floor], atol=1e-6)
-    np.testing.assert_allclose(found.tocsr().toarray(), HAND_OTHER[floor], atol=1e-6)
+    assert_float32_sums(found.dense(), HAND_OTHER[floor])
+    assert_float32_sums(found.tocsr().toarray(), HAND_OTHER[floor])
 
 
 def test_signal_that_becomes_0_for_want_of_a_scale_is_said(fitted_on, other):
@@ -120,7 +120,7 @@ def test_fitted_share_by_hand(fitted_on, other):
     # Of e^5 - 1, e^2 - 1 and e^3 - 1 only the first lies in a slot seen in fit: 147.4 / 172.9 = 85 %.
     share = np.expm1(5) / np.expm1([5, 2, 3]).sum()
     scaler = LogZScaler(min_fitted_share=0.85).fit(fitted_on)
-    assert scaler.fitted_share(other) == pytest.approx(share)
+    assert_float32_sums(scaler.fitted_share(other), share)
     assert scaler.fitted_share(fitted_on) == 1
     scaler.transform(other)
     with pytest.warns(UnfittedSignalWarning, match=r"only 85% of the openness .*\(warned below 86%\)") as seen:
@@ -153,7 +153,7 @@ def test_openness_that_misses_every_gene_is_a_share_of_zero(fitted_on):
     with pytest.warns(UnfittedSignalWarning, match="only 0%"):
         scaled = scaler.transform(nowhere)
     # All three fitted slots are closed: -2 / scale, with scales 1 + 1, 0 + sqrt 2 and 2 + sqrt 2.
-    np.testing.assert_allclose(scaled.dense(), [[-1, -ROOT2], [0, -2 / (2 + ROOT2)]], rtol=1e-6)
+    assert_float32_sums(scaled.dense(), [[-1, -ROOT2], [0, -2 / (2 + ROOT2)]])
 
 
 def test_no_gene_in_common_is_an_error(fitted_on):
@@ -231,14 +231,14 @@ def z_by_loop(X, training, floor):
 def test_z_scores_agree_with_a_slow_loop(floor, seed):
     X = random_rows(seed)
     found = LogZScaler(floor).fit(in_cell_types(X, [0, 3, 4])).transform(X).dense()
-    np.testing.assert_allclose(found, z_by_loop(X, [0, 3, 4], floor), rtol=2e-4, atol=1e-5)
+    assert_float32_sums(found, z_by_loop(X, [0, 3, 4], floor))
 
 
 @pytest.mark.parametrize("floor", FLOORS)
 def test_statistics_over_all_cell_types_agree_with_a_slow_loop(floor):
     X = random_rows()
     found = LogZScaler(floor, statistics="all").fit(in_cell_types(X, [0])).transform(X).dense()
-    np.testing.assert_allclose(found, z_by_loop(X, [0, 1, 2, 3, 4], floor), rtol=2e-4, atol=1e-5)
+    assert_float32_sums(found, z_by_loop(X, [0, 1, 2, 3, 4], floor))
 
 
 @pytest.mark.parametrize("entries", [1, 12])
@@ -247,7 +247,7 @@ def test_size_of_chunks_changes_nothing(monkeypatch, entries):
     expected = LogZScaler().fit_transform(X).dense()
     for name in ("_CHUNK_ENTRIES", "_BLOCK_VALUES", "_BLOCK_PRODUCTS"):
         monkeypatch.setattr(_binned, name, entries)
-    np.testing.assert_allclose(LogZScaler().fit_transform(X).dense(), expected, rtol=1e-6)
+    assert_float32_sums(LogZScaler().fit_transform(X).dense(), expected)
 
 
 @pytest.mark.parametrize("floor", [0, 0.3])
@@ -275,7 +275,6 @@ def test_small_differences_between_cell_types_are_no_rounding():
 # What is learned, and from where
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["mean", None]))
 def test_statistics_never_move_with_test_cell_types(seed, depth):
     before = random_tables(0)["openness"]
@@ -296,7 +295,7 @@ def test_statistics_over_all_cell_types_do_move():
         LogZScaler(statistics="all").fit(in_cell_types(random_rows(depth=None, openness=values), [0, 3]))
         for values in (before, after)
     )
-    assert not np.allclose(one.mean_, two.mean_)
+    assert np.abs(one.mean_ - two.mean_).max() > 0.1
 
 
 def test_held_out_genes_and_chromosomes_have_statistics():
@@ -329,7 +328,7 @@ def test_gene_blocks_of_scaled_rows_are_their_z_scores(fitted_on, other):
         for _, _, slots, values in scaled.gene_blocks():
             table[scaled.operator.slot_keys()[slots]] = values
         by_row = table.reshape(len(rows.genes), 2, -1).swapaxes(1, 2).reshape(-1, 2)
-        np.testing.assert_allclose(by_row, scaled.dense(), atol=1e-6)
+        assert_float32_sums(by_row, scaled.dense())
 
 
 def test_gene_order_and_new_cell_types_do_not_matter():
@@ -339,8 +338,8 @@ def test_gene_order_and_new_cell_types_do_not_matter():
     scaler = LogZScaler().fit(X)
     expected = scaler.transform(X).dense().reshape(4, 5, -1)[::-1]
     found = scaler.transform(Y).dense().reshape(4, 6, -1)
-    np.testing.assert_allclose(found[:, :5], expected, atol=1e-6)
-    np.testing.assert_allclose(found[:, 5], expected[:, 0], atol=1e-6)
+    assert_float32_sums(found[:, :5], expected)
+    assert_float32_sums(found[:, 5], expected[:, 0])
 
 
 def test_fewer_genes_than_fitted_give_the_same_numbers_without_a_warning():
@@ -361,7 +360,7 @@ def test_fitted_share_counts_openness_per_depth():
     signal = rows.dense().reshape(4, 5, -1).sum(axis=1)
     seen = touched_slots(random_rows())
     assert 0.1 < fitted.fitted_share(rows[:1]) < 0.9
-    assert fitted.fitted_share(rows[:1]) == pytest.approx(signal[seen].sum() / signal.sum(), rel=1e-5)
+    assert_float32_sums(fitted.fitted_share(rows[:1]), signal[seen].sum() / signal.sum())
 
 
 def test_fitted_scaler_keeps_no_data_set(fitted_on):
@@ -386,7 +385,7 @@ def test_input_rows_stay_unscaled(fitted_on):
 def test_columns_of_an_array_agree_with_scikit_learn(rng, floor, factor):
     values = np.c_[rng.gamma(1, 5, (9, 3)), np.full(9, 0.1)]
     expected = StandardScaler().fit_transform(np.log1p(values)) / factor
-    np.testing.assert_allclose(LogZScaler(floor).fit_transform(values), expected, atol=1e-12)
+    assert_float64_sums(LogZScaler(floor).fit_transform(values), expected)
 
 
 def test_columns_that_do_not_vary_become_0_whatever_their_level():
@@ -557,13 +556,13 @@ def test_stock_regressor_agrees_with_itself_on_arrays(pairs, regressor, between)
     binned = TSSBinner(flank=5_000).fit_transform(X)
     features = LogZScaler().fit(binned[train]).transform(binned).dense()
     expected = clone(regressor).fit(features[train], y[train]).predict(features)
-    np.testing.assert_allclose(pipe.predict(X), expected, rtol=1e-4, atol=1e-4)
+    assert_float32_sums(pipe.predict(X), expected, condition=4)
 
 
 def test_sparse_and_dense_features_give_the_same_ridge(pairs):
     X, y = pairs
     dense, csr = (pipeline(Materialize(form), Ridge(tol=1e-9)).fit(X, y).predict(X) for form in ("dense", "csr"))
-    np.testing.assert_allclose(csr, dense, rtol=1e-4)
+    assert_within(csr, dense, 1e-4, "conjugate gradients on sparse features stop at a residual of 1e-9")
 
 
 @pytest.mark.parametrize("regressor", REGRESSORS, ids=lambda r: type(r).__name__)
@@ -575,7 +574,7 @@ def test_grid_search_in_two_processes(pairs, regressor):
         for fold, (train, test) in enumerate(folds):
             model = pipeline(clone(regressor)).set_params(scale__scale_floor=floor).fit(X[train], y[train])
             score = search.cv_results_[f"split{fold}_test_score"][k]
-            assert score == pytest.approx(model.score(X[test], y[test]), rel=1e-3, abs=1e-4)
+            assert_float32_sums(score, model.score(X[test], y[test]), summed=1, condition=4)
     assert search.predict(X[:7]).shape[0] == 7
 
 

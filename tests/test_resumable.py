@@ -60,19 +60,20 @@ STOP = {"at": None, "fails": (), "error": ZeroDivisionError}
 
 
 class Counted(RegressorMixin, BaseEstimator):
-    """Ridge that writes a line for every fit, and can be interrupted."""
+    """Ridge that writes a line for every fit, and can be interrupted, or held up at a gate after four fits."""
 
-    def __init__(self, alpha=1.0, log=None, wait_s=0.0):
+    def __init__(self, alpha=1.0, log=None, gate=None):
         self.alpha = alpha
         self.log = log
-        self.wait_s = wait_s
+        self.gate = gate
 
     def fit(self, X, y, sample_weight=None):
         if n_lines(self.log) == STOP["at"]:
             raise KeyboardInterrupt
         if self.alpha in STOP["fails"]:
             raise STOP["error"]("as it was told to")
-        time.sleep(self.wait_s)
+        while self.gate is not None and n_lines(self.log) >= 4 and not Path(self.gate).exists():
+            time.sleep(0.01)
         with open(self.log, "a") as log:
             log.write(f"{self.alpha}\n")
         self.model_ = Ridge(self.alpha).fit(X, y, sample_weight)
@@ -142,10 +143,6 @@ def fails_on_some(estimator, X, y):
     if estimator.alpha == 1.0:
         raise ZeroDivisionError("this score fails")
     return 1.0
-
-
-def slowest(results):
-    return int(np.argmax(results["mean_fit_time"]))
 
 
 def of_least_error(results):
@@ -297,10 +294,18 @@ def test_every_splitter(tmp_path, pairs, cv):
 
 
 def test_a_choice_by_time_sees_the_times_that_are_kept(tmp_path):
-    log, grid = tmp_path / "log", {"wait_s": [0.0, 0.05, 0.01]}
-    search = ResumableGridSearchCV(Counted(log=log), grid, folder=tmp_path / "kept", cv=2, refit=slowest)
-    assert search.fit(*arrays()).best_index_ == 1
-    assert search.fit(*arrays()).best_index_ == 1
+    log, seen = tmp_path / "log", []
+
+    def slowest(results):
+        seen.append(results["mean_fit_time"])
+        return int(np.argmax(results["mean_fit_time"]))
+
+    search = ResumableGridSearchCV(Counted(log=log), ALPHAS, folder=tmp_path / "kept", cv=2, refit=slowest)
+    for _ in range(2):
+        search.fit(*arrays())
+        assert search.best_index_ == np.argmax(search.cv_results_["mean_fit_time"])
+    assert (seen[0] > 0).all()
+    np.testing.assert_array_equal(seen[1], seen[0])
     assert n_lines(log) == 6 + 2
 
 
@@ -385,9 +390,9 @@ def test_a_wider_grid_makes_the_new_fits_alone(tmp_path):
 
 
 def sweep(job):
-    """A search that takes about a second; results as JSON."""
+    """A search of 18 fits; results as JSON."""
     X, y = arrays()
-    estimator = Counted(log=job["log"], wait_s=0.04)
+    estimator = Counted(log=job["log"], gate=job.get("gate"))
     search = ResumableGridSearchCV(estimator, ALPHAS, folder=job["folder"], cv=6, n_jobs=job["n_jobs"]).fit(X, y)
     scores = {
         name: list(values) for name, values in search.cv_results_.items() if "score" in name and "time" not in name
@@ -414,13 +419,15 @@ KILLED = """
 import json, sys
 import _interrupted, test_resumable
 _interrupted.WORK["sweep"] = test_resumable.sweep
-_interrupted.kill_at_moments(json.loads(sys.argv[1]))
+_interrupted.kill_at_lines(json.loads(sys.argv[1]))
 """
 
 
 def test_killed_again_and_again(tmp_path):
+    """Before lines of the search, of what keeps outcomes and of the fits: any of those that a whole sweep runs."""
     job = {name: str(tmp_path / name) for name in ("folder", "log", "results")}
-    job |= {"work": "sweep", "n_jobs": 1, "seed": 0, "window_s": 0.25, "n_kills": 8}
+    job |= {"work": "sweep", "n_jobs": 1, "seed": 0, "n_lines": 2_000, "n_kills": 8}
+    job["watched"] = ["_resumable.py", "model_selection/_outcomes.py"]
     statuses = [json.loads(line)["status"] for line in run(KILLED, json.dumps(job)).splitlines()]
     assert statuses.count(-9) >= 3
     assert n_lines(job["log"]) > 3
@@ -437,21 +444,25 @@ def test_killed_again_and_again(tmp_path):
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_stopped_with_two_processes(tmp_path, how):
-    job = {name: str(tmp_path / name) for name in ("folder", "log", "results")} | {"n_jobs": 2}
+    """While the fits after the first four wait at a gate, so that the sweep is under way when the signal comes."""
+    job = {name: str(tmp_path / name) for name in ("folder", "log", "results", "gate")} | {"n_jobs": 2}
     program = "import json, sys, test_resumable\ntest_resumable.sweep(json.loads(sys.argv[1]))"
     environment = {**os.environ, "PYTHONPATH": str(TESTS)}
     command = [sys.executable, "-c", program, json.dumps(job)]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
-    until = time.monotonic() + 120
-    while n_kept(job["folder"]) < 3 and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.005)
-    process.send_signal(how)
-    process.wait(timeout=60)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)  # workers that nobody told
+    try:
+        until = time.monotonic() + 120
+        while n_kept(job["folder"]) < 3 and process.poll() is None and time.monotonic() < until:
+            time.sleep(0.005)
+        process.send_signal(how)
+        process.wait(timeout=60)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # workers that nobody told
     assert process.returncode == -how
     assert 3 <= n_kept(job["folder"]) < 18
-    sweep(job)
+    Path(job["gate"]).touch()
+    sweep(job | {"n_jobs": 1})
     plain = GridSearchCV(Ridge(), ALPHAS, cv=6).fit(*arrays())
     results = json.loads(Path(job["results"]).read_text())
     assert results["mean_test_score"] == plain.cv_results_["mean_test_score"].tolist()
