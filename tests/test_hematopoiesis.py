@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from promises import assert_exact, assert_float32_sums, assert_float64_sums
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
@@ -78,7 +79,7 @@ def assert_same_data(one, two):
     for part in ("dataset", "counts", "atac_only"):
         a, b = getattr(one, part), getattr(two, part)
         for table in ("peaks", "genes", "cell_types"):
-            pd.testing.assert_frame_equal(getattr(a, table), getattr(b, table), check_exact=True)
+            assert_exact(getattr(a, table), getattr(b, table))
         np.testing.assert_array_equal(a.openness, b.openness)
         if part != "atac_only":
             np.testing.assert_array_equal(a.expression, b.expression)
@@ -236,13 +237,13 @@ def test_the_parts_fit_together(blood):
     assert blood.target_names == ["expression"]
     assert len(blood.data) == len(blood.target) == len(blood.dataset.genes) * 14
     X, y = blood.dataset.pairs(return_X_y=True)
-    pd.testing.assert_frame_equal(blood.data.to_frame(), X.to_frame())
+    assert_exact(blood.data.to_frame(), X.to_frame())
     np.testing.assert_array_equal(blood.target, y)
     assert "10.1038/s41588-019-0362-6" in blood.DESCR
     assert "states no licence" in blood.DESCR
     assert len(blood.filenames) == 18
     assert all(Path(name).is_file() for name in blood.filenames)
-    pd.testing.assert_frame_equal(blood.dataset.peaks, blood.atac_only.peaks)
+    assert_exact(blood.dataset.peaks, blood.atac_only.peaks)
 
 
 def test_openness_is_the_signal_over_the_window(blood, made_up):
@@ -256,7 +257,7 @@ def test_openness_is_the_signal_over_the_window(blood, made_up):
     for data in (blood.dataset, blood.atac_only):
         for column, name in enumerate(data.cell_types["name"]):
             wanted = 0.4 * made_up_signal(name, 0)[order]
-            np.testing.assert_allclose(data.openness[:, column], wanted, rtol=1e-6)
+            assert_float32_sums(data.openness[:, column], wanted, summed=wanted)
 
 
 def test_genes_are_those_of_both_tables_that_are_one_place_with_peaks(blood):
@@ -276,7 +277,7 @@ def test_expression_is_quantile_normalised_over_the_fourteen(blood):
     normalizer = ExpressionNormalizer("quantile", min_mean_cpm=1)
     counts = made_up_counts(0).loc[blood.counts.genes["name"], PAIRED].T
     wanted = normalizer.fit_transform(counts).T
-    np.testing.assert_allclose(blood.dataset.expression, wanted, rtol=1e-12)
+    assert_float64_sums(blood.dataset.expression, wanted)
 
 
 def test_another_normalizer_is_used_and_not_touched(made_up, home):
@@ -286,13 +287,13 @@ def test_another_normalizer_is_used_and_not_touched(made_up, home):
         check_is_fitted(normalizer)
     counts = made_up_counts(0).loc[blood.counts.genes["name"], PAIRED].T
     wanted = clone(normalizer).fit_transform(counts).T
-    np.testing.assert_allclose(blood.dataset.expression, wanted, rtol=1e-12)
+    assert_float64_sums(blood.dataset.expression, wanted)
     assert "SILENT" not in set(blood.dataset.genes["name"])
 
 
 def test_data_and_target_alone(blood, home):
     X, y = fetch_hematopoiesis(data_home=home, return_X_y=True)
-    pd.testing.assert_frame_equal(X.to_frame(), blood.data.to_frame())
+    assert_exact(X.to_frame(), blood.data.to_frame())
     np.testing.assert_array_equal(y, blood.target)
 
 
@@ -308,7 +309,7 @@ def test_as_frame_names_each_number(blood, home):
         assert framed.frame.loc[gene, cell_type] == wanted
         assert framed.target.loc[(gene, cell_type)] == wanted
     X, target = fetch_hematopoiesis(data_home=home, as_frame=True, return_X_y=True)
-    pd.testing.assert_series_equal(target, framed.target)
+    assert_exact(target, framed.target)
     assert len(X) == len(target)
 
 
@@ -371,7 +372,8 @@ def test_the_cache_lies_where_the_environment_says(made_up, home, monkeypatch):
 def test_other_settings_have_another_cache(blood, home):
     merged = fetch_hematopoiesis(data_home=home, peaks={"method": "merged"})
     assert (merged.dataset.peaks["end"] - merged.dataset.peaks["start"] == 200).all()
-    np.testing.assert_allclose(merged.dataset.openness, blood.dataset.openness / 0.4, rtol=1e-6)
+    wanted = blood.dataset.openness / 0.4
+    assert_float32_sums(merged.dataset.openness, wanted, summed=wanted)
     cache_of(home, 2)
     wide = fetch_hematopoiesis(data_home=home, peaks={"width": 1000})
     assert (wide.dataset.peaks["end"] - wide.dataset.peaks["start"] == 1000).all()
