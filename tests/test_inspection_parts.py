@@ -181,7 +181,7 @@ def test_contributions_add_up_to_the_skill(seed):
     assert_same_shares(pooled["skill"], skill(*columns))
     for by in ("gene", "cell_type"):
         found = part_contributions(table, by)
-        wanted = skill_by(*columns, by=table[by])
+        wanted = skill_by(*columns, by=table[by]).rename_axis(by)
         assert_same_shares(found[parts].sum(axis=1), wanted["skill"])
         assert_same_shares(found["skill"], wanted["skill"])
         assert_same_shares(found["mse_mean"], wanted["mse_mean"])

@@ -170,9 +170,9 @@ def test_fold_is_the_true_signal_where_it_reaches_the_threshold(large):
 
 def test_promoters_are_the_peaks_within_1_kb_of_a_tss():
     data, truth = make_paired_openness(20, 4, random_state=4)
-    tss = [np.array(data.genes.loc[data.genes["chrom"] == chrom, "tss"]) for chrom in data.peaks["chrom"]]
-    middle = data.peaks["start"] + 250
-    expected = [np.abs(positions - m).min() < 1_000 for positions, m in zip(tss, middle, strict=True)]
+    tss = {chrom: rows["tss"].to_numpy() for chrom, rows in data.genes.groupby("chrom")}
+    middles = zip(data.peaks["chrom"], data.peaks["start"] + 250, strict=True)
+    expected = [np.abs(tss[chrom] - middle).min() < 1_000 for chrom, middle in middles]
     assert truth.promoter.tolist() == expected
     assert 0 < sum(expected) < 60
 
