@@ -394,16 +394,16 @@ def test_what_came_before_a_stall_is_kept(server, tmp_path, monkeypatch, n_bytes
     """A line that stalls after few bytes each time would otherwise never bring the file."""
     body = content(600_000)
     file = server.add("f", body)
-    monkeypatch.setattr(_download, "_TIMEOUT_S", 0.2)
-    server.faults = [{"cut": n_bytes, "hang_s": 0.6}]
+    monkeypatch.setattr(_download, "_TIMEOUT_S", 0.5)
+    server.faults = [{"cut": n_bytes, "hang_s": 5}]
     assert fetch_one(file, tmp_path).read_bytes() == body
     assert server.sent("range") == [None, f"bytes={n_bytes}-"]
 
 
 def test_a_line_that_stalls_for_good_is_an_error(server, tmp_path, monkeypatch):
     file = server.add("f", content(1000))
-    monkeypatch.setattr(_download, "_TIMEOUT_S", 0.1)
-    server.faults = [{"cut": 0, "hang_s": 0.4} for _ in range(2)]
+    monkeypatch.setattr(_download, "_TIMEOUT_S", 0.3)
+    server.faults = [{"cut": 0, "hang_s": 5} for _ in range(2)]
     with pytest.raises(DownloadError, match="timed out"):
         fetch_one(file, tmp_path, n_retries=1)
     assert len(server.log) == 2

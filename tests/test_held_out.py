@@ -190,8 +190,8 @@ def test_the_verdict_by_hand():
 @unseen_genes
 @pytest.mark.parametrize(("cv", "metric"), PROCEDURES, ids=name_of)
 def test_shuffled_targets_score_about_0_under_every_splitter(pairs, cv, metric):
-    control = shuffle_control(banded_ridge(), *pairs, cv, metric=metric)
-    assert control.scores.shape == (20,)
+    control = shuffle_control(banded_ridge(), *pairs, cv, metric=metric, n_permutations=10)
+    assert control.scores.shape == (10,)
     assert control.mean <= 2 * control.standard_error
     assert control.passed
     assert control.score > 0.08

@@ -532,19 +532,18 @@ def test_progress_is_shown_if_asked_for(made_up, home, capsys):
     assert "100%" in capsys.readouterr().err
 
 
-def test_a_full_disk_leaves_no_half_cache(made_up, home, helper):
+def test_a_full_disk_leaves_no_half_cache(blood, made_up, home, helper):
     """Room for the files, but not for the table of openness."""
-    reference = fetch_hematopoiesis(data_home=home)
     size = cache_of(home).stat().st_size
-    biggest = max(Path(name).stat().st_size for name in reference.filenames)
+    biggest = max(Path(name).stat().st_size for name in blood.filenames)
     assert biggest < size
     other = home.with_name("full")
     job = {"work": "blood", "module": made_up.tables, "folder": str(other), "n_bytes": size - 1}
     error, end = helper("little_space", **job)
     assert end == {"status": 1}
     assert error["error"] == "OSError"
-    assert names_in(other / "hematopoiesis") == sorted(map(name_of, reference.filenames))
-    assert_same_data(fetch_hematopoiesis(data_home=other), reference)
+    assert names_in(other / "hematopoiesis") == sorted(map(name_of, blood.filenames))
+    assert_same_data(fetch_hematopoiesis(data_home=other), blood)
 
 
 # --- killed, and several at once

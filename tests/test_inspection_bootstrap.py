@@ -109,8 +109,8 @@ def test_rounding_makes_no_correlation(rng, far):
 def test_intervals_cover_what_they_should():
     """Population skill .36 and rmse .8, tables of independent genes."""
     rng, covered = np.random.default_rng(8), []
-    for _ in range(100):
-        scores = bootstrap_scores(drawn_table(rng, 50, 4), by="gene", n_bootstrap=100, level=0.9)
+    for _ in range(200):
+        scores = bootstrap_scores(drawn_table(rng, 50, 4), by="gene", n_bootstrap=200, level=0.9)
         truth = pd.Series({"skill": 1 - 0.64**2 - 0.48**2, "rmse": 0.8})
         covered.append(scores.loc[truth.index, "low"].lt(truth) & scores.loc[truth.index, "high"].gt(truth))
     assert pd.DataFrame(covered).mean().between(0.83, 0.95).all()

@@ -331,10 +331,10 @@ def test_gff3_sequences_at_the_end_are_left_out(put):
 @pytest.mark.parametrize("text", ["a", " ", "a ", '"'], ids=repr)
 def test_long_attributes_take_linear_time(put, text):
     path = put(annotation(("transcript", 1, 9, "+", "a" + text * 20_000)))
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(FileFormatError, match=at(path, 1, 9)):
         read_gtf(path)
-    assert time.perf_counter() - begin < 0.5
+    assert time.process_time() - begin < 0.5
 
 
 @pytest.mark.parametrize("reader", [read_gtf, read_gff3])

@@ -368,7 +368,7 @@ def mutate(content, rng):
 
 
 @pytest.mark.parametrize("kind", ["own", pytest.param("real", marks=pytest.mark.slow)])
-def test_5000_mutated_files_give_the_same_means_or_an_error(tmp_path, kind, request):
+def test_mutated_files_give_the_same_means_or_an_error(tmp_path, kind, request):
     rng, path = random.Random(8), tmp_path / "mutated.bw"
     if kind == "own":
         content, rows = bigwig(CHROMS, SECTIONS), peaks(("chr22", 40, 60), ("chr1", 15, 25), ("chr1", 60, 300))
@@ -377,13 +377,14 @@ def test_5000_mutated_files_give_the_same_means_or_an_error(tmp_path, kind, requ
         rows = peaks(("1", 0, 1000), ("10", 100, 250))
     path.write_bytes(content)
     expected, same = bigwig_means(path, rows).tolist(), 0
-    for _ in range(5000 if kind == "real" else 1000):
+    n_files = 5000 if kind == "real" else 300
+    for _ in range(n_files):
         path.write_bytes(mutate(content, rng))
-        begin = time.perf_counter()
+        begin = time.process_time()
         try:
             assert bigwig_means(path, rows).tolist() == expected
             same += 1
         except (FileFormatError, TableError):
             pass
-        assert time.perf_counter() - begin < 5
-    assert same > 50
+        assert time.process_time() - begin < 5
+    assert same > 0.01 * n_files

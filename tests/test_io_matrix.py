@@ -681,13 +681,13 @@ def read_mutated(seed, path, rng):
     if rng.random() < 0.5:
         content = flip(content, rng)
     path.write_bytes(content)
-    begin = time.perf_counter()
+    begin = time.process_time()
     try:
         matrix = read_matrix(path)
     except FileFormatError:
         return False
     finally:
-        assert time.perf_counter() - begin < 5
+        assert time.process_time() - begin < 5
     labels, names, values = simple_parse(content)
     assert np.isfinite(matrix.to_numpy()).all()
     assert shown(matrix) == (labels, [name.lstrip("# ") if name not in matrix else name for name in names], values)
@@ -724,13 +724,13 @@ def test_2000_mutated_parquet_files_give_their_numbers_or_an_error(tmp_path):
     read = 0
     for _ in range(2000):
         path.write_bytes(flip(flip(content, rng), rng))
-        begin = time.perf_counter()
+        begin = time.process_time()
         try:
             found = shown(read_matrix(path))
         except FileFormatError:
             continue
         finally:
-            assert time.perf_counter() - begin < 5
+            assert time.process_time() - begin < 5
         read += 1
         # Checksums cover the numbers, not the names of columns and their number in the footer.
         assert len(found[0]) == 40
