@@ -1,7 +1,7 @@
 """Fetch files or blood data, killed again and again: run as a program by the tests, never imported by them.
 
 The interpreter starts once; each attempt is a fork of it, so that kills fall into the work and not into imports.
-``python _interrupted.py HOW JOB`` reads the job (JSON), and prints one JSON line for each attempt.
+It reads one job (JSON) per line, and prints one JSON line for each attempt and ``"end"`` behind the last.
 """
 
 import json
@@ -10,7 +10,6 @@ import random
 import resource
 import signal
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
@@ -43,11 +42,13 @@ WORK = {"fetch": fetch, "blood": blood}
 
 
 def attempt(job, before=None):
-    """Fork and work; the parent gets the child's number, whose exit status is 0 done, 1 failed, -9 killed."""
+    """Fork and work; the parent gets the child's number, whose exit status is 0 done, 1 failed, below 0 killed."""
     pid = os.fork()
     if pid:
         return pid
     try:
+        os.environ.clear()
+        os.environ.update(job["environ"])
         if before is not None:
             before()
         WORK[job["work"]](job)
@@ -63,21 +64,20 @@ def ended(pid):
 
 
 def kill_at_moments(job):
-    """Kill each attempt after a random time, up to ``window_s``."""
+    """Let each attempt die after a random time, up to ``window_s``, of an alarm that nothing handles.
+
+    The kernel rings it, so no attempt lives longer than it was given, however busy the machine is.
+    """
     rng = random.Random(job["seed"])
     for _ in range(job["n_kills"]):
-        pid = attempt(job)
-        time.sleep(rng.uniform(0, job["window_s"]))
-        os.kill(pid, signal.SIGKILL)  # a zombie does not mind
+        seconds = rng.uniform(1e-4, job["window_s"])
+        pid = attempt(job, partial(signal.setitimer, signal.ITIMER_REAL, seconds))
         print(json.dumps({"status": ended(pid)}), flush=True)
 
 
 def kill_at_lines(job):
-    """Kill each attempt before the k-th line of the watched modules: all k in turn, or random ones."""
-    lines = range(job["n_lines"])
-    if "n_kills" in job:
-        lines = random.Random(job["seed"]).choices(lines, k=job["n_kills"])
-    for at in lines:
+    """Kill each attempt before the k-th line of the watched modules, for each k of ``lines``."""
+    for at in job["lines"]:
         stop = stop_in_writing if job.get("in_writing") else stop_at_line
         pid = attempt(job, partial(stop, at, tuple(job["watched"])))
         print(json.dumps({"status": ended(pid), "line": at}), flush=True)
@@ -119,15 +119,18 @@ def with_little_space(job):
     print(json.dumps({"status": ended(pid)}), flush=True)
 
 
-def once(job):
-    """One attempt, when a line comes: several such programs begin together."""
-    print("ready", flush=True)
-    sys.stdin.readline()
-    print(json.dumps({"status": ended(attempt(job))}), flush=True)
+def at_once(job):
+    """``n`` attempts that begin together."""
+    for pid in [attempt(job) for _ in range(job["n"])]:
+        print(json.dumps({"status": ended(pid)}), flush=True)
 
+
+HOW = {"moments": kill_at_moments, "lines": kill_at_lines, "little_space": with_little_space, "at_once": at_once}
 
 if __name__ == "__main__":
     import skepi.datasets  # noqa: F401 - so that forks need not
 
-    how, job = sys.argv[1], json.loads(sys.argv[2])
-    {"moments": kill_at_moments, "lines": kill_at_lines, "little_space": with_little_space, "once": once}[how](job)
+    for line in iter(sys.stdin.readline, ""):
+        job = json.loads(line)
+        HOW[job["how"]](job)
+        print(json.dumps("end"), flush=True)

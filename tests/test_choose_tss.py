@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from promises import assert_exact
 
 from skepi.exceptions import ChromosomeMismatchError, TableError
 from skepi.intervals import MAX_POSITION
@@ -221,7 +222,7 @@ def test_sites_that_are_no_whole_numbers_are_refused(tss):
 def test_sites_may_be_whole_numbers_held_as_floats(policy):
     # As they are once another table has been joined.
     found = choose_tss(TWO.assign(tss=TWO["tss"].astype(float)), policy)
-    pd.testing.assert_frame_equal(found, choose_tss(TWO, policy))
+    assert_exact(found, choose_tss(TWO, policy))
 
 
 @pytest.mark.parametrize("column", ["name", "chrom", "strand"])
@@ -237,8 +238,8 @@ def test_categorical_columns_are_as_text(column, policy):
 def test_the_callers_tables_are_untouched():
     transcripts, peaks, openness = TWO.copy(), AT_EACH.copy(), np.array([1.0, 2, 3])
     choose_tss(transcripts, "most_open", peaks=peaks, openness=openness)
-    pd.testing.assert_frame_equal(transcripts, TWO)
-    pd.testing.assert_frame_equal(peaks, AT_EACH)
+    assert_exact(transcripts, TWO)
+    assert_exact(peaks, AT_EACH)
     assert openness.tolist() == [1, 2, 3]
 
 

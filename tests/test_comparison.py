@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from promises import assert_exact, assert_float64_sums, assert_within
 from sklearn.base import BaseEstimator, RegressorMixin, TransformerMixin
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import Ridge
@@ -225,10 +226,10 @@ def assert_same(one, other, but=TIMES):
     """All tables of two comparisons, whatever the order of their rows."""
     for name in ("scores", "control_scores", "by_cell_type", "shares", "ceilings"):
         a, b = (getattr(c, name).drop(columns=but, errors="ignore").sort_index() for c in (one, other))
-        pd.testing.assert_frame_equal(a, b, check_exact=True)
+        assert_exact(a, b)
     for split in one.splits:
         for model in one.models:
-            pd.testing.assert_frame_equal(one.held_out(split, model), other.held_out(split, model), check_exact=True)
+            assert_exact(one.held_out(split, model), other.held_out(split, model))
 
 
 @pytest.fixture(scope="module")
@@ -343,10 +344,10 @@ def test_scores_are_those_of_held_out_pairs(data, compared):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UnseenGeneWarning)
                 table = cross_val_pairs(model, X, y, splitter)
-            pd.testing.assert_frame_equal(compared.held_out(split, name), table, check_exact=True, check_dtype=False)
+            assert_exact(compared.held_out(split, name).astype(table.dtypes), table)
             wanted, got = summarize(table), compared.scores.loc[(split, name)]
-            for score in ("skill", "within_gene_skill", "r_median", "rmse", "n_pairs"):
-                assert got[score] == pytest.approx(wanted[score], nan_ok=True, abs=1e-12), (split, name, score)
+            scores = ["skill", "within_gene_skill", "r_median", "rmse", "n_pairs"]
+            assert_float64_sums(got[scores], wanted[scores], summed=wanted[scores].clip(lower=1))
 
 
 def test_intervals_are_those_of_the_bootstrap(compared):
@@ -356,18 +357,18 @@ def test_intervals_are_those_of_the_bootstrap(compared):
         for by in ("gene", "cell_type"):
             wanted = bootstrap_scores(table, by=by, n_bootstrap=50).loc[row, ["low", "high"]]
             got = compared.scores.loc[(split, "ridge"), [f"low_{by}", f"high_{by}"]]
-            assert got.tolist() == pytest.approx(wanted.tolist(), abs=1e-9), (split, by)
+            assert_float64_sums(got.to_numpy(), wanted.to_numpy(), summed=1)
 
 
 def test_slope_and_correlation_across_genes_by_other_ways(compared):
     for split in ("cell types", "random pairs"):
         table = compared.held_out(split, "ridge")
         scores = compared.scores.loc[(split, "ridge")]
-        assert scores["slope"] == pytest.approx(calibration(table, n_bootstrap=2).loc["slope", "estimate"])
+        assert_float64_sums(scores["slope"], calibration(table, n_bootstrap=2).loc["slope", "estimate"], summed=1)
         r = {c: np.corrcoef(part["y_true"], part["y_pred"])[0, 1] for c, part in table.groupby("cell_type")}
-        assert scores["r_across"] == pytest.approx(np.median(list(r.values())))
+        assert_float64_sums(scores["r_across"], np.median(list(r.values())), summed=1)
         of_cell_types = compared.by_cell_type.loc[(split, "ridge"), "r_across"]
-        assert of_cell_types.to_dict() == pytest.approx(r)
+        assert_float64_sums(of_cell_types[list(r)], list(r.values()), summed=1)
 
 
 def test_within_cell_types_unseen_genes_vary_about_their_own_means(compared):
@@ -378,10 +379,11 @@ def test_within_cell_types_unseen_genes_vary_about_their_own_means(compared):
     # A cell type alone in its fold has nothing to vary about.
     wanted = (1 - sums["e"] / sums["v"]).where(sums["v"] > 1e-9)
     assert wanted.notna().sum() == 6
-    assert got["within_gene_skill"].to_dict() == pytest.approx(wanted.to_dict(), nan_ok=True)
+    wanted = wanted[got.index].to_numpy()
+    assert_float64_sums(got["within_gene_skill"], wanted, summed=2 - wanted)  # 1 less a ratio of sums
     assert got["skill"].isna().all()
     total = within_gene_skill(table["y_true"], table["y_pred"], table.groupby(["fold", "gene"]).ngroup())
-    assert compared.scores.loc[("crossed", "ridge"), "within_gene_skill"] == pytest.approx(total)
+    assert_float64_sums(compared.scores.loc[("crossed", "ridge"), "within_gene_skill"], total, summed=1)
 
 
 def test_skill_of_the_training_mean_is_zero_and_unseen_genes_have_none(compared):
@@ -410,7 +412,6 @@ def test_folds_in_two_processes_give_the_same(data, tmp_path):
     assert_same(one, compare_models(models, data, splits, n_bootstrap=10, folder=tmp_path / "new"))
 
 
-@settings(max_examples=15, deadline=None)
 @given(st.integers(2, 5), st.integers(3, 6), st.integers(0, 99))
 def test_any_prediction_is_scored_like_its_held_out_pairs(n_genes, n_cells, seed):
     data = small_data(np.random.default_rng(seed).normal(3, 1, (n_genes, n_cells)))
@@ -418,7 +419,8 @@ def test_any_prediction_is_scored_like_its_held_out_pairs(n_genes, n_cells, seed
     for split in compared.splits:
         table, scores = compared.held_out(split, "c"), compared.scores.loc[(split, "c")]
         t, e = table["y_true"] - table["train_mean"], table["y_true"] - 2.5
-        assert scores["skill"] == pytest.approx(1 - (e**2).sum() / (t**2).sum())
+        ratio = (e**2).sum() / (t**2).sum()
+        assert_float64_sums(scores["skill"], 1 - ratio, summed=1 + ratio)
         assert scores["n_pairs"] + scores["n_left_out"] == n_genes * n_cells
 
 
@@ -479,8 +481,8 @@ def test_held_out_counts_do_not_touch_predictions(counts):
     )
     one, two = (table[table["fold"] == 2].reset_index(drop=True) for table in (one, two))
     columns = ["gene", "y_pred", "train_mean"]
-    pd.testing.assert_frame_equal(one[columns], two[columns], check_exact=True)
-    assert not np.allclose(one["y_true"], two["y_true"])
+    assert_exact(one[columns], two[columns])
+    assert (one["y_true"] - two["y_true"]).abs().max() > 0.1
 
 
 @pytest.mark.parametrize("method", ["quantile", "tmm", "log_cpm"])
@@ -497,7 +499,7 @@ def test_normalising_in_folds_is_that_of_the_data_set(counts, method):
         tables.append(table[table["fold"] == fold])
     wanted = pd.concat(tables, ignore_index=True)
     got = compared.held_out("lineages", "ridge")
-    pd.testing.assert_frame_equal(got, wanted, check_exact=True, check_dtype=False)
+    assert_exact(got.astype(wanted.dtypes), wanted)
     assert compared.scores["n_left_out"].tolist() == [40 * 8 - len(wanted)]
     assert 0 < len(wanted) < 40 * 8
 
@@ -577,7 +579,7 @@ def test_control_of_cell_types_is_the_comparison_of_permuted_expression(counts):
     )
     wanted = compare_models({"ridge": ridge()}, permuted, ["cell types"], **options).scores
     got = compared.control_scores.droplevel(["control", "permutation"])
-    pd.testing.assert_frame_equal(got.drop(columns=TIMES), wanted.drop(columns=TIMES))
+    assert_exact(got.drop(columns=TIMES), wanted.drop(columns=TIMES))
 
 
 def test_control_of_genes_moves_places_and_nothing_else(data):
@@ -809,7 +811,7 @@ def test_variance_of_the_mean_of_replicates():
 def test_variance_of_replicates_is_unbiased(rng):
     table = pd.DataFrame(rng.normal(0, 2, (4000, 5)))
     got = replicate_variance(table, list("aabbb")).mean()
-    assert got.tolist() == pytest.approx([4 / 2, 4 / 3], rel=0.1)
+    assert_within(got, [4 / 2, 4 / 3], 0.15, "means of 4000 sample variances have an SE of about 0.04")
 
 
 def test_a_model_that_knows_the_law_reaches_the_ceiling(rng):

@@ -3,30 +3,27 @@
 import errno
 import hashlib
 import http.server
-import json
 import os
+import random
 import re
+import signal
 import ssl
-import subprocess
 import sys
 import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import numpy as np
 import pytest
+from helper_program import helper_program
 from tqdm import tqdm
 
 from skepi.datasets import _download
 from skepi.datasets._download import RemoteFile, base_address, fetch_files, get_data_home, is_whole
 from skepi.exceptions import ChecksumError, DownloadError
-
-HELPER = Path(__file__).with_name("_interrupted.py")
-ROOM_S = 120  # a helper program that takes longer hangs
 
 
 def content(n_bytes, seed=0):
@@ -155,12 +152,10 @@ def names_in(folder):
     return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
 
 
-def helper(how, **job):
-    """Run the helper program to its end; its lines."""
-    command = [sys.executable, str(HELPER), how, json.dumps(job)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=ROOM_S, check=False)
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+@pytest.fixture(scope="module")
+def helper():
+    with helper_program() as run:
+        yield run
 
 
 def rows(files):
@@ -399,16 +394,16 @@ def test_what_came_before_a_stall_is_kept(server, tmp_path, monkeypatch, n_bytes
     """A line that stalls after few bytes each time would otherwise never bring the file."""
     body = content(600_000)
     file = server.add("f", body)
-    monkeypatch.setattr(_download, "_TIMEOUT_S", 0.2)
-    server.faults = [{"cut": n_bytes, "hang_s": 0.6}]
+    monkeypatch.setattr(_download, "_TIMEOUT_S", 0.5)
+    server.faults = [{"cut": n_bytes, "hang_s": 5}]
     assert fetch_one(file, tmp_path).read_bytes() == body
     assert server.sent("range") == [None, f"bytes={n_bytes}-"]
 
 
 def test_a_line_that_stalls_for_good_is_an_error(server, tmp_path, monkeypatch):
     file = server.add("f", content(1000))
-    monkeypatch.setattr(_download, "_TIMEOUT_S", 0.1)
-    server.faults = [{"cut": 0, "hang_s": 0.4} for _ in range(2)]
+    monkeypatch.setattr(_download, "_TIMEOUT_S", 0.3)
+    server.faults = [{"cut": 0, "hang_s": 5} for _ in range(2)]
     with pytest.raises(DownloadError, match="timed out"):
         fetch_one(file, tmp_path, n_retries=1)
     assert len(server.log) == 2
@@ -623,7 +618,7 @@ def test_an_interrupt_of_the_user_passes_and_the_next_call_goes_on(server, tmp_p
 # --- disks
 
 
-def test_a_full_disk_is_an_error_of_the_disk_and_a_later_call_succeeds(server, tmp_path):
+def test_a_full_disk_is_an_error_of_the_disk_and_a_later_call_succeeds(server, tmp_path, helper):
     body = content(900_000)
     file = server.add("f", body)
     error, end = helper("little_space", work="fetch", files=rows([file]), folder=str(tmp_path), n_bytes=400_000)
@@ -745,23 +740,11 @@ def test_the_bar_moves_within_a_file_and_counts_what_is_there_already(server, tm
 # --- several processes
 
 
-def begin(**job):
-    program = subprocess.Popen(
-        [sys.executable, str(HELPER), "once", json.dumps(job)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert program.stdout.readline() == "ready\n"
-    return program
-
-
-def test_two_processes_at_once_fetch_each_file_once_and_both_are_right(server, tmp_path):
+def test_two_processes_at_once_fetch_each_file_once_and_both_are_right(server, tmp_path, helper):
     files = [server.add(f"{i}", content(300_000, i)) for i in range(4)]
     server.bytes_per_step, server.step_s = 60_000, 0.02  # 0.4 s in all, so that the second comes in the middle
-    programs = [begin(work="fetch", files=rows(files), folder=str(tmp_path)) for _ in range(2)]
-    for program in programs:
-        program.stdin.write("\n")
-        program.stdin.flush()
-    outputs = [program.communicate(timeout=ROOM_S)[0] for program in programs]
-    assert outputs == ['{"status": 0}\n'] * 2
+    job = {"work": "fetch", "files": rows(files), "folder": str(tmp_path)}
+    assert helper("at_once", n=2, **job) == [{"status": 0}] * 2
     assert sorted(server.sent("name")) == ["0", "1", "2", "3"]
     assert names_in(tmp_path) == ["0", "1", "2", "3"]
     assert all(is_whole(tmp_path / file.path, file) for file in files)
@@ -779,36 +762,36 @@ def test_threads_at_once_fetch_each_file_once(server, tmp_path):
 # --- killed
 
 
-def test_fifty_kills_at_random_moments_leave_nothing_broken(server, tmp_path):
-    """6 MB at 2.4 MB/s, in pieces of at most 0.2 s."""
+@pytest.mark.parametrize(("n_kills", "window_s"), [(8, 0.2), pytest.param(50, 0.03, marks=pytest.mark.slow)])
+def test_kills_at_random_moments_leave_nothing_broken(server, tmp_path, helper, n_kills, window_s):
+    """6 MB at 2.4 MB/s or less take longer than all attempts together, so each of them is killed."""
     files = [server.add(f"{i}", content(1_000_000, i)) for i in range(6)]
     server.bytes_per_step, server.step_s = 24_000, 0.01
     job = {"work": "fetch", "files": rows(files), "folder": str(tmp_path)}
-    attempts = helper("moments", n_kills=50, window_s=0.2, seed=3, **job)
-    n_killed = sum(attempt["status"] == -9 for attempt in attempts)
-    assert n_killed + sum(attempt["status"] == 0 for attempt in attempts) == 50
-    assert n_killed >= 20
+    attempts = helper("moments", n_kills=n_kills, window_s=window_s, seed=3, **job)
+    assert [attempt["status"] for attempt in attempts] == [-signal.SIGALRM] * n_kills
     server.bytes_per_step, server.step_s = 0, 0.0
     paths = fetch_files(files, tmp_path, delay=0)
     assert all(is_whole(path, file) for path, file in zip(paths, files, strict=True))
     assert names_in(tmp_path) == [str(i) for i in range(6)]
 
 
-def test_kills_cost_only_what_was_on_its_way(server, tmp_path):
+def test_kills_cost_only_what_was_on_its_way(server, tmp_path, helper):
     """No byte comes thrice: what is killed goes on, it does not begin again."""
-    files = [server.add("f", content(4_000_000))]
-    server.bytes_per_step, server.step_s = 40_000, 0.01
-    job = {"work": "fetch", "files": rows(files), "folder": str(tmp_path)}
-    helper("moments", n_kills=12, window_s=0.3, seed=1, **job)
-    server.bytes_per_step, server.step_s = 0, 0.0
+    files = [server.add("f", content(30_000_000))]
+    job = {"work": "fetch", "files": rows(files), "folder": str(tmp_path), "watched": ["datasets/_download.py"]}
+    # So few lines take a few pieces each, of at most 256 kB, and never the whole.
+    attempts = helper("lines", lines=[*range(70, 150, 10)], **job)
+    assert [attempt["status"] for attempt in attempts] == [-signal.SIGKILL] * 8
     assert is_whole(fetch_one(files[0], tmp_path), files[0])
     begun = [int((entry["range"] or "bytes=0-")[6:-1]) for entry in server.log if entry["status"] in (200, 206)]
     assert begun == sorted(begun)
     assert len(set(begun)) > 3
 
 
+@pytest.mark.parametrize("n_kills", [15, pytest.param(50, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("left", ["nothing", "a damaged part", "damaged files"])
-def test_fifty_kills_at_random_lines_leave_nothing_broken(tmp_path, monkeypatch, left):
+def test_kills_at_random_lines_leave_nothing_broken(tmp_path, monkeypatch, helper, left, n_kills):
     """Each attempt is killed before a random line of the module, those between last byte and name among them."""
     mirror, folder = tmp_path / "mirror", tmp_path / "cache"
     mirror.mkdir()
@@ -823,9 +806,10 @@ def test_fifty_kills_at_random_lines_leave_nothing_broken(tmp_path, monkeypatch,
     monkeypatch.setenv("SKEPI_MIRROR", str(mirror))
     files = [remote(str(i), body) for i, body in enumerate(bodies)]
     job = {"work": "fetch", "files": rows(files), "folder": str(folder), "watched": ["datasets/_download.py"]}
-    attempts = helper("lines", n_kills=50, n_lines=120, seed=5, **job)
-    assert {attempt["status"] for attempt in attempts} <= {0, -9}
-    assert sum(attempt["status"] == -9 for attempt in attempts) >= 15
+    lines = random.Random(5).choices(range(120), k=n_kills)
+    attempts = helper("lines", lines=lines, **job)
+    assert {attempt["status"] for attempt in attempts} <= {0, -signal.SIGKILL}
+    assert sum(attempt["status"] == -signal.SIGKILL for attempt in attempts) >= 0.3 * n_kills
     for path, body in zip(fetch_files(files, folder, delay=0), bodies, strict=True):
         assert path.read_bytes() == body
     assert names_in(folder) == ["0", "1", "2"]

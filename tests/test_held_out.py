@@ -1,10 +1,10 @@
 """Held-out predictions, and the control that a clean procedure passes and a leaking one does not."""
 
 import numpy as np
-import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from promises import assert_exact, assert_float32_sums, assert_float64_sums
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import Ridge
@@ -30,7 +30,6 @@ from skepi.model_selection import (
 from skepi.preprocessing import LogZScaler
 
 unseen_genes = pytest.mark.filterwarnings("ignore::skepi.exceptions.UnseenGeneWarning")
-quick = settings(max_examples=30, deadline=None)
 
 SEEN_GENES = [PairKFold(3), CellTypeKFold(4), LineageKFold(), LeaveOneCellTypeOut()]
 UNSEEN_GENES = [ChromosomeKFold(2), GeneKFold(3), CrossedKFold(3, 2)]
@@ -61,7 +60,7 @@ def test_rows_are_the_test_pairs_fold_by_fold_with_the_training_mean_of_the_gene
         np.testing.assert_array_equal(rows[["gene", "cell_type"]], names.iloc[test])
         np.testing.assert_array_equal(rows["y_true"], y[test])
         means = {gene: np.mean([y[i] for i in train if gene_of[i] == gene]) for gene in set(gene_of[train])}
-        np.testing.assert_allclose(rows["train_mean"], [means.get(gene_of[i], np.nan) for i in test])
+        assert_float64_sums(rows["train_mean"], [means.get(gene_of[i], np.nan) for i in test])
 
 
 @unseen_genes
@@ -77,13 +76,14 @@ def test_predictions_are_those_of_a_clone_fitted_on_the_training_pairs(pairs):
     assert not hasattr(model[-1], "gene_mean_")
     for fold, (train, test) in enumerate(cv.split(X)):
         predicted = table.loc[table["fold"] == fold, "y_pred"]
-        np.testing.assert_allclose(predicted, banded_ridge().fit(X[train], y[train]).predict(X[test]))
-        np.testing.assert_array_equal(predicted, fitted[fold].predict(X[test]))
+        assert_exact(predicted.to_numpy(), banded_ridge().fit(X[train], y[train]).predict(X[test]))
+        assert_exact(predicted.to_numpy(), fitted[fold].predict(X[test]))
 
 
 def test_two_processes_give_the_same_table(pairs):
     one, two = (cross_val_pairs(banded_ridge(), *pairs, CellTypeKFold(3), n_jobs=n) for n in (1, 2))
-    pd.testing.assert_frame_equal(one, two, rtol=1e-9)
+    assert_exact(one.drop(columns="y_pred"), two.drop(columns="y_pred"))
+    assert_float32_sums(one["y_pred"], two["y_pred"])  # processes have threads of their own
 
 
 def test_binned_rows_are_named_as_pairs_are(pairs):
@@ -91,7 +91,7 @@ def test_binned_rows_are_named_as_pairs_are(pairs):
     binned = TSSBinner(edges=symmetric_edges([0, 1_000, 5_000])).fit_transform(X)
     model = GeneZTarget(DummyRegressor())
     of_binned, of_pairs = (cross_val_pairs(model, rows, y, CellTypeKFold(3)) for rows in (binned, X))
-    pd.testing.assert_frame_equal(of_binned, of_pairs)
+    assert_exact(of_binned, of_pairs)
 
 
 def test_changed_test_targets_reach_no_prediction_of_their_fold(pairs):
@@ -137,7 +137,6 @@ def test_permuting_cell_types_by_hand(pairs):
     assert len(drawn) == 6  # all orders of three
 
 
-@quick
 @given(order=st.randoms(use_true_random=False), seed=st.integers(0, 99))
 def test_permuting_is_joint_over_genes_in_any_row_order(pairs, order, seed):
     X, y = pairs
@@ -196,8 +195,8 @@ def test_shuffled_targets_that_score_beyond_two_standard_errors_are_a_leak():
 @unseen_genes
 @pytest.mark.parametrize(("cv", "metric"), PROCEDURES, ids=name_of)
 def test_shuffled_targets_score_about_0_under_every_splitter(pairs, cv, metric):
-    control = shuffle_control(banded_ridge(), *pairs, cv, metric=metric)
-    assert control.scores.shape == (20,)
+    control = shuffle_control(banded_ridge(), *pairs, cv, metric=metric, n_permutations=10)
+    assert control.scores.shape == (10,)
     assert control.mean <= 2 * control.standard_error
     assert control.passed
     assert control.score > 0.08
@@ -214,8 +213,8 @@ def test_control_scores_are_those_of_permuted_targets(pairs):
 
     rng = np.random.RandomState(7)
     wanted = [score(permute_cell_types(X, y, rng)) for _ in range(2)]
-    np.testing.assert_allclose(control.scores, wanted)
-    assert control.score == pytest.approx(score(y))
+    assert_float64_sums(control.scores, wanted, summed=1)
+    assert_float64_sums(control.score, score(y), summed=1)
     assert wanted[0] != wanted[1]
 
 
@@ -225,7 +224,7 @@ def test_the_metric_for_unseen_genes_is_taken_within_genes(pairs):
     control = shuffle_control(banded_ridge(), X, y, GeneKFold(3), metric="within_gene_skill", n_permutations=2)
     table = cross_val_pairs(banded_ridge(), X, y, GeneKFold(3))
     wanted = within_gene_skill(table["y_true"], table["y_pred"], table["gene"])
-    assert control.score == pytest.approx(wanted)
+    assert_float64_sums(control.score, wanted, summed=1)
     with pytest.raises(ValueError, match="NaN marks a gene without training pairs"):
         shuffle_control(banded_ridge(), X, y, GeneKFold(3), n_permutations=2)
 

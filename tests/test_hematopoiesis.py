@@ -3,12 +3,11 @@
 import gzip
 import hashlib
 import inspect
-import json
 import os
+import random
 import re
 import shutil
-import subprocess
-import sys
+import signal
 import time
 import urllib.request
 from pathlib import Path
@@ -16,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from helper_program import helper_program
+from promises import assert_exact, assert_float32_sums, assert_float64_sums
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
@@ -32,8 +33,6 @@ from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
 from skepi.preprocessing import LogZScaler
 
-HELPER = Path(__file__).with_name("_interrupted.py")
-ROOM_S = 900  # a helper program that takes longer hangs
 MIRROR = Path(os.environ.get("SKEPI_MIRROR") or Path(__file__).parents[2] / "shared" / "mirror")
 PAIRED = ["HSC", "MPP", "LMPP", "CLP", "GMP-A", "GMP-B", "GMP-C", "NK", "CD4", "CD8", "B", "pDC", "Mono", "Ery"]
 OPEN_ONLY = ["Mega", "mDC"]
@@ -59,18 +58,10 @@ def names_in(folder):
     return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
 
 
-def program(how, **job):
-    return subprocess.Popen(
-        [sys.executable, str(HELPER), how, json.dumps(job)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-
-
-def helper(how, **job):
-    """Run the helper program to its end; its lines."""
-    running = program(how, **job)
-    out = running.communicate("\n", timeout=ROOM_S)[0]
-    assert running.returncode == 0
-    return [json.loads(line) for line in out.splitlines() if line != "ready"]
+@pytest.fixture(scope="module")
+def helper():
+    with helper_program() as run:
+        yield run
 
 
 def assert_same_data(one, two):
@@ -78,7 +69,7 @@ def assert_same_data(one, two):
     for part in ("dataset", "counts", "atac_only"):
         a, b = getattr(one, part), getattr(two, part)
         for table in ("peaks", "genes", "cell_types"):
-            pd.testing.assert_frame_equal(getattr(a, table), getattr(b, table), check_exact=True)
+            assert_exact(getattr(a, table), getattr(b, table))
         np.testing.assert_array_equal(a.openness, b.openness)
         if part != "atac_only":
             np.testing.assert_array_equal(a.expression, b.expression)
@@ -184,8 +175,19 @@ def home(tmp_path):
     return tmp_path / "home"
 
 
+@pytest.fixture(scope="module")
+def fetched(tmp_path_factory):
+    """A folder where the small files lie with the table of openness that is made from them, for copies."""
+    folder = tmp_path_factory.mktemp("fetched")
+    with pytest.MonkeyPatch.context() as patch:
+        MadeUp(folder / "mirror").use(patch)
+        fetch_hematopoiesis(data_home=folder / "home")
+    return folder / "home"
+
+
 @pytest.fixture
-def blood(made_up, home):
+def blood(made_up, home, fetched):
+    shutil.copytree(fetched, home)
     return fetch_hematopoiesis(data_home=home, delay=0)
 
 
@@ -236,13 +238,13 @@ def test_the_parts_fit_together(blood):
     assert blood.target_names == ["expression"]
     assert len(blood.data) == len(blood.target) == len(blood.dataset.genes) * 14
     X, y = blood.dataset.pairs(return_X_y=True)
-    pd.testing.assert_frame_equal(blood.data.to_frame(), X.to_frame())
+    assert_exact(blood.data.to_frame(), X.to_frame())
     np.testing.assert_array_equal(blood.target, y)
     assert "10.1038/s41588-019-0362-6" in blood.DESCR
     assert "states no licence" in blood.DESCR
     assert len(blood.filenames) == 18
     assert all(Path(name).is_file() for name in blood.filenames)
-    pd.testing.assert_frame_equal(blood.dataset.peaks, blood.atac_only.peaks)
+    assert_exact(blood.dataset.peaks, blood.atac_only.peaks)
 
 
 def test_openness_is_the_signal_over_the_window(blood, made_up):
@@ -256,7 +258,7 @@ def test_openness_is_the_signal_over_the_window(blood, made_up):
     for data in (blood.dataset, blood.atac_only):
         for column, name in enumerate(data.cell_types["name"]):
             wanted = 0.4 * made_up_signal(name, 0)[order]
-            np.testing.assert_allclose(data.openness[:, column], wanted, rtol=1e-6)
+            assert_float32_sums(data.openness[:, column], wanted, summed=wanted)
 
 
 def test_genes_are_those_of_both_tables_that_are_one_place_with_peaks(blood):
@@ -276,7 +278,7 @@ def test_expression_is_quantile_normalised_over_the_fourteen(blood):
     normalizer = ExpressionNormalizer("quantile", min_mean_cpm=1)
     counts = made_up_counts(0).loc[blood.counts.genes["name"], PAIRED].T
     wanted = normalizer.fit_transform(counts).T
-    np.testing.assert_allclose(blood.dataset.expression, wanted, rtol=1e-12)
+    assert_float64_sums(blood.dataset.expression, wanted)
 
 
 def test_another_normalizer_is_used_and_not_touched(made_up, home):
@@ -286,13 +288,13 @@ def test_another_normalizer_is_used_and_not_touched(made_up, home):
         check_is_fitted(normalizer)
     counts = made_up_counts(0).loc[blood.counts.genes["name"], PAIRED].T
     wanted = clone(normalizer).fit_transform(counts).T
-    np.testing.assert_allclose(blood.dataset.expression, wanted, rtol=1e-12)
+    assert_float64_sums(blood.dataset.expression, wanted)
     assert "SILENT" not in set(blood.dataset.genes["name"])
 
 
 def test_data_and_target_alone(blood, home):
     X, y = fetch_hematopoiesis(data_home=home, return_X_y=True)
-    pd.testing.assert_frame_equal(X.to_frame(), blood.data.to_frame())
+    assert_exact(X.to_frame(), blood.data.to_frame())
     np.testing.assert_array_equal(y, blood.target)
 
 
@@ -308,7 +310,7 @@ def test_as_frame_names_each_number(blood, home):
         assert framed.frame.loc[gene, cell_type] == wanted
         assert framed.target.loc[(gene, cell_type)] == wanted
     X, target = fetch_hematopoiesis(data_home=home, as_frame=True, return_X_y=True)
-    pd.testing.assert_series_equal(target, framed.target)
+    assert_exact(target, framed.target)
     assert len(X) == len(target)
 
 
@@ -371,7 +373,8 @@ def test_the_cache_lies_where_the_environment_says(made_up, home, monkeypatch):
 def test_other_settings_have_another_cache(blood, home):
     merged = fetch_hematopoiesis(data_home=home, peaks={"method": "merged"})
     assert (merged.dataset.peaks["end"] - merged.dataset.peaks["start"] == 200).all()
-    np.testing.assert_allclose(merged.dataset.openness, blood.dataset.openness / 0.4, rtol=1e-6)
+    wanted = blood.dataset.openness / 0.4
+    assert_float32_sums(merged.dataset.openness, wanted, summed=wanted)
     cache_of(home, 2)
     wide = fetch_hematopoiesis(data_home=home, peaks={"width": 1000})
     assert (wide.dataset.peaks["end"] - wide.dataset.peaks["start"] == 1000).all()
@@ -529,19 +532,18 @@ def test_progress_is_shown_if_asked_for(made_up, home, capsys):
     assert "100%" in capsys.readouterr().err
 
 
-def test_a_full_disk_leaves_no_half_cache(made_up, home):
+def test_a_full_disk_leaves_no_half_cache(blood, made_up, home, helper):
     """Room for the files, but not for the table of openness."""
-    reference = fetch_hematopoiesis(data_home=home)
     size = cache_of(home).stat().st_size
-    biggest = max(Path(name).stat().st_size for name in reference.filenames)
+    biggest = max(Path(name).stat().st_size for name in blood.filenames)
     assert biggest < size
     other = home.with_name("full")
     job = {"work": "blood", "module": made_up.tables, "folder": str(other), "n_bytes": size - 1}
     error, end = helper("little_space", **job)
     assert end == {"status": 1}
     assert error["error"] == "OSError"
-    assert names_in(other / "hematopoiesis") == sorted(map(name_of, reference.filenames))
-    assert_same_data(fetch_hematopoiesis(data_home=other), reference)
+    assert names_in(other / "hematopoiesis") == sorted(map(name_of, blood.filenames))
+    assert_same_data(fetch_hematopoiesis(data_home=other), blood)
 
 
 # --- killed, and several at once
@@ -554,37 +556,30 @@ def without_table(home, other):
     return other
 
 
-def test_fifty_kills_at_random_lines_leave_nothing_broken(blood, made_up, home):
+@pytest.mark.parametrize("n_kills", [8, pytest.param(50, marks=slow)])
+def test_kills_at_random_lines_leave_nothing_broken(blood, made_up, home, helper, n_kills):
     other = without_table(home, home.with_name("killed"))
     job = {"work": "blood", "module": made_up.tables, "folder": str(other), "watched": WATCHED}
-    attempts = helper("lines", n_kills=50, n_lines=190, seed=2, **job)
-    assert {attempt["status"] for attempt in attempts} <= {0, -9}
-    assert sum(attempt["status"] == -9 for attempt in attempts) >= 20
+    attempts = helper("lines", lines=random.Random(2).choices(range(190), k=n_kills), **job)
+    assert {attempt["status"] for attempt in attempts} <= {0, -signal.SIGKILL}
+    assert sum(attempt["status"] == -signal.SIGKILL for attempt in attempts) >= 0.4 * n_kills
     assert_same_data(fetch_hematopoiesis(data_home=other), blood)
 
 
-def test_a_kill_at_any_line_of_the_writing_leaves_nothing_behind(blood, made_up, home):
+@pytest.mark.parametrize("step", [4, pytest.param(1, marks=slow)])
+def test_a_kill_at_any_line_of_the_writing_leaves_nothing_behind(blood, made_up, home, helper, step):
     other = without_table(home, home.with_name("killed"))
     job = {"work": "blood", "module": made_up.tables, "folder": str(other), "watched": ["skepi/_files.py"]}
-    attempts = helper("lines", n_lines=25, in_writing=True, **job)
-    assert {attempt["status"] for attempt in attempts} == {0, -9}
+    attempts = helper("lines", lines=[*range(0, 25, step)], in_writing=True, **job)
+    assert {attempt["status"] for attempt in attempts} == {0, -signal.SIGKILL}
     assert_same_data(fetch_hematopoiesis(data_home=other), blood)
     assert names_in(other / "hematopoiesis") == names_in(home / "hematopoiesis")
 
 
-def run_at_once(n, **job):
-    """Programs that begin together; all must end well."""
-    programs = [program("once", work="blood", **job) for _ in range(n)]
-    assert [running.stdout.readline() for running in programs] == ["ready\n"] * n
-    for running in programs:
-        running.stdin.write("\n")
-        running.stdin.flush()
-    assert [running.communicate(timeout=ROOM_S)[0] for running in programs] == ['{"status": 0}\n'] * n
-
-
-def test_two_processes_at_once_are_both_right(blood, made_up, home):
+def test_two_processes_at_once_are_both_right(blood, made_up, home, helper):
     other = home.with_name("shared")
-    run_at_once(2, module=made_up.tables, folder=str(other))
+    job = {"work": "blood", "module": made_up.tables, "folder": str(other)}
+    assert helper("at_once", n=2, **job) == [{"status": 0}] * 2
     assert names_in(other / "hematopoiesis") == names_in(home / "hematopoiesis")
     assert_same_data(fetch_hematopoiesis(data_home=other, download_if_missing=False), blood)
 
@@ -709,20 +704,20 @@ def test_a_model_of_the_real_fourteen_predicts_the_other_two(real):
 
 
 @slow
-def test_kills_at_random_moments_of_the_real_build_leave_nothing_broken(real_mirror, real_home, real, tmp_path):
+def test_kills_at_random_moments_of_the_real_build_leave_nothing_broken(real_mirror, real_home, real, tmp_path, helper):
     began = time.perf_counter()
-    assert helper("once", work="blood", folder=str(tmp_path / "undisturbed")) == [{"status": 0}]
+    assert helper("at_once", n=1, work="blood", folder=str(tmp_path / "undisturbed")) == [{"status": 0}]
     window_s = time.perf_counter() - began
     attempts = helper("moments", work="blood", folder=str(tmp_path / "killed"), n_kills=12, window_s=window_s, seed=4)
     print(f"{window_s:.0f} s undisturbed; {attempts}")
-    assert {attempt["status"] for attempt in attempts} <= {0, -9}
-    assert sum(attempt["status"] == -9 for attempt in attempts) >= 6
+    assert {attempt["status"] for attempt in attempts} <= {0, -signal.SIGALRM}
+    assert sum(attempt["status"] == -signal.SIGALRM for attempt in attempts) >= 6
     assert_same_data(fetch_hematopoiesis(data_home=tmp_path / "killed"), real)
     assert names_in(tmp_path / "killed" / "hematopoiesis") == names_in(real_home / "hematopoiesis")
 
 
 @slow
-def test_two_real_builds_at_once_are_both_right(real_mirror, real_home, real, tmp_path):
-    run_at_once(2, folder=str(tmp_path))
+def test_two_real_builds_at_once_are_both_right(real_mirror, real_home, real, tmp_path, helper):
+    assert helper("at_once", n=2, work="blood", folder=str(tmp_path)) == [{"status": 0}] * 2
     assert_same_data(fetch_hematopoiesis(data_home=tmp_path, download_if_missing=False), real)
     assert names_in(tmp_path / "hematopoiesis") == names_in(real_home / "hematopoiesis")

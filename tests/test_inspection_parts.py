@@ -5,8 +5,9 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from promises import assert_exact, assert_float32_sums, assert_float64_sums, assert_within
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyRegressor
@@ -33,6 +34,8 @@ from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
 
 EDGES = symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])
+#: Deviations of SD 1, a few per gene, are what is left of values around 3.
+DEVIATIONS = 100
 PAIRS = ["fold", "gene", "cell_type", "y_true", "y_pred", "train_mean"]
 unseen_genes = pytest.mark.filterwarnings("ignore::skepi.exceptions.UnseenGeneWarning")
 distant = pytest.mark.filterwarnings("ignore::skepi.exceptions.DistantCellTypeWarning")
@@ -101,6 +104,11 @@ def random_table(seed, n_genes=5, n_cell_types=4, parts=("cis", "cell_state", "o
     return table_of(t, values, names, mean, fold=cells % 2, cells=[f"c{cell}" for cell in cells])
 
 
+def assert_same_shares(found, wanted):
+    """Shares of a sum of squares, or correlations, of few deviations: equal but for rounding."""
+    assert_float64_sums(found, wanted, summed=1 + np.abs(wanted), condition=DEVIATIONS)
+
+
 # Two genes in three cell types. Gene a: t = 2, -1, -1; cis = 1, 0, -1; state = 1, -1, 0; so p = t, 2 t - p = t,
 # sum t^2 = 6, and contributions are (2 + 0 + 1) / 6 and (2 + 1 + 0) / 6. Gene b: t = 1, 0, -1; cis = 1, 1, 0;
 # state = -1, 0, 0; so p = 0, 1, 0, 2 t - p = 2, -1, -2, sum t^2 = 2, and contributions are (2 - 1) / 2 and -2 / 2.
@@ -122,7 +130,7 @@ def test_contributions_of_genes_by_hand():
         "mse_mean": [2, 2 / 3],
     }
     index = pd.Index(["b", "a"], name="gene")  # in order of first appearance
-    pd.testing.assert_frame_equal(found, pd.DataFrame(wanted, index=index), check_dtype=False, atol=1e-12)
+    assert_float64_sums(found, pd.DataFrame(wanted, index=index))
 
 
 def test_contributions_of_cell_types_and_of_all_pairs_by_hand():
@@ -156,35 +164,33 @@ def test_contributions_are_those_of_a_slow_loop(by):
             for name in sums:
                 sums[name] += 2 * t * getattr(pair, name) - getattr(pair, name) * p
         assert row["n_pairs"] == len(chosen)
-        assert row["mse_mean"] == pytest.approx(squares / len(chosen))
+        assert_float64_sums(row["mse_mean"], squares / len(chosen), condition=DEVIATIONS)
         t = chosen["y_true"] - chosen["train_mean"]
         for name, total in sums.items():
-            assert row[name] == pytest.approx(total / squares)
-            assert row[f"r_{name}"] == pytest.approx(np.corrcoef(t, chosen[name])[0, 1])
+            assert_float64_sums(row[name], total / squares, summed=1, condition=DEVIATIONS)
+            assert_float64_sums(row[f"r_{name}"], np.corrcoef(t, chosen[name])[0, 1], summed=1, condition=DEVIATIONS)
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000))
 def test_contributions_add_up_to_the_skill(seed):
     table = random_table(seed)
     parts = ["cis", "cell_state", "own_cis"]
     columns = [table[name] for name in ("y_true", "y_pred", "train_mean")]
     pooled, genes = part_contributions(table, None), part_contributions(table)
-    assert pooled[parts].sum() == pytest.approx(skill(*columns))
-    assert pooled["skill"] == pytest.approx(skill(*columns))
+    assert_same_shares(pooled[parts].sum(), skill(*columns))
+    assert_same_shares(pooled["skill"], skill(*columns))
     for by in ("gene", "cell_type"):
         found = part_contributions(table, by)
-        wanted = skill_by(*columns, by=table[by])
-        assert found[parts].sum(axis=1).tolist() == pytest.approx(wanted["skill"].tolist())
-        assert found["skill"].tolist() == pytest.approx(wanted["skill"].tolist())
-        assert found["mse_mean"].tolist() == pytest.approx(wanted["mse_mean"].tolist())
+        wanted = skill_by(*columns, by=table[by]).rename_axis(by)
+        assert_same_shares(found[parts].sum(axis=1), wanted["skill"])
+        assert_same_shares(found["skill"], wanted["skill"])
+        assert_same_shares(found["mse_mean"], wanted["mse_mean"])
     weights = genes["n_pairs"] * genes["mse_mean"]
-    assert pooled[parts].tolist() == pytest.approx((genes[parts].mul(weights, axis=0).sum() / weights.sum()).tolist())
+    assert_same_shares(pooled[parts], genes[parts].mul(weights, axis=0).sum() / weights.sum())
     r = gene_correlation(columns[0], columns[2] + table["cis"], columns[2], table["gene"])
-    assert genes["r_cis"].tolist() == pytest.approx(r.tolist())
+    assert_same_shares(genes["r_cis"].to_numpy(), r)
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.1, 10))
 def test_rows_may_come_in_any_order_and_in_any_units(seed, unit):
     table = random_table(seed)
@@ -192,10 +198,9 @@ def test_rows_may_come_in_any_order_and_in_any_units(seed, unit):
     found = part_contributions(scaled.sample(frac=1, random_state=seed))
     wanted = part_contributions(table)
     wanted["mse_mean"] *= unit**2
-    pd.testing.assert_frame_equal(found.loc[wanted.index], wanted)
+    assert_same_shares(found.loc[wanted.index], wanted)
 
 
-@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000))
 def test_a_contribution_is_the_mean_gain_over_all_orders(seed):
     table = random_table(seed)
@@ -209,7 +214,7 @@ def test_a_contribution_is_the_mean_gain_over_all_orders(seed):
     for order in orders:
         for k, name in enumerate(order):
             gains[name] += (skill_of(order[: k + 1]) - skill_of(order[:k])) / len(orders)
-    assert part_contributions(table, None)[list(gains)].to_dict() == pytest.approx(gains)
+    assert_same_shares(part_contributions(table, None)[list(gains)], pd.Series(gains))
 
 
 def test_a_part_that_is_zero_contributes_nothing_and_a_perfect_one_all():
@@ -228,9 +233,9 @@ def test_equal_parts_share_alike_and_a_part_may_be_split():
     whole = part_contributions(table)
     split = table.assign(left=0.5 * table["cis"], right=0.5 * table["cis"]).drop(columns="cis")
     found = part_contributions(split)
-    assert found["left"].tolist() == pytest.approx((whole["cis"] / 2).tolist())
+    assert_same_shares(found["left"], whole["cis"] / 2)
     assert found["right"].tolist() == found["left"].tolist()
-    assert found["cell_state"].tolist() == pytest.approx(whole["cell_state"].tolist())
+    assert_same_shares(found["cell_state"], whole["cell_state"])
 
 
 def test_genes_that_do_not_vary_have_no_contributions():
@@ -249,27 +254,27 @@ def test_unseen_genes_are_taken_within_the_gene_of_their_fold():
     moved = table.assign(cis=table["cis"] + shift, y_pred=table["y_pred"] + 2 * shift)
     moved["cell_state"] += shift
     found, wanted = part_contributions(moved), part_contributions(table)
-    pd.testing.assert_frame_equal(found, wanted)
+    assert_same_shares(found, wanted)
     assert "skill" not in found
     parts = ["cis", "cell_state", "own_cis"]
     pooled = part_contributions(table, None)
     score = within_gene_skill(table["y_true"], table["y_pred"], gene_in_fold(table))
-    assert pooled["within_gene_skill"] == pytest.approx(score)
-    assert pooled[parts].sum() == pytest.approx(score)
-    assert found[parts].sum(axis=1).tolist() == pytest.approx(found["within_gene_skill"].tolist())
+    assert_same_shares(pooled["within_gene_skill"], score)
+    assert_same_shares(pooled[parts].sum(), score)
+    assert_same_shares(found[parts].sum(axis=1), found["within_gene_skill"])
 
 
 def test_the_table_is_left_as_it_was():
     table = random_table(6)
     before = table.copy()
     part_contributions(table)
-    pd.testing.assert_frame_equal(table, before)
+    assert_exact(table, before)
 
 
 def test_parts_in_float32_add_up_well_enough():
     table = random_table(7)
     rounded = table.assign(**{name: table[name].astype(np.float32) for name in ("cis", "cell_state", "own_cis")})
-    assert part_contributions(rounded)["cis"].tolist() == pytest.approx(part_contributions(table)["cis"].tolist(), 1e-4)
+    assert_float32_sums(part_contributions(rounded)["cis"], part_contributions(table)["cis"])
 
 
 @pytest.mark.parametrize(
@@ -317,14 +322,14 @@ def test_parts_stand_beside_the_held_out_pairs(few, own_cis):
     table = cross_val_parts(model, X, y, CellTypeKFold(3))
     parts = ["cis", "cell_state", *["own_cis"] * own_cis]
     assert list(table.columns) == PAIRS + parts
-    pd.testing.assert_frame_equal(table[PAIRS], cross_val_pairs(model, X, y, CellTypeKFold(3)))
-    assert np.allclose(table["train_mean"] + table[parts].sum(axis=1), table["y_pred"])
+    assert_exact(table[PAIRS], cross_val_pairs(model, X, y, CellTypeKFold(3)))
+    assert_float64_sums(table["train_mean"] + table[parts].sum(axis=1), table["y_pred"])
     rows = []
     for train, test in CellTypeKFold(3).split(X, y):
         binner = TSSBinner(edges=EDGES).fit(X[train])
         fitted = CisTransRegressor(own_cis=own_cis).fit(binner.transform(X[train]), y[train])
         rows.append(fitted.predict_parts(binner.transform(X[test])))
-    pd.testing.assert_frame_equal(table[parts], pd.concat(rows, ignore_index=True)[parts])
+    assert_exact(table[parts], pd.concat(rows, ignore_index=True)[parts])
 
 
 @distant
@@ -334,10 +339,10 @@ def test_folds_at_once_searches_and_nested_pipelines_give_the_same(few):
     nested = Pipeline([("nothing", "passthrough"), ("none", None), ("model", cis_trans())])
     search = GridSearchCV(cis_trans(), {"cistransregressor__cis_penalty": [1e-3]}, cv=CellTypeKFold(2))
     bins = TSSBinner(edges=EDGES).fit_transform(X)
-    pd.testing.assert_frame_equal(cross_val_parts(cis_trans(), X, y, CellTypeKFold(3), n_jobs=2), wanted)
-    pd.testing.assert_frame_equal(cross_val_parts(nested, X, y, CellTypeKFold(3)), wanted)
-    pd.testing.assert_frame_equal(cross_val_parts(search, X, y, CellTypeKFold(3)), wanted)
-    pd.testing.assert_frame_equal(cross_val_parts(CisTransRegressor(), bins, y, CellTypeKFold(3)), wanted)
+    assert_exact(cross_val_parts(cis_trans(), X, y, CellTypeKFold(3), n_jobs=2), wanted)
+    assert_exact(cross_val_parts(nested, X, y, CellTypeKFold(3)), wanted)
+    assert_exact(cross_val_parts(search, X, y, CellTypeKFold(3)), wanted)
+    assert_exact(cross_val_parts(CisTransRegressor(), bins, y, CellTypeKFold(3)), wanted)
 
 
 def test_a_splitter_without_a_seed_splits_once(few):
@@ -346,7 +351,7 @@ def test_a_splitter_without_a_seed_splits_once(few):
     table = cross_val_parts(TwoParts(), X, y, cv)
     assert len(table) == len(X)
     assert not table.duplicated(["gene", "cell_type"]).any()
-    assert np.allclose(table["train_mean"] + table["near"] + table["far"], table["y_pred"])
+    assert_float64_sums(table["train_mean"] + table["near"] + table["far"], table["y_pred"])
 
 
 @unseen_genes
@@ -356,10 +361,10 @@ def test_unseen_genes_have_parts_around_the_level_that_the_model_gives_them(few)
     assert table["train_mean"].isna().all()
     assert (table["cell_state"] == 0).all()
     level = (table["y_pred"] - table["cis"] - table["cell_state"]).groupby(table["fold"])
-    assert level.std().to_numpy() == pytest.approx(0, abs=1e-12)  # the grand mean of the fold
+    assert_float64_sums(level.std(), 0, summed=table["y_pred"].abs().max())  # the grand mean of the fold
     pooled = part_contributions(table, None)
     score = within_gene_skill(table["y_true"], table["y_pred"], gene_in_fold(table))
-    assert pooled["cis"] == pytest.approx(score)
+    assert_float64_sums(pooled["cis"], score, summed=1, condition=DEVIATIONS)
     assert pooled["cell_state"] == 0
 
 
@@ -481,4 +486,4 @@ def test_the_state_of_blood_cells_says_less_where_no_relative_is_in_training(blo
     )
     assert population[["cis", "cell_state"]].min() > 0.15
     assert lineage["cell_state"] < population["cell_state"] - 0.1
-    assert lineage["cis"] == pytest.approx(population["cis"], abs=0.05)
+    assert_within(lineage["cis"], population["cis"], 0.05, "two estimates from the same 14 populations")

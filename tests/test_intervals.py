@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skepi.intervals import IntervalIndex, bin_index, concatenate_ranges, overlap_bp, to_offsets
 
-fast = settings(max_examples=50, deadline=None)
 position = st.integers(0, 60)
 interval = st.tuples(position, st.integers(1, 20)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 
@@ -22,20 +21,17 @@ def test_offsets_by_hand():
     assert (low.tolist(), high.tolist()) == ([0, -2], [3, 1])
 
 
-@fast
 @given(interval, position, st.booleans())
 def test_offsets_hold_the_offset_of_every_base(bases, tss, minus):
     (low,), (high,) = to_offsets(*one(*bases, tss, minus))
     assert set(range(low, high)) == {(tss - base) if minus else (base - tss) for base in range(*bases)}
 
 
-@fast
 @given(interval, interval)
 def test_overlap_counts_shared_bases(a, b):
     assert overlap_bp(*one(*a, *b))[0] == len(set(range(*a)) & set(range(*b)))
 
 
-@fast
 @given(st.lists(st.integers(-30, 30), min_size=2, max_size=8, unique=True).map(sorted), st.integers(-35, 35))
 def test_bin_index_finds_the_half_open_bin(edges, offset):
     holding = [k for k in range(len(edges) - 1) if edges[k] <= offset < edges[k + 1]]
@@ -43,7 +39,6 @@ def test_bin_index_finds_the_half_open_bin(edges, offset):
     assert bin_index(np.array([offset]), np.array(edges))[0] == (holding[0] if holding else outside)
 
 
-@fast
 @given(st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 4)), max_size=8))
 def test_concatenated_ranges(ranges):
     start, length = np.array(ranges, dtype=np.int64).reshape(-1, 2).T
@@ -51,7 +46,6 @@ def test_concatenated_ranges(ranges):
     assert concatenate_ranges(start, start + length).tolist() == expected
 
 
-@fast
 @given(
     st.lists(st.tuples(st.sampled_from(["chr1", "chr10", "chr2"]), interval), min_size=1, max_size=10),
     st.lists(st.tuples(st.sampled_from(["chr1", "chr2", "chrX"]), position), min_size=1, max_size=6),

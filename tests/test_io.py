@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from promises import assert_exact
 
 from skepi.exceptions import FileFormatError, TableError
 from skepi.io import (
@@ -355,10 +356,10 @@ def test_gff3_sequences_at_the_end_are_left_out(put):
 @pytest.mark.parametrize("text", ["a", " ", "a ", '"'], ids=repr)
 def test_long_attributes_take_linear_time(put, text):
     path = put(annotation(("transcript", 1, 9, "+", "a" + text * 20_000)))
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(FileFormatError, match=at(path, 1, 9)):
         read_gtf(path)
-    assert time.perf_counter() - begin < 0.5
+    assert time.process_time() - begin < 0.5
 
 
 @pytest.mark.parametrize("reader", [read_gtf, read_gff3])
@@ -485,7 +486,7 @@ def test_annotations_have_their_site_at_the_first_transcribed_base(put, kind):
 def test_choosing_leaves_the_table_as_it_was():
     before = TRANSCRIPTS.copy()
     choose_tss(TRANSCRIPTS, policy="all")
-    pd.testing.assert_frame_equal(TRANSCRIPTS, before)
+    assert_exact(TRANSCRIPTS, before)
 
 
 @pytest.mark.parametrize("policy", ["most_transcripts", "most_upstream", "all"])
@@ -597,4 +598,4 @@ def test_real_start_sites_are_those_of_an_independent_derivation(blood_path):
     chosen = choose_tss(read_tss(found[0])).set_index("name")
     place = ["chrom", "tss", "strand"]
     assert len(genes) == 18_845
-    pd.testing.assert_frame_equal(chosen.loc[genes.index, place], genes[place], check_dtype=False)
+    assert_exact(chosen.loc[genes.index, place].astype(genes[place].dtypes), genes[place])

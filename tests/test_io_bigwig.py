@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from promises import assert_float32_sums, assert_float64_sums
 
 from skepi.exceptions import ChromosomeMismatchError, FileFormatError, TableError
 from skepi.io import _bigwig, bigwig_means
 
 FIXTURES = Path(os.environ.get("SKEPI_IO_FIXTURES", Path(__file__).parents[2] / "shared" / "data" / "io_fixtures"))
-quick = settings(max_examples=40, deadline=None)
 
 
 def peaks(*rows):
@@ -158,7 +158,6 @@ def laid_out(steps):
     return records
 
 
-@quick
 @given(steps, steps, spots, st.integers(1, 7))
 def test_means_are_those_of_a_slow_loop_over_bases(tmp_path_factory, one, other, spots, n_a_block):
     signal, sections = {}, []
@@ -193,9 +192,9 @@ def test_means_are_those_of_pybigtools(tmp_path, rng):
     rows.to_csv(bed, sep="\t", header=False, index=False)
     for uncovered, statistic in (("zero", "mean0"), ("ignore", "mean")):
         other = list(pybigtools.open(str(path)).average_over_bed(str(bed), stats=statistic))
-        np.testing.assert_allclose(bigwig_means(path, rows, uncovered=uncovered), other, rtol=1e-12)
+        assert_float64_sums(bigwig_means(path, rows, uncovered=uncovered), other)
         one_by_one = [bigwig_means(path, rows.iloc[[k]], uncovered=uncovered)[0] for k in range(10)]
-        np.testing.assert_allclose(one_by_one, other[:10], rtol=1e-12)
+        assert_float64_sums(one_by_one, other[:10])
 
 
 # --- real files
@@ -212,7 +211,7 @@ def test_pybigwigs_own_example(fixtures):
     path = fixtures / "pyBigWig_test.bw"
     rows = peaks(("1", 0, 1000), ("10", 0, 1000), ("1", 1, 3))
     zero, ignore = bigwig_means(path, rows), bigwig_means(path, rows, uncovered="ignore")
-    assert (zero * [1000, 1000, 2]).sum() - 0.5 == pytest.approx(272.1, abs=1e-5)  # 0.2 + 0.3 counted twice
+    assert_float32_sums((zero * [1000, 1000, 2]).sum() - 0.5, 272.1)  # 0.2 + 0.3 counted twice
     assert np.round(zero[:2] / ignore[:2] * 1000).sum() == 154
     assert ignore[1] == 2
     assert zero[2] == ignore[2] == (np.float32(0.2) + np.float64(np.float32(0.3))) / 2
@@ -239,7 +238,7 @@ def test_real_files_agree_with_pybigtools_base_by_base(fixtures, rng):
     file = pybigtools.open(str(path))
     slow = [file.values("1", a, b, fillna=0.0).mean() for a, b in zip(rows["start"], rows["end"], strict=True)]
     assert max(slow) > 3
-    np.testing.assert_allclose(bigwig_means(path, rows), slow, rtol=1e-12)
+    assert_float64_sums(bigwig_means(path, rows), slow)
 
 
 # --- errors
@@ -369,7 +368,7 @@ def mutate(content, rng):
 
 
 @pytest.mark.parametrize("kind", ["own", pytest.param("real", marks=pytest.mark.slow)])
-def test_5000_mutated_files_give_the_same_means_or_an_error(tmp_path, kind, request):
+def test_mutated_files_give_the_same_means_or_an_error(tmp_path, kind, request):
     rng, path = random.Random(8), tmp_path / "mutated.bw"
     if kind == "own":
         content, rows = bigwig(CHROMS, SECTIONS), peaks(("chr22", 40, 60), ("chr1", 15, 25), ("chr1", 60, 300))
@@ -378,13 +377,14 @@ def test_5000_mutated_files_give_the_same_means_or_an_error(tmp_path, kind, requ
         rows = peaks(("1", 0, 1000), ("10", 100, 250))
     path.write_bytes(content)
     expected, same = bigwig_means(path, rows).tolist(), 0
-    for _ in range(5000 if kind == "real" else 1000):
+    n_files = 5000 if kind == "real" else 300
+    for _ in range(n_files):
         path.write_bytes(mutate(content, rng))
-        begin = time.perf_counter()
+        begin = time.process_time()
         try:
             assert bigwig_means(path, rows).tolist() == expected
             same += 1
         except (FileFormatError, TableError):
             pass
-        assert time.perf_counter() - begin < 5
-    assert same > 50
+        assert time.process_time() - begin < 5
+    assert same > 0.01 * n_files

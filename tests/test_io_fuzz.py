@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 import test_io
 import test_io_bigwig
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from promises import assert_exact
 from test_io import READERS, VALID, at
 
 from skepi.exceptions import FileFormatError, TableError, UnknownNameError
@@ -28,7 +29,6 @@ from skepi.io import (
 )
 
 put = test_io.put
-quick = settings(max_examples=40, deadline=None)
 every_format = pytest.mark.parametrize("kind", READERS)
 POSITIONS = {"bed": (2, 3), "narrowpeak": (2, 3), "tss": (2, 3), "gtf": (4, 5), "gff3": (4, 5)}  # columns, from 1
 
@@ -60,13 +60,13 @@ def with_field(text, column, value):
 def test_packing_does_not_change_the_table(put, kind, pack):
     plain = READERS[kind](put(VALID[kind]))
     packed = READERS[kind](put(pack(VALID[kind]), "packed"))
-    pd.testing.assert_frame_equal(packed, plain)
+    assert_exact(packed, plain)
 
 
 @pytest.mark.parametrize("kind", ["bed", "narrowpeak"])
 def test_track_and_browser_lines_are_left_out(put, kind):
     lines = 'browser position chr1:1-9\ntrack name="a b" type=x\n' + VALID[kind]
-    pd.testing.assert_frame_equal(READERS[kind](put(lines)), READERS[kind](str(put(VALID[kind], "plain"))))
+    assert_exact(READERS[kind](put(lines)), READERS[kind](str(put(VALID[kind], "plain"))))
 
 
 # --- text that is none
@@ -78,7 +78,7 @@ def test_track_and_browser_lines_are_left_out(put, kind):
     [
         (b"", None, "the file holds no data"),
         (b"# only\n\n# comments\n", None, "the file holds no data"),
-        (gzip.compress(b""), None, "the file holds no data"),
+        (gzip.compress(b"", mtime=0), None, "the file holds no data"),
         (b"# one\n\x89PNG\r\n\x1a\n\0\0", 2, "not text"),
         (b"# caf\xe9\n", 1, "not text"),
         (b"\x1f\x8b", 1, "truncated or corrupt"),
@@ -265,7 +265,6 @@ def test_the_error_holds_the_place_and_survives_pickling(put):
 # --- laws
 
 
-@quick
 @given(st.lists(st.integers(0, 99), min_size=2, max_size=6, unique=True), st.integers(0, 50))
 def test_every_base_of_a_cut_interval_goes_to_the_nearest_summit(tmp_path_factory, offsets, start):
     path = tmp_path_factory.mktemp("law") / "peaks"
@@ -273,10 +272,10 @@ def test_every_base_of_a_cut_interval_goes_to_the_nearest_summit(tmp_path_factor
     path.write_text("".join(rows))
     cut = read_narrowpeak(path)
     assert list(cut["summit"]) == [start + offset for offset in offsets]
+    places = list(cut[["start", "end", "summit"]].itertuples(index=False, name=None))
     for base in range(start, start + 100):
-        holders = cut[(cut["start"] <= base) & (base < cut["end"])]
-        nearest = min(cut["summit"], key=lambda summit: (abs(base - summit), -summit))  # equals go downstream
-        assert list(holders["summit"]) == [nearest]
+        nearest = min((summit for *_, summit in places), key=lambda summit: (abs(base - summit), -summit))
+        assert [summit for first, last, summit in places if first <= base < last] == [nearest]  # equals go downstream
 
 
 def slow_choice(table, policy):
@@ -292,7 +291,6 @@ def slow_choice(table, policy):
     return out
 
 
-@quick
 @given(
     st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 4)), min_size=1, max_size=20),
     st.sampled_from(["most_transcripts", "most_upstream"]),
@@ -313,7 +311,6 @@ genes = st.lists(
 )
 
 
-@quick
 @given(genes)
 def test_what_is_written_as_gtf_or_gff3_is_read_again(tmp_path_factory, genes):
     folder = tmp_path_factory.mktemp("law")
@@ -435,12 +432,12 @@ def read_mutated(kind, path, rng):
     """Read a mutated file; True where it still was a table."""
     content = mutate(SEEDS[kind], rng)
     path.write_bytes(content)
-    begin = time.perf_counter()
+    begin = time.process_time()
     try:
         table, error = READERS[kind](path), None
     except FileFormatError as caught:
         table, error = None, caught
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
     if table is not None:
         check_table(table, kind, content)
     else:
@@ -450,7 +447,6 @@ def read_mutated(kind, path, rng):
 
 
 @every_format
-@quick
 @given(seed=st.integers(0, 2**32 - 1))
 def test_mutated_files_give_a_valid_table_or_an_error_with_its_place(tmp_path_factory, kind, seed):
     read_mutated(kind, tmp_path_factory.getbasetemp() / f"mutated_{kind}", random.Random(seed))

@@ -10,13 +10,12 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from promises import assert_exact, assert_float64_sums
 
 from skepi.exceptions import FileFormatError, UnknownNameError
 from skepi.io import read_matrix
-
-quick = settings(max_examples=60, deadline=None)
 
 
 @pytest.fixture
@@ -457,7 +456,6 @@ def quoted(text, style):
     return text if style == "never" and '"' not in text else '"' + text.replace('"', '""') + '"'
 
 
-@quick
 @given(
     names=st.lists(label, min_size=1, max_size=6, unique=True),
     number=st.sampled_from([whole, decimal, st.one_of(whole, decimal)]),
@@ -494,7 +492,9 @@ def test_the_table_is_that_of_another_parser(put):
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.lognormal(size=(300, 50)), index=[f"g{k}" for k in range(300)])
     path = put(table.add_prefix("s").to_csv(sep="\t"))
-    pd.testing.assert_frame_equal(read_matrix(path), pd.read_csv(path, sep="\t", index_col=0), rtol=1e-15)
+    found, other = read_matrix(path), pd.read_csv(path, sep="\t", index_col=0)
+    assert_exact(found.to_numpy(), table.to_numpy())
+    assert_float64_sums(found, other, summed=other)  # pandas may round the last digit in another way
 
 
 # --- parquet
@@ -681,13 +681,13 @@ def read_mutated(seed, path, rng):
     if rng.random() < 0.5:
         content = flip(content, rng)
     path.write_bytes(content)
-    begin = time.perf_counter()
+    begin = time.process_time()
     try:
         matrix = read_matrix(path)
     except FileFormatError:
         return False
     finally:
-        assert time.perf_counter() - begin < 5
+        assert time.process_time() - begin < 5
     labels, names, values = simple_parse(content)
     assert np.isfinite(matrix.to_numpy()).all()
     assert shown(matrix) == (labels, [name.lstrip("# ") if name not in matrix else name for name in names], values)
@@ -699,7 +699,6 @@ SEEDS["spaces"] = SEED.replace("B cell", '"B cell"').replace("\t", " ")
 
 
 @pytest.mark.parametrize("kind", SEEDS)
-@quick
 @given(seed=st.integers(0, 2**32 - 1))
 def test_mutated_files_give_their_numbers_or_an_error(tmp_path_factory, kind, seed):
     read_mutated(SEEDS[kind], tmp_path_factory.getbasetemp() / "mutated", random.Random(seed))
@@ -725,13 +724,13 @@ def test_2000_mutated_parquet_files_give_their_numbers_or_an_error(tmp_path):
     read = 0
     for _ in range(2000):
         path.write_bytes(flip(flip(content, rng), rng))
-        begin = time.perf_counter()
+        begin = time.process_time()
         try:
             found = shown(read_matrix(path))
         except FileFormatError:
             continue
         finally:
-            assert time.perf_counter() - begin < 5
+            assert time.process_time() - begin < 5
         read += 1
         # Checksums cover the numbers, not the names of columns and their number in the footer.
         assert len(found[0]) == 40

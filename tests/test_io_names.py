@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from promises import assert_exact
 
 from skepi.exceptions import TableError
 from skepi.io import (
@@ -17,8 +18,6 @@ from skepi.io import (
     parse_intervals,
     strip_versions,
 )
-
-quick = settings(max_examples=100, deadline=None)
 
 # --- intervals
 
@@ -104,15 +103,14 @@ interval = st.tuples(chrom, st.integers(0, 2**31 - 2), st.integers(1, 10**6)).ma
 )
 
 
-@quick
 @given(st.lists(interval, min_size=1, max_size=5))
 def test_intervals_are_read_as_they_were_written(rows):
     peaks = pd.DataFrame(rows, columns=["chrom", "start", "end"])
     names = format_intervals(peaks)
     assert names.tolist() == [f"{c}:{a}-{b}" for c, a, b in rows]
-    pd.testing.assert_frame_equal(parse_intervals(names), peaks, check_dtype=False)
+    assert_exact(parse_intervals(names).astype(peaks.dtypes), peaks)
     from_1 = [f"{c}:{a + 1}-{b}" for c, a, b in rows]
-    pd.testing.assert_frame_equal(parse_intervals(from_1, one_based=True), peaks, check_dtype=False)
+    assert_exact(parse_intervals(from_1, one_based=True).astype(peaks.dtypes), peaks)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +260,6 @@ def test_genes_of_both_in_the_order_of_the_table():
     assert genes.attrs == {}
 
 
-@quick
 @given(st.permutations("abcdef"), st.permutations("abcdef"), st.integers(0, 6), st.integers(1, 6))
 def test_genes_matched_by_a_slow_loop(left, right, n_left, n_right):
     matrix, genes = expression(*left[:n_left]), pd.DataFrame({"name": right[:n_right]})

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from promises import assert_exact, assert_float64_sums
 from sklearn.exceptions import NotFittedError
 
 from skepi.datasets import make_paired_openness
@@ -15,7 +16,6 @@ from skepi.paired import PairedDataset
 
 METHODS = ["log_cpm", "tmm", "quantile"]
 every_method = pytest.mark.parametrize("method", METHODS)
-quick = settings(max_examples=40, deadline=None)
 
 
 @pytest.fixture
@@ -36,15 +36,15 @@ def test_log_cpm_by_hand():
     # Library sizes 4 and 10: 1 of 4 is 250,000 a million, 9 of 10 is 900,000.
     out = ExpressionNormalizer("log_cpm").fit_transform([[1, 3, 0], [0, 9, 1]])
     wanted = np.log([[250_001, 750_001, 1], [1, 900_001, 100_001]])
-    np.testing.assert_allclose(out, wanted)
+    assert_float64_sums(out, wanted)
 
 
 def test_library_size_counts_the_genes_that_are_dropped():
     # Gene 1 has mean CPM (200,000 + 0) / 2 and is dropped; the others are still out of 10.
     model = ExpressionNormalizer("log_cpm", min_mean_cpm=150_000)
     out = model.fit_transform([[2, 8, 0], [0, 4, 6]])
-    np.testing.assert_allclose(model.mean_cpm_, [100_000, 600_000, 300_000])
-    np.testing.assert_allclose(out, np.log([[800_001, 1], [400_001, 600_001]]))
+    assert_float64_sums(model.mean_cpm_, [100_000, 600_000, 300_000])
+    assert_float64_sums(out, np.log([[800_001, 1], [400_001, 600_001]]))
 
 
 # --- TMM
@@ -111,9 +111,9 @@ def test_tmm_by_hand():
     model = ExpressionNormalizer("tmm").fit([reference, library])
     np.testing.assert_array_equal(model.reference_library_, reference)
     factors = model.norm_factors([reference, library])
-    np.testing.assert_allclose(factors, [2 ** (2 / 17), 2 ** (-2 / 17)])
+    assert factors.tolist() == pytest.approx([2 ** (2 / 17), 2 ** (-2 / 17)])
     out = model.transform([reference, library])
-    np.testing.assert_allclose(out[1, 4], log_cpm(45, 100, 2 ** (-2 / 17)))
+    assert out[1, 4] == pytest.approx(log_cpm(45, 100, 2 ** (-2 / 17)))
 
 
 def test_tmm_trims_intensities_by_hand():
@@ -131,11 +131,10 @@ def test_tmm_leaves_a_shift_in_composition_out():
     second = first.copy()
     second[0] += first.sum()
     tmm, cpm = (ExpressionNormalizer(method).fit_transform([first, second]) for method in ("tmm", "log_cpm"))
-    np.testing.assert_allclose(tmm[0, 1:], tmm[1, 1:], rtol=1e-3)
+    assert_float64_sums(tmm[0, 1:], tmm[1, 1:])
     assert (cpm[0, 1:] - cpm[1, 1:] > 0.6).all()
 
 
-@quick
 @given(st.integers(0, 10_000), st.integers(3, 6), st.integers(8, 60), st.floats(0, 0.3))
 def test_tmm_equals_the_published_definition(seed, n_cell_types, n_genes, zeros):
     rng = np.random.default_rng(seed)
@@ -146,15 +145,14 @@ def test_tmm_equals_the_published_definition(seed, n_cell_types, n_genes, zeros)
     assume(sorted(away)[1] - min(away) > 1e-9)  # else rounding chooses
     assert reference_library(train) == place
     model = ExpressionNormalizer("tmm").fit(train)
-    np.testing.assert_allclose(model.norm_factors(others), slow_factors(train, others), rtol=1e-9)
+    assert_float64_sums(model.norm_factors(others), slow_factors(train, others), condition=10)
 
 
-@quick
 @given(st.integers(0, 10_000))
 def test_tmm_breaks_ties_of_small_counts_as_published(seed):
     """1 in 2 and 2 in 4 are one ratio, in edgeR's arithmetic as well: ties stay or go together."""
     library, reference = np.random.default_rng(seed).integers(1, 13, size=(2, 200)).astype(float)
-    assert tmm_factor(library, reference) == pytest.approx(slow_tmm(library, reference), rel=1e-9)
+    assert_float64_sums(tmm_factor(library, reference), slow_tmm(library, reference))
 
 
 def test_tmm_factor_is_1_where_all_ratios_agree():
@@ -164,13 +162,13 @@ def test_tmm_factor_is_1_where_all_ratios_agree():
 def test_tmm_trims_are_settings(counts):
     trims = {"logratio_trim": 0.1, "sum_trim": 0.2}
     model = ExpressionNormalizer("tmm", **trims).fit(counts)
-    np.testing.assert_allclose(model.norm_factors(counts), slow_factors(counts, counts, **trims), rtol=1e-9)
+    assert_float64_sums(model.norm_factors(counts), slow_factors(counts, counts, **trims))
     assert (model.norm_factors(counts) != ExpressionNormalizer("tmm").fit(counts).norm_factors(counts)).any()
 
 
 def test_geometric_mean_of_training_factors_is_1(counts):
     factors = ExpressionNormalizer("tmm").fit(counts).norm_factors(counts)
-    assert np.log(factors).mean() == pytest.approx(0, abs=1e-12)
+    assert_float64_sums(np.log(factors).mean(), 0, summed=1)
     assert np.ptp(factors) > 0.01
 
 
@@ -197,9 +195,9 @@ def test_quantiles_by_hand():
     )
     model = ExpressionNormalizer("quantile")
     out = model.fit_transform([[0, 10, 30, 60], [40, 40, 0, 20]])
-    np.testing.assert_allclose(model.reference_quantiles_, [q1, q2, q3, q4])
+    assert_float64_sums(model.reference_quantiles_, [q1, q2, q3, q4])
     tied = (q3 + q4) / 2
-    np.testing.assert_allclose(out, [[q1, q2, q3, q4], [tied, tied, q1, q2]])
+    assert_float64_sums(out, [[q1, q2, q3, q4], [tied, tied, q1, q2]])
 
 
 abundances = st.integers(2, 5).flatmap(
@@ -207,15 +205,13 @@ abundances = st.integers(2, 5).flatmap(
 )
 
 
-@quick
 @given(abundances)
 def test_without_ties_all_training_rows_share_the_reference(counts):
     model = ExpressionNormalizer().fit(counts)
     for row in model.transform(counts):
-        np.testing.assert_allclose(np.sort(row), model.reference_quantiles_)
+        assert_float64_sums(np.sort(row), model.reference_quantiles_)
 
 
-@quick
 @given(arrays(np.int64, (3, 15), elements=st.integers(0, 9)))
 def test_quantiles_keep_order_and_ties(counts):
     assume((counts.sum(axis=1) > 0).all())
@@ -230,7 +226,7 @@ def test_quantiles_keep_order_and_ties(counts):
 @pytest.mark.parametrize("method", ["log_cpm", "quantile"])
 def test_depth_alone_changes_nothing(method, counts):
     model = ExpressionNormalizer(method).fit(counts)
-    np.testing.assert_allclose(model.transform(8 * counts), model.transform(counts))
+    assert_float64_sums(model.transform(8 * counts), model.transform(counts))
 
 
 # --- what is learned
@@ -252,7 +248,7 @@ def test_each_row_is_normalised_by_itself(method, counts):
     model = ExpressionNormalizer(method).fit(counts[:4])
     together = model.transform(counts)
     for row, values in zip(counts, together, strict=True):
-        np.testing.assert_allclose(model.transform([row])[0], values)
+        assert_float64_sums(model.transform([row])[0], values)
 
 
 @every_method
@@ -260,7 +256,10 @@ def test_the_reference_comes_from_training_rows(method, counts):
     """Same held-out row, other training rows: only log CPM, which has no reference, stays."""
     model = ExpressionNormalizer(method, min_mean_cpm=-1)
     first, second = (model.fit(train).transform(counts[-1:]) for train in (counts[:2], counts[2:5]))
-    assert np.allclose(first, second) == (method == "log_cpm")
+    if method == "log_cpm":
+        assert_exact(first, second)
+    else:
+        assert np.abs(first - second).max() > 0.01
 
 
 def test_the_gene_filter_comes_from_training_rows():
@@ -303,7 +302,7 @@ def test_frames_keep_their_gene_names(method, counts):
     kept = np.delete(genes, [3, 7])
     np.testing.assert_array_equal(model.get_feature_names_out(), kept)
     np.testing.assert_array_equal(genes[model.get_support()], kept)
-    np.testing.assert_allclose(model.transform(frame), ExpressionNormalizer(method).fit_transform(counts))
+    assert_float64_sums(model.transform(frame), ExpressionNormalizer(method).fit_transform(counts))
     named = model.set_output(transform="pandas").transform(frame)
     assert named.columns.tolist() == kept.tolist()
 
@@ -323,7 +322,7 @@ def test_a_data_set_is_normalised_by_its_training_cell_types(method, counts):
     model = ExpressionNormalizer(method)
     out = data.transform_expression(model, fit_cell_types=data.cell_types["name"][[0, 2, 3]])
     wanted = ExpressionNormalizer(method).fit(counts[[0, 2, 3]])
-    np.testing.assert_allclose(out.expression, wanted.transform(counts).T)
+    assert_float64_sums(out.expression, wanted.transform(counts).T)
     np.testing.assert_array_equal(out.genes["name"], data.genes["name"][wanted.get_support()])
     assert "gene00005" not in set(out.genes["name"])
 
@@ -340,7 +339,7 @@ def test_a_library_without_counts_warns_once_a_call_and_reads_nan(method, counts
         out = model.transform(others)
     assert len(caught) == 1
     assert np.isnan(out[[2, 4]]).all()
-    np.testing.assert_allclose(out[[0, 1, 3, 5]], model.transform(counts)[[0, 1, 3, 5]])
+    assert_float64_sums(out[[0, 1, 3, 5]], model.transform(counts)[[0, 1, 3, 5]])
 
 
 @every_method
@@ -348,7 +347,7 @@ def test_a_library_without_counts_is_left_out_of_what_is_learned(method, counts)
     with_empty = np.insert(counts, 1, 0, axis=0)
     with pytest.warns(EmptyLibraryWarning, match="it is left out of what is learned"):
         model = ExpressionNormalizer(method).fit(with_empty)
-    np.testing.assert_allclose(model.transform(counts), ExpressionNormalizer(method).fit_transform(counts))
+    assert_float64_sums(model.transform(counts), ExpressionNormalizer(method).fit_transform(counts))
 
 
 @every_method

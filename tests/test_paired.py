@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from promises import assert_float64_sums
 
 from skepi.binning import TSSBinner
 from skepi.exceptions import (
@@ -409,7 +410,7 @@ def test_transform_expression_fits_on_the_named_cell_types_only():
     data = dataset(expression=counts).transform_expression(ExpressionNormalizer("log_cpm"), ["x", "y"])
     # Gene b has no count in x and y, so the normaliser drops it; library sizes still count it: 29 in z.
     assert data.genes["name"].tolist() == ["a"]
-    np.testing.assert_allclose(data.expression, np.log1p([[1e6, 1e6, 1e6 * 20 / 29]]))
+    assert_float64_sums(data.expression, np.log1p([[1e6, 1e6, 1e6 * 20 / 29]]))
     all_fitted = dataset(expression=counts).transform_expression(ExpressionNormalizer("log_cpm"))
     assert all_fitted.genes["name"].tolist() == ["a", "b"]
     with pytest.raises(UnknownNameError, match="q"):

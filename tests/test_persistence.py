@@ -480,7 +480,6 @@ def cyclic():
         ),
         (cyclic(), ValueError, r"model\.value_\[1\]\['again'\] leads back to itself: a model with a cycle"),
     ],
-    ids=str,
 )
 def test_what_cannot_be_saved_is_named_and_nothing_is_written(value, error, message, tmp_path):
     with pytest.raises(error, match=message):

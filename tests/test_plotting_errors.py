@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from promises import assert_exact
 from sklearn.dummy import DummyRegressor
 
 from skepi.binning import TSSBinner
@@ -133,7 +134,7 @@ def test_from_an_estimator_it_is_what_cross_val_pairs_gives(pairs):
     bins = TSSBinner(edges=[-1_000, 0, 1_000]).fit_transform(pairs[0])
     model, cv = GeneZTarget(DummyRegressor()), CellTypeKFold(3)
     display = PredictionDisplay.from_estimator(model, bins, pairs[1], cv)
-    pd.testing.assert_frame_equal(display.held_out, cross_val_pairs(model, bins, pairs[1], cv))
+    assert_exact(display.held_out, cross_val_pairs(model, bins, pairs[1], cv))
 
 
 def test_from_an_estimator_a_fitted_one_is_not_used(pairs):
@@ -142,7 +143,7 @@ def test_from_an_estimator_a_fitted_one_is_not_used(pairs):
     before = fitted.constant_.tolist()
     display = PredictionDisplay.from_estimator(fitted, bins, pairs[1], CellTypeKFold(3))
     fresh = PredictionDisplay.from_estimator(DummyRegressor(), bins, pairs[1], CellTypeKFold(3))
-    pd.testing.assert_frame_equal(display.held_out, fresh.held_out)
+    assert_exact(display.held_out, fresh.held_out)
     assert fitted.constant_.tolist() == before
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
+from promises import assert_exact
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
@@ -307,7 +308,7 @@ def test_permuted_bins_of_one_gene_show_the_skill_lost_over_the_tracks(data, las
     display = LocusDisplay.from_dataset(data, gene, tracks, lasso, flank=8_000, method="permutation")
     X, y = data.pairs([gene], tracks, return_X_y=True)
     track = bin_track(lasso, X, gene, method="permutation", y=y)
-    pd.testing.assert_frame_equal(display.importance, track[["start", "end", "importance"]])
+    assert_exact(display.importance, track[["start", "end", "importance"]])
     assert display.importance["importance"].abs().max() > 0
     assert any(text.startswith("skill lost (") for text in figures.assert_readable(display.figure_))
 

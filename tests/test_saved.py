@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from filelock import FileLock
+from promises import assert_exact
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
@@ -39,7 +40,7 @@ def pipeline():
 
 def test_what_is_opened_is_what_was_saved(data, opened):
     for table in ("peaks", "genes", "cell_types"):
-        pd.testing.assert_frame_equal(getattr(opened, table), getattr(data, table))
+        assert_exact(getattr(opened, table), getattr(data, table))
     assert np.array_equal(opened.openness, data.openness)
     assert np.array_equal(opened.expression, data.expression)
     assert repr(opened) == repr(data)
@@ -104,7 +105,7 @@ def test_further_columns_and_names_of_all_kinds(tmp_path):
     opened = PairedDataset.open(tmp_path / "set")
     for table in ("peaks", "genes", "cell_types"):
         left, right = getattr(opened, table), getattr(data, table)
-        pd.testing.assert_frame_equal(left.astype(object), right.astype(object))
+        assert_exact(left.astype(object), right.astype(object))
 
 
 def test_a_subset_of_an_opened_set_is_in_memory(opened):
