@@ -9,8 +9,9 @@ from unittest.mock import patch
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
+from promises import assert_exact, assert_float32_sums, assert_float64_sums, assert_within
 from scipy.linalg import helmert
 from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
@@ -42,12 +43,26 @@ from skepi.paired import GeneCellPairs, PairedDataset
 from skepi.persistence import load_model, save_model
 from skepi.preprocessing import LogZScaler
 
-quick = settings(max_examples=20, deadline=None)
 far_is_fine = pytest.mark.filterwarnings("ignore::skepi.exceptions.DistantCellTypeWarning")
 both = pytest.mark.parametrize("own_cis", [False, True], ids=["shared", "own"])
 
 EDGES = symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])
 HAND = {"cis_penalty": 1.0}
+
+#: Logs of up to 8 are rounded, then divided by scales of about .5: so much greater than z is what was added.
+LOGS = 16
+SEARCH = "the search for variances stops at its tolerance, and they are flat around the best ones"
+
+
+def steepness(variances, n_cells=7):
+    """How much the posterior amplifies rounding: no eigenvalue of a kernel is above the number of cell types."""
+    state, own, noise = variances
+    return 1 + (n_cells * state + own) / noise
+
+
+def assert_same_variances(got, wanted):
+    """State and noise as good as equal."""
+    assert_within(np.log([got.state, got.noise]), np.log([wanted.state, wanted.noise]), 0.001, SEARCH)
 
 
 # --- the model, read literally
@@ -76,7 +91,8 @@ def literal(logs, training, asked, y, *, cis_penalty=1e-3, sd_offset=1.0):
         for row, value in zip(rows, values[np.isfinite(values)], strict=True):
             products += np.outer(row - level, row - level)
             moments += (row - level) * value
-    weights = np.linalg.inv(products + cis_penalty * np.mean(np.diag(products)) * np.eye(n_bins)) @ moments
+    ridge = products + cis_penalty * np.mean(np.diag(products)) * np.eye(n_bins)
+    weights = np.linalg.inv(ridge) @ moments
     kernel = sum(z[:, g].T @ z[:, g] for g in range(len(logs)))
     kernel = kernel / np.mean(np.diag(kernel)[:n])
     own = np.array([z[:, g].T @ z[:, g] for g in range(len(logs))])
@@ -86,7 +102,7 @@ def literal(logs, training, asked, y, *, cis_penalty=1e-3, sd_offset=1.0):
     cis[trained] -= np.array([cis[g, :n][measured[g]].mean() for g in np.flatnonzero(trained)])[:, None]
     return Bunch(
         z=z, n=n, mean=mean, spread=sd + sd_offset, measured=measured, weights=weights, kernel=kernel, own=own,
-        cis=cis, residuals=standard - cis[:, :n],
+        cis=cis, residuals=standard - cis[:, :n], steep=np.linalg.cond(ridge),
     )  # fmt: skip
 
 
@@ -133,13 +149,15 @@ def related_logs(rng, n_genes, n_cells, n_bins=4):
     """Log openness around 5 that three states of cell types move all over the genome."""
     state, loadings = rng.normal(size=(n_cells, 3)), rng.normal(size=(n_genes, 3, n_bins))
     own = rng.normal(size=(n_genes, n_cells, n_bins))
-    return 5 + 0.3 * np.einsum("ck,gkb->gcb", state, loadings) + 0.4 * own
+    logs = 5 + 0.3 * np.einsum("ck,gkb->gcb", state, loadings) + 0.4 * own
+    return np.maximum(logs, 0)  # products of normal values reach far, and openness is not negative
 
 
 def some_missing(rng, y):
-    """NaN in a fifth of the places: gene 0 keeps one, gene 1 two, and every cell type some."""
-    y = y.copy()
-    y[rng.random(y.shape) < 0.2] = np.nan
+    """NaN in a fifth of the places: gene 0 keeps one, gene 1 two, every other one or more, and every cell type some."""
+    measured = rng.random(y.shape) >= 0.2
+    measured[np.arange(len(y)), rng.integers(y.shape[1], size=len(y))] = True
+    y = np.where(measured, y, np.nan)
     y[0, 1:], y[0, 0] = np.nan, 3.0
     y[1, 2:], y[1, :2] = np.nan, [4.0, 5.0]
     y[2] = np.arange(y.shape[1]) / 4
@@ -250,18 +268,18 @@ def test_the_model_by_hand():
     # w: sum z z = 4 in the first band and 0 in the other, mean diagonal 2; sum z y = 1; 1 / (4 + 1 * 2) = 1/6.
     tables = hand_tables()
     model = fitted_on(tables, [0, 1], HAND_Y, **HAND)
-    np.testing.assert_allclose(model.band_weights_, [1 / 6, 0], atol=1e-7)
-    np.testing.assert_allclose(model.kernel_, [[1, -1], [-1, 1]], atol=1e-6)
+    assert_float32_sums(model.band_weights_, [1 / 6, 0], summed=1)
+    assert_float32_sums(model.kernel_, [[1, -1], [-1, 1]])
     # Residuals -1/3, 1/3 and -1/6, 1/6. The centred kernel has eigenvalue 2; k_t = (-3, 3), k_tt = 9.
     # State of a: a / (2 a + s2) (1/3 * 3 + 1/3 * 3); of b: half of that.
     a, _, s2 = variances_of(model)
     parts = model.predict_parts(tables.rows[[2, 5]])
-    np.testing.assert_allclose(parts["gene_mean"], [3, 1])
-    np.testing.assert_allclose(parts["cis"], [2 * 3 / 6, 1 * -3 / 6], rtol=1e-6)
-    np.testing.assert_allclose(parts["cell_state"], [2 * 2 * a / (2 * a + s2), a / (2 * a + s2)], rtol=1e-5)
+    assert_exact(parts["gene_mean"], [3, 1])
+    assert_float32_sums(parts["cis"], [2 * 3 / 6, 1 * -3 / 6], summed=3)
+    assert_float32_sums(parts["cell_state"], [2 * 2 * a / (2 * a + s2), a / (2 * a + s2)], summed=3)
     variance = 9 * a + s2 * 1.5 - a**2 * 18 / (2 * a + s2)
     std = model.predict(tables.rows[[2, 5]], return_std=True)[1]
-    np.testing.assert_allclose(std, [2 * np.sqrt(variance), np.sqrt(variance)], rtol=1e-5)
+    assert_float32_sums(std**2, [4 * variance, variance], summed=4 * 9 * a, condition=steepness(variances_of(model), 2))
 
 
 @far_is_fine
@@ -272,9 +290,9 @@ def test_variances_by_hand():
     a, own, s2 = variances_of(model)
     v, q = 2 * a + s2, 5 / 36
     assert own == 0
-    assert 0.5 * (1 - q / v) * 2 * a / v == pytest.approx(-0.002 * np.log(a), abs=1e-4)
-    assert 0.5 * (1 - q / v) * s2 / v == pytest.approx(-0.002 * np.log(s2), abs=1e-4)
-    assert v == pytest.approx(q, rel=0.05)
+    assert_within(0.5 * (1 - q / v) * 2 * a / v, -0.002 * np.log(a), 1e-4, SEARCH)
+    assert_within(0.5 * (1 - q / v) * s2 / v, -0.002 * np.log(s2), 1e-4, SEARCH)
+    assert_within(v / q, 1, 0.05, "the pull is weak, not nothing")
 
 
 @far_is_fine
@@ -284,7 +302,7 @@ def test_an_unseen_gene_by_hand():
     y = np.array([[2.0, 4.0], [np.nan, np.nan]])
     with pytest.warns(UnseenGeneWarning, match=r"1 gene\(s\) had no training pair \(b"):
         parts = fitted_on(tables, [0, 1], y, **HAND).predict_parts(tables.rows[[5]])
-    np.testing.assert_allclose(parts.iloc[0], [3, 2 * -3 / 3, 0], rtol=1e-6)
+    assert_float32_sums(parts.iloc[0], [3, 2 * -3 / 3, 0])
 
 
 def test_distances_by_hand():
@@ -295,8 +313,8 @@ def test_distances_by_hand():
     assert distances.index.tolist() == ["one", "two", "t"]
     assert distances.index.name == "cell_type"
     assert distances["nearest"].tolist() == ["one", "two", "two"]
-    np.testing.assert_allclose(distances["distance"], [0, 0, 2], atol=1e-3)
-    np.testing.assert_allclose(distances["relative"], [0, 0, 1], atol=1e-3)
+    assert_float32_sums(distances["distance"] ** 2, [0, 0, 4], summed=16)
+    assert_float32_sums(distances["relative"] ** 2, [0, 0, 1], summed=4)
     assert model.distances(tables.rows[[2]]).index.tolist() == ["t"]
 
 
@@ -330,7 +348,6 @@ def test_the_most_distant_cell_type_is_named():
 
 
 @far_is_fine
-@quick
 @given(st.integers(0, 9_999), st.booleans(), st.booleans(), st.floats(0.01, 2), st.sampled_from([1e-3, 0.3]))
 def test_predictions_equal_the_literal_model(seed, missing, own_cis, sd_offset, cis_penalty):
     """Three genes have no training pair where some are missing."""
@@ -342,19 +359,20 @@ def test_predictions_equal_the_literal_model(seed, missing, own_cis, sd_offset, 
     model = fitted_on(tables, training, y, own_cis=own_cis, **params)
     everyone = np.arange(logs.shape[1])
     parts = literal(logs, training, everyone, y, **params)
-    np.testing.assert_allclose(model.band_weights_, parts.weights, rtol=1e-3, atol=1e-4)
-    np.testing.assert_allclose(model.kernel_, parts.kernel[: parts.n, : parts.n], atol=1e-4)
+    assert_float32_sums(model.band_weights_, parts.weights, condition=LOGS * parts.steep)
+    assert_float32_sums(model.kernel_, parts.kernel[: parts.n, : parts.n], summed=LOGS)
     wanted = literal_prediction(parts, *variances_of(model))
     out = model.predict_parts(rows)
     assert list(out) == ["gene_mean", "cis", "cell_state", *["own_cis"] * own_cis]
+    steep = max(steepness(variances_of(model)), parts.steep)
     for name, column in out.items():
-        np.testing.assert_allclose(column, wanted[name][trained].ravel(), rtol=1e-3, atol=1e-3, err_msg=name)
+        assert_float32_sums(column, wanted[name][trained].ravel(), condition=LOGS * steep)
     prediction, std = model.predict(rows, return_std=True)
-    np.testing.assert_allclose(prediction, sum(wanted[name][trained] for name in out).ravel(), rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(std, wanted["std"][trained].ravel(), rtol=1e-3, atol=1e-4)
+    together = sum(wanted[name][trained] for name in out).ravel()
+    assert_float32_sums(prediction, together, summed=4, condition=LOGS * steep)  # beside a mean that is not rounded
+    assert_float32_sums(std, wanted["std"][trained].ravel(), condition=LOGS * steep)
 
 
-@quick
 @given(st.integers(0, 9_999))
 def test_distances_equal_the_literal_ones(seed):
     """Between contrasts of all genes and bands, as points; cell types of training are at none from themselves."""
@@ -368,15 +386,16 @@ def test_distances_equal_the_literal_ones(seed):
     distances = model.distances(tables.rows)
     nearest = apart.argmin(axis=1)
     assert distances["nearest"].tolist() == [f"c{training[i]}" for i in nearest]
-    np.testing.assert_allclose(distances["distance"], apart.min(axis=1), atol=1e-3)
-    np.testing.assert_allclose(distances["relative"], apart.min(axis=1) / reach, atol=1e-3)
+    added = LOGS * np.sum(points**2, axis=1).max()
+    assert_float32_sums(distances["distance"] ** 2, apart.min(axis=1) ** 2, summed=added)
+    assert_float32_sums(distances["relative"] ** 2, (apart.min(axis=1) / reach) ** 2, summed=added / reach**2)
 
 
-@quick
 @given(st.integers(0, 9_999), st.booleans(), st.booleans())
+@example(1567, False, False)  # one of the logs would be negative
 def test_variances_are_best_by_the_literal_likelihood(seed, missing, own_cis):
     """With the weak pull, no small step improves it; genes with one pair say nothing."""
-    logs, training, y = drawn(seed, n_genes=30, missing=missing)
+    logs, training, y = drawn(seed, n_genes=20, missing=missing)
     parts = literal(logs, training, [], y)
     variances = variances_of(fitted_on(tables_of(logs), training, y, own_cis=own_cis))
     free = [0, 1, 2] if own_cis else [0, 2]
@@ -441,7 +460,6 @@ def kriging(among, to, to_self, values, noise):
     return solved[:n].T @ values, to_self + noise - np.sum(solved * right, axis=0)
 
 
-@quick
 @given(st.integers(0, 9_999), st.booleans())
 def test_state_and_variance_are_those_of_a_flat_prior_on_the_mean(seed, missing):
     """Centring and the term 1 + 1/n are exact: the same as universal kriging with the kernel as it is."""
@@ -453,11 +471,11 @@ def test_state_and_variance_are_those_of_a_flat_prior_on_the_mean(seed, missing)
         seen = np.flatnonzero(measured)
         among = a * residuals.kernel[np.ix_(seen, seen)]
         wanted = kriging(among, a * new.to_training[:, seen], a * new.to_self, residuals.values[g, seen], s2)
-        np.testing.assert_allclose(state[g], wanted[0], rtol=1e-8, atol=1e-8)
-        np.testing.assert_allclose(variance[g], wanted[1], rtol=1e-8, atol=1e-8)
+        steep = np.linalg.cond(among + s2 * np.eye(seen.size))
+        assert_float64_sums(state[g], wanted[0], summed=np.abs(residuals.values).max(), condition=steep)
+        assert_float64_sums(variance[g], wanted[1], summed=np.abs(a * new.to_self).max(), condition=steep)
 
 
-@quick
 @given(st.integers(0, 9_999))
 def test_state_equals_scikit_learn(seed):
     """A constant of a very wide prior is the limit of a flat one."""
@@ -474,11 +492,10 @@ def test_state_equals_scikit_learn(seed):
     variance = _posterior.prediction_variance(residuals, variances, new)
     for g in range(2):
         mean, std = gp.fit(at[:6], values[g]).predict(at[6:], return_std=True)
-        np.testing.assert_allclose(state[g], mean, atol=1e-4)
-        np.testing.assert_allclose(variance[g], std**2 + noise, atol=1e-4)
+        assert_within(state[g], mean, 1e-4, "a prior of variance 1e5 is not quite flat")
+        assert_within(variance[g], std**2 + noise, 1e-4, "a prior of variance 1e5 is not quite flat")
 
 
-@quick
 @given(st.integers(0, 9_999))
 def test_without_missing_pairs_one_solve_serves_all_genes(seed):
     residuals, _, variances = random_task(seed, missing=False)
@@ -486,10 +503,10 @@ def test_without_missing_pairs_one_solve_serves_all_genes(seed):
     less_mean = np.eye(7) - 1 / 7
     covariance = variances.state * less_mean @ residuals.kernel @ less_mean + variances.noise * np.eye(7)
     for g, values in enumerate(residuals.values):
-        np.testing.assert_allclose(weights[g], variances.state * np.linalg.inv(covariance) @ values, atol=1e-8)
+        wanted = variances.state * np.linalg.inv(covariance) @ values
+        assert_float64_sums(weights[g], wanted, condition=np.linalg.cond(covariance))
 
 
-@quick
 @given(st.integers(0, 9_999), st.booleans())
 def test_own_parts_of_no_variance_are_none(seed, missing):
     """Another implementation for the same: with b = 0, the laws with own parts are those without."""
@@ -498,13 +515,13 @@ def test_own_parts_of_no_variance_are_none(seed, missing):
     z, new_z = (rng.normal(size=(3, 6, n)).astype(np.float32) for n in (7, 3))
     own = residuals, z, _own_cis.own_scale(z), variances
     of_cells, of_bands = _own_cis.weights(*own)
-    np.testing.assert_allclose(of_cells, _posterior.state_weights(residuals, variances), atol=1e-8)
-    np.testing.assert_array_equal(of_bands, 0)
+    steep = np.linalg.cond(variances.state * residuals.kernel + variances.noise * np.eye(7))
+    assert_float64_sums(of_cells, _posterior.state_weights(residuals, variances), condition=steep)
+    assert_exact(of_bands, 0)
     variance = _own_cis.prediction_variance(*own, new, new_z)
-    np.testing.assert_allclose(variance, _posterior.prediction_variance(residuals, variances, new), atol=1e-8)
+    assert_float64_sums(variance, _posterior.prediction_variance(residuals, variances, new), condition=steep)
 
 
-@quick
 @given(st.integers(0, 9_999), st.booleans())
 def test_own_parts_are_those_of_a_flat_prior_on_the_mean(seed, missing):
     residuals, new, variances = random_task(seed, missing)
@@ -526,19 +543,19 @@ def test_own_parts_are_those_of_a_flat_prior_on_the_mean(seed, missing):
         to = variances.state * new.to_training[:, seen] + own[7:, seen]
         to_self = variances.state * new.to_self + np.diag(own)[7:]
         wanted = kriging(among, to, to_self, residuals.values[g, seen], variances.noise)
-        np.testing.assert_allclose(total[g], wanted[0], atol=1e-5)
-        np.testing.assert_allclose(variance[g], wanted[1], rtol=1e-5)
+        steep = 1 + variances.own / variances.noise  # own kernels alone are of float32, and of trace 1 or less
+        assert_float32_sums(total[g], wanted[0], summed=np.abs(residuals.values).max(), condition=steep)
+        assert_float32_sums(variance[g], wanted[1], condition=steep)
 
 
 def test_own_scale_by_hand():
     # Traces 4, 0 and 8: mean 4, floor .4.
     z = np.zeros((1, 3, 2), np.float32)
     z[0, 0], z[0, 2] = [2, 0], [2, 2]
-    np.testing.assert_allclose(_own_cis.own_scale(z), [1 / 4.4, 1 / 0.4, 1 / 8.4])
+    assert_float64_sums(_own_cis.own_scale(z), [1 / 4.4, 1 / 0.4, 1 / 8.4])
     np.testing.assert_array_equal(_own_cis.own_scale(0 * z), 0)
 
 
-@quick
 @given(st.integers(0, 9_999), st.booleans())
 def test_sums_of_squares_within_genes_equal_a_slow_loop(seed, missing):
     residuals, _, _ = random_task(seed, missing)
@@ -550,8 +567,9 @@ def test_sums_of_squares_within_genes_equal_a_slow_loop(seed, missing):
         wanted += np.trace(less_mean @ residuals.kernel[np.ix_(seen, seen)] @ less_mean)
         local = z[:, g, seen].astype(float) @ less_mean
         wanted_own += scale[g] * np.sum(local**2)
-    assert _posterior.squares_within_genes(residuals.kernel, residuals.measured) == pytest.approx(wanted)
-    assert _own_cis.squares_within_genes(z, scale, residuals.measured) == pytest.approx(wanted_own, rel=1e-5)
+    found = _posterior.squares_within_genes(residuals.kernel, residuals.measured)
+    assert_float64_sums(found, wanted, summed=6 * np.abs(residuals.kernel).sum())
+    assert_float64_sums(_own_cis.squares_within_genes(z, scale, residuals.measured), wanted_own, summed=6)
 
 
 def test_patterns_by_hand():
@@ -563,17 +581,16 @@ def test_patterns_by_hand():
 # --- likelihood
 
 
-@quick
 @given(st.integers(0, 9_999), st.booleans())
 def test_restricted_likelihood_is_the_density_of_contrasts(seed, missing):
     residuals, _, (a, _, s2) = random_task(seed, missing, n_genes=9)
     spectra = _likelihood._spectra(residuals)
     found = _likelihood.restricted_likelihood(np.array([a, s2]), spectra)
     wanted = literal_likelihood(residuals.values, residuals.measured, lambda _: a * residuals.kernel, s2)
-    assert found == pytest.approx(wanted, rel=1e-9, abs=1e-9)
+    summed = np.sum(residuals.values**2) / s2  # and 6 logs at most
+    assert_float64_sums(found, wanted, summed=summed + 6, condition=steepness((a, 0, s2)))
 
 
-@quick
 @given(st.integers(0, 9_999), st.booleans())
 def test_likelihood_with_own_parts_is_the_density_of_contrasts(seed, missing):
     residuals, _, (a, _, s2) = random_task(seed, missing, n_genes=9)
@@ -586,14 +603,13 @@ def test_likelihood_with_own_parts_is_the_density_of_contrasts(seed, missing):
 
     wanted = literal_likelihood(residuals.values, residuals.measured, signal, s2)
     counted = (residuals.measured.sum(axis=1) > 1).mean()
-    assert found == pytest.approx(counted * wanted, rel=1e-5, abs=1e-5)
+    assert_float32_sums(found, counted * wanted, summed=max(6, abs(wanted)), condition=1 + 1.3 / s2)
 
 
 def gradient(objective, at, step=1e-4):
     return [(objective(at + step * one) - objective(at - step * one)) / (2 * step) for one in np.eye(len(at))]
 
 
-@quick
 @given(st.integers(0, 9_999), st.booleans(), st.floats(-4, 3))
 def test_the_gradient_is_0_at_the_variances_found(seed, missing, log_size):
     residuals, _, _ = random_task(seed, missing, n_genes=40)
@@ -605,11 +621,10 @@ def test_the_gradient_is_0_at_the_variances_found(seed, missing, log_size):
         pull = _likelihood.PENALTY * float(logs @ logs)
         return _likelihood.restricted_likelihood(np.exp(logs), spectra) + pull
 
-    np.testing.assert_allclose(gradient(objective, np.log([found.state, found.noise])), 0, atol=1e-3)
+    assert_within(gradient(objective, np.log([found.state, found.noise])), 0, 1e-3, SEARCH)
     assert found.own == 0
 
 
-@quick
 @given(st.integers(0, 9_999))
 def test_the_gradient_is_0_at_the_variances_found_with_own_parts(seed):
     residuals, _, _ = random_task(seed, missing=True, n_genes=40)
@@ -621,7 +636,7 @@ def test_the_gradient_is_0_at_the_variances_found_with_own_parts(seed):
         likelihood = _own_cis.minus_log_likelihood(residuals, z, scale, Variances(*np.exp(logs)))
         return likelihood + _likelihood.PENALTY * float(logs[0] ** 2 + logs[2] ** 2)
 
-    np.testing.assert_allclose(gradient(objective, np.log(found), 1e-2), 0, atol=0.01)
+    assert_within(gradient(objective, np.log(found), 1e-2), 0, 0.01, SEARCH)
 
 
 @pytest.mark.parametrize(("state", "noise"), [(1.0, 0.3), (0.05, 0.5), (2.0, 2.0)])
@@ -632,11 +647,10 @@ def test_planted_variances_are_found(rng, state, noise):
     values = np.sqrt(state) * of_cells + np.sqrt(noise) * rng.normal(size=(2_000, n_cells))
     values -= values.mean(axis=1, keepdims=True)
     found = _likelihood.fit_variances(Residuals(values, np.ones(values.shape, bool), among))
-    assert found.state == pytest.approx(state, rel=0.1)
-    assert found.noise == pytest.approx(noise, rel=0.05)
+    assert_within(found.state / state, 1, 0.1, "an estimate from 2,000 genes")
+    assert_within(found.noise / noise, 1, 0.05, "an estimate from 2,000 genes")
 
 
-@quick
 @given(st.integers(0, 9_999), st.booleans())
 def test_the_order_of_genes_and_cell_types_does_not_matter(seed, missing):
     residuals, _, _ = random_task(seed, missing, n_genes=20)
@@ -644,10 +658,9 @@ def test_the_order_of_genes_and_cell_types_does_not_matter(seed, missing):
     genes, cells = rng.permutation(20), rng.permutation(7)
     shuffled = Residuals(*(one[np.ix_(genes, cells)] for one in residuals[:2]), residuals.kernel[np.ix_(cells, cells)])
     found = _likelihood.fit_variances(residuals)
-    np.testing.assert_allclose(_likelihood.fit_variances(shuffled), found, rtol=1e-3)
+    assert_same_variances(_likelihood.fit_variances(shuffled), found)
 
 
-@settings(max_examples=10, deadline=None)
 @given(st.integers(0, 9_999), st.integers(2, 12), st.floats(-5, 1))
 def test_no_other_start_finds_better_variances(seed, n_cells, log_size):
     residuals, _, _ = random_task(seed, missing=bool(seed % 2), n_genes=20, n_cells=n_cells)
@@ -697,16 +710,17 @@ def test_blocks_of_genes_do_not_matter():
         parts = *_own_cis.weights(*own), _own_cis.prediction_variance(*own, new, new_z)
         return weights, *parts, _own_cis.minus_log_likelihood(*own)
 
+    steep = steepness(own[3])
+
     whole = everything()
     with patch.object(_cis, "_BLOCK_VALUES", 50), patch.object(_own_cis, "_BLOCK_VALUES", 150):
         for one, other in zip(everything(), whole, strict=True):
-            np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+            assert_float32_sums(one, other, condition=steep)
 
 
 # --- the cis part
 
 
-@quick
 @given(st.integers(0, 9_999), st.booleans(), st.floats(1e-4, 10))
 def test_band_weights_equal_ridge(seed, missing, penalty):
     """On rows less the mean of their gene, where lambda is the penalty times the mean diagonal."""
@@ -723,7 +737,9 @@ def test_band_weights_equal_ridge(seed, missing, penalty):
     alpha = penalty * np.trace(rows.T @ rows) / 3
     wanted = Ridge(alpha, fit_intercept=False).fit(rows, y).coef_
     junk = np.where(measured, values, np.nan)  # what was not measured is not read
-    np.testing.assert_allclose(_cis.fit_band_weights(z, junk, measured, penalty), wanted, rtol=1e-4, atol=1e-7)
+    steep = np.linalg.cond(rows.T @ rows + alpha * np.eye(3))
+    found = _cis.fit_band_weights(z, junk, measured, penalty)
+    assert_float32_sums(found, wanted, condition=steep)  # means of contrasts are 0 but for rounding
 
 
 def test_weights_of_genes_and_shared_ones():
@@ -751,7 +767,8 @@ def test_parts_average_to_nothing_over_measured_training_cell_types(simulated_mo
     s = simulated_model
     parts = s.model.predict_parts(s.X)[s.kept]
     for name in set(parts) - {"gene_mean"}:
-        np.testing.assert_allclose(parts[name].groupby(s.X.gene_codes[s.kept]).mean(), 0, atol=1e-5)
+        means = parts[name].groupby(s.X.gene_codes[s.kept]).mean()
+        assert_float32_sums(means, 0, summed=parts[name].abs().max())
 
 
 @far_is_fine
@@ -760,10 +777,10 @@ def test_a_subset_of_rows_gives_the_subset_of_predictions(simulated_model, rng):
     whole, std = s.model.predict(s.X, return_std=True)
     for rows in (rng.permutation(len(s.X)), rng.choice(len(s.X), 31, replace=False), [700], [5, 5, 9, 5]):
         some, some_std = s.model.predict(s.X[rows], return_std=True)
-        np.testing.assert_allclose(some, whole[rows], rtol=1e-8)
-        np.testing.assert_allclose(some_std, std[rows], rtol=1e-8)
+        assert_float32_sums(some, whole[rows])
+        assert_float32_sums(some_std, std[rows])
         parts = s.model.predict_parts(s.X[rows])
-        np.testing.assert_allclose(parts, s.model.predict_parts(s.X).iloc[rows], rtol=1e-6, atol=1e-8)
+        assert_float32_sums(parts.to_numpy(), s.model.predict_parts(s.X).to_numpy()[rows])
 
 
 @both
@@ -784,17 +801,18 @@ def test_another_order_of_everything_and_further_genes(simulated_rows, rng, own_
     )
     names = s.data.genes["name"], s.data.cell_types["name"]
     got, got_std = model.predict(binned(other, genes=names[0], cell_types=names[1]), return_std=True)
-    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(got_std, want_std, rtol=1e-4)
+    steep = steepness(variances_of(model), 9)
+    assert_float32_sums(got, want, condition=steep)
+    assert_float32_sums(got_std, want_std, condition=steep)
     with pytest.warns(UnseenGeneWarning, match="2 gene"):
         of_new = model.predict_parts(binned(other, genes=["new 1", "new 2"]))
-    np.testing.assert_array_equal(of_new["gene_mean"], model.grand_mean_)
+    assert_exact(of_new["gene_mean"].to_numpy(), model.grand_mean_)
     np.testing.assert_array_equal(of_new.drop(columns="gene_mean"), 0)  # nothing is known of their openness
     known = other.subset(genes=names[0])
     again = CisTransRegressor(own_cis=own_cis).fit(
         binned(known, cell_types=names[1][:9]), known.pairs(cell_types=names[1][:9], return_X_y=True)[1]
     )
-    np.testing.assert_allclose(again.predict(s.X), want, rtol=1e-3, atol=2e-3)
+    assert_within(again.predict(s.X), want, 0.002, SEARCH)
 
 
 @far_is_fine
@@ -809,7 +827,8 @@ def test_other_peaks_with_the_same_openness_in_bands():
         np.vstack([tables.data.openness / 2] * 2), halves, tables.data.genes, cell_types=tables.data.cell_types
     )
     rows = TSSBinner(edges=tables.rows.edges, depth=None).fit_transform(other.pairs())
-    np.testing.assert_allclose(model.predict(rows), model.predict(tables.rows), rtol=1e-5)
+    steep = steepness(variances_of(model))
+    assert_float32_sums(model.predict(rows), model.predict(tables.rows), condition=steep)
 
 
 @far_is_fine
@@ -824,14 +843,13 @@ def test_features_for_another_model(simulated_model):
     features = pd.DataFrame(s.model.transform(s.X[rows]), columns=names)
     assert (features.dtypes == np.float32).all()
     z = slow_contrasts(np.log1p(s.X.dense().astype(float)).reshape(60, 12, -1), range(9), range(12))
-    np.testing.assert_allclose(features.iloc[:, :8], z.reshape(8, -1).T[rows], atol=1e-4)
+    assert_float32_sums(features.iloc[:, :8], z.reshape(8, -1).T[rows], summed=LOGS)
     parts = s.model.predict_parts(s.X[rows])
-    np.testing.assert_allclose(features["gene_mean"], parts["gene_mean"], rtol=1e-6)
-    np.testing.assert_allclose(
-        features["gene_scale"], s.model.gene_sd_[s.X[rows].pairs.to_frame()["gene"]] + 1, rtol=1e-6
-    )
+    assert_float32_sums(features["gene_mean"], parts["gene_mean"])
+    scale = s.model.gene_sd_[s.X[rows].pairs.to_frame()["gene"]].to_numpy() + 1
+    assert_float32_sums(features["gene_scale"], scale)
     for name in ["cis", "cell_state", *own]:
-        np.testing.assert_allclose(features[name] * features["gene_scale"], parts[name], rtol=1e-5, atol=1e-6)
+        assert_float32_sums(features[name] * features["gene_scale"], parts[name])
 
 
 @far_is_fine
@@ -846,18 +864,19 @@ def test_openness_and_expression_of_other_cell_types_are_not_learned_from(own_ci
     np.testing.assert_array_equal(one.predict(rows), two.predict(rows))
 
 
-@quick
 @far_is_fine
 @given(st.integers(0, 9_999), st.floats(0.1, 2), st.floats(-3, 3), st.booleans())
+@example(565, 2.0, 0.0, False)  # twice a value of drawn expression is above the limit of logs
 def test_units_of_expression(seed, factor, shift, own_cis):
     """Another unit of y and of sd_offset is another unit of predictions and SDs; levels go along."""
     logs, training, y = drawn(seed, missing=True)
+    y = y / 2  # no draw comes near the limit of what may be a log: (5 + 2 x 6 SDs) / 2 x 2 + 3 = 20
     tables = tables_of(logs)
     want, want_std = fitted_on(tables, training, y, own_cis=own_cis).predict(tables.rows, return_std=True)
     other = fitted_on(tables, training, factor * y + shift, own_cis=own_cis, sd_offset=factor)
     got, got_std = other.predict(tables.rows, return_std=True)
-    np.testing.assert_allclose(got, factor * want + shift, rtol=1e-4, atol=1e-3)
-    np.testing.assert_allclose(got_std, factor * want_std, rtol=1e-3)
+    assert_within((got - shift) / factor, want, 0.001, SEARCH)
+    assert_within(got_std / (factor * want_std), 1, 0.001, SEARCH)
 
 
 @far_is_fine
@@ -868,11 +887,12 @@ def test_a_gene_with_one_training_pair():
     model = fitted_on(tables, training, y, sd_offset=0.5)
     rows = tables.rows[tables.rows.gene_codes == 0]
     parts, (prediction, std) = model.predict_parts(rows), model.predict(rows, return_std=True)
-    assert prediction[training[0]] == pytest.approx(3.0, abs=1e-5)
+    assert_float32_sums(prediction[training[0]], 3)
     np.testing.assert_array_equal(parts["cell_state"], 0)
     z = slow_contrasts(logs, training, range(10))[:, 0]
-    np.testing.assert_allclose(parts["cis"], 0.5 * model.band_weights_ @ (z - z[:, [training[0]]]), atol=1e-4)
-    assert std[training[0]] == pytest.approx(0.5 * np.sqrt(2 * model.noise_variance_), rel=1e-3)
+    assert_float32_sums(parts["cis"], 0.5 * model.band_weights_ @ (z - z[:, [training[0]]]), condition=LOGS)
+    steep = LOGS * steepness(variances_of(model))
+    assert_float32_sums(std[training[0]], 0.5 * np.sqrt(2 * model.noise_variance_), condition=steep)
 
 
 @far_is_fine
@@ -883,7 +903,9 @@ def test_a_gene_that_never_varies(simulated_rows):
         model = CisTransRegressor(sd_offset=sd_offset).fit(s.X[s.training], y[s.training])
         prediction = model.predict(s.X[s.X.gene_codes == 7])
         assert model.gene_sd_["gene00007"] == 0
-        np.testing.assert_allclose(prediction, 4, atol=0 if sd_offset == 0 else 0.5)
+        if sd_offset == 0:
+            assert_exact(prediction, 4)
+        assert_within(prediction, 4, 0.5, "the shared cis part moves it")
 
 
 @both
@@ -895,10 +917,10 @@ def test_the_same_cell_type_under_another_name(simulated_rows, own_cis):
     other = PairedDataset(s.data.openness[:, twice], s.data.peaks, s.data.genes, cell_types=list("abcd"))
     prediction, std = model.predict(binned(other), return_std=True)
     prediction, std = prediction.reshape(-1, 4), std.reshape(-1, 4)
-    np.testing.assert_allclose(prediction[:, [0, 2]], prediction[:, [1, 3]], rtol=1e-6)
-    np.testing.assert_allclose(std[:, [0, 2]], std[:, [1, 3]], rtol=1e-6)
+    assert_float32_sums(prediction[:, [0, 2]], prediction[:, [1, 3]])
+    assert_float32_sums(std[:, [0, 2]], std[:, [1, 3]])
     wanted = model.predict(s.X).reshape(-1, 12)
-    np.testing.assert_allclose(prediction[:, [0, 2]], wanted[:, [4, 11]], rtol=1e-4)
+    assert_float32_sums(prediction[:, [0, 2]], wanted[:, [4, 11]], condition=steepness(variances_of(model), 9))
     assert model.distances(binned(other))["nearest"].iloc[0] == s.data.cell_types["name"][4]
 
 
@@ -909,7 +931,7 @@ def test_openness_that_two_training_cell_types_share():
     tables = tables_of(logs)
     model = fitted_on(tables, range(7), y)
     prediction = model.predict(tables.rows[tables.rows.cell_type_codes < 2]).reshape(-1, 2)
-    np.testing.assert_allclose(prediction[:, 0], prediction[:, 1], rtol=1e-6)
+    assert_float32_sums(prediction[:, 0], prediction[:, 1])
     assert model.noise_variance_ > 0.01
 
 
@@ -947,19 +969,17 @@ def test_unseen_genes(simulated_rows, own_cis):
     with pytest.warns(UnseenGeneWarning, match=r"20 gene\(s\) had no training pair \(gene00040"):
         parts = model.predict_parts(s.X)
     unseen = s.X.gene_codes >= 40
-    np.testing.assert_array_equal(parts["gene_mean"][unseen], s.y[known].mean())
+    assert_float64_sums(parts["gene_mean"][unseen], s.y[known].mean())
     np.testing.assert_array_equal(parts.loc[unseen, parts.columns[2:]], 0)
     logs = np.log1p(s.X.dense().astype(float)).reshape(60, 12, -1)
     z = slow_contrasts(logs, range(9), range(12))[:, 40:].reshape(8, -1)
-    np.testing.assert_allclose(
-        parts["cis"][unseen], (model.pooled_sd_ + 1) * model.band_weights_ @ z, rtol=1e-3, atol=1e-4
-    )
+    assert_float32_sums(parts["cis"][unseen], (model.pooled_sd_ + 1) * model.band_weights_ @ z, condition=LOGS)
     with pytest.warns(UnseenGeneWarning):
         std = model.predict(s.X, return_std=True)[1]
     kernel_of_new = np.einsum("bgc,bgc->c", *[slow_contrasts(logs, range(9), range(12))] * 2)
     variance = model.state_variance_ * kernel_of_new / kernel_of_new[:9].mean() + model.noise_variance_
     wanted = np.sqrt((model.pooled_sd_ + 1) ** 2 * variance + model.gene_mean_.var(ddof=0))
-    np.testing.assert_allclose(std[unseen].reshape(20, 12), np.tile(wanted, (20, 1)), rtol=1e-3)
+    assert_float32_sums(std[unseen].reshape(20, 12), np.tile(wanted, (20, 1)), condition=LOGS)
     assert (std[unseen].reshape(20, 12).min(axis=0) > std[~unseen].reshape(40, 12).max(axis=0)).all()
     with pytest.raises(ValueError, match="belong to genes without training pairs"):
         model.score(s.X, s.y)
@@ -977,7 +997,7 @@ def test_a_data_set_with_part_of_the_genes(simulated_rows, own_cis):
     in_training = binned(some).cell_type_codes < 9
     for name in set(parts) - {"gene_mean"}:
         means = parts[name][in_training].groupby(binned(some).gene_codes[in_training]).mean()
-        np.testing.assert_allclose(means, 0, atol=1e-5)
+        assert_float32_sums(means, 0, summed=parts[name].abs().max())
 
 
 def literal_of_some(logs, training, y, n_shared):
@@ -1007,12 +1027,13 @@ def literal_of_some(logs, training, y, n_shared):
 def test_part_of_the_genes_equals_the_literal_model(missing, own_cis):
     logs, training, y = drawn(0, missing=missing)
     model = fitted_on(tables_of(logs), training, y, own_cis=own_cis)
-    wanted = literal_prediction(literal_of_some(logs, training, y, 8), *variances_of(model))
+    variances = variances_of(model)
+    wanted, steep = literal_prediction(literal_of_some(logs, training, y, 8), *variances), LOGS * steepness(variances)
     rows = tables_of(logs[:8], gene_names(8)).rows
     got = model.predict_parts(rows)
     for name, column in got.items():
-        np.testing.assert_allclose(column, wanted[name].ravel(), atol=1e-3, err_msg=name)
-    np.testing.assert_allclose(model.predict(rows, return_std=True)[1], wanted["std"].ravel(), rtol=1e-3)
+        assert_float32_sums(column, wanted[name].ravel(), condition=steep)
+    assert_float32_sums(model.predict(rows, return_std=True)[1], wanted["std"].ravel(), condition=steep)
 
 
 @far_is_fine
@@ -1021,7 +1042,7 @@ def test_training_cell_types_stay_where_they_are_with_part_of_the_genes():
     model = fitted_on(tables_of(logs), training, y)
     distances = model.distances(tables_of(logs[:8], gene_names(8)).rows).iloc[training]
     assert distances["nearest"].tolist() == distances.index.tolist()
-    np.testing.assert_allclose(distances["distance"], 0, atol=1e-3)
+    assert_float32_sums(distances["distance"] ** 2, 0, summed=LOGS)
 
 
 @far_is_fine
@@ -1101,17 +1122,16 @@ def test_nine_in_ten_new_measurements_lie_within_90_percent(name, request):
     """Of data drawn from the model: within 4 binomial SDs, counting genes (400), not pairs."""
     d = request.getfixturevalue(name)
     covered, square = coverage(d)
-    assert covered == pytest.approx(0.9, abs=4 * np.sqrt(0.09 / 400))
-    assert square == pytest.approx(1, abs=4 * np.sqrt(2 / 400))
+    assert_within(covered, 0.9, 4 * np.sqrt(0.09 / 400), "4 binomial SDs of 400 genes")
+    assert_within(square, 1, 4 * np.sqrt(2 / 400), "4 SDs of the mean square of 400 genes")
 
 
 @far_is_fine
 def test_planted_variances_are_those_of_the_fit(plain, with_own):
     for d, own, noise in ((plain, 0.0, 0.4), (with_own, 4.0, 0.2)):
         a, b, s2 = np.array(variances_of(d.model)) / d.size**2
-        assert a == pytest.approx(1, rel=0.2)
-        assert b == pytest.approx(own, rel=0.2)
-        assert s2 == pytest.approx(noise, rel=0.2)
+        for found, wanted in ((a, 1), (b, own), (s2, noise)):
+            assert_within(found, wanted, 0.2 * wanted, "an estimate from 400 genes")
 
 
 def test_planted_shares_of_variance_are_found(plain, with_own):
@@ -1119,7 +1139,7 @@ def test_planted_shares_of_variance_are_found(plain, with_own):
         shares = d.model.variance_shares_
         assert list(shares.index) == names
         assert shares.sum() == pytest.approx(1)
-        np.testing.assert_allclose(shares, d.shares[names], atol=0.03)
+        assert_within(shares, d.shares[names], 0.03, "an estimate from 400 genes")
 
 
 @far_is_fine
@@ -1138,7 +1158,7 @@ def test_shares_of_variance_with_missing_pairs_equal_a_slow_loop(simulated_model
         if "own_cis" in sums:
             traces = np.sum(z**2, axis=(0, 2))
             sums["own_cis"] += model.own_variance_ * np.sum(local**2) / (traces[g] + 0.1 * traces.mean())
-    np.testing.assert_allclose(model.variance_shares_, pd.Series(sums) / sum(sums.values()), rtol=1e-3)
+    assert_float32_sums(model.variance_shares_, pd.Series(sums) / sum(sums.values()), summed=LOGS)
 
 
 @far_is_fine
@@ -1279,8 +1299,8 @@ def test_saved_and_pickled_models_predict_the_same(simulated_rows, tmp_path, own
     want = model[-1].predict(s.X, return_std=True)
     for other in (load_model(tmp_path / "model.skepi"), pickle.loads(pickle.dumps(model))):
         np.testing.assert_array_equal(other[-1].predict(s.X, return_std=True), want)
-        pd.testing.assert_frame_equal(other[-1].distances(s.X), model[-1].distances(s.X))
-        pd.testing.assert_series_equal(other[-1].variance_shares_, model[-1].variance_shares_)
+        assert_exact(other[-1].distances(s.X), model[-1].distances(s.X))
+        assert_exact(other[-1].variance_shares_, model[-1].variance_shares_)
         assert repr(other) == repr(model)
 
 
@@ -1389,14 +1409,14 @@ def test_the_search_for_variances_ends_where_it_should(seed):
         return _likelihood.restricted_likelihood(np.exp(logs), _likelihood._spectra(residuals)) + pull
 
     best = minimize(objective, [0.0, -1.0], method="L-BFGS-B")
-    assert objective(np.log([found.state, found.noise])) == pytest.approx(best.fun, abs=1e-5)
+    assert_within(objective(np.log([found.state, found.noise])), best.fun, 1e-5, SEARCH)
 
 
 def test_the_least_noise_is_a_millionth_of_the_mean_square():
     # Residuals that the kernel explains to the last digit; squares 1 and 1 over two cell types.
     residuals = Residuals(np.array([[1.0, -1.0]] * 30), np.ones((30, 2), bool), np.array([[1.0, -1.0], [-1.0, 1.0]]))
-    assert _likelihood.noise_floor(residuals) == pytest.approx(1e-6)
-    assert _likelihood.noise_floor(residuals._replace(values=np.zeros((30, 2)))) == pytest.approx(1e-12)
+    assert_float64_sums(_likelihood.noise_floor(residuals), 1e-6)
+    assert _likelihood.noise_floor(residuals._replace(values=np.zeros((30, 2)))) == 1e-12
 
 
 def test_a_cell_type_that_occurs_twice_in_training(simulated_rows):
@@ -1421,7 +1441,7 @@ def test_training_cell_types_in_equal_twins():
 def test_no_gene_varies(simulated_rows):
     s = simulated_rows
     y = np.repeat(np.arange(60.0) % 9, 12)
-    np.testing.assert_allclose(CisTransRegressor().fit(s.X, y).predict(s.X), y, atol=1e-12)
+    assert_float64_sums(CisTransRegressor().fit(s.X, y).predict(s.X), y)
 
 
 def test_each_gene_was_measured_once(simulated_rows):

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
+from promises import assert_exact, assert_float32_sums
 from scipy.stats import spearmanr
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import PoissonRegressor, Ridge
@@ -17,7 +18,7 @@ from skepi.datasets import make_paired_openness
 from skepi.inspection import ImportanceProfile, bin_importance, importance_profile
 from skepi.inspection._null import adjusted_p_values, simultaneous_limits
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
-from skepi.model_selection import CellTypeKFold, ChromosomeKFold, LeaveOneCellTypeOut, permute_cell_types
+from skepi.model_selection import CellTypeKFold, ChromosomeKFold, permute_cell_types
 from skepi.neural_network import ExpressionMLP
 from skepi.preprocessing import LogZScaler
 
@@ -75,12 +76,14 @@ def test_profile_equals_a_slow_loop(few, method):
     targets = [y, *(permute_cell_types(X, y, rng) for _ in range(3))]
     settings["random_state"] = int(rng.randint(2**31))
     wanted = np.array([slow_profile(model, X, values, cv, **settings) for values in targets])
-    np.testing.assert_allclose(profile.table["importance"], wanted[0], rtol=1e-6, atol=1e-12)
-    np.testing.assert_allclose(profile.null, wanted[1:], rtol=1e-6, atol=1e-12)
+    summed = 1 if method == "permutation" else np.abs(wanted).max()
+    assert_float32_sums(profile.table["importance"], wanted[0], summed=summed)
+    assert_float32_sums(profile.null, wanted[1:], summed=summed)
     low, high = simultaneous_limits(wanted[1:], 0.7)
     table = profile.table
-    np.testing.assert_allclose(table[["null_low", "null_high"]], np.transpose([low, high]), rtol=1e-5, atol=1e-9)
-    np.testing.assert_allclose(table["null_mean"], wanted[1:].mean(axis=0), rtol=1e-6, atol=1e-12)
+    summed = max(summed, np.abs([low, high]).max())
+    assert_float32_sums(table[["null_low", "null_high"]], np.transpose([low, high]), summed=summed)
+    assert_float32_sums(table["null_mean"], wanted[1:].mean(axis=0), summed=summed)
     if method == "coefficients":
         np.testing.assert_array_equal(table["beyond"], (wanted[0] < low) | (wanted[0] > high))
         np.testing.assert_array_equal(table["p_value"], adjusted_p_values(wanted[1:], wanted[0]))
@@ -133,11 +136,13 @@ def test_profile_repeats_and_runs_in_processes(few):
     X, y = few
     before = y.copy()
     settings = {"n_permutations": 3, "level": 0.7, "method": "permutation", "n_repeats": 1}
-    once = importance_profile(banded(Ridge()), X, y, LeaveOneCellTypeOut(), random_state=4, **settings)
-    again = importance_profile(banded(Ridge()), X, y, LeaveOneCellTypeOut(), random_state=4, n_jobs=2, **settings)
-    pd.testing.assert_frame_equal(once.table, again.table)
-    other = importance_profile(banded(Ridge()), X, y, LeaveOneCellTypeOut(), random_state=5, **settings)
-    assert not np.allclose(once.null, other.null)
+    once = importance_profile(banded(Ridge()), X, y, CellTypeKFold(2), random_state=4, **settings)
+    again = importance_profile(banded(Ridge()), X, y, CellTypeKFold(2), random_state=4, n_jobs=2, **settings)
+    rounded = ["importance", "null_mean", "null_low", "null_high"]  # processes may have another number of threads
+    assert_float32_sums(again.table[rounded], once.table[rounded], summed=1, condition=10)  # of the ridge systems
+    assert_exact(again.table.drop(columns=rounded), once.table.drop(columns=rounded))
+    other = importance_profile(banded(Ridge()), X, y, CellTypeKFold(2), random_state=5, **settings)
+    assert np.abs(once.null - other.null).max() > 0.001
     np.testing.assert_array_equal(y, before)
 
 
@@ -255,8 +260,8 @@ def test_promoter_bands_lie_beyond_the_null(clear):
 
 def test_what_is_below_the_null_lies_beyond_it_too(clear):
     flipped, table = clear_profile(-1).table, clear.table
-    np.testing.assert_allclose(flipped["importance"], -table["importance"], rtol=1e-6, atol=1e-9)
-    np.testing.assert_allclose(flipped["null_low"], -table["null_high"], rtol=1e-6, atol=1e-9)
+    assert_float32_sums(flipped["importance"], -table["importance"])
+    assert_float32_sums(flipped["null_low"], -table["null_high"], summed=table["importance"].abs().max())
     np.testing.assert_array_equal(flipped["beyond"], table["beyond"])
     np.testing.assert_array_equal(flipped["p_value"], table["p_value"])
 
@@ -272,7 +277,7 @@ def beyond_on_permuted_targets(seed):
 
 
 def test_permuted_targets_show_nothing():
-    assert sum(map(beyond_on_permuted_targets, range(4))) == 0
+    assert sum(map(beyond_on_permuted_targets, range(2))) == 0
 
 
 @pytest.mark.slow
