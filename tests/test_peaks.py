@@ -685,12 +685,12 @@ def test_samples_without_names_are_refused(use, samples):
 
 
 BROKEN = [
-    (5, "wanted a table of peaks, got int"),
+    (5, "wanted a .*(table|DataFrame).*, got int"),
     (ONE.drop(columns=["start", "end"]), r"missing columns \['start', 'end'\], got \['chrom', 'log10_p', 'signal'\]"),
     (ONE.iloc[:0], "the table has no rows"),
     (ONE.assign(chrom=[None]), "chrom: missing values"),
-    (ONE.assign(start=5000.0), "wanted whole numbers .bp., got float64 and int64"),
-    (ONE.assign(end="5010"), "wanted whole numbers .bp., got int64 and (object|str)"),
+    (ONE.assign(start=5000.0), "start: wanted whole numbers .bp., got dtype float64"),
+    (ONE.assign(end="5010"), "end: wanted whole numbers .bp., got dtype (object|str)"),
     (ONE.assign(start=-1), r"wanted 0 <= start < end <= 2147483647, got -1 and 5010 in row 0"),
     (pd.concat([ONE, ONE.assign(end=5000)]), "wanted 0 <= start < end <= 2147483647, got 5000 and 5000 in row 1"),
     (ONE.assign(end=2**31), "wanted 0 <= start < end <= 2147483647, got 5000 and 2147483648 in row 0"),
@@ -715,7 +715,7 @@ def test_tables_that_are_no_intervals_are_refused(what, use, table, message):
 
 @pytest.mark.parametrize("use", [consensus_peaks, lambda samples: openness_over_peaks(samples, ONE)])
 def test_columns_that_are_no_table_are_refused(use):
-    with pytest.raises(TableError, match="sample b: wanted a table of peaks, got dict"):
+    with pytest.raises(TableError, match="sample b: wanted a file or a DataFrame of peaks, got dict"):
         use({"a": ONE, "b": ONE.to_dict("list")})
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._doors import some
 from skepi.exceptions import FileFormatError
-from skepi.io._columns import Chosen, Wanted, label_of, some
+from skepi.io._columns import Chosen, Wanted, label_of
 from skepi.io._text import Line, Path
 
 _MAGIC = b"PAR1"

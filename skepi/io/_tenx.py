@@ -10,8 +10,8 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from skepi._doors import some
 from skepi.exceptions import FileFormatError, TableError, UnknownNameError
-from skepi.io._columns import some
 from skepi.io._names import parse_intervals
 from skepi.io._text import Path
 
