@@ -162,22 +162,28 @@ def check_interval_labels(openness: Any, peaks: pd.DataFrame) -> None:
     """
     if not isinstance(openness, pd.DataFrame) or len(openness) != len(peaks):
         return
-    if not pd.api.types.is_string_dtype(openness.index) or openness.index.equals(interval_labels(peaks)):
+    intervals = interval_labels(peaks)
+    if pd.api.types.is_numeric_dtype(openness.index) or openness.index.equals(intervals):
         return
+    wrong = np.flatnonzero(~_name_their_peaks(openness.index, intervals, peaks))
+    if wrong.size:
+        raise TableError(
+            f"openness: row labels name other intervals than peaks: row {wrong[0]} is {openness.index[wrong[0]]}, "
+            f"peaks have {intervals[wrong[0]]}; skepi.io.parse_intervals makes peaks of the labels"
+        )
+
+
+def _name_their_peaks(labels: pd.Index, intervals: pd.Index, peaks: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which labels name the peak in their row; where not all are intervals, which do not name the peak in another."""
     try:
-        named = parse_intervals(openness.index)
+        named = parse_intervals(labels)
     except TableError:
-        return
+        texts = list(map(str, labels.to_numpy(dtype=object)))
+        place = pd.Index(intervals, dtype=object).get_indexer(pd.Index(texts, dtype=object))
+        return (place < 0) | (place == np.arange(len(place)))
     same = (named["chrom"] == peaks["chrom"]) & (named["end"] == peaks["end"])
     shift = peaks["start"] - named["start"]
-    fits = same & (shift == (shift.iloc[0] if shift.iloc[0] in (0, -1) else 0))
-    if not fits.all():
-        row = int(np.flatnonzero(~fits)[0])
-        region = peaks.iloc[row]
-        raise TableError(
-            f"openness: row labels name other intervals than peaks: row {row} is {openness.index[row]}, peaks have "
-            f"{region['chrom']}:{region['start']}-{region['end']}; skepi.io.parse_intervals makes peaks of the labels"
-        )
+    return (same & (shift == (shift.iloc[0] if shift.iloc[0] in (0, -1) else 0))).to_numpy()
 
 
 def _columns_of(table: Any, what: str, wanted: tuple[str, ...]) -> pd.DataFrame:
