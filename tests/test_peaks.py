@@ -736,6 +736,21 @@ def test_scores_and_signals_that_are_no_measures_are_refused(use, values, messag
         use(table)
 
 
+@pytest.mark.parametrize("use", [lambda t: consensus_peaks({"b": t}), lambda t: openness_over_peaks({"b": t}, ONE)])
+def test_signals_may_be_as_large_as_float32_holds_and_no_larger(use):
+    """Openness is float32: its largest number is a measure, and the next larger float64 would become infinite."""
+    largest = float(np.finfo(np.float32).max)
+    use(ONE.assign(log10_p=largest, signal=largest))
+    beyond = np.nextafter(largest, np.inf)
+    with pytest.raises(TableError, match=r"sample b: (log10_p|signal): wanted finite values >= 0, got 3.4\S+ in row 0"):
+        use(ONE.assign(log10_p=beyond, signal=beyond))
+
+
+def test_the_largest_signal_stays_what_it_is():
+    largest = float(np.finfo(np.float32).max)
+    assert openness_over_peaks({"b": ONE.assign(signal=largest)}, ONE)["b"].tolist() == [largest]
+
+
 def test_the_row_of_a_bad_score_is_that_of_the_table():
     table = calls(("chr1", 0, 10, 1), ("chr1", 5000, 5010, -1))
     with pytest.raises(TableError, match="got -1 in row 1"):
@@ -786,6 +801,13 @@ def test_openness_of_tracks_is_the_mean_over_the_bases(write_track):
         assert found.dtypes.tolist() == [np.float32] * 2
         assert found["a"].tolist() == [1.5, 0, 0]  # (5 x 2 + 5 x 4) / 20
         assert found["b"].tolist() == [0, 0.5, 0]
+
+
+def test_one_negative_track_among_others_is_refused(write_track):
+    """A track of log ratios beside tracks of coverage is the likeliest slip: a sample named wrong."""
+    paths = {"good": write_track(("chr1", 0, 10, 1.0)), "log": write_track(("chr1", 0, 10, -1.0), name="log.bw")}
+    with pytest.raises(TableError, match=r"^negative means in log: wanted a track >= 0, not log ratios"):
+        openness_from_bigwigs(paths, regions(("chr1", 0, 10)))
 
 
 def test_tracks_that_cannot_be_openness_are_refused(write_track):
