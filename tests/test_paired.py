@@ -166,6 +166,16 @@ def test_rows_named_after_other_intervals_are_refused(change):
         dataset(openness=openness, cell_types=["A", "B"], expression=None)
 
 
+def test_some_rows_named_after_peaks_of_other_rows_are_refused():
+    """One label that names no interval must not hide that the rest are in another order."""
+    openness = pd.DataFrame(np.ones((3, 2)), ["chr1:90-110", "chr1:500-600", "other"], ["A", "B"])
+    with pytest.raises(
+        TableError, match="row labels name other intervals than peaks: row 1 is chr1:500-600"
+    ):
+        dataset(openness=openness, expression=None)
+    assert len(dataset(openness=openness.set_axis(["chr1:90-110", "one", "other"]), expression=None).peaks) == 3
+
+
 def test_contigs_in_common_do_not_hide_chromosomes_named_otherwise():
     genes = {**GENES, "chrom": ["1", "GL000220.1"]}
     peaks = {**PEAKS, "chrom": ["chr1", "chr1", "GL000220.1"]}
