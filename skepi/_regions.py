@@ -1,12 +1,14 @@
 """What every room may expect of regions: ``chrom, start, end``, 0-based half-open, chromosomes named in one way."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from skepi._doors import frame_of, names_of, whole_numbers_of
 from skepi.exceptions import ChromosomeMismatchError, TableError
 from skepi.intervals import MAX_POSITION
 
@@ -36,19 +38,9 @@ def check_regions(table: Any, what: str = "peaks") -> pd.DataFrame:
     TableError
         For anything else: the message names the table, what was wanted and the first row that is wrong.
     """
-    if not isinstance(table, pd.DataFrame | Mapping):
-        raise TableError(f"{what}: wanted a table of peaks, got {type(table).__name__}")
-    frame = pd.DataFrame(table)
-    missing = [column for column in _COLUMNS if column not in frame]
-    if missing:
-        raise TableError(f"{what}: missing columns {missing}, got {list(frame.columns)}")
-    if frame.empty:
-        raise TableError(f"{what}: the table has no rows")
-    chrom = _names(frame["chrom"], what)
-    kinds = [frame[column].dtype for column in ("start", "end")]
-    if not all(map(pd.api.types.is_integer_dtype, kinds)) or frame[["start", "end"]].isna().to_numpy().any():
-        raise TableError(f"{what}: wanted whole numbers (bp), got {kinds[0]} and {kinds[1]}")
-    start, end = frame["start"].to_numpy(), frame["end"].to_numpy()
+    frame = frame_of(table, what, _COLUMNS)
+    chrom = _chromosomes(frame["chrom"], f"{what}: chrom")
+    start, end = (whole_numbers_of(frame[column], f"{what}: {column}") for column in ("start", "end"))
     wrong = np.flatnonzero((start < 0) | (end <= start) | (end > MAX_POSITION))
     if wrong.size:
         row = int(wrong[0])
@@ -59,15 +51,13 @@ def check_regions(table: Any, what: str = "peaks") -> pd.DataFrame:
     return pd.DataFrame({"chrom": chrom, "start": start.astype(np.int64), "end": end.astype(np.int64)})
 
 
-def _names(chrom: pd.Series, what: str) -> Any:
-    """Names of chromosomes as text, one a row; whole numbers are names too."""
-    code, names = pd.factorize(chrom)
-    if (code < 0).any():
-        raise TableError(f"{what}: chrom: missing values")
-    strange = [name for name in names if not isinstance(name, str | int | np.integer) or re.search(r"^$|\s", str(name))]
+def _chromosomes(column: pd.Series, what: str) -> NDArray[np.object_]:
+    """Names of chromosomes as text, one for each row, without white space."""
+    names = names_of(column, what)
+    strange = [name for name in pd.unique(names) if re.search(r"\s", name)]
     if strange:
-        raise TableError(f"{what}: chrom: wanted text without white space, got {strange[0]!r}")
-    return np.array([str(name) for name in names], dtype=object)[code]
+        raise TableError(f"{what}: wanted text without white space, got {strange[0]!r}")
+    return names
 
 
 def check_same_naming(one: Iterable[str], other: Iterable[str], what: str, what_other: str) -> None:

@@ -8,17 +8,21 @@ import warnings
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skepi._doors import check_labels, check_unmasked
 from skepi.exceptions import EmptyLibraryWarning
 
 FloatArray = NDArray[np.float64]
 
 _METHODS = ("log_cpm", "tmm", "quantile")
+_MOST_COUNTS = 2.0**53  # of a library: float64 holds whole numbers up to here
+_LEAST_COUNT = 1e-100
 
 
 class ExpressionNormalizer(SelectorMixin, BaseEstimator):
@@ -59,7 +63,10 @@ class ExpressionNormalizer(SelectorMixin, BaseEstimator):
     Raises
     ------
     ValueError
-        For negative counts, no library with counts, or no gene that passes the filter.
+        For negative counts, no library with counts, no gene that passes the filter, counts of a cell type that add up
+        to more than 2**53 (9.0e15: beyond it, float64 is not exact), or counts between 0 and 1e-100.
+    TableError
+        For a masked array with something masked, and for a DataFrame with repeated columns or several levels of labels.
 
     Warns
     -----
@@ -175,9 +182,13 @@ class ExpressionNormalizer(SelectorMixin, BaseEstimator):
         return self.support_
 
     def _checked(self, X: ArrayLike, reset: bool) -> FloatArray:
+        check_unmasked(X, "X")
+        if isinstance(X, pd.DataFrame):
+            check_labels(X, "X")
         counts = validate_data(self, X, reset=reset, dtype=np.float64)
         if (counts < 0).any():
             raise ValueError("Negative values in data passed to ExpressionNormalizer: wanted counts on a linear scale")
+        _check_range(counts)
         empty = counts.sum(axis=1) == 0
         if empty.all():
             raise ValueError("no row has any counts: a library size of 0 has no CPM")
@@ -256,6 +267,25 @@ def _inside(values: FloatArray, trim: float) -> NDArray[np.bool_]:
     low = np.floor(values.size * trim) + 1
     rank = rankdata(values)
     return (rank >= low) & (rank <= values.size + 1 - low)
+
+
+def _check_range(counts: FloatArray) -> None:
+    """Refuse counts whose sums are not exact in float64, or whose products leave its range."""
+    with np.errstate(over="ignore"):
+        size = counts.sum(axis=1)
+    row = int(np.argmax(size))
+    if size[row] > _MOST_COUNTS:
+        raise ValueError(
+            f"row {row}: the counts add up to {size[row]:.3g}, more than 2**53 = {_MOST_COUNTS:.3g}, beyond which "
+            "float64 is not exact; divide the counts by a constant"
+        )
+    tiny = (counts > 0) & (counts < _LEAST_COUNT)
+    if tiny.any():
+        row, column = np.argwhere(tiny)[0]
+        raise ValueError(
+            f"row {row}, column {column}: got {counts[row, column]:.3g}, and products of values below {_LEAST_COUNT:g} "
+            "vanish in float64; set such values to 0, or multiply the counts by a constant"
+        )
 
 
 def _cpm(counts: FloatArray, factors: FloatArray | float = 1.0) -> FloatArray:

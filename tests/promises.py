@@ -55,11 +55,18 @@ def assert_float64_sums(
 def assert_within(got: Any, wanted: Any, limit: Any, reason: str) -> None:
     """No farther from ``wanted`` than ``limit``, for a reason that stands in the message."""
     assert reason
-    _assert_labels(got, wanted)
-    np.testing.assert_allclose(_numbers(got), _numbers(wanted), rtol=0, atol=limit, err_msg=reason)
+    _assert_limited(got, wanted, limit, reason)
 
 
 def _assert_rounded(got: Any, wanted: Any, eps: float, summed: Any, times: float) -> None:
+    if summed is None:
+        summed = np.nan_to_num(_numbers(wanted), nan=0, posinf=0, neginf=0)
+        summed = np.abs(summed).max(initial=0)
+    _assert_limited(got, wanted, times * eps * np.abs(_numbers(summed)), "rounding")
+
+
+def _assert_limited(got: Any, wanted: Any, limit: Any, reason: str) -> None:
+    """Labels, shapes and places of NaN and infinity are the same; all else differs by no more than a limit."""
     _assert_labels(got, wanted)
     got, wanted = _numbers(got), _numbers(wanted)
     assert got.shape == wanted.shape or () in (got.shape, wanted.shape), f"shapes {got.shape} and {wanted.shape}"
@@ -67,15 +74,14 @@ def _assert_rounded(got: Any, wanted: Any, eps: float, summed: Any, times: float
     finite = np.isfinite(wanted)
     np.testing.assert_array_equal(np.where(finite, 0, got), np.where(finite, 0, wanted))  # NaN and infinities
     got, wanted = np.where(finite, got, 0), np.where(finite, wanted, 0)
-    size = np.abs(wanted).max(initial=0) if summed is None else np.abs(_numbers(summed))
-    limit = np.broadcast_to(times * eps * size, wanted.shape)
+    limit = np.broadcast_to(_numbers(limit), wanted.shape)
     excess = np.nan_to_num(np.abs(got - wanted), nan=np.inf) - limit
     if (excess > 0).any():
         worst = np.unravel_index(np.argmax(excess), excess.shape)
         raise AssertionError(
-            f"{(excess > 0).sum()} of {excess.size} numbers differ by more than rounding, most at "
+            f"{(excess > 0).sum()} of {excess.size} numbers differ by more than {reason} allows, most at "
             f"{tuple(map(int, worst))}: got {got[worst]!r}, wanted {wanted[worst]!r}; "
-            f"they differ by {abs(got[worst] - wanted[worst]):.3g}, rounding allows {limit[worst]:.3g}"
+            f"they differ by {abs(got[worst] - wanted[worst]):.3g}, allowed are {limit[worst]:.3g}"
         )
 
 

@@ -117,11 +117,11 @@ def test_intervals_are_read_as_they_were_written(rows):
     ("change", "message"),
     [
         ({"end": None}, r"missing columns \['end'\], got"),
-        ({"start": [1.0, 2.0]}, "peaks: wanted whole numbers .bp., got float64 and int64"),
-        ({"end": pd.array([5, None], "Int64")}, "peaks: wanted whole numbers .bp., got int64 and Int64"),
+        ({"start": [1.0, 2.0]}, "peaks: start: wanted whole numbers .bp., got dtype float64"),
+        ({"end": pd.array([5, None], "Int64")}, "peaks: end: wanted whole numbers .bp., got missing values in 1 row"),
         ({"chrom": ["chr1", "chr 1"]}, "peaks: chrom: wanted text without white space, got 'chr 1'"),
-        ({"chrom": ["chr1", ""]}, "peaks: chrom: wanted text without white space, got ''"),
-        ({"chrom": [1.0, 1.0]}, "peaks: chrom: wanted text without white space, got 1.0"),
+        ({"chrom": ["chr1", ""]}, "peaks: chrom: a name is blank: row 1"),
+        ({"chrom": [1.0, 1.0]}, "peaks: chrom: wanted text, got 1.0 of type float"),
         ({"chrom": ["chr1", None]}, "peaks: chrom: missing values"),
         ({"start": [-1, 2]}, "wanted 0 <= start < end <= 2147483647, got -1 and 5 in row 0"),
         ({"start": [1, 5]}, "got 5 and 5 in row 1 .1 such"),
@@ -265,7 +265,7 @@ def test_genes_matched_by_a_slow_loop(left, right, n_left, n_right):
     matrix, genes = expression(*left[:n_left]), pd.DataFrame({"name": right[:n_right]})
     common = [name for name in right[:n_right] if name in left[:n_left]]
     if not common:
-        with pytest.raises(TableError, match="no gene in common"):
+        with pytest.raises(TableError, match=r"no gene in common|matrix: the table has no rows"):
             match_genes(matrix, genes)
         return
     rows, kept = match_genes(matrix, genes)
@@ -312,8 +312,8 @@ def test_no_gene_in_common_and_why(index, names, reason):
     [
         (["A", "A", "B"], ["A"], "matrix: index: 1 names are there more than once: 'A'"),
         (["A"], ["A", "A"], "genes: name: 1 names are there more than once: 'A'"),
-        (["A", None], ["A"], "matrix: index: 1 names are missing"),
-        (["A"], ["A", None], "genes: name: 1 names are missing"),
+        (["A", None], ["A"], "matrix: index: missing values: 1 row"),
+        (["A"], ["A", None], "genes: name: missing values: 1 row"),
     ],
 )
 def test_names_that_are_repeated_or_missing(index, names, message):
@@ -328,7 +328,7 @@ def test_identifiers_that_are_repeated_or_absent():
     assert (matrix.iloc[0] == matrix.iloc[1]).all()
     with pytest.raises(TableError, match="genes: name: 1 names are there more than once: 'A'"):
         match_genes(expression("1"), sites.assign(name="A"), on="gene_id")
-    with pytest.raises(TableError, match="genes: gene_id: 1 names are missing"):
+    with pytest.raises(TableError, match="genes: gene_id: missing values: 1 row"):
         match_genes(expression("1"), sites.assign(gene_id=["1", None, "2"]), on="gene_id")
     with pytest.raises(TableError, match=r"genes: missing columns \['gene_id'\], got \['name'\]"):
         match_genes(expression("1"), pd.DataFrame({"name": ["A"]}), on="gene_id")

@@ -410,3 +410,14 @@ def test_normalised_values_are_not_turned_back_into_counts(counts):
     model = ExpressionNormalizer().fit(counts)
     with pytest.raises((AttributeError, NotImplementedError, TypeError)):
         model.inverse_transform(model.transform(counts))
+
+
+@pytest.mark.parametrize("name", ["logratio_trim", "sum_trim"])
+def test_trimming_half_at_each_end_is_refused(name):
+    """It would leave only the gene in the middle, or none; just below half is a setting like any other."""
+    with pytest.raises(ValueError, match=rf"{name} must be a fraction in \[0, 0.5\), got 0.5"):
+        ExpressionNormalizer("tmm", **{name: 0.5}).fit(TRIMMED)
+    assert np.isfinite(ExpressionNormalizer("tmm", **{name: 0.499}).fit_transform(TRIMMED)).all()
+
+
+TRIMMED = np.array([[9.0, 7, 5, 3, 4, 6, 8], [1, 2, 3, 4, 5, 6, 7]])

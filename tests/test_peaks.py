@@ -676,12 +676,12 @@ def test_samples_without_names_are_refused(use, samples):
 
 
 BROKEN = [
-    (5, "wanted a table of peaks, got int"),
+    (5, "wanted a .*(table|DataFrame).*, got int"),
     (ONE.drop(columns=["start", "end"]), r"missing columns \['start', 'end'\], got \['chrom', 'log10_p', 'signal'\]"),
     (ONE.iloc[:0], "the table has no rows"),
     (ONE.assign(chrom=[None]), "chrom: missing values"),
-    (ONE.assign(start=5000.0), "wanted whole numbers .bp., got float64 and int64"),
-    (ONE.assign(end="5010"), "wanted whole numbers .bp., got int64 and (object|str)"),
+    (ONE.assign(start=5000.0), "start: wanted whole numbers .bp., got dtype float64"),
+    (ONE.assign(end="5010"), "end: wanted whole numbers .bp., got dtype (object|str)"),
     (ONE.assign(start=-1), r"wanted 0 <= start < end <= 2147483647, got -1 and 5010 in row 0"),
     (pd.concat([ONE, ONE.assign(end=5000)]), "wanted 0 <= start < end <= 2147483647, got 5000 and 5000 in row 1"),
     (ONE.assign(end=2**31), "wanted 0 <= start < end <= 2147483647, got 5000 and 2147483648 in row 0"),
@@ -706,7 +706,7 @@ def test_tables_that_are_no_intervals_are_refused(what, use, table, message):
 
 @pytest.mark.parametrize("use", [consensus_peaks, lambda samples: openness_over_peaks(samples, ONE)])
 def test_columns_that_are_no_table_are_refused(use):
-    with pytest.raises(TableError, match="sample b: wanted a table of peaks, got dict"):
+    with pytest.raises(TableError, match="sample b: wanted a file or a DataFrame of peaks, got dict"):
         use({"a": ONE, "b": ONE.to_dict("list")})
 
 
@@ -725,6 +725,21 @@ def test_scores_and_signals_that_are_no_measures_are_refused(use, values, messag
     table = pd.concat([ONE, ONE]).assign(log10_p=values, signal=values)
     with pytest.raises(TableError, match=f"^sample b: (log10_p|signal): {message}"):
         use(table)
+
+
+@pytest.mark.parametrize("use", [lambda t: consensus_peaks({"b": t}), lambda t: openness_over_peaks({"b": t}, ONE)])
+def test_signals_may_be_as_large_as_float32_holds_and_no_larger(use):
+    """Openness is float32: its largest number is a measure, and the next larger float64 would become infinite."""
+    largest = float(np.finfo(np.float32).max)
+    use(ONE.assign(log10_p=largest, signal=largest))
+    beyond = np.nextafter(largest, np.inf)
+    with pytest.raises(TableError, match=r"sample b: (log10_p|signal): wanted finite values >= 0, got 3.4\S+ in row 0"):
+        use(ONE.assign(log10_p=beyond, signal=beyond))
+
+
+def test_the_largest_signal_stays_what_it_is():
+    largest = float(np.finfo(np.float32).max)
+    assert openness_over_peaks({"b": ONE.assign(signal=largest)}, ONE)["b"].tolist() == [largest]
 
 
 def test_the_row_of_a_bad_score_is_that_of_the_table():
@@ -777,6 +792,13 @@ def test_openness_of_tracks_is_the_mean_over_the_bases(write_track):
         assert found.dtypes.tolist() == [np.float32] * 2
         assert found["a"].tolist() == [1.5, 0, 0]  # (5 x 2 + 5 x 4) / 20
         assert found["b"].tolist() == [0, 0.5, 0]
+
+
+def test_one_negative_track_among_others_is_refused(write_track):
+    """A track of log ratios beside tracks of coverage is the likeliest slip: a sample named wrong."""
+    paths = {"good": write_track(("chr1", 0, 10, 1.0)), "log": write_track(("chr1", 0, 10, -1.0), name="log.bw")}
+    with pytest.raises(TableError, match=r"^negative means in log: wanted a track >= 0, not log ratios"):
+        openness_from_bigwigs(paths, regions(("chr1", 0, 10)))
 
 
 def test_tracks_that_cannot_be_openness_are_refused(write_track):

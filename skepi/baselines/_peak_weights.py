@@ -8,6 +8,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from skepi._doors import positions_of
 from skepi.exceptions import TableError
 from skepi.intervals import IntervalIndex, to_offsets
 from skepi.paired._tables import OpennessTables
@@ -72,9 +73,7 @@ def gene_lengths(genes: pd.DataFrame) -> IntArray:
             "gene_body=True needs a column tes in the table of genes, the 0-based position of the last transcribed "
             f"base; got columns {list(genes.columns)}"
         )
-    if not pd.api.types.is_integer_dtype(genes["tes"]) or genes["tes"].isna().any():
-        raise TableError(f"genes.tes: wanted whole numbers (bp), got dtype {genes['tes'].dtype}")
-    tss, tes = genes["tss"].to_numpy(dtype=np.int64), genes["tes"].to_numpy(dtype=np.int64)
+    tss, tes = (positions_of(genes[column], f"genes.{column}") for column in ("tss", "tes"))
     length = np.where(genes["strand"] == "-", tss - tes, tes - tss) + 1
     if (length < 1).any():
         first = genes.iloc[int(np.argmin(length))]

@@ -63,7 +63,10 @@ class TSSBinner(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  #
     TypeError
         Where ``X`` is not made of pairs.
     ValueError
-        For settings that do not fit together, or a cell type without signal where it is to be scaled.
+        For settings that do not fit together.
+    TableError
+        With ``depth="mean"``, for a cell type without signal, or with a mean below 2.9e-39, which has no inverse in
+        float32.
 
     Notes
     -----

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._doors import some
 from skepi._regions import check_regions, check_same_naming
 from skepi.exceptions import TableError
 from skepi.intervals import IntArray, concatenate_ranges, overlap_bp
 from skepi.io._bigwig_file import BigWigFile
-from skepi.io._columns import some
 from skepi.io._text import Path, open_file
 
 # Half a million records or so: little memory, few rounds.

@@ -1,8 +1,10 @@
 """Which columns of a matrix are labels, which are samples."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from skepi._doors import some
 from skepi.exceptions import FileFormatError, UnknownNameError
 from skepi.io._text import Line, Path
 
@@ -42,22 +44,24 @@ class Wanted(NamedTuple):
         if wanted.columns is not None and not wanted.columns:
             raise ValueError("columns: wanted at least one name")
         asked = [*(wanted.labels or ()), *(wanted.columns or ()), *wanted.drop]
-        twice = [name for name in dict.fromkeys(asked) if asked.count(name) > 1]
+        twice = [name for name, count in Counter(asked).items() if count > 1]
         if twice:
             raise ValueError(f"asked for twice in labels, columns or drop: {some(twice)}")
         return wanted
 
     def choose(self, path: Path, names: list[str], index: Sequence[str] = (), header: int | None = None) -> Chosen:
         """Find the names, of line ``header``; ``index`` are columns of row labels that the file itself declares."""
-        own = [name for name in index if name not in self.drop] or [n for n in names if n not in self.drop][:1]
+        known, dropped = set(names), set(self.drop)
+        own = [name for name in index if name not in dropped] or [name for name in names if name not in dropped][:1]
         labels = list(self.labels or own)
-        absent = [name for name in (*labels, *(self.columns or ()), *self.drop) if name not in names]
+        absent = [name for name in (*labels, *(self.columns or ()), *self.drop) if name not in known]
         if absent:
             raise UnknownNameError(f"{path}: no column {some(absent)}; there are {some(names, 20)}")
         if self.columns is not None and set(labels) & set(self.columns):
             raise ValueError(f"columns: {some(set(labels) & set(self.columns))} holds the labels")
         # Row names without a name of their own are no sample.
-        values = self.columns or [name for name in names if name not in {*labels, *index, "", *self.drop}]
+        no_samples = {*labels, *index, "", *dropped}
+        values = self.columns or [name for name in names if name not in no_samples]
         if not values:
             raise FileFormatError(path, None, None, f"no column of numbers is left of {some(names, 20)}")
         interval = _interval_columns(names)
@@ -81,12 +85,6 @@ def label_of(line: Line, columns: Sequence[int], one_based: bool) -> str:
         order = "not be less" if one_based else "be greater"
         raise line.error(f"end must {order} than start, got {start} and {end}", columns[2])
     return f"{chrom}:{start - one_based}-{end}"
-
-
-def some(names: Iterable[object], most: int = 5) -> str:
-    """First few names of many, for messages."""
-    texts = [str(name) for name in names]
-    return ", ".join(map(repr, texts[:most])) + (f" and {len(texts) - most} more" if len(texts) > most else "")
 
 
 def _interval_columns(names: list[str]) -> list[str]:

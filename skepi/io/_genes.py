@@ -4,11 +4,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from skepi._doors import check_row_labels, frame_of, names_of, numbers_of, positions_of, strands_of
 from skepi._regions import check_regions, check_same_naming
 from skepi.exceptions import TableError
-from skepi.intervals import IntervalIndex, overlap_bp
+from skepi.intervals import IntArray, IntervalIndex, overlap_bp
 from skepi.io._text import Path, read_lines
 
 # What decides between the sites of a gene, the first that differs: larger counts first, small ``upstream`` first.
@@ -19,6 +20,7 @@ _POLICIES = {
     "all": ("upstream",),
 }
 _PROMOTER_BP = 500
+_FLOAT32 = np.finfo(np.float32)
 
 
 def read_tss(path: Path) -> pd.DataFrame:
@@ -68,20 +70,21 @@ def read_tss(path: Path) -> pd.DataFrame:
 
 
 def choose_tss(
-    transcripts: pd.DataFrame,
+    transcripts: Any,
     policy: str = "most_transcripts",
     max_span: int = 500_000,
     *,
     name: str | None = None,
-    peaks: pd.DataFrame | None = None,
-    openness: ArrayLike | None = None,
+    peaks: Any = None,
+    openness: Any = None,
 ) -> pd.DataFrame:
     """Choose the start site of each gene from its transcripts.
 
     Parameters
     ----------
-    transcripts : DataFrame
-        From :func:`read_tss`, :func:`read_gtf` or :func:`read_gff3`.
+    transcripts : DataFrame or mapping
+        From :func:`read_tss`, :func:`read_gtf` or :func:`read_gff3`: columns ``name`` (or ``gene_name``), ``chrom``,
+        ``strand`` and ``tss``, or ``start`` and ``end`` in its place (0-based, bp).
     policy : {"most_transcripts", "most_upstream", "most_open", "all"}, default="most_transcripts"
         The site that most transcripts share, of equals the most upstream; the most upstream one; the one with the
         greatest openness within 500 bp, of equals the one that most transcripts share; or every site as a row of its
@@ -92,11 +95,11 @@ def choose_tss(
     name : str, optional
         Column of ``transcripts`` that names genes: by default ``"name"``, or else ``"gene_name"``. ``"gene_id"`` makes
         genes of identifiers, as a matrix with identifiers needs. Transcripts of one name are one gene.
-    peaks : DataFrame, optional
+    peaks : DataFrame or mapping, optional
         Only for ``"most_open"``: ``chrom, start, end``, 0-based half-open.
-    openness : array-like of shape (n_peaks, n_cell_types) or (n_peaks,), optional
-        Only for ``"most_open"``: signal of the peaks. Each cell type counts the same: it is divided by its mean, as
-        :class:`skepi.binning.TSSBinner` does.
+    openness : DataFrame, Series, array-like or sparse array, (n_peaks, n_cell_types) or (n_peaks,), optional
+        Only for ``"most_open"``: signal of the peaks, 0 or greater. Each cell type counts the same: it is
+        divided by its mean, as :class:`skepi.binning.TSSBinner` does.
 
     Returns
     -------
@@ -108,9 +111,14 @@ def choose_tss(
     Raises
     ------
     TableError
-        For missing columns, a strand other than ``+`` and ``-``, or no gene left.
+        Where a table cannot be used as it is: columns missing, repeated or with several levels; names that are missing,
+        blank, or neither text nor whole numbers; a strand other than ``+`` and ``-``; positions that are not whole or
+        not in 0 .. 2,147,483,647; ``start`` not below ``end``; openness that is masked, negative, not finite, without
+        signal in a cell type, of another shape or with its rows in another order than ``peaks``; or no gene left.
     ChromosomeMismatchError
         For peaks that share no chromosome name with the genes.
+    ValueError
+        For another policy, and for peaks or openness without ``"most_open"`` or the other way round.
 
     Examples
     --------
@@ -155,28 +163,42 @@ def choose_tss(
     return out
 
 
-def _sites(transcripts: pd.DataFrame, name: str | None) -> pd.DataFrame:
+def _sites(transcripts: Any, name: str | None) -> pd.DataFrame:
     """Gene name, chromosome, site and strand of each transcript."""
-    table = transcripts
-    if "tss" not in table and {"start", "end", "strand"} <= set(table.columns):
-        table = table.assign(tss=np.where(table["strand"] == "-", table["end"] - 1, table["start"]))
+    table = frame_of(transcripts, "transcripts")
     if name is None:
         name = "name" if "name" in table else "gene_name"
-    if name in table:
-        table = table.assign(name=table[name])
-    missing = [column for column in ("name", "chrom", "tss", "strand") if column not in table]
+    from_ends = "tss" not in table and {"start", "end"} <= set(table.columns)
+    source = {"name": name, "chrom": "chrom", "tss": "start" if from_ends else "tss", "strand": "strand"}
+    missing = [column for column, found in source.items() if found not in table]
     if missing:
-        raise TableError(f"transcripts: missing columns {missing}, got {list(transcripts.columns)}")
-    gaps = [column for column in ("name", "chrom", "tss") if table[column].isna().any()]
-    if gaps:
-        raise TableError(f"transcripts: {', '.join(gaps)}: missing values")
-    if not table["strand"].isin(["+", "-"]).all():
-        raise TableError("transcripts: strand must be '+' or '-' to have a start site")
-    tss = table["tss"].to_numpy()
-    if tss.dtype.kind not in "iuf" or not (np.isfinite(tss) & (tss == np.floor(tss)) & (tss >= 0)).all():
-        raise TableError(f"transcripts: tss: wanted whole numbers (bp) of 0 or more, got dtype {tss.dtype}")
+        raise TableError(f"transcripts: missing columns {missing}, got {list(table.columns)}")
+    strand = strands_of(table["strand"], "transcripts")
     # Text and wide numbers: what came may be categorical, or unsigned and without a negative.
-    return table[["name", "chrom", "tss", "strand"]].astype({"name": str, "chrom": str, "tss": np.int64, "strand": str})
+    return pd.DataFrame(
+        {
+            "name": names_of(table[name], f"transcripts: {name}"),
+            "chrom": names_of(table["chrom"], "transcripts: chrom"),
+            "tss": _first_bases(table, strand) if from_ends else _whole(table, "tss"),
+            "strand": strand,
+        }
+    )
+
+
+def _first_bases(table: pd.DataFrame, strand: NDArray) -> IntArray:
+    """Transcribed base that comes first in each interval: ``start``, or on the minus strand ``end - 1``."""
+    start, end = _whole(table, "start"), _whole(table, "end")
+    wrong = np.flatnonzero(end <= start)
+    if wrong.size:
+        row = int(wrong[0])
+        raise TableError(
+            f"transcripts: wanted start < end, got {start[row]} and {end[row]} in row {row} ({wrong.size} such row(s))"
+        )
+    return np.where(strand == "-", end - 1, start)
+
+
+def _whole(table: pd.DataFrame, column: str) -> IntArray:
+    return positions_of(table[column], f"transcripts: {column}", whole_floats=True)
 
 
 def _without_y_copies(sites: pd.DataFrame) -> pd.DataFrame:
@@ -188,13 +210,19 @@ def _without_y_copies(sites: pd.DataFrame) -> pd.DataFrame:
 def _promoter_openness(sites: pd.DataFrame, peaks: Any, openness: Any) -> NDArray[np.float64]:
     """Openness within 500 bp of each site, peaks shared by overlap, as a mean over cell types of equal depth."""
     table = check_regions(peaks)
-    signal = np.asarray(openness, dtype=np.float64)
+    check_row_labels(openness, peaks, "openness", "peaks")
+    signal = numbers_of(openness, "openness").astype(np.float64)
     if signal.ndim not in (1, 2) or len(signal) != len(table):
-        raise TableError(f"openness: wanted a row for each of {len(table)} peaks, got shape {signal.shape}")
+        turned = "; it looks transposed: give openness.T" if signal.shape[1:] == (len(table),) else ""
+        raise TableError(f"openness: wanted a row for each of {len(table)} peaks, got shape {signal.shape}{turned}")
     signal = signal.reshape(len(table), -1)
+    fits = (signal >= 0) & (signal <= _FLOAT32.max)
+    if not (fits.all() and (signal.max(axis=0, initial=0) >= _FLOAT32.tiny).all()):
+        raise TableError(
+            "openness: wanted finite values >= 0, with some signal in every cell type, in the range of float32 "
+            f"({_FLOAT32.tiny:.2g} .. {_FLOAT32.max:.2g})"
+        )
     depth = signal.mean(axis=0)
-    if not (np.isfinite(signal).all() and (signal >= 0).all() and (depth > 0).all()):
-        raise TableError("openness: wanted finite values >= 0, with some signal in every cell type")
     chrom, start, end = (table[column].to_numpy() for column in ("chrom", "start", "end"))
     check_same_naming(table["chrom"].unique(), sites["chrom"].unique(), "peaks", "genes")
     tss = sites["tss"].to_numpy()

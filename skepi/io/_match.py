@@ -1,22 +1,24 @@
 """Rows of expression and genes put together by name."""
 
+from typing import Any
+
 import pandas as pd
 
+from skepi._doors import frame_of, names_of, some
 from skepi.exceptions import TableError
-from skepi.io._columns import some
 from skepi.io._names import is_ensembl_id, without_version
 
 
-def match_genes(matrix: pd.DataFrame, genes: pd.DataFrame, on: str = "name") -> tuple[pd.DataFrame, pd.DataFrame]:
+def match_genes(matrix: pd.DataFrame, genes: Any, on: str = "name") -> tuple[pd.DataFrame, pd.DataFrame]:
     """Keep the genes that an expression matrix and a table of genes both have, in the order of the table.
 
-    Names must agree to the letter: nothing is converted silently.
+    Names must agree to the letter, whole numbers as they are written: nothing is converted silently.
 
     Parameters
     ----------
     matrix : DataFrame, shape (n_rows, n_cell_types)
         Expression, with names or identifiers of genes as index.
-    genes : DataFrame
+    genes : DataFrame or mapping
         Column ``name`` and the column ``on``, such as that of :func:`choose_tss`.
     on : str, default="name"
         Column of ``genes`` that holds what the index of ``matrix`` holds. It may repeat, as ``"gene"`` does where
@@ -32,8 +34,10 @@ def match_genes(matrix: pd.DataFrame, genes: pd.DataFrame, on: str = "name") -> 
     Raises
     ------
     TableError
-        For missing columns, missing or repeated names on either side, and for no gene in common; the message says why
-        where it can be seen: versions of identifiers, identifiers against symbols, upper and lower case.
+        For missing or repeated columns, labels of several levels, a matrix that does not hold real numbers, names on
+        either side that are missing, blank, repeated, or neither text nor whole numbers, and for no gene in common. The
+        message says why where it can be seen: a transposed matrix, versions of identifiers, identifiers against
+        symbols, upper and lower case.
 
     Examples
     --------
@@ -42,36 +46,49 @@ def match_genes(matrix: pd.DataFrame, genes: pd.DataFrame, on: str = "name") -> 
     >>> kept["HSC"].to_dict(), genes["name"].tolist(), kept.attrs["left_out"], genes.attrs["left_out"]
     ({'SPI1': 25, 'GATA1': 3}, ['SPI1', 'GATA1'], ['XIST'], ['CEBPA'])
     """
-    missing = [column for column in dict.fromkeys(("name", on)) if column not in genes]
-    if missing:
-        raise TableError(f"genes: missing columns {missing}, got {list(genes.columns)}")
-    _check(matrix.index, "matrix: index")
-    _check(genes["name"], "genes: name")
-    if genes[on].isna().any():
-        raise TableError(f"genes: {on}: {int(genes[on].isna().sum())} names are missing")
-    both = genes[on].isin(matrix.index).to_numpy()
+    rows = _rows_of(matrix)
+    genes = frame_of(genes, "genes", tuple(dict.fromkeys(("name", on))))
+    _check_unique(genes["name"], "genes: name")
+    names = names_of(genes[on], f"genes: {on}")
+    place = rows.get_indexer(names)
+    both = place >= 0
     if not both.any():
-        raise TableError(f"matrix and genes have no gene in common: {_reason(matrix.index, genes, on)}")
+        raise TableError(f"matrix and genes have no gene in common: {_reason(matrix, genes, on)}")
     kept = genes[both].reset_index(drop=True)
     kept.attrs["left_out"] = genes["name"][~both].tolist()
-    rows = matrix.loc[kept[on]].set_axis(pd.Index(kept["name"], name="name"), axis=0)
-    rows.attrs["left_out"] = matrix.index[~matrix.index.isin(genes[on])].tolist()
-    return rows, kept
+    out = matrix.iloc[place[both]].set_axis(pd.Index(kept["name"], name="name"), axis=0)
+    out.attrs["left_out"] = matrix.index[~rows.isin(names)].tolist()
+    return out, kept
 
 
-def _check(names: pd.Index | pd.Series, what: str) -> None:
-    if names.isna().any():
-        raise TableError(f"{what}: {int(names.isna().sum())} names are missing")
-    twice = names[names.duplicated()]
+def _rows_of(matrix: Any) -> pd.Index:
+    """Names of the rows of a matrix of numbers, as text."""
+    if not isinstance(matrix, pd.DataFrame):
+        raise TableError(f"matrix: wanted a DataFrame with genes as index, got {type(matrix).__name__}")
+    frame_of(matrix, "matrix")
+    names_of(matrix.columns, "matrix: columns")
+    for name, dtype in matrix.dtypes.items():
+        if not pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_complex_dtype(dtype):
+            raise TableError(f"matrix: column {name!r}: wanted numbers, got dtype {dtype}")
+    return _check_unique(matrix.index, "matrix: index")
+
+
+def _check_unique(names: pd.Index | pd.Series, what: str) -> pd.Index:
+    """Return names as text, none of them twice."""
+    text = pd.Index(names_of(names, what))
+    twice = text[text.duplicated()].unique()
     if len(twice):
-        raise TableError(f"{what}: {len(twice.unique())} names are there more than once: {some(twice.unique())}")
+        raise TableError(f"{what}: {len(twice)} names are there more than once: {some(twice)}")
+    return text
 
 
-def _reason(index: pd.Index, genes: pd.DataFrame, on: str) -> str:
+def _reason(matrix: pd.DataFrame, genes: pd.DataFrame, on: str) -> str:
     """Why two sets of names do not meet, as far as it can be seen."""
-    rows, names = index.tolist(), genes[on].tolist()
+    rows, names = list(map(str, matrix.index)), list(map(str, genes[on]))
+    if set(map(str, matrix.columns)) & set(names):
+        return "columns of the matrix have names of genes, so that it looks transposed; give matrix.T"
     for column in genes.columns.drop(on):
-        found = int(genes[column].isin(index).sum())
+        found = len(set(map(str, genes[column])) & set(rows))
         if found:
             return f"but {found} values of the column {column!r} of genes are in the index; on={column!r} takes it"
     if set(map(without_version, rows)) & set(map(without_version, names)):

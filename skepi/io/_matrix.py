@@ -6,8 +6,9 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from skepi._doors import some
 from skepi.exceptions import FileFormatError
-from skepi.io._columns import Wanted, some
+from skepi.io._columns import Wanted
 from skepi.io._delimited import line_of_row, read_delimited
 from skepi.io._parquet import is_parquet, read_parquet
 from skepi.io._text import Path

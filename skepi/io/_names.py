@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skepi._doors import some
 from skepi._regions import STANDARD, check_regions, core_of
 from skepi.exceptions import TableError
 from skepi.intervals import MAX_POSITION
-from skepi.io._columns import some
 
 _POSITION = "(0|[1-9][0-9]{0,9})"
 _INTERVAL = re.compile(rf"(\S+)([:_-]){_POSITION}([_-]){_POSITION}").fullmatch

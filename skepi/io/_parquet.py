@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._doors import some
 from skepi._limits import Unpacked
 from skepi.exceptions import FileFormatError
-from skepi.io._columns import Chosen, Wanted, label_of, some
+from skepi.io._columns import Chosen, Wanted, label_of
 from skepi.io._text import Line, Path, open_file
 
 _MAGIC = b"PAR1"

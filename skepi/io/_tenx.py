@@ -8,8 +8,8 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from skepi._doors import some
 from skepi.exceptions import FileFormatError, TableError, UnknownNameError
-from skepi.io._columns import some
 from skepi.io._hdf5 import TEXTS, ArrayFile, open_hdf5
 from skepi.io._names import parse_intervals
 from skepi.io._text import Path

@@ -1,20 +1,33 @@
 """Checks at the door: each returns a clean copy of a table or says what is wrong with it."""
 
 import warnings
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Set
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from skepi._doors import (
+    check_labels,
+    check_unmasked,
+    frame_of,
+    interval_labels,
+    names_of,
+    numbers_of,
+    positions_of,
+    some,
+    strands_of,
+)
 from skepi._regions import check_regions, check_same_naming
 from skepi.exceptions import ChromosomeWarning, TableError
-from skepi.intervals import MAX_POSITION
+from skepi.intervals import IntArray
 from skepi.io import parse_intervals
 
 _ROUNDING = 1e-6
+_LARGEST = float(np.finfo(np.float32).max)
+_SMALLEST = float(np.finfo(np.float32).tiny)  # below it, float32 loses digits
 
 
 def check_peaks(peaks: Any) -> pd.DataFrame:
@@ -28,44 +41,59 @@ def check_peaks(peaks: Any) -> pd.DataFrame:
 def check_genes(genes: Any) -> pd.DataFrame:
     """Columns ``name, chrom, tss, strand``; names unique, strand ``+`` or ``-``."""
     table = _columns_of(genes, "genes", ("name", "chrom", "tss", "strand"))
-    table["tss"] = _positions(table["tss"], "genes.tss")
-    _refuse_rows(~table["strand"].isin(["+", "-"]), table, "genes: strand must be '+' or '-'")
+    for column in ("name", "chrom"):
+        table[column] = _text_of(names_of(table[column], f"genes: {column}"))
+    table["strand"] = _text_of(strands_of(table["strand"], "genes"))
+    table["tss"] = positions_of(table["tss"], "genes.tss")
     _refuse_rows(table.duplicated("name"), table, "genes: the same name twice")
     return table
 
 
-def check_cell_types(cell_types: Any, openness: Any, n_cell_types: int) -> pd.DataFrame:
+def check_matrix(matrix: Any, what: str) -> Any:
+    """Return a DataFrame or a sparse array as it is, anything else as an array; two dimensions."""
+    if not isinstance(matrix, pd.DataFrame) and not sp.issparse(matrix):
+        matrix = numbers_of(matrix, what)
+    if len(matrix.shape) != 2:
+        raise TableError(f"{what}: wanted two dimensions, got shape {matrix.shape}")
+    if isinstance(matrix, pd.DataFrame):
+        check_labels(matrix, what)
+    return matrix
+
+
+def check_cell_types(cell_types: Any, openness: Any) -> pd.DataFrame:
     """Columns ``name`` and, where known, ``lineage``; taken from the columns of ``openness`` if not given."""
     if cell_types is None:
         if not isinstance(openness, pd.DataFrame):
             raise TableError("cell_types: wanted names, because openness is an array without column names")
         cell_types = openness.columns
     if not isinstance(cell_types, pd.DataFrame | Mapping):
-        cell_types = pd.DataFrame({"name": list(cell_types)})
+        cell_types = pd.DataFrame({"name": _sequence_of(cell_types)})
     table = _columns_of(cell_types, "cell_types", ("name",))
+    table["name"] = _text_of(names_of(table["name"], "cell_types: name"))
     if "lineage" in table and table["lineage"].isna().any():
         _refuse_rows(table["lineage"].isna(), table, "cell_types: lineage missing")
     _refuse_rows(table.duplicated("name"), table, "cell_types: the same name twice")
-    if len(table) != n_cell_types:
-        raise TableError(f"openness has {n_cell_types} columns but cell_types has {len(table)} rows")
     return table
 
 
-def check_openness(openness: Any, n_peaks: int, cell_types: pd.DataFrame) -> NDArray[np.float32]:
+def check_openness(openness: Any, peaks: pd.DataFrame, cell_types: pd.DataFrame) -> NDArray[np.float32]:
     """Peaks x cell types as a read-only float32 array in the order of the tables, kept cell type by cell type.
 
     A pair needs neighbouring peaks in one cell type: so they are neighbours in memory.
     Values below 0 by no more than rounding (1e-6 of the largest) become 0.
     """
-    values = _matrix(openness, "openness", n_peaks, "peaks", cell_types)
-    negative = values < -_ROUNDING * values.max(initial=0)
-    if negative.any():
-        row, column = np.argwhere(negative)[0]
+    values = _matrix(openness, "openness", len(peaks), "peaks", cell_types)
+    least = -_ROUNDING * values.max()
+    if values.min() < least:
+        row, column = np.argwhere(values < least)[0]
         raise TableError(
             f"openness: {values[row, column]:g} in row {row}, column {column} "
             f"({cell_types['name'].iloc[column]}); wanted values >= 0 (not log ratios)"
         )
-    return _frozen(np.maximum(values, 0).astype(np.float32), order="F")
+    out = np.array(np.maximum(values, 0) if values.min() < 0 else values, dtype=np.float32, order="F", copy=True)
+    _check_float32(values.max(axis=0), out, cell_types["name"])
+    out.flags.writeable = False
+    return out
 
 
 def check_expression(expression: Any, genes: pd.DataFrame, cell_types: pd.DataFrame) -> NDArray[np.float64]:
@@ -73,24 +101,39 @@ def check_expression(expression: Any, genes: pd.DataFrame, cell_types: pd.DataFr
     if isinstance(expression, pd.DataFrame) and not isinstance(expression.index, pd.RangeIndex):
         expression = _rows_by_name(expression, genes["name"])
     values = _matrix(expression, "expression", len(genes), "genes", cell_types)
-    return _frozen(values.astype(np.float64))
+    out = np.array(values, dtype=np.float64, order="C", copy=True)
+    out.flags.writeable = False
+    return out
 
 
-def check_row_labels(matrix: Any, table: Any, what: str, rows_of: str) -> None:
-    """Refuse a DataFrame whose row labels are those of its table, or ``chrom:start-end``, in another order."""
-    if not isinstance(matrix, pd.DataFrame) or not isinstance(table, pd.DataFrame) or len(matrix) != len(table):
-        return
-    candidates = [table.index]
-    if {"chrom", "start", "end"} <= set(table.columns):
-        text = table[["chrom", "start", "end"]].astype(str)
-        candidates.append(pd.Index(text["chrom"] + ":" + text["start"] + "-" + text["end"]))
-    for labels in candidates:
-        if not matrix.index.equals(labels) and matrix.index.isin(labels).all() and labels.isin(matrix.index).all():
-            first = int(np.flatnonzero(matrix.index != labels)[0])
-            raise TableError(
-                f"{what}: row labels are those of {rows_of} in another order (row {first} is {matrix.index[first]}, "
-                f"wanted {labels[first]}); use {what}.loc[...] in the order of {rows_of}, or reset_index in both"
-            )
+def check_orientation(openness: Any, n_peaks: int, cell_types: pd.DataFrame | None) -> None:
+    """Refuse openness that looks like cell types x peaks, before its columns are taken for cell types.
+
+    ``cell_types`` are those that the caller named, or None.
+    """
+    turned = openness.shape[0] != n_peaks == openness.shape[1]
+    if cell_types is not None:
+        turned &= openness.shape[0] == len(cell_types)
+    if isinstance(openness, pd.DataFrame):
+        if cell_types is None:  # rows without names are no cell types
+            turned &= not isinstance(openness.index, pd.RangeIndex)
+        else:
+            turned |= _names_are_in(cell_types["name"], openness.index, openness.columns)
+        turned |= _are_intervals(openness.columns)
+    if turned:
+        raise _transposed("openness", openness.shape, "peak")
+
+
+def check_expression_orientation(expression: Any, genes: pd.DataFrame, cell_types: pd.DataFrame) -> None:
+    """Refuse expression that looks like cell types x genes."""
+    wanted = (len(genes), len(cell_types))
+    if isinstance(expression, pd.DataFrame):
+        turned = _names_are_in(cell_types["name"], expression.index, expression.columns)
+        turned |= _names_are_in(genes["name"], expression.columns, expression.index)
+    else:
+        turned = expression.shape == wanted[::-1] != wanted
+    if turned:
+        raise _transposed("expression", expression.shape, "gene")
 
 
 def check_shared_chromosomes(peaks: pd.DataFrame, genes: pd.DataFrame) -> pd.Series:
@@ -117,70 +160,103 @@ def check_interval_labels(openness: Any, peaks: pd.DataFrame) -> None:
 
     Names may count from 1, as those of genome browsers do, if all of them do.
     """
-    if not isinstance(openness, pd.DataFrame) or not pd.api.types.is_string_dtype(openness.index):
+    if not isinstance(openness, pd.DataFrame) or len(openness) != len(peaks):
         return
-    try:
-        named = parse_intervals(openness.index)
-    except TableError:
+    intervals = interval_labels(peaks)
+    if pd.api.types.is_numeric_dtype(openness.index) or openness.index.equals(intervals):
         return
-    if len(named) != len(peaks):
-        return
-    same = (named["chrom"] == peaks["chrom"]) & (named["end"] == peaks["end"])
-    shift = peaks["start"] - named["start"]
-    fits = same & (shift == (shift.iloc[0] if shift.iloc[0] in (0, -1) else 0))
-    if not fits.all():
-        row = int(np.flatnonzero(~fits)[0])
-        region = peaks.iloc[row]
+    wrong = np.flatnonzero(~_name_their_peaks(openness.index, intervals, peaks))
+    if wrong.size:
         raise TableError(
-            f"openness: row labels name other intervals than peaks: row {row} is {openness.index[row]}, peaks have "
-            f"{region['chrom']}:{region['start']}-{region['end']}; skepi.io.parse_intervals makes peaks of the labels"
+            f"openness: row labels name other intervals than peaks: row {wrong[0]} is {openness.index[wrong[0]]}, "
+            f"peaks have {intervals[wrong[0]]}; skepi.io.parse_intervals makes peaks of the labels"
         )
 
 
+def _name_their_peaks(labels: pd.Index, intervals: pd.Index, peaks: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which labels name the peak in their row; where not all are intervals, which do not name the peak in another."""
+    try:
+        named = parse_intervals(labels)
+    except TableError:
+        texts = list(map(str, labels.to_numpy(dtype=object)))
+        place = pd.Index(intervals, dtype=object).get_indexer(pd.Index(texts, dtype=object))
+        return (place < 0) | (place == np.arange(len(place)))
+    same = (named["chrom"] == peaks["chrom"]) & (named["end"] == peaks["end"])
+    shift = peaks["start"] - named["start"]
+    return (same & (shift == (shift.iloc[0] if shift.iloc[0] in (0, -1) else 0))).to_numpy()
+
+
 def _columns_of(table: Any, what: str, wanted: tuple[str, ...]) -> pd.DataFrame:
-    """Copy a table with a plain index, its columns present, not empty and not missing."""
-    frame = pd.DataFrame(table).reset_index(drop=True).copy()
-    repeated = frame.columns[frame.columns.duplicated()]
-    if len(repeated):
-        raise TableError(f"{what}: the same column twice: {_some(repeated)}")
-    missing = [column for column in wanted if column not in frame]
-    if missing:
-        raise TableError(f"{what}: wanted columns {list(wanted)}, got {list(frame.columns)}; missing {missing}")
-    if frame.empty:
-        raise TableError(f"{what}: the table has no rows")
+    """Copy a table with a plain index, its columns present, not empty and not missing; cells that can be compared."""
+    frame = frame_of(table, what, wanted).reset_index(drop=True).copy()
     for column in wanted:
         _refuse_rows(frame[column].isna(), frame, f"{what}: {column} missing")
-        if column in ("chrom", "name", "strand"):
-            frame[column] = frame[column].astype(str)
+    for column in frame:
+        if pd.api.types.is_object_dtype(frame[column]):
+            _check_comparable(frame[column], f"{what}: {column}")
     return frame
 
 
-def _positions(column: pd.Series, what: str) -> pd.Series:
-    """Whole positions within int32, as int64."""
-    if not pd.api.types.is_integer_dtype(column):
-        raise TableError(f"{what}: wanted whole numbers (bp), got dtype {column.dtype}")
-    outside = (column < 0) | (column > MAX_POSITION)
-    _refuse_rows(outside, column.to_frame(), f"{what}: positions must lie in 0 .. {MAX_POSITION}")
-    return column.astype(np.int64)
+def _check_comparable(column: pd.Series, what: str) -> None:
+    """Refuse cells such as lists and dicts: equal data sets are told by the cells of their tables."""
+    try:
+        pd.factorize(column)
+    except TypeError as error:
+        raise TableError(f"{what}: wanted single values, got cells that hold several ({error})") from None
+
+
+def _text_of(cells: NDArray[np.object_]) -> pd.Series:
+    """Text in the type that pandas has for it."""
+    return pd.Series(cells).astype(str)
+
+
+def _sequence_of(names: Any) -> list[Any]:
+    """Names in an order of their own; one text is not several names of one letter."""
+    check_unmasked(names, "cell_types")
+    if isinstance(names, str | bytes | Set) or not isinstance(names, Iterable):
+        raise TableError(
+            f"cell_types: wanted a table, or names in the order of the columns, got {type(names).__name__}"
+        )
+    return list(names)
+
+
+def _names_are_in(names: pd.Series, labels: pd.Index, others: pd.Index) -> bool:
+    """Whether these labels hold all of the names, and the others do not."""
+    wanted = set(names.to_numpy(dtype=object))
+    return not wanted.issubset(_texts(others)) and wanted.issubset(_texts(labels))
+
+
+def _texts(labels: pd.Index) -> set[str]:
+    return set(map(str, labels.to_numpy(dtype=object)))
+
+
+def _are_intervals(labels: pd.Index) -> bool:
+    """Whether every label names an interval."""
+    try:
+        return len(parse_intervals(labels)) > 0
+    except TableError:
+        return False
+
+
+def _transposed(what: str, shape: tuple[int, int], row: str) -> TableError:
+    return TableError(
+        f"{what} looks transposed: got shape {shape}, wanted one row for each {row} and one column for each cell type; "
+        f"give {what}.T"
+    )
 
 
 def _matrix(matrix: Any, what: str, n_rows: int, rows_of: str, cell_types: pd.DataFrame) -> NDArray[np.floating]:
     """Finite numbers, n_rows x cell types; DataFrame columns are put in the order of the cell types."""
     if isinstance(matrix, pd.DataFrame):
         matrix = _columns_by_name(matrix, what, cell_types["name"])
-    elif sp.issparse(matrix):
-        matrix = matrix.toarray()
-    values = np.asarray(matrix)
-    if values.dtype.kind not in "fiub":
-        raise TableError(f"{what}: wanted numbers, got dtype {values.dtype}")
+    values = numbers_of(matrix, what)
     if values.shape != (n_rows, len(cell_types)):
         raise TableError(
             f"{what} has shape {values.shape}, wanted ({n_rows}, {len(cell_types)}): "
             f"one row for each row of {rows_of}, one column for each cell type"
         )
-    unfit = ~(np.abs(values) <= np.finfo(np.float32).max)
-    if unfit.any():
-        row, column = np.argwhere(unfit)[0]
+    if not -_LARGEST <= values.min() <= values.max() <= _LARGEST:  # NaN is neither
+        row, column = np.argwhere(~((values >= -_LARGEST) & (values <= _LARGEST)))[0]
         raise TableError(
             f"{what}: {values[row, column]:g} in row {row}, column {column} "
             f"({cell_types['name'].iloc[column]}); wanted finite numbers"
@@ -188,32 +264,50 @@ def _matrix(matrix: Any, what: str, n_rows: int, rows_of: str, cell_types: pd.Da
     return values
 
 
-def _columns_by_name(matrix: pd.DataFrame, what: str, names: pd.Series) -> pd.DataFrame:
-    columns = matrix.columns.astype(str)
-    if columns.has_duplicates:
-        raise TableError(f"{what}: the same column twice: {_some(columns[columns.duplicated()])}")
-    absent = [name for name in names if name not in columns]
-    extra = [name for name in columns if name not in set(names)]
-    if absent or extra:
+def _check_float32(largest: NDArray, openness: NDArray[np.float32], names: pd.Series) -> None:
+    """Refuse cell types whose values lose their digits in float32, or whose sum it cannot hold."""
+    lost = np.flatnonzero((largest > 0) & (largest < _SMALLEST))
+    if lost.size:
         raise TableError(
-            f"{what}: columns do not match the cell types: "
-            f"absent {_some(absent) or 'none'}, unknown {_some(extra) or 'none'}"
+            f"openness: the largest value of {some(names.iloc[lost])} is {largest[lost[0]]:g}, and float32 loses the "
+            f"digits of values below {_SMALLEST:.2g}; multiply openness by a constant"
         )
-    return matrix.set_axis(columns, axis=1)[list(names)]
+    total = openness.sum(axis=0, dtype=np.float64)
+    over = np.flatnonzero(total > _LARGEST)
+    if over.size:
+        raise TableError(
+            f"openness: the values of {some(names.iloc[over])} add up to {total[over[0]]:g}, and the sums of bins must "
+            f"stay below {_LARGEST:.2g} (float32); divide openness by a constant"
+        )
+
+
+def _columns_by_name(matrix: pd.DataFrame, what: str, names: pd.Series) -> pd.DataFrame:
+    place, absent, extra = _places(names, matrix.columns, f"{what}: columns", f"{what}: the same column twice")
+    if absent or extra:
+        raise TableError(f"{what}: columns do not match the cell types: absent {absent}, unknown {extra}")
+    return matrix if (np.diff(place) == 1).all() else matrix.iloc[:, place]
 
 
 def _rows_by_name(expression: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
-    index = expression.index.astype(str)
-    if index.has_duplicates:
-        raise TableError(f"expression: the same gene twice: {_some(index[index.duplicated()])}")
-    absent = names[~names.isin(index)]
-    extra = index[~index.isin(names)]
-    if len(absent) or len(extra):
+    place, absent, extra = _places(names, expression.index, "expression: rows", "expression: the same gene twice")
+    if absent or extra:
         raise TableError(
-            f"expression: rows do not match genes: absent {_some(absent) or 'none'}, unknown "
-            f"{_some(extra) or 'none'}; select the shared genes in both tables"
+            f"expression: rows do not match genes: absent {absent}, unknown {extra}; "
+            "select the shared genes in both tables"
         )
-    return expression.set_axis(index, axis=0).loc[list(names)]
+    return expression.iloc[place]
+
+
+def _places(names: pd.Series, labels: pd.Index, what: str, twice: str) -> tuple[IntArray, str, str]:
+    """Where each name stands among labels; names that are absent there and labels that are no names, for messages."""
+    text = pd.Index(names_of(labels, what), dtype=object)
+    if text.has_duplicates:
+        raise TableError(f"{twice}: {some(text[text.duplicated()])}")
+    place = text.get_indexer(names.to_numpy(dtype=object))
+    absent, extra = names[place < 0], np.delete(text, place[place >= 0])
+    if len(absent) or len(extra):
+        return place, some(absent) or "none", some(extra) or "none"
+    return place, "", ""
 
 
 def _refuse_rows(bad: Any, table: pd.DataFrame, message: str) -> None:
@@ -223,17 +317,3 @@ def _refuse_rows(bad: Any, table: pd.DataFrame, message: str) -> None:
         first = int(np.flatnonzero(bad)[0])
         row = ", ".join(f"{key}={value}" for key, value in table.iloc[first].items())
         raise TableError(f"{message}: {int(bad.sum())} row(s), first is row {first} ({row})")
-
-
-def _some(names: Any, most: int = 5) -> str:
-    """First few names of many, for messages."""
-    names = [str(name) for name in names]
-    rest = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + rest
-
-
-def _frozen(values: NDArray, order: Literal["C", "F"] = "C") -> NDArray:
-    """Own, in this order of memory, and read-only."""
-    values = np.array(values, order=order, copy=True)
-    values.flags.writeable = False
-    return values

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._doors import check_row_labels
 from skepi.exceptions import MissingExpressionError, TableError
 from skepi.paired import _anndata, _checks, _saved
 from skepi.paired._pairs import GeneCellPairs, codes_of
@@ -18,7 +19,8 @@ class PairedDataset:
     Parameters
     ----------
     openness : DataFrame, ndarray or sparse array, shape (n_peaks, n_cell_types)
-        Non-negative, finite signal on a linear scale (fold enrichment, counts). Rows are in the order of
+        Non-negative, finite signal on a linear scale (fold enrichment, counts), kept as float32: the values of a cell
+        type add up to less than 3.4e38, and the largest is 0 or at least 1.2e-38. Rows are in the order of
         ``peaks``; row labels of a DataFrame that name other intervals, or the same rows in another order, are refused.
         Columns of a DataFrame are matched to the cell types by name.
     peaks : DataFrame or mapping
@@ -42,7 +44,11 @@ class PairedDataset:
     Raises
     ------
     TableError
-        Where a table cannot be used as it is: the message says what came and what was wanted.
+        Where a table cannot be used as it is: columns missing or repeated, labels of several levels, names that are
+        missing, blank, repeated, or neither text nor whole numbers, positions that are not whole or not in
+        0 .. 2,147,483,647, cells that hold lists, masked values, numbers that are complex, not finite or outside the
+        range above, shapes that do not fit, a matrix that looks transposed. The message says what came and what was
+        wanted.
     ChromosomeMismatchError
         Where peaks and genes have no chromosome name in common, or name the same one in two ways (``1`` and ``chr1``).
 
@@ -69,19 +75,20 @@ class PairedDataset:
     def __init__(self, openness: Any, peaks: Any, genes: Any, expression: Any = None, cell_types: Any = None) -> None:
         peak_table = _checks.check_peaks(peaks)
         gene_table = _checks.check_genes(genes)
-        if not hasattr(openness, "shape"):
-            openness = np.asarray(openness)
-        if len(openness.shape) != 2:
-            raise TableError(f"openness: wanted two dimensions, got shape {openness.shape}")
-        cell_type_table = _checks.check_cell_types(cell_types, openness, openness.shape[1])
-        _checks.check_row_labels(openness, peaks, "openness", "peaks")
+        openness = _checks.check_matrix(openness, "openness")
+        named = None if cell_types is None else _checks.check_cell_types(cell_types, openness)
+        _checks.check_orientation(openness, len(peak_table), named)
+        cell_type_table = _checks.check_cell_types(None, openness) if named is None else named
+        check_row_labels(openness, peaks, "openness", "peaks")
         _checks.check_interval_labels(openness, peak_table)
-        values = _checks.check_openness(openness, len(peak_table), cell_type_table)
+        values = _checks.check_openness(openness, peak_table, cell_type_table)
         _checks.warn_of_lonely_genes(_checks.check_shared_chromosomes(peak_table, gene_table), gene_table)
         self.tables: OpennessTables = OpennessTables(peak_table, gene_table, cell_type_table, values)
         self.expression: NDArray[np.float64] | None = None
         if expression is not None:
-            _checks.check_row_labels(expression, genes, "expression", "genes")
+            expression = _checks.check_matrix(expression, "expression")
+            _checks.check_expression_orientation(expression, gene_table, cell_type_table)
+            check_row_labels(expression, genes, "expression", "genes")
             self.expression = _checks.check_expression(expression, gene_table, cell_type_table)
 
     @classmethod

@@ -147,7 +147,7 @@ def _described(
         tables = {
             "peaks": _checks.check_peaks(peaks),
             "genes": _checks.check_genes(genes),
-            "cell_types": _checks.check_cell_types(cell_types, None, len(cell_types)),
+            "cell_types": _checks.check_cell_types(cell_types, None),
         }
         digests = about["digests"]
         if not {"openness"} <= set(digests) <= {"openness", "expression"}:

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._doors import some
 from skepi.exceptions import TableError
 
 _DERIVED_KEPT = 2
+_LEAST_DEPTH = 1 / float(np.finfo(np.float32).max)  # a smaller one has no inverse in float32
 _DIGEST_BYTES = 2**24  # of openness at once
 
 # By (identity of the tables, settings): the last few of this process, so that folds and grid points share one, in a
@@ -61,11 +63,17 @@ class OpennessTables:
         return digest.hexdigest()
 
     def mean_openness(self) -> NDArray[np.float64]:
-        """Mean over the peaks of each cell type, (n_cell_types,); a cell type without signal is an error."""
+        """Mean over the peaks of each cell type, (n_cell_types,); one too small to divide by is an error."""
         depth = self.openness.mean(axis=0, dtype=np.float64)
         if (depth == 0).any():
             empty = ", ".join(self.cell_types["name"][depth == 0])
             raise TableError(f"openness: no signal in cell type(s) {empty}; depth=None leaves them unscaled")
+        if (depth < _LEAST_DEPTH).any():
+            faint = some(self.cell_types["name"][depth < _LEAST_DEPTH])
+            raise TableError(
+                f"openness: the mean of cell type(s) {faint} is below {_LEAST_DEPTH:.2g}, too small to divide by in "
+                "float32; multiply openness by a constant, or depth=None leaves it unscaled"
+            )
         return depth
 
     def derived(self, key: Hashable, make: Callable[[], Any]) -> Any:

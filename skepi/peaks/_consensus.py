@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._doors import names_of, positions_of
 from skepi._regions import check_regions, check_same_naming, core_of
 from skepi.exceptions import ChromosomeMismatchError, TableError
 from skepi.intervals import MAX_POSITION, IntArray
@@ -23,7 +24,7 @@ def consensus_peaks(
     width: int = 500,
     score: str = "log10_p",
     min_samples: int = 1,
-    exclude: pd.DataFrame | None = None,
+    exclude: Any = None,
     chrom_sizes: Mapping[str, int] | None = None,
     n_jobs: int | None = None,
 ) -> pd.DataFrame:
@@ -48,7 +49,7 @@ def consensus_peaks(
         Column that orders windows, larger is better.
     min_samples : int, default=1
         Samples with a peak in the region for it to be kept.
-    exclude : DataFrame, optional
+    exclude : DataFrame or mapping, optional
         Columns ``chrom, start, end``: what touches these regions (a list of artefacts) is left out from the start.
     chrom_sizes : mapping of str to int, optional
         Length of each chromosome in bp. Windows that would end behind it are left out; without, such windows stay.
@@ -65,14 +66,14 @@ def consensus_peaks(
     ValueError
         For settings out of range.
     TypeError
-        Where ``samples`` is no mapping.
+        Where ``samples`` or ``chrom_sizes`` is no mapping.
     TableError
-        Where a table or its scores cannot be used, or no peak is left.
+        Where a table, its scores, a sample's name or a chromosome's length cannot be used, or no peak is left.
     ChromosomeMismatchError
         Where samples, or ``exclude`` and the samples, name the same chromosome in two ways (``chr1`` and ``1``), or
         ``exclude`` has no chromosome of any sample.
-    FileFormatError
-        As in :func:`skepi.io.read_narrowpeak`.
+    FileFormatError, FileNotFoundError, IsADirectoryError
+        As in :func:`read_narrowpeaks`.
 
     Notes
     -----
@@ -104,7 +105,8 @@ def consensus_peaks(
     if method == "windows":
         candidates = {name: _windows(tables[name], intervals[name], int(width), score, name) for name in tables}
         if chrom_sizes is not None:
-            candidates = {name: _on_chromosomes(windows, chrom_sizes) for name, windows in candidates.items()}
+            lengths = _lengths(chrom_sizes)
+            candidates = {name: _on_chromosomes(windows, lengths) for name, windows in candidates.items()}
     else:
         candidates = intervals
     if exclude is not None:
@@ -141,20 +143,26 @@ def _windows(table: pd.DataFrame, intervals: pd.DataFrame, width: int, score: st
     return windows[(start >= 0) & (start + width <= MAX_POSITION)]
 
 
-def _on_chromosomes(windows: pd.DataFrame, chrom_sizes: Mapping[str, int]) -> pd.DataFrame:
+def _on_chromosomes(windows: pd.DataFrame, lengths: pd.Series) -> pd.DataFrame:
     """Leave out windows that end behind their chromosome."""
-    length = windows["chrom"].map(dict(chrom_sizes))
+    length = windows["chrom"].map(lengths)
     if length.isna().any():
         raise TableError(f"chrom_sizes: no length of {windows['chrom'][length.isna()].iloc[0]}")
     return windows[windows["end"] <= length]
 
 
+def _lengths(chrom_sizes: Any) -> pd.Series:
+    """Length in bp of each chromosome."""
+    if not isinstance(chrom_sizes, Mapping | pd.Series):
+        raise TypeError(f"chrom_sizes: wanted a mapping of names to lengths (bp), got {type(chrom_sizes).__name__}")
+    names = names_of(pd.Index(list(chrom_sizes.keys()), dtype=object), "chrom_sizes: names")
+    values = pd.Series(list(chrom_sizes.values) if isinstance(chrom_sizes, pd.Series) else list(chrom_sizes.values()))
+    return pd.Series(positions_of(values, "chrom_sizes", least=1), index=names)
+
+
 def _summits(table: pd.DataFrame, intervals: pd.DataFrame, name: str) -> IntArray:
     """Positions of summits; -1 where a peak has none."""
-    summit = table["summit"].to_numpy()
-    if summit.dtype.kind not in "iu":
-        raise TableError(f"sample {name}: summit: wanted whole positions (bp), got dtype {summit.dtype}")
-    summit = summit.astype(np.int64)
+    summit = positions_of(table["summit"], f"sample {name}: summit", least=-1)
     inside = (summit >= intervals["start"].to_numpy()) & (summit < intervals["end"].to_numpy())
     wrong = np.flatnonzero((summit != -1) & ~inside)
     if wrong.size:

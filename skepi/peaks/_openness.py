@@ -8,6 +8,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
+from skepi._doors import frame_of
 from skepi._regions import check_regions, check_same_naming
 from skepi.exceptions import TableError
 from skepi.intervals import IntArray, concatenate_ranges, overlap_bp
@@ -18,7 +19,7 @@ FloatArray = NDArray[np.float64]
 
 
 def openness_over_peaks(
-    samples: Mapping[str, Any], peaks: pd.DataFrame, *, signal: str = "signal", n_jobs: int | None = None
+    samples: Mapping[str, Any], peaks: Any, *, signal: str = "signal", n_jobs: int | None = None
 ) -> pd.DataFrame:
     """Openness of peaks in each sample, from the samples' own peak calls.
 
@@ -30,7 +31,7 @@ def openness_over_peaks(
     ----------
     samples : mapping of str to path or DataFrame
         narrowPeak files, or tables of :func:`skepi.io.read_narrowpeak`.
-    peaks : DataFrame
+    peaks : DataFrame or mapping
         ``chrom, start, end``, 0-based half-open, as of :func:`consensus_peaks`.
     signal : str, default="signal"
         Column of the tables, 0 or greater, on a linear scale (fold enrichment).
@@ -44,12 +45,14 @@ def openness_over_peaks(
 
     Raises
     ------
+    TypeError
+        Where ``samples`` is no mapping.
     TableError
-        Where a table cannot be used.
+        Where a table, its signal or a sample's name cannot be used.
     ChromosomeMismatchError
         Where a sample and the peaks have no chromosome name in common.
-    FileFormatError
-        As in :func:`skepi.io.read_narrowpeak`.
+    FileFormatError, FileNotFoundError, IsADirectoryError
+        As in :func:`read_narrowpeaks`.
 
     Examples
     --------
@@ -59,14 +62,13 @@ def openness_over_peaks(
     0  4.0
     """
     regions = check_regions(peaks)
-    index = pd.DataFrame(peaks).index
     tables = read_narrowpeaks(samples, n_jobs=n_jobs)
     columns = {name: _means(table, signal, regions, f"sample {name}") for name, table in tables.items()}
-    return pd.DataFrame(columns).set_axis(index, axis=0)
+    return pd.DataFrame(columns).set_axis(frame_of(peaks, "peaks").index, axis=0)
 
 
 def openness_from_bigwigs(
-    samples: Mapping[str, Any], peaks: pd.DataFrame, *, unlisted: str = "error", n_jobs: int | None = None
+    samples: Mapping[str, Any], peaks: Any, *, unlisted: str = "error", n_jobs: int | None = None
 ) -> pd.DataFrame:
     """Openness of peaks in each sample, from coverage tracks.
 
@@ -74,7 +76,7 @@ def openness_from_bigwigs(
     ----------
     samples : mapping of str to path
         A bigWig file for each sample, 0 or greater.
-    peaks : DataFrame
+    peaks : DataFrame or mapping
         ``chrom, start, end``, 0-based half-open.
     unlisted : {"error", "uncovered"}, default="error"
         Peaks on chromosomes that a file does not list; see :func:`skepi.io.bigwig_means`.
@@ -89,8 +91,11 @@ def openness_from_bigwigs(
 
     Raises
     ------
+    TypeError
+        Where ``samples`` is no mapping.
     TableError, ChromosomeMismatchError, FileFormatError
-        As in :func:`skepi.io.bigwig_means`; also for a negative mean (a track of log ratios).
+        As in :func:`skepi.io.bigwig_means`; also for a sample's name that cannot be used, and for a negative mean (a
+        track of log ratios).
 
     Examples
     --------
@@ -110,7 +115,7 @@ def openness_from_bigwigs(
     negative = (table < 0).any()
     if negative.any():
         raise TableError(f"negative means in {', '.join(table.columns[negative])}: wanted a track >= 0, not log ratios")
-    return table.set_axis(pd.DataFrame(peaks).index)
+    return table.set_axis(frame_of(peaks, "peaks").index)
 
 
 def _means(table: pd.DataFrame, signal: str, peaks: pd.DataFrame, what: str) -> NDArray[np.float32]:

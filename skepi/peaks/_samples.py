@@ -9,6 +9,7 @@ import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
+from skepi._doors import names_of
 from skepi._regions import check_regions
 from skepi.exceptions import TableError
 from skepi.io import read_narrowpeak
@@ -34,8 +35,11 @@ def read_narrowpeaks(samples: Mapping[str, Any], *, n_jobs: int | None = None) -
     ------
     FileFormatError
         Names the file, the line and the column.
+    FileNotFoundError, IsADirectoryError
+        Where a path is none of a file.
     TableError
-        Where there is no sample, or a table is not one of peaks.
+        Where there is no sample, a name is missing, blank, or neither text nor a whole number, or a table is not one of
+        peaks.
     TypeError
         Where ``samples`` is no mapping.
 
@@ -56,7 +60,7 @@ def read_narrowpeaks(samples: Mapping[str, Any], *, n_jobs: int | None = None) -
     tables = {name: read.get(name, source) for name, source in samples.items()}
     for name, table in tables.items():
         if not isinstance(table, pd.DataFrame):
-            raise TableError(f"sample {name}: wanted a table of peaks, got {type(table).__name__}")
+            raise TableError(f"sample {name}: wanted a file or a DataFrame of peaks, got {type(table).__name__}")
         check_regions(table, f"sample {name}")
     return tables
 
@@ -67,6 +71,7 @@ def check_samples(samples: Any) -> None:
         raise TypeError(f"samples: wanted a mapping of names to files or tables, got {type(samples).__name__}")
     if not samples:
         raise TableError("samples: wanted at least one, got none")
+    names_of(pd.Index(list(samples), dtype=object, tupleize_cols=False), "samples")
 
 
 def measure_of(table: pd.DataFrame, column: str, what: str) -> NDArray[np.float64]:

@@ -1,0 +1,200 @@
+"""What every door asks of what a user gives: labels of one level, names as text, whole positions, plain numbers."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skepi.exceptions import TableError
+from skepi.intervals import MAX_POSITION, IntArray
+
+
+def frame_of(table: Any, what: str, wanted: Sequence[str] = ()) -> pd.DataFrame:
+    """Return a table as a DataFrame; a DataFrame is returned as it is, not copied.
+
+    Parameters
+    ----------
+    table : DataFrame or mapping
+        At least one row, labels of one level, no column twice, nothing masked.
+    what : str
+        Name of the table in messages.
+    wanted : sequence of str
+        Columns that it must have; further ones are kept.
+
+    Raises
+    ------
+    TableError
+        For anything else.
+    """
+    if not isinstance(table, pd.DataFrame | Mapping):
+        raise TableError(f"{what}: wanted a table (DataFrame or mapping of columns), got {type(table).__name__}")
+    frame = table if isinstance(table, pd.DataFrame) else _frame_of_columns(table, what)
+    check_labels(frame, what)
+    missing = [column for column in wanted if column not in frame]
+    if missing:
+        raise TableError(f"{what}: missing columns {missing}, got {list(frame.columns)}")
+    if frame.empty:
+        raise TableError(f"{what}: the table has no rows")
+    return frame
+
+
+def check_labels(table: pd.DataFrame, what: str) -> None:
+    """Refuse rows or columns with several levels of labels, and a column that stands twice."""
+    advice = {"rows": "reset_index() turns levels into columns", "columns": "join the levels into one name per column"}
+    for axis, labels in (("rows", table.index), ("columns", table.columns)):
+        if isinstance(labels, pd.MultiIndex):
+            raise TableError(f"{what}: {axis} have {labels.nlevels} levels of labels, wanted one; {advice[axis]}")
+    repeated = table.columns[table.columns.duplicated()]
+    if len(repeated):
+        raise TableError(f"{what}: the same column twice: {some(repeated)}")
+
+
+def check_unmasked(values: Any, what: str) -> None:
+    """Refuse a masked array, or a list of them, with something masked: the values under a mask are not meant."""
+    for part in values if isinstance(values, list | tuple) else [values]:
+        if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
+            raise TableError(
+                f"{what}: {np.ma.count_masked(part)} value(s) are masked, and there is no value to take in their "
+                "place; leave out their rows or columns, or fill them: .filled(...)"
+            )
+
+
+def names_of(values: pd.Series | pd.Index, what: str) -> NDArray[np.object_]:
+    """Names as text, one for each row: text that is not blank, or whole numbers, which are names too."""
+    missing = np.flatnonzero(values.isna())
+    if missing.size:
+        raise TableError(f"{what}: missing values: {missing.size} row(s), first is row {missing[0]}")
+    _check_names(values, what)
+    code, names = pd.factorize(values)
+    text = np.array([str(name) for name in names], dtype=object)
+    blank = np.flatnonzero([not name.strip() for name in text])
+    if blank.size:
+        raise TableError(f"{what}: a name is blank: row {int(np.argmax(code == blank[0]))}")
+    return text[code]
+
+
+def strands_of(column: pd.Series, what: str) -> NDArray[np.object_]:
+    """``+`` or ``-``, one for each row, as text."""
+    cells = column.astype(object).to_numpy()
+    wrong = [row for row, cell in enumerate(cells) if not (isinstance(cell, str) and cell in ("+", "-"))]
+    if wrong:
+        first = f"first is row {wrong[0]} (strand={cells[wrong[0]]})"
+        raise TableError(f"{what}: strand must be '+' or '-': {len(wrong)} row(s), {first}")
+    return cells
+
+
+def whole_numbers_of(column: pd.Series, what: str, *, whole_floats: bool = False) -> NDArray:
+    """Whole numbers of a column, of any integer type.
+
+    Positions become float64 where another table has been joined, without loss: ``whole_floats`` lets these pass.
+    """
+    missing = np.flatnonzero(column.isna())
+    if missing.size:
+        raise TableError(
+            f"{what}: wanted whole numbers (bp), got missing values in {missing.size} row(s), first is row {missing[0]}"
+        )
+    values = column.to_numpy()
+    fits = values.dtype.kind in "iu"
+    if whole_floats and values.dtype == np.float64:
+        fits = bool((np.isfinite(values) & (values == np.floor(values))).all())
+    if not fits:
+        raise TableError(f"{what}: wanted whole numbers (bp), got dtype {column.dtype}")
+    return values
+
+
+def positions_of(column: pd.Series, what: str, *, least: int = 0, whole_floats: bool = False) -> IntArray:
+    """Positions in ``least .. MAX_POSITION`` as int64; see :func:`whole_numbers_of`."""
+    values = whole_numbers_of(column, what, whole_floats=whole_floats)
+    outside = np.flatnonzero(~((values >= least) & (values <= MAX_POSITION)))
+    if outside.size:
+        row = int(outside[0])
+        raise TableError(
+            f"{what}: positions must lie in {least} .. {MAX_POSITION} (bp), got {values[row]} in row {row} "
+            f"({outside.size} such row(s))"
+        )
+    return values.astype(np.int64)
+
+
+def numbers_of(matrix: Any, what: str) -> NDArray:
+    """Real numbers of a DataFrame, a dense or sparse array, or lists, in their own type."""
+    check_unmasked(matrix, what)
+    if isinstance(matrix, Mapping | str | bytes):
+        raise TableError(f"{what}: wanted a DataFrame, an array or a sparse array, got {type(matrix).__name__}")
+    if isinstance(matrix, pd.DataFrame):
+        check_labels(matrix, what)
+    try:
+        values = np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix)
+    except ValueError as error:  # lists of different lengths
+        raise TableError(f"{what}: no array can be made of it: {error}") from None
+    if values.dtype.kind not in "fiub":
+        advice = "; .astype(float) makes numbers of objects" if values.dtype == object else ""
+        raise TableError(f"{what}: wanted numbers, got dtype {values.dtype}{advice}")
+    return values
+
+
+def check_row_labels(matrix: Any, table: Any, what: str, rows_of: str) -> None:
+    """Refuse a DataFrame or Series with the row labels of its table, or ``chrom:start-end``, in another order."""
+    if not isinstance(matrix, pd.DataFrame | pd.Series) or not isinstance(table, pd.DataFrame):
+        return
+    if len(matrix) != len(table):
+        return
+    candidates = list(_row_labels(table, text=pd.api.types.is_string_dtype(matrix.index)))
+    if any(matrix.index.equals(labels) for labels in candidates):
+        return
+    for labels in candidates:
+        if _same_labels(matrix.index, labels):
+            first = int(np.flatnonzero(matrix.index != labels)[0])
+            raise TableError(
+                f"{what}: row labels are those of {rows_of} in another order (row {first} is {matrix.index[first]}, "
+                f"wanted {labels[first]}); use {what}.loc[...] in the order of {rows_of}, or reset_index in both"
+            )
+
+
+def some(names: Iterable[object], most: int = 5) -> str:
+    """First few names of many, for messages."""
+    texts = [str(name) for name in names]
+    return ", ".join(map(repr, texts[:most])) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+
+
+def _frame_of_columns(columns: Mapping, what: str) -> pd.DataFrame:
+    for name, values in columns.items():
+        check_unmasked(values, f"{what}: {name}")
+    try:
+        return pd.DataFrame(columns)
+    except (ValueError, TypeError) as error:  # columns of different lengths, single values, two dimensions
+        raise TableError(f"{what}: no table can be made of the columns: {error}") from None
+
+
+def _check_names(values: pd.Series | pd.Index, what: str) -> None:
+    """Refuse names that are neither text nor whole numbers: bytes, 1.0, truth values, lists."""
+    cells = values.dtype.categories if isinstance(values.dtype, pd.CategoricalDtype) else values
+    if pd.api.types.is_string_dtype(cells) or pd.api.types.is_integer_dtype(cells):
+        return
+    for kind, cell in {type(cell): cell for cell in cells}.items():
+        if not issubclass(kind, str | int | np.integer) or kind is bool:
+            advice = "; decode bytes first" if isinstance(cell, bytes) else ""
+            raise TableError(f"{what}: wanted text, got {cell!r} of type {kind.__name__}{advice}")
+
+
+def _row_labels(table: pd.DataFrame, text: bool) -> Iterator[pd.Index]:
+    """What may name the rows of a table: its own labels and, as text, the intervals that it holds."""
+    yield table.index
+    if text and {"chrom", "start", "end"} <= set(table.columns):
+        yield interval_labels(table)
+
+
+def interval_labels(regions: pd.DataFrame) -> pd.Index:
+    """Name regions ``chrom:start-end``, positions as in the table."""
+    text = regions[["chrom", "start", "end"]].astype(str)
+    return pd.Index(text["chrom"] + ":" + text["start"] + "-" + text["end"])
+
+
+def _same_labels(one: pd.Index, other: pd.Index) -> bool:
+    """Whether two sets of labels are equal; labels that cannot be compared, such as lists, are not."""
+    try:
+        return set(one.to_numpy(dtype=object)) == set(other.to_numpy(dtype=object))
+    except TypeError:
+        return False
