@@ -45,19 +45,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server.log.append(entry)
         status = fault.get("status", 200 if name in server.files else 404)
         if status >= 300:
+            entry["status"] = status  # before the client can know of it
             self.send_error(status)
-            entry["status"] = status
             return
         body = fault.get("body", server.files[name])
         first = int(entry["range"].removeprefix("bytes=").removesuffix("-")) if entry["range"] else 0
         if entry["range"] and server.refuses_ranges:
-            self.send_error(416)
             entry["status"] = 416
+            self.send_error(416)
             return
         if entry["range"] and server.ranges:
             if first >= len(body):
-                self.send_error(416)
                 entry["status"] = 416
+                self.send_error(416)
                 return
             entry["status"] = 206
             self.send_response(206)

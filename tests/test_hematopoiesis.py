@@ -570,7 +570,7 @@ def test_kills_at_random_lines_leave_nothing_broken(blood, made_up, home, helper
 def test_a_kill_at_any_line_of_the_writing_leaves_nothing_behind(blood, made_up, home, helper, step):
     other = without_table(home, home.with_name("killed"))
     job = {"work": "blood", "module": made_up.tables, "folder": str(other), "watched": ["skepi/_files.py"]}
-    attempts = helper("lines", lines=[*range(0, 25, step)], in_writing=True, **job)
+    attempts = helper("lines", lines=[*range(0, 60, step)], in_writing=True, **job)
     assert {attempt["status"] for attempt in attempts} == {0, -signal.SIGKILL}
     assert_same_data(fetch_hematopoiesis(data_home=other), blood)
     assert names_in(other / "hematopoiesis") == names_in(home / "hematopoiesis")

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import random
 import re
 import signal
 import subprocess
@@ -426,7 +427,8 @@ _interrupted.kill_at_lines(json.loads(sys.argv[1]))
 def test_killed_again_and_again(tmp_path):
     """Before lines of the search, of what keeps outcomes and of the fits: any of those that a whole sweep runs."""
     job = {name: str(tmp_path / name) for name in ("folder", "log", "results")}
-    job |= {"work": "sweep", "n_jobs": 1, "seed": 0, "n_lines": 2_000, "n_kills": 8}
+    lines = random.Random(0).choices(range(2_000), k=8)
+    job |= {"work": "sweep", "n_jobs": 1, "lines": lines, "environ": dict(os.environ)}
     job["watched"] = ["_resumable.py", "model_selection/_outcomes.py"]
     statuses = [json.loads(line)["status"] for line in run(KILLED, json.dumps(job)).splitlines()]
     assert statuses.count(-9) >= 3
