@@ -1,6 +1,6 @@
 """Work that keeps something on disk, killed before lines of its code and then done again: run by test_kills.py.
 
-``python _killed.py FOLDER N_KILLS SEED`` prints one JSON line for each kind of work: how many attempts were killed,
+``python _killed.py FOLDER N_KILLS WORK...`` prints one JSON line for each kind of work: how many attempts were killed,
 whether the next attempt always had the result of an undisturbed one, and what else it left in its folder.
 """
 
@@ -125,6 +125,7 @@ def killed_and_done_again(work, folder, n_kills, seed):
 
 
 if __name__ == "__main__":
-    folder, n_kills, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    folder, n_kills, names = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     for work in WORK:
-        print(json.dumps(killed_and_done_again(work, folder, n_kills, seed)), flush=True)
+        if work.__name__ in names:
+            print(json.dumps(killed_and_done_again(work, folder, n_kills, seed=n_kills)), flush=True)

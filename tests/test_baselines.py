@@ -795,6 +795,7 @@ def skill_on(rule, pairs, cv):
     [(PromoterSum(), 0.13, 0.18), (DistanceDecay(), 0.17, 0.22), (NearestCellTypes(), -0.30, -0.10)],
     ids=repr,
 )
+@pytest.mark.slow
 def test_rules_on_blood_with_lineages_held_out(rule, least, most, blood_pairs):
     assert least < skill_on(rule, blood_pairs, LineageKFold()) < most
 

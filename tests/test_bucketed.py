@@ -431,6 +431,7 @@ def test_grid_search_over_the_number_of_buckets(rng):
     assert_float32_sums(search.cv_results_["mean_test_score"][0], np.mean(by_fold), summed=1)
 
 
+@pytest.mark.slow
 def test_models_fitted_by_two_processes_are_the_same(fitted, pairs):
     X, y = pairs
     two = clone(fitted).set_params(n_jobs=2).fit(X, y)

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from promises import assert_exact
 
@@ -14,7 +14,6 @@ from skepi.intervals import MAX_POSITION
 from skepi.io import choose_tss
 from skepi.paired import PairedDataset
 
-quick = settings(max_examples=25, deadline=None)
 SWAPPED = {"+": "-", "-": "+"}
 
 
@@ -147,7 +146,6 @@ def near_best(openness, name):
     return {tss for tss, value in of_gene.items() if value >= max(of_gene.values()) * (1 - Fraction(1, 10**12))}
 
 
-@quick
 @given(promoters())
 def test_the_chosen_site_is_the_most_open_by_single_bases(drawn):
     transcripts, peaks, openness = drawn
@@ -159,7 +157,6 @@ def test_the_chosen_site_is_the_most_open_by_single_bases(drawn):
             assert tss == by_transcripts[name]
 
 
-@quick
 @given(promoters(), st.integers(0, 4000), st.randoms(use_true_random=False))
 def test_mirroring_and_permuting_change_nothing(drawn, shift, random):
     transcripts, peaks, openness = drawn
@@ -176,7 +173,6 @@ def test_mirroring_and_permuting_change_nothing(drawn, shift, random):
     assert chosen(transcripts, peaks, openness[:, types]) == here
 
 
-@quick
 @given(promoters(), st.sampled_from([0.25, 64.0]))
 def test_the_depth_of_a_cell_type_does_not_matter(drawn, factor):
     transcripts, peaks, openness = drawn
@@ -338,7 +334,6 @@ def test_the_other_policies_have_no_gene_column():
     assert "gene" not in choose_tss(SEVERAL, "most_open", peaks=AT_EACH, openness=[1, 2, 3])
 
 
-@quick
 @given(promoters())
 def test_the_gene_column_groups_the_sites_of_a_gene(drawn):
     transcripts, _, _ = drawn

@@ -17,6 +17,7 @@ from skepi.paired import PairedDataset
 from skepi.preprocessing import LogZScaler
 
 distributed = pytest.importorskip("distributed")
+pytestmark = pytest.mark.slow  # two workers start, and each imports PyTorch
 
 GRID = {"model__regressor__alpha": [0.1, 10.0, 1000.0]}
 PIPELINE = Pipeline(

@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 # Needs files that its own test writes: test_bring_your_own_data.py.
 RUN_ELSEWHERE = {"bring_your_own_data"}
+# Fit models for seconds.
+LONG = {f"guide/{name}" for name in ("comparing", "inspecting", "models", "new_cell_types", "splitting", "sweeps")}
 # Told in words and shell commands alone.
 WITHOUT_EXAMPLES = {"api", "architecture", "changelog", "glossary", "index", "guide/index", "replication"}
 
@@ -40,7 +42,13 @@ def test_pages_are_found():
     assert set(PAGES) > RUN_ELSEWHERE | WITHOUT_EXAMPLES
 
 
-@pytest.mark.parametrize("name", sorted(set(PAGES) - RUN_ELSEWHERE - WITHOUT_EXAMPLES))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in LONG else ())
+        for name in sorted(set(PAGES) - RUN_ELSEWHERE - WITHOUT_EXAMPLES)
+    ],
+)
 def test_page_runs(name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -236,7 +236,9 @@ def test_new_cell_types_need_openness_alone(fitted, simulated):
     assert np.isfinite(out).all()
 
 
-@pytest.mark.parametrize("name", PAIR_MODELS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "Lasso" else pytest.mark.slow) for name in PAIR_MODELS]
+)
 def test_two_processes_give_the_same_as_one(name, pairs):
     X, y = pairs
     model = PAIR_MODELS[name]

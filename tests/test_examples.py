@@ -97,6 +97,7 @@ def test_all_genes_of_the_blood_data_bin_and_scale_within_the_stated_memory(tmp_
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="anonymous memory is read from /proc")
+@pytest.mark.slow
 def test_a_small_size_of_the_lasso_benchmark_runs(tmp_path):
     output = run("benchmarks/lasso.py", tmp_path, arguments=["small"])
     assert "path of 9 penalties from tables" in output
@@ -106,12 +107,14 @@ def test_a_small_size_of_the_lasso_benchmark_runs(tmp_path):
     assert max(gaps) <= 1e-4
 
 
+@pytest.mark.slow
 def test_a_small_size_of_the_training_benchmark_runs(tmp_path):
     output = run("benchmarks/training_step.py", tmp_path, arguments=["small"])
     assert "bare" in output
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="anonymous memory is read from /proc")
+@pytest.mark.slow
 def test_a_small_size_of_the_full_benchmark_runs(tmp_path):
     output = run("benchmarks/full_size.py", tmp_path, arguments=["small"])
     assert "6,000 pairs x 2,000 bins" in output
@@ -119,6 +122,7 @@ def test_a_small_size_of_the_full_benchmark_runs(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="anonymous memory is read from /proc")
+@pytest.mark.slow
 def test_a_small_size_of_the_kernel_benchmark_runs(tmp_path):
     output = run("benchmarks/cis_trans.py", tmp_path, arguments=["small"])
     assert "300 genes, 20 cell types" in output

@@ -80,6 +80,7 @@ def test_predictions_are_those_of_a_clone_fitted_on_the_training_pairs(pairs):
         assert_exact(predicted.to_numpy(), fitted[fold].predict(X[test]))
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_same_table(pairs):
     one, two = (cross_val_pairs(banded_ridge(), *pairs, CellTypeKFold(3), n_jobs=n) for n in (1, 2))
     assert_exact(one.drop(columns="y_pred"), two.drop(columns="y_pred"))

@@ -524,6 +524,7 @@ def test_a_damaged_download_is_mended(blood, home):
     assert_same_data(fetch_hematopoiesis(data_home=home), blood)
 
 
+@pytest.mark.slow
 def test_progress_is_shown_if_asked_for(made_up, home, capsys):
     fetch_hematopoiesis(data_home=home, progress=False)
     fetch_hematopoiesis(data_home=home.with_name("second"))
@@ -556,7 +557,7 @@ def without_table(home, other):
     return other
 
 
-@pytest.mark.parametrize("n_kills", [8, pytest.param(50, marks=slow)])
+@pytest.mark.parametrize("n_kills", [3, pytest.param(50, marks=slow)])
 def test_kills_at_random_lines_leave_nothing_broken(blood, made_up, home, helper, n_kills):
     other = without_table(home, home.with_name("killed"))
     job = {"work": "blood", "module": made_up.tables, "folder": str(other), "watched": WATCHED}
@@ -566,7 +567,7 @@ def test_kills_at_random_lines_leave_nothing_broken(blood, made_up, home, helper
     assert_same_data(fetch_hematopoiesis(data_home=other), blood)
 
 
-@pytest.mark.parametrize("step", [4, pytest.param(1, marks=slow)])
+@pytest.mark.parametrize("step", [15, pytest.param(1, marks=slow)])
 def test_a_kill_at_any_line_of_the_writing_leaves_nothing_behind(blood, made_up, home, helper, step):
     other = without_table(home, home.with_name("killed"))
     job = {"work": "blood", "module": made_up.tables, "folder": str(other), "watched": ["skepi/_files.py"]}
@@ -576,6 +577,7 @@ def test_a_kill_at_any_line_of_the_writing_leaves_nothing_behind(blood, made_up,
     assert names_in(other / "hematopoiesis") == names_in(home / "hematopoiesis")
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_are_both_right(blood, made_up, home, helper):
     other = home.with_name("shared")
     job = {"work": "blood", "module": made_up.tables, "folder": str(other)}

@@ -106,6 +106,7 @@ def test_rounding_makes_no_correlation(rng, far):
     assert_float64_sums(scores["standard_error"], slow.std(), summed=1, condition=max(10, far))
 
 
+@pytest.mark.slow
 def test_intervals_cover_what_they_should():
     """Population skill .36 and rmse .8, tables of independent genes."""
     rng, covered = np.random.default_rng(8), []

@@ -474,6 +474,7 @@ def test_clone_keeps_device_auto(binned):
     assert clone(net).device == "auto"
 
 
+@pytest.mark.slow
 def test_grid_search_in_two_processes_from_a_script(tmp_path):
     script = tmp_path / "sweep.py"
     script.write_text(

@@ -825,6 +825,7 @@ def blood_files():
     return read_narrowpeaks(found)
 
 
+@pytest.mark.slow
 def test_consensus_of_real_files_is_that_of_a_greedy_loop(blood_files):
     part = {name: table[(table["chrom"] == "chr21") & (table["end"] < 34e6)] for name, table in blood_files.items()}
     whole = {
@@ -850,6 +851,7 @@ def test_openness_of_real_files_is_that_of_single_bases(blood_files):
         assert ((found.loc[here, name] == 0) == (expected == 0)).all()
 
 
+@pytest.mark.slow
 def test_consensus_of_real_files_keeps_the_laws(blood_files):
     peaks = consensus_peaks(blood_files)
     same = (peaks["chrom"] == peaks["chrom"].shift(-1)).to_numpy()[:-1]

@@ -318,6 +318,7 @@ def test_features_of_cell_types_equal_a_loop_over_genes(scaled, rng):
 # --- by law
 
 
+@pytest.mark.slow
 def test_results_are_the_same_for_any_number_of_processes(scaled, counts, monkeypatch):
     monkeypatch.setattr(_per_gene_rows, "_GENES_AT_ONCE", 10)
     counted, sizes = counts

@@ -920,6 +920,7 @@ while True:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a killed process may leave its unfinished file")
+@pytest.mark.slow
 def test_a_kill_leaves_a_whole_file_and_no_rubbish(tmp_path):
     path = tmp_path / "model.skepi"
     expected = np.random.RandomState(0).normal(size=200_000)

@@ -208,8 +208,15 @@ def test_cell_types_that_have_no_skill_are_grey():
 
 
 @pytest.mark.parametrize("kind", ["models", "cell_types"])
-@pytest.mark.parametrize(("n_models", "splits"), [(1, FIVE[:1]), (3, FIVE), (15, FIVE[:3]), (15, FIVE)])
-@pytest.mark.parametrize("long", [False, True])
+@pytest.mark.parametrize(
+    ("n_models", "splits", "long"),
+    [(1, FIVE[:1], True), (3, FIVE, True)]
+    + [
+        pytest.param(*case, marks=pytest.mark.slow)
+        for case in [(1, FIVE[:1], False), (3, FIVE, False)]
+        + [(15, splits, long) for splits in (FIVE[:3], FIVE) for long in (False, True)]
+    ],
+)
 def test_few_and_many_models_and_splits_can_be_read(kind, n_models, splits, long):
     display = ComparisonDisplay.from_comparison(of_size(n_models, len(splits), long), kind=kind)
     figures.assert_readable(display.figure_)

@@ -325,7 +325,7 @@ def test_bins_before_the_chromosome_are_not_drawn():
     assert display.importance[["start", "end"]].to_numpy().tolist() == [[0, 500], [500, 1_500], [1_500, 2_500]]
 
 
-@pytest.mark.parametrize("flank", [1_000, 100_000, 2_000_000])
+@pytest.mark.parametrize("flank", [1_000, 100_000, pytest.param(2_000_000, marks=pytest.mark.slow)])
 def test_loci_of_all_sizes_can_be_read(data, flank):
     display = LocusDisplay.from_dataset(renamed(data, "memory B cell, donor {}"), data.genes["name"][50], flank=flank)
     said = figures.assert_readable(display.figure_)

@@ -322,6 +322,7 @@ def test_a_search_is_an_estimator_like_others(tmp_path):
     assert_same(back.fit(X, y), search, times=True)
 
 
+@pytest.mark.slow
 def test_scikit_learn_checks_fail_for_no_more_than_a_plain_search(tmp_path):
     program = (
         "import json, sys, warnings; warnings.simplefilter('ignore')\n"
@@ -424,6 +425,7 @@ _interrupted.kill_at_lines(json.loads(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
 def test_killed_again_and_again(tmp_path):
     """Before lines of the search, of what keeps outcomes and of the fits: any of those that a whole sweep runs."""
     job = {name: str(tmp_path / name) for name in ("folder", "log", "results")}
@@ -445,6 +447,7 @@ def test_killed_again_and_again(tmp_path):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.slow
 def test_stopped_with_two_processes(tmp_path, how):
     """While the fits after the first four wait at a gate, so that the sweep is under way when the signal comes."""
     job = {name: str(tmp_path / name) for name in ("folder", "log", "results", "gate")} | {"n_jobs": 2}
@@ -759,6 +762,7 @@ def keys_of_all_kinds(folder):
     return [key for search in searches for key in sorted(keys(folder, **search))]
 
 
+@pytest.mark.slow
 def test_keys_are_the_same_in_other_processes(tmp_path):
     here = keys_of_all_kinds(tmp_path)
     assert len(set(here)) == 14

@@ -78,6 +78,7 @@ def test_pickled_copies_share_what_is_derived(opened):
     assert made == [1]
 
 
+@pytest.mark.slow
 def test_a_search_in_two_processes(data, opened):
     grid = {"model__regressor__alpha": [0.1, 10.0]}
     X, y = opened.pairs(return_X_y=True)

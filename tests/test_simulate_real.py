@@ -190,6 +190,7 @@ def blood(blood_path):
         return data, data.transform_expression(ExpressionNormalizer(min_mean_cpm=1))
 
 
+@pytest.mark.slow
 def test_the_figures_of_blood(blood):
     every_gene, expressed = blood
     found = figures_of(expressed, every_gene)
