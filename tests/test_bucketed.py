@@ -435,7 +435,7 @@ def test_grid_search_over_the_number_of_buckets(rng):
 def test_models_fitted_by_two_processes_are_the_same(fitted, pairs):
     X, y = pairs
     two = clone(fitted).set_params(n_jobs=2).fit(X, y)
-    np.testing.assert_array_equal(two.predict(X), fitted.predict(X))
+    assert_float32_sums(two.predict(X), fitted.predict(X))
 
 
 @pytest.mark.parametrize("phenotype", ["openness", "expression"])

@@ -236,9 +236,8 @@ def test_new_cell_types_need_openness_alone(fitted, simulated):
     assert np.isfinite(out).all()
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name == "Lasso" else pytest.mark.slow) for name in PAIR_MODELS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAIR_MODELS)
 def test_two_processes_give_the_same_as_one(name, pairs):
     X, y = pairs
     model = PAIR_MODELS[name]
@@ -258,7 +257,7 @@ def test_grid_search_over_lambdas_dropout_and_architectures(pairs):
         },
         {"bins__edges": [EDGES, EDGES[::2]]},
     ]
-    search = GridSearchCV(PAIR_MODELS["Lasso"], grid, cv=CellTypeKFold(3), n_jobs=2, error_score="raise")
+    search = GridSearchCV(PAIR_MODELS["Lasso"], grid, cv=CellTypeKFold(3), error_score="raise")
     search.fit(X, y)
     results = pd.DataFrame(search.cv_results_)
     assert len(results) == 8

@@ -482,6 +482,7 @@ def test_other_source_files_have_another_cache(blood, home, tmp_path, monkeypatc
     assert not np.array_equal(other.dataset.openness, blood.dataset.openness)
 
 
+@slow
 def test_readers_at_once_give_the_same(made_up, home):
     one = fetch_hematopoiesis(data_home=home, n_jobs=1)
     two = fetch_hematopoiesis(data_home=home.with_name("second"), n_jobs=2)
@@ -533,6 +534,7 @@ def test_progress_is_shown_if_asked_for(made_up, home, capsys):
     assert "100%" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_no_half_cache(blood, made_up, home, helper):
     """Room for the files, but not for the table of openness."""
     size = cache_of(home).stat().st_size
@@ -557,7 +559,8 @@ def without_table(home, other):
     return other
 
 
-@pytest.mark.parametrize("n_kills", [3, pytest.param(50, marks=slow)])
+@slow
+@pytest.mark.parametrize("n_kills", [50])
 def test_kills_at_random_lines_leave_nothing_broken(blood, made_up, home, helper, n_kills):
     other = without_table(home, home.with_name("killed"))
     job = {"work": "blood", "module": made_up.tables, "folder": str(other), "watched": WATCHED}
@@ -571,7 +574,7 @@ def test_kills_at_random_lines_leave_nothing_broken(blood, made_up, home, helper
 def test_a_kill_at_any_line_of_the_writing_leaves_nothing_behind(blood, made_up, home, helper, step):
     other = without_table(home, home.with_name("killed"))
     job = {"work": "blood", "module": made_up.tables, "folder": str(other), "watched": ["skepi/_files.py"]}
-    attempts = helper("lines", lines=[*range(0, 60, step)], in_writing=True, **job)
+    attempts = helper("lines", lines=[*range(0, 45, step), 1_000], in_writing=True, **job)
     assert {attempt["status"] for attempt in attempts} == {0, -signal.SIGKILL}
     assert_same_data(fetch_hematopoiesis(data_home=other), blood)
     assert names_in(other / "hematopoiesis") == names_in(home / "hematopoiesis")

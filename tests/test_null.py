@@ -9,7 +9,9 @@ from promises import assert_exact, assert_float64_sums
 from skepi.inspection._null import adjusted_p_values, simultaneous_limits
 
 
-@pytest.mark.parametrize(("n_permutations", "n_groups"), [(19, 1), (19, 8), (39, 8)])
+@pytest.mark.parametrize(
+    ("n_permutations", "n_groups"), [(19, 1), (19, 8), pytest.param(39, 8, marks=pytest.mark.slow)]
+)
 def test_limits_cover_further_noise_as_often_as_they_say(n_permutations, n_groups):
     rng, outside = np.random.default_rng(1), 0
     for _ in range(400):

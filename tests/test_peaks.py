@@ -584,7 +584,7 @@ def files(tmp_path):
     }
 
 
-@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_files_are_read_in_the_order_of_the_samples(files, n_jobs):
     tables = read_narrowpeaks({**files, "again": files["HSC"]}, n_jobs=n_jobs)
     assert list(tables) == ["HSC", "Ery", "again"]
@@ -597,6 +597,7 @@ def test_files_are_read_in_the_order_of_the_samples(files, n_jobs):
     assert all(isinstance(table["chrom"].dtype, pd.CategoricalDtype) for table in tables.values())
 
 
+@pytest.mark.slow
 def test_several_jobs_give_what_one_gives(files):
     one, two = (consensus_peaks(files, width=20, n_jobs=n_jobs) for n_jobs in (1, 2))
     assert_exact(one, two)
@@ -606,7 +607,7 @@ def test_several_jobs_give_what_one_gives(files):
     assert openness[0].to_numpy().tolist() == [[5.5, 0], [5.5, 0], [2.75, 1.5], [2, 0]]
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_table_that_is_there_already_stays_as_it_is(n_jobs):
     table = calls(("chr1", 5, 9, 2), signal=1.0)
     before = table.copy()
@@ -621,7 +622,7 @@ def test_files_and_tables_can_be_mixed(files):
     assert_exact(consensus_peaks(mixed, width=20), consensus_peaks(files, width=20))
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("use", [read_narrowpeaks, consensus_peaks])
 def test_a_broken_file_is_named_with_line_and_column(files, tmp_path, n_jobs, use):
     broken = narrowpeak(tmp_path / "broken", ("chr1", 5, 9, 1, 1, -1), ("chr1", 9, 5, 1, 1, -1))
@@ -780,18 +781,18 @@ def write_track(tmp_path):
     return write
 
 
-def test_openness_of_tracks_is_the_mean_over_the_bases(write_track):
+@pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
+def test_openness_of_tracks_is_the_mean_over_the_bases(write_track, n_jobs):
     paths = {
         "a": write_track(("chr1", 0, 10, 2.0), ("chr1", 20, 30, 4.0)),
         "b": write_track(("chr2", 5, 6, 3.0), name="b.bw"),
     }
     peaks = regions(("chr1", 5, 25), ("chr2", 0, 6), ("chr1", 40, 50)).set_axis([7, 8, 9])
-    for n_jobs in (None, 2):
-        found = openness_from_bigwigs(paths, peaks, unlisted="uncovered", n_jobs=n_jobs)
-        assert found.index.tolist() == [7, 8, 9]
-        assert found.dtypes.tolist() == [np.float32] * 2
-        assert found["a"].tolist() == [1.5, 0, 0]  # (5 x 2 + 5 x 4) / 20
-        assert found["b"].tolist() == [0, 0.5, 0]
+    found = openness_from_bigwigs(paths, peaks, unlisted="uncovered", n_jobs=n_jobs)
+    assert found.index.tolist() == [7, 8, 9]
+    assert found.dtypes.tolist() == [np.float32] * 2
+    assert found["a"].tolist() == [1.5, 0, 0]  # (5 x 2 + 5 x 4) / 20
+    assert found["b"].tolist() == [0, 0.5, 0]
 
 
 def test_one_negative_track_among_others_is_refused(write_track):
@@ -836,6 +837,7 @@ def test_consensus_of_real_files_is_that_of_a_greedy_loop(blood_files):
     assert len(found) > 500
 
 
+@pytest.mark.slow
 def test_openness_of_real_files_is_that_of_single_bases(blood_files):
     part = {name: table[table["chrom"] == "chr21"] for name, table in blood_files.items()}
     peaks = consensus_peaks(blood_files)

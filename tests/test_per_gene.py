@@ -488,7 +488,7 @@ def test_another_kind_of_estimator_leaves_nothing_behind(scaled):
 # --- warnings and errors of estimators
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_warnings_of_estimators_are_put_together(scaled, n_jobs):
     X, y = scaled
     with pytest.warns() as caught:
@@ -503,7 +503,7 @@ def test_warnings_of_estimators_are_put_together(scaled, n_jobs):
     assert {one.filename for one in caught} == {__file__}
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_errors_of_estimators_name_the_gene(scaled, n_jobs):
     X, y = scaled
     with pytest.raises(ArithmeticError, match="cannot be fitted") as error:
@@ -606,7 +606,7 @@ FITTED = {
 }
 
 
-@pytest.fixture(params=FITTED)
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow if name == "Poisson" else ()) for name in FITTED])
 def fitted(request, rows, counts):
     model, needs = FITTED[request.param]
     (X, y), (counted, sizes) = rows, counts
@@ -830,7 +830,7 @@ def loop_over_folds(model, X, y):
     [
         PerGeneLassoCV(LAMS),
         PerGeneLassoCV(LAMS, cv=LeaveOneCellTypeOut(), select="gene"),
-        PerGeneLassoCV(LAMS, cv=3, scaler=LogZScaler(float("inf")), select="gene", n_jobs=2),
+        PerGeneLassoCV(LAMS, cv=3, scaler=LogZScaler(float("inf")), select="gene"),
         PerGeneLassoCV(LAMS, cv=3, scaler="passthrough"),
         PerGeneLassoCV(LAMS, cv=KFold(4, shuffle=True, random_state=0)),
     ],

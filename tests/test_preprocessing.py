@@ -565,6 +565,7 @@ def test_sparse_and_dense_features_give_the_same_ridge(pairs):
     assert_within(csr, dense, 1e-4, "conjugate gradients on sparse features stop at a residual of 1e-9")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("regressor", REGRESSORS, ids=lambda r: type(r).__name__)
 def test_grid_search_in_two_processes(pairs, regressor):
     X, y = pairs

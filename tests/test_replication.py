@@ -92,6 +92,7 @@ def test_the_page_of_the_documentation_has_every_claim():
         assert claim.logs.lower() in page
 
 
+@pytest.mark.slow
 def test_an_unknown_size_is_refused(tmp_path):
     with pytest.raises(AssertionError, match="invalid choice"):
         run("examples/replication/replicate.py", tmp_path, arguments=["--size", "huge"])
