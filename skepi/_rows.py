@@ -12,6 +12,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 
+from skepi._doors import check_unmasked
+
 
 @runtime_checkable
 class PairRows(Protocol):
@@ -101,7 +103,8 @@ def chromosomes_of(X: PairRows) -> NDArray[np.int64]:
 
 
 def check_targets(X: PairRows, y: ArrayLike) -> NDArray[np.float64]:
-    """One finite target a pair, as float64."""
+    """One finite target per pair, as float64; nothing masked."""
+    check_unmasked(y, "y")
     values = column_or_1d(y, warn=True).astype(np.float64)
     if values.size == 0:
         raise ValueError("no pairs: wanted at least one row")

@@ -7,6 +7,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from skepi._doors import check_unmasked
 from skepi.exceptions import TableError
 
 
@@ -132,6 +133,7 @@ def _matrix_of(cells: Any, layer: str | None, feature: str) -> tuple[Any, pd.Ind
 
 def _summable(values: Any) -> Any:
     """A sparse or dense array of a type whose sums do not overflow."""
+    check_unmasked(values, "cells")
     values = values if sp.issparse(values) else np.asarray(values)
     if values.ndim != 2 or values.dtype.kind not in "fiub":
         raise TableError(f"cells: wanted numbers, cells x features, got {values.dtype} of shape {values.shape}")
@@ -165,6 +167,7 @@ def _check_counts(values: Any, fractions: bool) -> None:
 def _labels_of(labels: Any, names: pd.Index | None, n_cells: int) -> pd.Series:
     """A label for each cell, missing where there is none."""
     if not isinstance(labels, pd.Series):
+        check_unmasked(labels, "labels")
         values = np.asarray(labels, dtype=object)
         if values.ndim != 1 or isinstance(labels, str):
             raise TableError(f"labels: wanted one for each cell, got {type(labels).__name__} of shape {values.shape}")

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from promises import assert_exact
 
 from skepi import io
+from skepi._rows import check_targets
 from skepi.baselines import PromoterSum, gene_activity
 from skepi.binning import TSSBinner
 from skepi.exceptions import FileFormatError, TableError
@@ -17,6 +18,7 @@ from skepi.io import choose_tss, match_genes
 from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
 from skepi.peaks import consensus_peaks, openness_from_bigwigs, openness_over_peaks, read_narrowpeaks
+from skepi.pseudobulk import pseudobulk
 
 PEAKS = pd.DataFrame({"chrom": ["chr1", "chr2", "chr1"], "start": [90, 40, 500], "end": [110, 50, 600]})
 GENES = pd.DataFrame({"name": ["a", "b"], "chrom": ["chr1", "chr2"], "tss": [100, 550], "strand": ["+", "-"]})
@@ -250,6 +252,20 @@ def test_masked_columns_are_refused(what, table, use):
     values = np.ma.array(table[column].to_numpy(dtype=object), mask=np.arange(len(table)) == 0)
     with pytest.raises(TableError, match=rf"^{what}: {column}: 1 value\(s\) are masked"):
         use(table.to_dict("list") | {column: values})
+
+
+@pytest.mark.parametrize(
+    ("what", "use"),
+    [
+        ("y", lambda masked: check_targets(range(3), masked)),
+        ("edges", lambda masked: TSSBinner(edges=masked).fit(dataset().pairs())),
+        ("cells", lambda masked: pseudobulk(masked[None, :], ["T"])),
+        ("labels", lambda masked: pseudobulk(np.ones((3, 1)), masked)),
+    ],
+)
+def test_masked_targets_edges_cells_and_labels_are_refused(what, use):
+    with pytest.raises(TableError, match=rf"^{what}: 1 value\(s\) are masked"):
+        use(np.ma.array([0, 1, 2], mask=[False, True, False]))
 
 
 def test_masked_names_are_refused():

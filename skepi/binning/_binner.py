@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skepi._doors import check_unmasked
 from skepi.binning._binned import BinnedOpenness
 from skepi.binning._overlap import _ASSIGN, SlotOperator, build_operator
 from skepi.intervals import MAX_POSITION
@@ -189,6 +190,7 @@ def _uniform_edges(flank: int, bin_size: int) -> NDArray[np.int64]:
 
 
 def _checked_edges(edges: ArrayLike) -> NDArray[np.int64]:
+    check_unmasked(edges, "edges")
     array = np.asarray(edges)
     if array.ndim != 1 or array.size < 2 or array.dtype.kind not in "iu":
         raise ValueError(f"edges must be at least two increasing whole numbers (bp), got {edges!r}")
