@@ -160,7 +160,13 @@ def outcome(model, X):
     return model.predict(X) if hasattr(model, "predict") else np.asarray(model.transform(X))
 
 
-@pytest.fixture(params=[*PAIR_MODELS, *PAIR_STEPS])
+# Settings of an estimator that is checked by default with others.
+VARIANT = dict.fromkeys(
+    ["report's z-score", "network without target", "own cis", "buckets by expression"], pytest.mark.slow
+)
+
+
+@pytest.fixture(params=[pytest.param(name, marks=VARIANT.get(name, ())) for name in [*PAIR_MODELS, *PAIR_STEPS]])
 def model(request):
     return clone({**PAIR_MODELS, **PAIR_STEPS}[request.param])
 

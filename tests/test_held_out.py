@@ -194,7 +194,14 @@ def test_shuffled_targets_that_score_beyond_two_standard_errors_are_a_leak():
 
 
 @unseen_genes
-@pytest.mark.parametrize(("cv", "metric"), PROCEDURES, ids=name_of)
+@pytest.mark.parametrize(
+    ("cv", "metric"),
+    [
+        pytest.param(*one, marks=() if one in (PROCEDURES[0], PROCEDURES[-1]) else pytest.mark.slow)
+        for one in PROCEDURES
+    ],
+    ids=name_of,
+)
 def test_shuffled_targets_score_about_0_under_every_splitter(pairs, cv, metric):
     control = shuffle_control(banded_ridge(), *pairs, cv, metric=metric, n_permutations=10)
     assert control.scores.shape == (10,)
