@@ -47,7 +47,8 @@ def check_labels(table: pd.DataFrame, what: str) -> None:
     for axis, labels in (("rows", table.index), ("columns", table.columns)):
         if isinstance(labels, pd.MultiIndex):
             raise TableError(f"{what}: {axis} have {labels.nlevels} levels of labels, wanted one; {advice[axis]}")
-    repeated = table.columns[table.columns.duplicated()]
+    names = table.columns.map(str)  # 1 and "1" are one name in every file
+    repeated = table.columns[names.duplicated()]
     if len(repeated):
         raise TableError(f"{what}: the same column twice: {some(repeated)}")
 
@@ -125,6 +126,8 @@ def numbers_of(matrix: Any, what: str) -> NDArray:
         raise TableError(f"{what}: wanted a DataFrame, an array or a sparse array, got {type(matrix).__name__}")
     if isinstance(matrix, pd.DataFrame):
         check_labels(matrix, what)
+    elif isinstance(matrix, pd.Series):
+        check_labels(matrix.to_frame(), what)
     try:
         values = np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix)
     except ValueError as error:  # lists of different lengths

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from skepi._limits import Unpacked
+from skepi._limits import Unpacked, check_description, may_unpack
 from skepi.exceptions import FileFormatError
 
 _WHAT = "skepi's arrays"
@@ -30,15 +30,23 @@ def write_arrays(
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path.parent} is not a folder: cannot write {path.name} there")
     text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
+    members = {"about": text, **arrays}
+    content = _packed(members, zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED)
+    if compress and not may_unpack(sum(np.asarray(array).nbytes for array in members.values()), len(content)):
+        content = _packed(members, zipfile.ZIP_STORED)  # so many zeros that a reader would take it for a bomb
+    content[-_DIGEST_BYTES:] = _digest(content[:-_DIGEST_BYTES])
+    replace_file(path, content)
+
+
+def _packed(members: dict[str, np.ndarray], compression: int) -> memoryview:
+    """An archive with room for its digest at the end."""
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED) as archive:
-        archive.comment = bytes(_DIGEST_BYTES)  # the place of the digest, which is not known yet
-        for name, array in {"about": text, **arrays}.items():
+    with zipfile.ZipFile(content, "w", compression) as archive:
+        archive.comment = bytes(_DIGEST_BYTES)
+        for name, array in members.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
-    filled = content.getbuffer()
-    filled[-_DIGEST_BYTES:] = _digest(filled[:-_DIGEST_BYTES])
-    replace_file(path, filled)
+    return content.getbuffer()
 
 
 def read_arrays(path: str | os.PathLike, kind: str, what: str = _WHAT) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -106,15 +114,26 @@ def _members(path: str | os.PathLike, what: str, wanted: str | None) -> dict[str
     unpacked = Unpacked(path, len(content))  # from here on an error is the content's, not the disk's or a setting's
     try:
         if content[-_DIGEST_BYTES:] != _digest(memoryview(content)[:-_DIGEST_BYTES]):
-            raise ValueError("it is damaged, or another program wrote it")
+            raise ValueError("it is damaged, or an earlier version of skepi or another program wrote it; make it anew")
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             unpacked.add(sum(member.file_size for member in archive.infolist()))  # stated, before any is unpacked
+            if "about.npy" in archive.namelist():
+                check_description(archive.getinfo("about.npy").file_size, len(content), path)
             names = archive.namelist() if wanted is None else [wanted]
-            return {name.removesuffix(".npy"): _array(archive.read(name)) for name in names}
+            return {name.removesuffix(".npy"): _array(_unpacked(archive, name)) for name in names}
     except FileFormatError:
         raise
     except Exception as error:
         raise ValueError(f"{path} is not a file of {what}: {error}") from error
+
+
+def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Bytes of a member: as many as it states, and no more is unpacked."""
+    about = archive.getinfo(name)
+    if about.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is packed in a way that skepi does not use")
+    with archive.open(name) as member:
+        return member.read(about.file_size)  # read() without a number would unpack all that is there
 
 
 def _array(content: bytes) -> np.ndarray:

@@ -11,10 +11,10 @@ The factor comes from honest files. Peak calls unpack to 4 to 6 times their size
 of bulk samples to 6 to 20 times. Counts of which one in a thousand is not zero reach 200 times, and such counts written
 with 18 decimals 360 times; they are read up to 256 MiB. Deflate, which packs gzip and most HDF5, ends at 1,032 times.
 
-A line of text may have 16 MiB, because it takes twenty times as much memory once it is split into short fields.
+A line of text may have 16 MiB, because it takes twenty times as much memory once it is split into short fields. The
+description inside an archive of skepi may have 16 MiB, or 20 times the bytes of the file, for the same reason.
 
-The environment variable ``SKEPI_MAX_UNPACKED_BYTES``, a whole number of bytes, takes the place of both limits in bytes,
-for every file and every line.
+The environment variable ``SKEPI_MAX_UNPACKED_BYTES``, a whole number of bytes, takes the place of all these limits.
 """
 
 import os
@@ -25,6 +25,7 @@ VARIABLE = "SKEPI_MAX_UNPACKED_BYTES"
 
 _ALWAYS_ALLOWED = 256 << 20
 _MOST_TIMES_PACKED = 200
+_MOST_TIMES_PACKED_TEXT = 20
 _LONGEST_LINE = 16 << 20
 
 
@@ -45,13 +46,13 @@ class Unpacked:
 
     Raises
     ------
-    ValueError
+    RuntimeError
         If ``SKEPI_MAX_UNPACKED_BYTES`` is not a whole number of bytes.
     """
 
     def __init__(self, path: str | os.PathLike, packed_bytes: int) -> None:
         self._path, self._packed_bytes, self._n_bytes = path, packed_bytes, 0
-        self.limit = _declared() or max(_ALWAYS_ALLOWED, _MOST_TIMES_PACKED * packed_bytes)
+        self.limit = _declared() or _limit(packed_bytes)
 
     def add(self, n_bytes: int) -> None:
         """Count more bytes, stated or read; raise ``FileFormatError`` if they are too many by now."""
@@ -62,13 +63,29 @@ class Unpacked:
                 None,
                 None,
                 f"the file of {self._packed_bytes:,} bytes unpacks to at least {self._n_bytes:,}; the limit is "
-                f"{self.limit:,}. If you trust the file, set {VARIABLE}={self._n_bytes} or more",
+                f"{self.limit:,}. If you trust the file, set {VARIABLE} to a larger number of bytes, such as "
+                f"{10 * self._n_bytes}",
             )
 
 
 def check_unpacked(n_bytes: int, packed_bytes: int, path: str | os.PathLike) -> None:
     """Raise ``FileFormatError`` if a file of ``packed_bytes`` states that it unpacks to too many bytes."""
     Unpacked(path, packed_bytes).add(n_bytes)
+
+
+def may_unpack(n_bytes: int, packed_bytes: int) -> bool:
+    """Whether every reader takes a file, without a variable in its environment."""
+    return n_bytes <= _limit(packed_bytes)
+
+
+def check_description(n_bytes: int, packed_bytes: int, path: str | os.PathLike) -> None:
+    """Raise ``FileFormatError`` if a description in JSON is too long: read, it takes twenty times as much memory."""
+    limit = _declared() or max(_LONGEST_LINE, _MOST_TIMES_PACKED_TEXT * packed_bytes)
+    if n_bytes > limit:
+        message = (
+            f"the description has {n_bytes:,} bytes; the limit is {limit:,}. If you trust the file, set {VARIABLE} "
+        )
+        raise FileFormatError(path, None, None, message + f"to a larger number of bytes, such as {10 * n_bytes}")
 
 
 def longest_line() -> int:
@@ -86,11 +103,15 @@ def too_long(path: str | os.PathLike, line: int) -> FileFormatError:
     return FileFormatError(path, line, None, message)
 
 
+def _limit(packed_bytes: int) -> int:
+    return max(_ALWAYS_ALLOWED, _MOST_TIMES_PACKED * packed_bytes)
+
+
 def _declared() -> int | None:
     """Limit of the environment, if there is one."""
     text = os.environ.get(VARIABLE, "")
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text)):
-        raise ValueError(f"{VARIABLE} must be a whole number of bytes above 0, such as 1000000000, got {text!r}")
+        raise RuntimeError(f"{VARIABLE} must be a whole number of bytes above 0, such as 1000000000, got {text!r}")
     return int(text)

@@ -35,6 +35,7 @@ def assert_exact(got: Any, wanted: Any) -> None:
     elif isinstance(wanted, pd.Series):
         pd.testing.assert_series_equal(got, wanted, check_exact=True)
     else:
+        assert np.shape(got) == np.shape(wanted) or () in (np.shape(got), np.shape(wanted))
         np.testing.assert_array_equal(got, wanted)
 
 
@@ -75,6 +76,7 @@ def _assert_limited(got: Any, wanted: Any, limit: Any, reason: str) -> None:
     np.testing.assert_array_equal(np.where(finite, 0, got), np.where(finite, 0, wanted))  # NaN and infinities
     got, wanted = np.where(finite, got, 0), np.where(finite, wanted, 0)
     limit = np.broadcast_to(_numbers(limit), wanted.shape)
+    assert np.isfinite(limit[finite]).all(), "a limit that is not finite allows anything"
     excess = np.nan_to_num(np.abs(got - wanted), nan=np.inf) - limit
     if (excess > 0).any():
         worst = np.unravel_index(np.argmax(excess), excess.shape)

@@ -167,6 +167,8 @@ def test_300_damages_are_never_taken_as_right(kept):
     "change",
     [
         lambda arrays, about: about.pop("fit_s"),
+        lambda arrays, about: about.pop("shares"),
+        lambda arrays, about: arrays["y_pred"].__setitem__(0, np.nan),
         lambda arrays, about: about.update(predict_s="1"),
         lambda arrays, about: about.update(shares=[0.5]),
         lambda arrays, about: arrays.clear(),
@@ -180,7 +182,7 @@ def test_a_kept_fit_has_times_shares_and_predictions(little, tmp_path, change):
     arrays, about = read_arrays(path, "skepi comparison 1")
     change(arrays, about)
     write_arrays(path, arrays, about)
-    with pytest.raises(ValueError, match="holds another fit than its name says: remove it to make its fit again"):
+    with pytest.raises(ValueError, match="lacks parts of a fit, or holds others: remove it to make its fit again"):
         check()
 
 

@@ -445,3 +445,47 @@ def test_a_folder_is_no_file(tmp_path, name):
 def test_a_folder_is_no_sample(tmp_path, use):
     with pytest.raises(FileFormatError, match=f"{tmp_path}: this is a folder, wanted a file"):
         use(tmp_path)
+
+
+# --- from a review
+
+
+def test_names_that_look_like_intervals_are_no_sign_of_a_transposed_table():
+    data = dataset(openness=OPENNESS.set_axis(["HSC_1_2", "Ery_1_3", "B_2_9", "T_3_4"], axis=1), expression=None)
+    assert data.cell_types["name"].tolist() == ["HSC_1_2", "Ery_1_3", "B_2_9", "T_3_4"]
+
+
+def test_transposed_tables_without_row_names():
+    plain = pd.DataFrame(OPENNESS.to_numpy().T)
+    with pytest.raises(TableError, match=r"openness looks transposed: .* give openness\.T"):
+        dataset(openness=plain, cell_types=None)
+
+
+def test_infinity_in_half_precision():
+    expression = np.array([[np.inf, 1, 2, 3], [0, 1, 2, 3]], dtype=np.float16)
+    with pytest.raises(TableError, match="expression: inf in row 0, column 0"):
+        dataset(expression=expression)
+    assert dataset(openness=OPENNESS.astype(np.float16)).openness.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ({}, "wanted at least one chromosome"),
+        ({("chr1",): 1000}, "wanted text"),
+        ({1: 1000, "1": 1000}, "the same name twice: '1'"),
+    ],
+)
+def test_lengths_of_chromosomes(sizes, said):
+    with pytest.raises(TableError, match=f"chrom_sizes: .*{said}"):
+        consensus_peaks({"s": CALLS}, chrom_sizes=sizes)
+
+
+def test_openness_of_no_cell_type_chooses_no_site():
+    with pytest.raises(TableError, match="openness: wanted at least one cell type, got none"):
+        choose_tss(GENES, "most_open", peaks=PEAKS, openness=np.ones((3, 0)))
+
+
+def test_columns_with_one_name_in_every_file():
+    with pytest.raises(TableError, match=r"genes: the same column twice: '1'"):
+        dataset(genes=pd.concat([GENES, pd.DataFrame({1: [0, 0], "1": [0, 0]})], axis=1))

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -37,7 +38,7 @@ from sklearn.utils import Bunch
 
 import skepi
 import skepi.metrics
-from skepi import _files
+from skepi import _files, _limits
 from skepi._files import read_about, read_arrays, write_arrays
 from skepi.baselines import DistanceDecay, NearestCellTypes, PromoterSum, TrainingMean
 from skepi.binning import TSSBinner, symmetric_edges
@@ -790,7 +791,7 @@ def sealed(path, **members):
 
 def test_archives_of_other_programs_are_no_file_of_skepi(tmp_path):
     np.savez(tmp_path / "a.npz", a=np.ones(2))
-    with pytest.raises(ValueError, match="not a file of skepi's arrays: it is damaged, or another program wrote it"):
+    with pytest.raises(ValueError, match="not a file of skepi's arrays: it is damaged, or an earlier version"):
         read_arrays(tmp_path / "a.npz", KIND)
 
 
@@ -814,6 +815,53 @@ def test_an_archive_that_would_fill_the_memory_is_refused_before_it_is_unpacked(
     for read in (read_arrays, read_about):
         with pytest.raises(ValueError, match="SKEPI_MAX_UNPACKED_BYTES"):
             read(tmp_path / "a.npz", KIND)
+
+
+def forged(path, stated, kind=zipfile.ZIP_DEFLATED):
+    """An archive whose member states few bytes and unpacks to many."""
+    with zipfile.ZipFile(path, "w", kind) as archive:
+        archive.comment = bytes(32)
+        archive.writestr("about.npy", bytes(10**6))
+    content = bytearray(path.read_bytes()[:-32])
+    for head, place in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        at = content.index(head) + place
+        content[at : at + 4] = stated.to_bytes(4, "little")
+    path.write_bytes(content + hashlib.blake2b(content, digest_size=16).hexdigest().encode())
+    return path
+
+
+def test_no_more_is_unpacked_than_is_stated(tmp_path):
+    path = forged(tmp_path / "a.npz", 100)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="Bad CRC-32"):
+        read_about(path, KIND)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 500_000
+    with pytest.raises(ValueError, match="is packed in a way that skepi does not use"):
+        read_about(forged(tmp_path / "a.npz", 100, zipfile.ZIP_BZIP2), KIND)
+
+
+def test_a_description_has_a_limit_of_its_own(tmp_path):
+    path = model_file(tmp_path / "model.skepi", {"dict": []}, more="x" * (17 << 20))
+    assert read_model_info(path)["format"] == 1  # not packed, so it is as long as its file
+    write_arrays(path, {}, {"kind": KIND, "more": "x" * (17 << 20)}, compress=True)
+    with pytest.raises(ModelFileError, match=r"the description has 17,\d{3},\d{3} bytes; the limit is 16,777,216"):
+        read_model_info(path)
+
+
+def test_what_is_written_can_be_read_however_well_it_packs(tmp_path, monkeypatch):
+    monkeypatch.setattr(_limits, "_ALWAYS_ALLOWED", 100_000)
+    write_arrays(tmp_path / "a.npz", {"zeros": np.zeros(100_000)}, {"kind": KIND}, compress=True)
+    assert (tmp_path / "a.npz").stat().st_size > 800_000  # stored as it is
+    assert read_arrays(tmp_path / "a.npz", KIND)[0]["zeros"].size == 100_000
+
+
+def test_a_setting_that_is_no_number_is_not_taken_for_a_damaged_file(tmp_path, monkeypatch):
+    save_model(Ridge(), tmp_path / "model.skepi")
+    monkeypatch.setenv("SKEPI_MAX_UNPACKED_BYTES", "1e9")
+    with pytest.raises(RuntimeError, match="SKEPI_MAX_UNPACKED_BYTES must be a whole number of bytes"):
+        load_model(tmp_path / "model.skepi")
 
 
 def test_tuples_that_hold_each_other_twice_are_refused(tmp_path):

@@ -59,6 +59,14 @@ def test_a_limit_has_its_reason():
         assert_within(1, 1, 0.1, "")
 
 
+@pytest.mark.parametrize("limit", [np.nan, np.inf])
+def test_a_limit_is_a_number(limit):
+    with pytest.raises(AssertionError, match="a limit that is not finite"):
+        assert_within(1, 2, limit, "anything")
+    with pytest.raises(AssertionError, match="a limit that is not finite"):
+        assert_float64_sums(1, 2, summed=limit)
+
+
 def test_exact_is_to_the_last_bit():
     assert_exact(np.array([1.0]), np.array([1.0]))
     with pytest.raises(AssertionError):

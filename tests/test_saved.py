@@ -189,6 +189,36 @@ def test_what_killed_processes_left_is_cleared_by_the_next_save(data, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["other.01234567.part", "set"]
 
 
+def test_folders_of_the_user_stay_whatever_they_are_called(data, tmp_path):
+    names = ["set.20260101.part1", "set.finished.part", "set.0123ABCD.part", "set.0123abcd.part.results", "set.part"]
+    for name in names:
+        (tmp_path / name).mkdir()
+    data.save(tmp_path / "set")
+    assert sorted(os.listdir(tmp_path)) == sorted(["set", *names])
+
+
+def test_a_lock_that_a_kill_left_after_the_last_step_is_cleared_too(data, tmp_path):
+    data.save(tmp_path / "set")
+    (tmp_path / "set.01234567.part.lock").write_text("")
+    with pytest.raises(FileExistsError, match="exists already"):
+        data.save(tmp_path / "set")
+    assert os.listdir(tmp_path) == ["set"]
+
+
+def test_of_two_that_save_at_once_one_is_refused(data, tmp_path, monkeypatch):
+    write = _saved._write
+
+    def write_while_another_finishes(folder, *content):
+        write(folder, *content)
+        monkeypatch.setattr(_saved, "_write", write)
+        data.save(tmp_path / "set")
+
+    monkeypatch.setattr(_saved, "_write", write_while_another_finishes)
+    with pytest.raises(FileExistsError, match="exists already"):
+        data.save(tmp_path / "set")
+    assert os.listdir(tmp_path) == ["set"]
+
+
 def test_what_another_process_is_writing_stays(data, tmp_path):
     with _saved._part_of(tmp_path / "set") as part:
         data.save(tmp_path / "set")

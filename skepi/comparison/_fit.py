@@ -121,17 +121,20 @@ def _kept(folder: Path, job: Job, fold: Fold) -> Outcome | None:
     if not path.exists():
         return None
     arrays, about = read_arrays(path, _KIND, "a fit that skepi kept")
-    if about.get("key") != job.key or not _is_outcome(arrays, about, int(fold.test.sum())):
+    if about.get("key") != job.key:
         raise ValueError(f"{path} holds another fit than its name says: remove it to make its fit again")
+    if not _is_outcome(arrays, about, int(fold.test.sum())):
+        raise ValueError(f"{path} lacks parts of a fit, or holds others: remove it to make its fit again")
     return Outcome(arrays["y_pred"], arrays.get("y_std"), about["fit_s"], about["predict_s"], about["shares"])
 
 
 def _is_outcome(arrays: dict[str, FloatArray], about: dict[str, Any], n_pairs: int) -> bool:
     """Whether a file has what :func:`_keep` writes."""
-    shares = about.get("shares")
+    shares = about.get("shares", ())
     return (
         {"y_pred"} <= set(arrays) <= {"y_pred", "y_std"}
         and all(values.dtype == np.float64 and values.shape == (n_pairs,) for values in arrays.values())
+        and all(np.isfinite(values).all() for values in arrays.values())
         and all(isinstance(about.get(name), float) for name in ("fit_s", "predict_s"))
         and (shares is None or (isinstance(shares, dict) and all(isinstance(one, float) for one in shares.values())))
     )

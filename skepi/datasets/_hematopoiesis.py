@@ -15,6 +15,7 @@ from sklearn.utils import Bunch
 
 from skepi._files import read_arrays, write_arrays
 from skepi.datasets._download import RemoteFile, fetch_files, get_data_home
+from skepi.exceptions import FileFormatError
 from skepi.io import choose_tss, match_genes, read_matrix, read_tss
 from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
@@ -231,6 +232,8 @@ def _read_cache(cache: Path) -> tuple[pd.DataFrame, np.ndarray] | None:
         return _unpacked(read_arrays(cache, _CACHE_KIND)[0])
     except FileNotFoundError:  # not made yet, or found damaged and removed by another process
         return None
+    except FileFormatError:  # larger than a setting of the environment allows: nothing is wrong with it
+        raise
     except (ValueError, KeyError, IndexError) as error:
         warnings.warn(f"{cache} is damaged ({error}); it is made anew", UserWarning, stacklevel=5)
         cache.unlink(missing_ok=True)

@@ -216,6 +216,8 @@ def _promoter_openness(sites: pd.DataFrame, peaks: Any, openness: Any) -> NDArra
         turned = "; it looks transposed: give openness.T" if signal.shape[1:] == (len(table),) else ""
         raise TableError(f"openness: wanted a row for each of {len(table)} peaks, got shape {signal.shape}{turned}")
     signal = signal.reshape(len(table), -1)
+    if signal.shape[1] == 0:
+        raise TableError("openness: wanted at least one cell type, got none")
     fits = (signal >= 0) & (signal <= _FLOAT32.max)
     if not (fits.all() and (signal.max(axis=0, initial=0) >= _FLOAT32.tiny).all()):
         raise TableError(

@@ -40,6 +40,7 @@ class ArrayFile:
 
     def __init__(self, path: Path, file: Any, unpacked: Unpacked) -> None:
         self._path, self._file, self._unpacked = path, file, unpacked
+        self._heaps_are_sound = False  # not known yet
 
     def error(self, message: str) -> FileFormatError:
         """Make an error about this file."""
@@ -141,13 +142,17 @@ class ArrayFile:
         return np.concatenate(texts) if texts else dataset[:]
 
     def _check_heaps(self) -> None:
-        """Refuse texts on heaps that are broken, on which HDF5 itself would go on for ever."""
+        """Refuse texts on heaps that are broken, on which HDF5 itself would go on for ever; heaps do not overlap."""
+        if self._heaps_are_sound:
+            return
         with open_file(self._path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            place = content.find(_HEAP)
+            place, left = content.find(_HEAP), len(content)
             while place >= 0:
-                if not _is_heap(content, place):
+                left -= _heap_bytes(content, place)
+                if left < 0 or not _is_heap(content, place):
                     raise self.error(f"texts of variable length are broken at byte {place}")
                 place = content.find(_HEAP, place + 1)
+        self._heaps_are_sound = True
 
 
 @contextmanager
@@ -179,7 +184,7 @@ def _broken(path: Path) -> Iterator[None]:
 
 def _is_heap(content: mmap.mmap, place: int) -> bool:
     """Whether the objects of a heap fill it, one behind the other; the last may be the room that is left."""
-    end = place + int.from_bytes(content[place + 8 : place + _HEAP_HEAD_BYTES], "little")
+    end = place + _heap_bytes(content, place)
     at = place + _HEAP_HEAD_BYTES
     while at + _HEAP_HEAD_BYTES <= min(end, len(content)):
         is_room = content[at : at + 2] == b"\0\0"
@@ -188,6 +193,11 @@ def _is_heap(content: mmap.mmap, place: int) -> bool:
         if is_room:
             return n_bytes >= _HEAP_HEAD_BYTES and at == end <= len(content)
     return at <= end <= len(content)
+
+
+def _heap_bytes(content: mmap.mmap, place: int) -> int:
+    """Size that a heap states."""
+    return int.from_bytes(content[place + 8 : place + _HEAP_HEAD_BYTES], "little")
 
 
 def _filters(dataset: Any) -> list[int]:

@@ -26,7 +26,7 @@ from skepi.intervals import IntArray
 from skepi.io import parse_intervals
 
 _ROUNDING = 1e-6
-_LARGEST = float(np.finfo(np.float32).max)
+_LARGEST = np.float64(np.finfo(np.float32).max)  # a type of its own: compared with float16 it must not become one
 _SMALLEST = float(np.finfo(np.float32).tiny)  # below it, float32 loses digits
 
 
@@ -115,11 +115,12 @@ def check_orientation(openness: Any, n_peaks: int, cell_types: pd.DataFrame | No
     if cell_types is not None:
         turned &= openness.shape[0] == len(cell_types)
     if isinstance(openness, pd.DataFrame):
-        if cell_types is None:  # rows without names are no cell types
-            turned &= not isinstance(openness.index, pd.RangeIndex)
+        if cell_types is None:  # named columns of numbered rows are cell types, however many there are
+            turned &= _is_numbered(openness.columns) or not _is_numbered(openness.index)
         else:
             turned |= _names_are_in(cell_types["name"], openness.index, openness.columns)
-        turned |= _are_intervals(openness.columns)
+        if openness.shape[1] == n_peaks:
+            turned |= _are_intervals(openness.columns) and not _are_intervals(openness.index)
     if turned:
         raise _transposed("openness", openness.shape, "peak")
 
@@ -226,6 +227,10 @@ def _names_are_in(names: pd.Series, labels: pd.Index, others: pd.Index) -> bool:
     return not wanted.issubset(_texts(others)) and wanted.issubset(_texts(labels))
 
 
+def _is_numbered(labels: pd.Index) -> bool:
+    return isinstance(labels, pd.RangeIndex)
+
+
 def _texts(labels: pd.Index) -> set[str]:
     return set(map(str, labels.to_numpy(dtype=object)))
 
@@ -251,6 +256,8 @@ def _matrix(matrix: Any, what: str, n_rows: int, rows_of: str, cell_types: pd.Da
         matrix = _columns_by_name(matrix, what, cell_types["name"])
     values = numbers_of(matrix, what)
     if values.shape != (n_rows, len(cell_types)):
+        if values.shape == (len(cell_types), n_rows):
+            raise _transposed(what, values.shape, rows_of.removesuffix("s"))
         raise TableError(
             f"{what} has shape {values.shape}, wanted ({n_rows}, {len(cell_types)}): "
             f"one row for each row of {rows_of}, one column for each cell type"

@@ -4,9 +4,10 @@ A folder holds ``tables.npz``, ``openness.npy`` and, where known, ``expression.n
 with the tables.
 """
 
-import glob
+import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -27,8 +28,8 @@ from skepi.paired._tables import OpennessTables
 _KIND = "skepi data set 2"
 _TABLES = ("peaks", "genes", "cell_types")
 
-# Files that this process has found whole, so that a worker process reads them once and not once per task: path, time of
-# change, size, file number, digest.
+# Files that this process has found whole, so that a worker process reads them once and not once per task: path, times,
+# size, numbers of file and device, digest.
 _verified: set[tuple[Any, ...]] = set()
 
 
@@ -57,14 +58,22 @@ class SavedTables(OpennessTables):
 def save(tables: OpennessTables, expression: NDArray | None, path: Any) -> None:
     """Write a folder that holds a data set, whole or not at all; clear what killed processes left of earlier tries."""
     path = Path(path)
-    if path.exists():
-        raise FileExistsError(f"{path} exists already: remove it or name another folder")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path.parent} is not a folder: cannot write {path.name} there")
     _clear_abandoned(path)
+    _refuse_existing(path)
     with _part_of(path) as part:
         _write(part, tables, expression)
-        os.rename(part, path)
+        try:
+            os.rename(part, path)
+        except OSError:
+            _refuse_existing(path)  # of another process that has been faster
+            raise
+
+
+def _refuse_existing(path: Path) -> None:
+    if path.exists():
+        raise FileExistsError(f"{path} exists already: remove it or name another folder")
 
 
 def _write(folder: Path, tables: OpennessTables, expression: NDArray | None) -> None:
@@ -99,14 +108,14 @@ def _part_of(path: Path) -> Iterator[Path]:
 
 def _clear_abandoned(path: Path) -> None:
     """Remove what no process holds of earlier tries to write ``path``: those processes were killed."""
-    for found in glob.glob(f"{glob.escape(str(path))}.????????.part*"):
-        part = Path(found.removesuffix(".lock"))
+    ours = re.compile(re.escape(path.name) + r"\.[0-9a-f]{8}\.part(\.lock)?")
+    found = [one.name.removesuffix(".lock") for one in path.parent.iterdir() if ours.fullmatch(one.name)]
+    for name in sorted(set(found)):
+        part = path.with_name(name)
         lock = FileLock(_lock_file(part))
-        try:
+        with contextlib.suppress(Timeout, OSError):  # it is being written, or belongs to somebody else
             lock.acquire(blocking=False)
-        except Timeout:  # it is being written
-            continue
-        _remove(part, lock)
+            _remove(part, lock)
 
 
 def _remove(part: Path, lock: FileLock) -> None:
@@ -160,7 +169,7 @@ def _described(
 def _verify(path: Path, digest: str) -> None:
     """Refuse a file that is not what was written; one that this process has read before is not read again."""
     stat = path.stat()
-    key = (path, stat.st_mtime_ns, stat.st_size, stat.st_ino, digest)
+    key = (path, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_ino, stat.st_dev, digest)
     if key not in _verified:
         if file_digest(path) != digest:
             raise TableError(f"{path} is damaged: its content is not what was saved; make the data set anew")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._doors import names_of, positions_of
+from skepi._doors import names_of, positions_of, some
 from skepi._regions import check_regions, check_same_naming, core_of
 from skepi.exceptions import ChromosomeMismatchError, TableError
 from skepi.intervals import MAX_POSITION, IntArray
@@ -72,7 +72,7 @@ def consensus_peaks(
     ChromosomeMismatchError
         Where samples, or ``exclude`` and the samples, name the same chromosome in two ways (``chr1`` and ``1``), or
         ``exclude`` has no chromosome of any sample.
-    FileFormatError, FileNotFoundError, IsADirectoryError
+    FileFormatError, FileNotFoundError
         As in :func:`read_narrowpeaks`.
 
     Notes
@@ -155,7 +155,12 @@ def _lengths(chrom_sizes: Any) -> pd.Series:
     """Length in bp of each chromosome."""
     if not isinstance(chrom_sizes, Mapping | pd.Series):
         raise TypeError(f"chrom_sizes: wanted a mapping of names to lengths (bp), got {type(chrom_sizes).__name__}")
-    names = names_of(pd.Index(list(chrom_sizes.keys()), dtype=object), "chrom_sizes: names")
+    if not len(chrom_sizes):
+        raise TableError("chrom_sizes: wanted at least one chromosome, got none")
+    labels = pd.Index(list(chrom_sizes.keys()), dtype=object, tupleize_cols=False)
+    names = pd.Index(names_of(labels, "chrom_sizes: names"))
+    if names.has_duplicates:
+        raise TableError(f"chrom_sizes: the same name twice: {some(names[names.duplicated()])}")
     values = pd.Series(list(chrom_sizes.values) if isinstance(chrom_sizes, pd.Series) else list(chrom_sizes.values()))
     return pd.Series(positions_of(values, "chrom_sizes", least=1), index=names)
 

@@ -51,7 +51,7 @@ def openness_over_peaks(
         Where a table, its signal or a sample's name cannot be used.
     ChromosomeMismatchError
         Where a sample and the peaks have no chromosome name in common.
-    FileFormatError, FileNotFoundError, IsADirectoryError
+    FileFormatError, FileNotFoundError
         As in :func:`read_narrowpeaks`.
 
     Examples

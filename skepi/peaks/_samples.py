@@ -34,9 +34,9 @@ def read_narrowpeaks(samples: Mapping[str, Any], *, n_jobs: int | None = None) -
     Raises
     ------
     FileFormatError
-        Names the file, the line and the column.
-    FileNotFoundError, IsADirectoryError
-        Where a path is none of a file.
+        Names the file, the line and the column; also for a folder.
+    FileNotFoundError
+        Where there is no such file.
     TableError
         Where there is no sample, a name is missing, blank, or neither text nor a whole number, or a table is not one of
         peaks.
