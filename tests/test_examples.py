@@ -51,6 +51,7 @@ def test_importance_follows_the_planted_decay_and_finds_nothing_in_noise(tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_blood_from_files_to_the_figures_of_the_contract(tmp_path, blood_files):
     output = run("examples/plot_blood.py", tmp_path, blood_files)
     assert (tmp_path / "figures" / "blood.png").stat().st_size > 20_000
@@ -65,6 +66,7 @@ def test_blood_from_files_to_the_figures_of_the_contract(tmp_path, blood_files):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_on_blood_the_network_at_its_best_epoch_is_level_with_the_best_lasso(tmp_path, blood_files):
     output = run("examples/plot_blood_network.py", tmp_path, blood_files)
     lasso_dev, network_dev, lasso_test, network_test = numbers_after("mean", output)
@@ -75,6 +77,7 @@ def test_on_blood_the_network_at_its_best_epoch_is_level_with_the_best_lasso(tmp
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_on_blood_cis_and_cell_state_beat_every_simple_rule(tmp_path, blood_files):
     output = run("examples/plot_unseen_cell_types.py", tmp_path, blood_files)
     found = re.search(r"^cis and cell state +(\S+) +(\S+) +(\S+)$", output, flags=re.MULTILINE)
@@ -98,6 +101,7 @@ def test_all_genes_of_the_blood_data_bin_and_scale_within_the_stated_memory(tmp_
 
 @pytest.mark.skipif(sys.platform != "linux", reason="anonymous memory is read from /proc")
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_small_size_of_the_lasso_benchmark_runs(tmp_path):
     output = run("benchmarks/lasso.py", tmp_path, arguments=["small"])
     assert "path of 9 penalties from tables" in output

@@ -73,6 +73,7 @@ def test_a_tiny_replication_ends_with_a_table_and_all_figures(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_on_blood_erythroblasts_stand_out_and_importance_is_no_noise(tmp_path, blood_files):
     run("examples/replication/replicate.py", tmp_path, blood_files, ["--data", "blood", "--out", "out"])
     claims = claims_of(tmp_path / "out", "blood")
