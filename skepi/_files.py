@@ -62,29 +62,44 @@ def read_about(path: str | os.PathLike, kind: str, what: str = _WHAT) -> dict[st
 
 def replace_file(path: Path, content: bytes | memoryview) -> None:
     """Put a file in place of any before, whole or not at all."""
+    try:
+        _write_nameless(path, content)
+    except (AttributeError, OSError):  # not Linux, no nameless files here, or another process writes the same file
+        _write_named(path, content)
+
+
+def _write_nameless(path: Path, content: bytes | memoryview) -> None:
+    """Name the file only when all is written, so that a killed process leaves nothing behind.
+
+    A process that is killed between its last two steps leaves a whole file under the name of the part, which the next
+    one takes away.
+    """
+    part = path.with_name(f"{path.name}.skepi-part")
+    with os.fdopen(os.open(part.parent, os.O_TMPFILE | os.O_WRONLY, 0o666), "wb") as file:
+        _write_through(file, content)
+        part.unlink(missing_ok=True)
+        # A directory handle makes Python follow the link to the open file; the path is absolute, so it is not used.
+        os.link(f"/proc/self/fd/{file.fileno()}", part, src_dir_fd=file.fileno())
+        _move(part, path)
+
+
+def _write_named(path: Path, content: bytes | memoryview) -> None:
     part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
-        try:
-            _write_nameless(part, content)
-        except (AttributeError, OSError):  # not Linux, or a file system that has no nameless files
-            _write_named(part, content)
+        with open(part, "xb") as file:
+            _write_through(file, content)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    _move(part, path)
+
+
+def _move(part: Path, path: Path) -> None:
+    try:
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-
-
-def _write_nameless(part: Path, content: bytes | memoryview) -> None:
-    """Name the file only when all is written, so that a killed process leaves nothing behind."""
-    with os.fdopen(os.open(part.parent, os.O_TMPFILE | os.O_WRONLY, 0o666), "wb") as file:
-        _write_through(file, content)
-        # A directory handle makes Python follow the link to the open file; the path is absolute, so it is not used.
-        os.link(f"/proc/self/fd/{file.fileno()}", part, src_dir_fd=file.fileno())
-
-
-def _write_named(part: Path, content: bytes | memoryview) -> None:
-    with open(part, "xb") as file:
-        _write_through(file, content)
 
 
 def file_digest(path: Path) -> str:

@@ -22,7 +22,7 @@ def outcomes(folder, n_kills, works):
     ("n_kills", "works"),
     [
         (2, ["save", "model"]),
-        pytest.param(20, ["save", "model", "sweep", "compare", "training"], marks=pytest.mark.slow),
+        pytest.param(20, ["save", "model", "sweep", "compare", "training"], marks=[pytest.mark.slow, pytest.mark.long]),
     ],
 )
 def test_killed_at_any_line_and_done_again(tmp_path, n_kills, works):

@@ -68,7 +68,10 @@ def _homotopy(X: FloatArray, y: FloatArray, lams: FloatArray) -> FloatArray:
     """Weights at each penalty, read off the straight lines between the knots of the path."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # judged by our own gap
-        alphas, _, knots = lars_path(X, y, method="lasso", alpha_min=lams.min() / 2, max_iter=10 * sum(X.shape))
+        try:
+            alphas, _, knots = lars_path(X, y, method="lasso", alpha_min=lams.min() / 2, max_iter=10 * sum(X.shape))
+        except ValueError:  # scikit-learn's path breaks down where rounding makes several slots leave at once
+            return np.zeros((lams.size, X.shape[1]))
     if alphas.size == 1:  # every penalty is at least the greatest
         return np.zeros((lams.size, X.shape[1]))
     after = np.clip(np.searchsorted(-2 * alphas, -lams, side="right"), 1, alphas.size - 1)
