@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from skepi._limits import Unpacked, check_description, may_unpack
+from skepi._limits import Unpacked, allowed, allowed_description, check_description
 from skepi.exceptions import FileFormatError
 
 _WHAT = "skepi's arrays"
@@ -32,8 +32,8 @@ def write_arrays(
     text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
     members = {"about": text, **arrays}
     content = _packed(members, zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED)
-    if compress and not may_unpack(sum(np.asarray(array).nbytes for array in members.values()), len(content)):
-        content = _packed(members, zipfile.ZIP_STORED)  # so many zeros that a reader would take it for a bomb
+    if compress and not _may_be_read(content):
+        content = _packed(members, zipfile.ZIP_STORED)
     content[-_DIGEST_BYTES:] = _digest(content[:-_DIGEST_BYTES])
     replace_file(path, content)
 
@@ -47,6 +47,13 @@ def _packed(members: dict[str, np.ndarray], compression: int) -> memoryview:
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
     return content.getbuffer()
+
+
+def _may_be_read(content: memoryview) -> bool:
+    """Whether a reader would not take an archive for a bomb, as it does where nearly all is zeros."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        sizes = {member.filename: member.file_size for member in archive.infolist()}
+    return sum(sizes.values()) <= allowed(len(content)) and sizes["about.npy"] <= allowed_description(len(content))
 
 
 def read_arrays(path: str | os.PathLike, kind: str, what: str = _WHAT) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

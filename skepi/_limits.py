@@ -52,7 +52,7 @@ class Unpacked:
 
     def __init__(self, path: str | os.PathLike, packed_bytes: int) -> None:
         self._path, self._packed_bytes, self._n_bytes = path, packed_bytes, 0
-        self.limit = _declared() or _limit(packed_bytes)
+        self.limit = _declared() or allowed(packed_bytes)
 
     def add(self, n_bytes: int) -> None:
         """Count more bytes, stated or read; raise ``FileFormatError`` if they are too many by now."""
@@ -73,19 +73,25 @@ def check_unpacked(n_bytes: int, packed_bytes: int, path: str | os.PathLike) -> 
     Unpacked(path, packed_bytes).add(n_bytes)
 
 
-def may_unpack(n_bytes: int, packed_bytes: int) -> bool:
-    """Whether every reader takes a file, without a variable in its environment."""
-    return n_bytes <= _limit(packed_bytes)
+def allowed(packed_bytes: int) -> int:
+    """Bytes that a file may unpack to where the environment says nothing."""
+    return max(_ALWAYS_ALLOWED, _MOST_TIMES_PACKED * packed_bytes)
+
+
+def allowed_description(packed_bytes: int) -> int:
+    """Bytes that the description in an archive may have where the environment says nothing."""
+    return max(_LONGEST_LINE, _MOST_TIMES_PACKED_TEXT * packed_bytes)
 
 
 def check_description(n_bytes: int, packed_bytes: int, path: str | os.PathLike) -> None:
     """Raise ``FileFormatError`` if a description in JSON is too long: read, it takes twenty times as much memory."""
-    limit = _declared() or max(_LONGEST_LINE, _MOST_TIMES_PACKED_TEXT * packed_bytes)
+    limit = _declared() or allowed_description(packed_bytes)
     if n_bytes > limit:
         message = (
-            f"the description has {n_bytes:,} bytes; the limit is {limit:,}. If you trust the file, set {VARIABLE} "
+            f"the description has {n_bytes:,} bytes; the limit is {limit:,}. "
+            f"If you trust the file, set {VARIABLE} to a larger number of bytes, such as {10 * n_bytes}"
         )
-        raise FileFormatError(path, None, None, message + f"to a larger number of bytes, such as {10 * n_bytes}")
+        raise FileFormatError(path, None, None, message)
 
 
 def longest_line() -> int:
@@ -101,10 +107,6 @@ def too_long(path: str | os.PathLike, line: int) -> FileFormatError:
         f"If you trust it, set {VARIABLE} to a larger number of bytes"
     )
     return FileFormatError(path, line, None, message)
-
-
-def _limit(packed_bytes: int) -> int:
-    return max(_ALWAYS_ALLOWED, _MOST_TIMES_PACKED * packed_bytes)
 
 
 def _declared() -> int | None:

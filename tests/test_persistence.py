@@ -842,9 +842,10 @@ def test_no_more_is_unpacked_than_is_stated(tmp_path):
         read_about(forged(tmp_path / "a.npz", 100, zipfile.ZIP_BZIP2), KIND)
 
 
-def test_a_description_has_a_limit_of_its_own(tmp_path):
+def test_a_description_has_a_limit_of_its_own(tmp_path, monkeypatch):
     path = model_file(tmp_path / "model.skepi", {"dict": []}, more="x" * (17 << 20))
     assert read_model_info(path)["format"] == 1  # not packed, so it is as long as its file
+    monkeypatch.setattr(_files, "_may_be_read", lambda content: True)  # as a stranger would write it
     write_arrays(path, {}, {"kind": KIND, "more": "x" * (17 << 20)}, compress=True)
     with pytest.raises(ModelFileError, match=r"the description has 17,\d{3},\d{3} bytes; the limit is 16,777,216"):
         read_model_info(path)
@@ -855,6 +856,12 @@ def test_what_is_written_can_be_read_however_well_it_packs(tmp_path, monkeypatch
     write_arrays(tmp_path / "a.npz", {"zeros": np.zeros(100_000)}, {"kind": KIND}, compress=True)
     assert (tmp_path / "a.npz").stat().st_size > 800_000  # stored as it is
     assert read_arrays(tmp_path / "a.npz", KIND)[0]["zeros"].size == 100_000
+
+
+def test_a_long_description_can_be_read_however_well_it_packs(tmp_path, monkeypatch):
+    monkeypatch.setattr(_limits, "_LONGEST_LINE", 1_000)
+    write_arrays(tmp_path / "a.npz", {}, {"kind": KIND, "more": "x" * 100_000}, compress=True)
+    assert read_about(tmp_path / "a.npz", KIND)["more"] == "x" * 100_000
 
 
 def test_a_setting_that_is_no_number_is_not_taken_for_a_damaged_file(tmp_path, monkeypatch):

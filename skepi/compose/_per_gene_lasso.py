@@ -272,7 +272,7 @@ class PerGeneLassoCV(PerGeneModel, BaseEstimator):
             if (values == 0).any():
                 raise ValueError("lams must be greater than 0: with more slots than cell types, 0 has no single answer")
             return values
-        if isinstance(lams, bool) or lams < 2 or not 0 < self.eps < 1:
+        if lams < 2 or not 0 < self.eps < 1:
             raise ValueError(
                 "wanted a number of penalties of 2 or more (one penalty is lams=[lam]) and 0 < eps < 1, "
                 f"got lams={lams!r}, eps={self.eps!r}"

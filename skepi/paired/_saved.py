@@ -12,6 +12,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -178,10 +179,17 @@ def _verify(path: Path, digest: str) -> None:
 
 def reopen(path: Path, identity: str) -> SavedTables:
     """Open the tables that a pickle refers to; others under the same path are refused."""
-    tables, _ = read(path, verify=True)
+    stat = (path / "tables.npz").stat()
+    tables = _reopened(path, (stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev))
     if tables.identity != identity:
         raise TableError(f"{path} holds another data set than when it was sent to this process")
     return tables
+
+
+@lru_cache(maxsize=2)
+def _reopened(path: Path, stamp: tuple[int, ...]) -> SavedTables:
+    """Tables that a process has read before, as long as their file is the same: each task of a search asks for them."""
+    return read(path, verify=True)[0]
 
 
 def _mapped(path: Path, shape: tuple[int, int], dtype: Any) -> NDArray:
