@@ -464,7 +464,9 @@ def test_many_cell_types_are_held_out_by_fifths():
 # --- nothing leaks
 
 
-@pytest.mark.parametrize("split", READY_MADE)
+@pytest.mark.parametrize(
+    "split", [name if name == "crossed" else pytest.param(name, marks=pytest.mark.slow) for name in READY_MADE]
+)
 def test_noise_is_not_predicted(split):
     law = make_paired_openness(n_genes=60, n_cell_types=10, random_state=5)[0]
     rng = np.random.default_rng(0)
@@ -492,7 +494,9 @@ def test_held_out_counts_do_not_touch_predictions(counts):
     assert (one["y_true"] - two["y_true"]).abs().max() > 0.1
 
 
-@pytest.mark.parametrize("method", ["quantile", "tmm", "log_cpm"])
+@pytest.mark.parametrize(
+    "method", ["tmm", *(pytest.param(method, marks=pytest.mark.slow) for method in ("quantile", "log_cpm"))]
+)
 def test_normalising_in_folds_is_that_of_the_data_set(counts, method):
     normalizer = ExpressionNormalizer(method, min_mean_cpm=20_000)
     compared = compare_models({"ridge": ridge()}, counts, ["lineages"], normalizer=normalizer, n_bootstrap=5)

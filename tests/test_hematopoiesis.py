@@ -449,7 +449,9 @@ def lacks_an_array(path):
     write_arrays(path, {name: array for name, array in arrays.items() if name != "openness"}, about)
 
 
-@pytest.mark.parametrize("damage", [truncate, empty, flip, other_kind, lacks_an_array])
+@pytest.mark.parametrize(
+    "damage", [flip, lacks_an_array, *(pytest.param(how, marks=slow) for how in (truncate, empty, other_kind))]
+)
 def test_a_damaged_cache_is_warned_of_and_made_anew(blood, home, damage, monkeypatch):
     damage(cache_of(home))
     with pytest.warns(UserWarning, match=rf"{cache_of(home).name} is damaged.*made anew") as caught:
@@ -570,7 +572,8 @@ def test_kills_at_random_lines_leave_nothing_broken(blood, made_up, home, helper
     assert_same_data(fetch_hematopoiesis(data_home=other), blood)
 
 
-@pytest.mark.parametrize("step", [15, pytest.param(1, marks=slow)])
+@slow
+@pytest.mark.parametrize("step", [1])
 def test_a_kill_at_any_line_of_the_writing_leaves_nothing_behind(blood, made_up, home, helper, step):
     other = without_table(home, home.with_name("killed"))
     job = {"work": "blood", "module": made_up.tables, "folder": str(other), "watched": ["skepi/_files.py"]}

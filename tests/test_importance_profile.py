@@ -124,7 +124,7 @@ def test_units(few, method, model, unit):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("cv", [CellTypeKFold(2), ChromosomeKFold(2)], ids=str)
+@pytest.mark.parametrize("cv", [CellTypeKFold(2), pytest.param(ChromosomeKFold(2), marks=pytest.mark.slow)], ids=str)
 def test_any_model_and_splitter(few, model, cv):
     for method in ("gradient", "permutation"):
         profile = importance_profile(model, *few, cv, method=method, n_permutations=0, n_repeats=1)

@@ -10,6 +10,14 @@ from promises import assert_exact, assert_float64_sums, assert_within
 from skepi.inspection import _bootstrap, bootstrap_scores, calibration
 from skepi.metrics import skill, summarize, within_gene_skill
 
+# Groups that are drawn again, and whether their genes were unseen; the other two combinations are slow tests.
+GROUPS = [
+    pytest.param("gene", False, id="gene-seen genes"),
+    pytest.param("cell_type", True, id="cell_type-unseen genes"),
+    pytest.param("gene", True, id="gene-unseen genes", marks=pytest.mark.slow),
+    pytest.param("cell_type", False, id="cell_type-seen genes", marks=pytest.mark.slow),
+]
+
 
 def drawn_table(rng, n_genes=12, n_cell_types=6, slope=0.36, noise=0.48, unseen=False):
     """t of SD 1 and p = slope t + noise; population skill 1 - (1 - slope)^2 - noise^2."""
@@ -52,8 +60,7 @@ def test_two_genes_by_hand():
     assert scores.loc["rmse"].tolist()[:3] == pytest.approx([np.sqrt(1 / 2), 0, 1])
 
 
-@pytest.mark.parametrize("unseen", [False, True], ids=["seen genes", "unseen genes"])
-@pytest.mark.parametrize("by", ["gene", "cell_type"])
+@pytest.mark.parametrize(("by", "unseen"), GROUPS)
 def test_resamples_equal_scores_of_concatenated_tables(rng, by, unseen):
     table = drawn_table(rng, unseen=unseen).sample(frac=0.9, random_state=0)  # some pairs are missing
     scores = bootstrap_scores(table, by=by, n_bootstrap=60, level=0.8, random_state=5)
@@ -176,8 +183,7 @@ def slow_calibration(table):
     return {"slope": sum(t * p) / sum(p * p), "shrinkage": sum(t * p) / sum(t * t)}
 
 
-@pytest.mark.parametrize("unseen", [False, True], ids=["seen genes", "unseen genes"])
-@pytest.mark.parametrize("by", ["gene", "cell_type"])
+@pytest.mark.parametrize(("by", "unseen"), GROUPS)
 def test_calibration_equals_slow_resamples(rng, by, unseen):
     table = drawn_table(rng, unseen=unseen)
     slow = slow_resamples(table, by, 40, 0, slow_calibration)

@@ -365,7 +365,11 @@ def test_test_rows_teach_nothing(rows, make):
     np.testing.assert_array_equal(before, after)
 
 
-@pytest.mark.parametrize("model", [PerGeneRegressor(Ridge(3)), PerGeneLassoCV(LAMS, cv=3)], ids=["ridge", "L1"])
+@pytest.mark.parametrize(
+    "model",
+    [PerGeneRegressor(Ridge(3)), pytest.param(PerGeneLassoCV(LAMS, cv=3), marks=pytest.mark.slow)],
+    ids=["ridge", "L1"],
+)
 def test_shuffled_cell_types_are_not_predicted(simulated, model):
     X, y = simulated[0].pairs(return_X_y=True)
     steps = [("bins", TSSBinner(edges=EDGES[::2])), ("model", model)]

@@ -197,7 +197,13 @@ def test_long_curves_are_thinned_but_keep_their_ends(rng):
 
 
 @pytest.mark.parametrize("by", ["pair", "gene", "cell_type"])
-@pytest.mark.parametrize(("n_genes", "n_cell_types", "name"), [(7, 2, "{}"), (30, 6, LONG + " {}"), (20, 201, "c{}")])
+@pytest.mark.parametrize(
+    ("n_genes", "n_cell_types", "name"),
+    [
+        (30, 6, LONG + " {}"),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in [(7, 2, "{}"), (20, 201, "c{}")]),
+    ],
+)
 def test_concentration_can_be_read(by, n_genes, n_cell_types, name):
     table = held_out_table(n_genes, n_cell_types, name, worst=0)
     figures.assert_readable(ErrorConcentrationDisplay.from_predictions(table, by=by).figure_)
@@ -301,7 +307,9 @@ def test_many_groups_are_dots_by_rank_and_the_worst_is_named():
     figures.assert_readable(GroupedErrorDisplay.from_predictions(table, value="skill").figure_)
 
 
-@pytest.mark.parametrize("value", ["mse", "skill", "error_ratio"])
+@pytest.mark.parametrize(
+    "value", ["mse", *(pytest.param(value, marks=pytest.mark.slow) for value in ("skill", "error_ratio"))]
+)
 @pytest.mark.parametrize("by", ["cell_type", "gene", "chromosome", "expression", "variance", "open_bins"])
 def test_groups_of_all_kinds_can_be_read(simulated, pairs, by, value):
     data, X = simulated[0], TSSBinner(edges=[-9_000, 0, 9_000]).fit_transform(pairs[0])

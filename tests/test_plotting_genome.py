@@ -130,7 +130,9 @@ def test_cell_types_lie_at_their_components_and_the_odd_one_is_ringed(data):
 
 
 @pytest.mark.parametrize("on", ["expression", "openness"])
-@pytest.mark.parametrize(("n_cell_types", "n_lineages"), [(4, 1), (24, 4), (201, 14)])
+@pytest.mark.parametrize(
+    ("n_cell_types", "n_lineages"), [(4, 1), pytest.param(24, 4, marks=pytest.mark.slow), (201, 14)]
+)
 def test_few_and_many_cell_types_can_be_read(on, n_cell_types, n_lineages):
     data, _ = make_paired_openness(n_genes=60, n_cell_types=n_cell_types, n_lineages=n_lineages, n_peaks=800)
     display = CellTypePCADisplay.from_dataset(data, on, threshold=1.5)
