@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
+from sklearn.utils.validation import validate_data
 
 from skepi._doors import check_unmasked
 
@@ -100,6 +101,13 @@ def genes_of(X: PairRows) -> NDArray[np.int64]:
 def chromosomes_of(X: PairRows) -> NDArray[np.int64]:
     """Code of the chromosome of each pair's gene."""
     return pd.factorize(X.genes["chrom"])[0][X.gene_codes]
+
+
+def check_arrays(estimator: Any, X: Any, y: Any = "no_validation", **checks: Any) -> Any:
+    """Plain arrays as :func:`sklearn.utils.validation.validate_data` checks them; it would drop a mask in silence."""
+    check_unmasked(X, "X")
+    check_unmasked(y, "y")
+    return validate_data(estimator, X, y, **checks)
 
 
 def check_targets(X: PairRows, y: ArrayLike) -> NDArray[np.float64]:

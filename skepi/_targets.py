@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
+from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from skepi._rows import check_targets, is_pairs
+from skepi._rows import check_arrays, check_targets, is_pairs
 from skepi.exceptions import UnmatchedDataError, UnseenGeneWarning
 from skepi.metrics import skill
 
@@ -152,11 +152,11 @@ class GeneStandardizedRegressor(RegressorMixin):
 
     def _checked_rows(self, X: Any) -> Any:
         """Pairs pass as they are; plain arrays as scikit-learn checks them."""
-        return X if is_pairs(X) else validate_data(self, X, reset=False, **self._array_checks())
+        return X if is_pairs(X) else check_arrays(self, X, reset=False, **self._array_checks())
 
     def _checked_training(self, X: Any, y: ArrayLike) -> tuple[Any, FloatArray]:
         if not is_pairs(X):
-            X, y = validate_data(self, X, y, y_numeric=True, **self._array_checks())
+            X, y = check_arrays(self, X, y, y_numeric=True, **self._array_checks())
             return X, np.asarray(y, dtype=np.float64)
         return X, check_targets(X, y)
 

@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skepi._doors import check_labels, check_unmasked
+from skepi._doors import check_labels
+from skepi._rows import check_arrays
 from skepi.exceptions import EmptyLibraryWarning
 
 FloatArray = NDArray[np.float64]
@@ -182,10 +183,9 @@ class ExpressionNormalizer(SelectorMixin, BaseEstimator):
         return self.support_
 
     def _checked(self, X: ArrayLike, reset: bool) -> FloatArray:
-        check_unmasked(X, "X")
         if isinstance(X, pd.DataFrame):
             check_labels(X, "X")
-        counts = validate_data(self, X, reset=reset, dtype=np.float64)
+        counts = check_arrays(self, X, reset=reset, dtype=np.float64)
         if (counts < 0).any():
             raise ValueError("Negative values in data passed to ExpressionNormalizer: wanted counts on a linear scale")
         _check_range(counts)

@@ -7,17 +7,22 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 from promises import assert_exact
+from sklearn.linear_model import Ridge
 
 from skepi import io
 from skepi._rows import check_targets
 from skepi.baselines import PromoterSum, gene_activity
 from skepi.binning import TSSBinner
+from skepi.compose import GeneZTarget
 from skepi.exceptions import FileFormatError, TableError
 from skepi.intervals import MAX_POSITION
 from skepi.io import choose_tss, match_genes
+from skepi.linear_model import LassoBaseline, LassoBaselineCV
+from skepi.neural_network import ExpressionMLP
 from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
 from skepi.peaks import consensus_peaks, openness_from_bigwigs, openness_over_peaks, read_narrowpeaks
+from skepi.preprocessing import LogZScaler
 from skepi.pseudobulk import pseudobulk
 
 PEAKS = pd.DataFrame({"chrom": ["chr1", "chr2", "chr1"], "start": [90, 40, 500], "end": [110, 50, 600]})
@@ -266,6 +271,23 @@ def test_masked_columns_are_refused(what, table, use):
 def test_masked_targets_edges_cells_and_labels_are_refused(what, use):
     with pytest.raises(TableError, match=rf"^{what}: 1 value\(s\) are masked"):
         use(np.ma.array([0, 1, 2], mask=[False, True, False]))
+
+
+ESTIMATORS = [LassoBaseline(), LassoBaselineCV([0.1], cv=2), GeneZTarget(Ridge()), ExpressionMLP((2,), max_epochs=1)]
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [(LogZScaler(), "X"), *((model, name) for model in ESTIMATORS for name in "Xy")],
+    ids=lambda one: one if isinstance(one, str) else type(one).__name__,
+)
+def test_masked_arrays_are_refused_by_estimators(model, name):
+    """scikit-learn takes the values under the mask."""
+    given = {"X": np.ones((4, 2)), "y": np.arange(4.0)}
+    given[name] = np.ma.array(given[name], mask=False)
+    given[name][1] = np.ma.masked
+    with pytest.raises(TableError, match=rf"^{name}: \d value\(s\) are masked"):
+        model.fit(**given)
 
 
 def test_masked_names_are_refused():

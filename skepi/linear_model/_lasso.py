@@ -7,9 +7,9 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skepi._rows import BinnedRows, check_targets, is_binned
+from skepi._rows import BinnedRows, check_arrays, check_targets, is_binned
 from skepi.linear_model._moments import Moments, moments_of_array, moments_of_pairs
 from skepi.linear_model._solve import Solution, solve_path
 
@@ -110,7 +110,7 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
         """Predict, (n_rows,), in units of ``y``."""
         check_is_fitted(self)
         if not is_binned(X):
-            X = validate_data(self, X, reset=False, dtype=np.float64)
+            X = check_arrays(self, X, reset=False, dtype=np.float64)
         elif X.shape[1] != self.n_features_in_:
             raise ValueError(f"X has {X.shape[1]} bins, but LassoBaseline is expecting {self.n_features_in_} bins")
         return linear_prediction(X, self.coef_, self.intercept_)
@@ -118,7 +118,7 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
     def _moments(self, X: Any, y: ArrayLike, reset: bool = True) -> Moments:
         if not is_binned(X):
             checker = self if reset else type(self)()
-            X, y = validate_data(checker, X, y, y_numeric=True, dtype=np.float64)
+            X, y = check_arrays(checker, X, y, y_numeric=True, dtype=np.float64)
             return moments_of_array(X, np.asarray(y, dtype=np.float64))
         y = check_targets(X, y)
         if reset:

@@ -12,10 +12,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skepi._files import read_arrays, write_arrays
-from skepi._rows import check_targets, gives_features
+from skepi._rows import check_arrays, check_targets, gives_features
 from skepi.neural_network._batches import Batches, predicted_batches
 from skepi.neural_network._checkpoint import WHAT, identity_of, read_checkpoint, write_checkpoint
 from skepi.neural_network._inner_split import rows_set_aside
@@ -232,7 +232,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
             if X.shape[1] != self.n_features_in_:
                 raise ValueError(f"X has {X.shape[1]} bins, but ExpressionMLP is expecting {self.n_features_in_} bins")
         else:
-            X = validate_data(self, X, reset=False, dtype=(np.float64, np.float32))
+            X = check_arrays(self, X, reset=False, dtype=(np.float64, np.float32))
         device = resolve_device(self.device)
         wide = isinstance(X, np.ndarray) and X.dtype == np.float64 and device.type != "mps"  # which has no float64
         module = self.to_module().to(device, torch.float64 if wide else torch.float32)
@@ -282,7 +282,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
 
     def _checked_training(self, X: Any, y: ArrayLike) -> tuple[Any, FloatArray]:
         if not gives_features(X):
-            X, y = validate_data(self, X, y, y_numeric=True, dtype=(np.float64, np.float32))
+            X, y = check_arrays(self, X, y, y_numeric=True, dtype=(np.float64, np.float32))
             return X, np.asarray(y, dtype=np.float64)
         self.n_features_in_ = X.shape[1]
         return X, check_targets(X, y)
@@ -293,9 +293,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         if X_val is None or y_val is None or not self.early_stopping:
             raise ValueError("X_val and y_val go together, and with early_stopping=True")
         if not gives_features(X_val):
-            X_val, y_val = validate_data(
-                self, X_val, y_val, reset=False, y_numeric=True, dtype=(np.float64, np.float32)
-            )
+            X_val, y_val = check_arrays(self, X_val, y_val, reset=False, y_numeric=True, dtype=(np.float64, np.float32))
             return X_val, np.asarray(y_val, dtype=np.float64)
         if X_val.shape[1] != self.n_features_in_:
             raise ValueError(f"X_val has {X_val.shape[1]} bins, but X has {self.n_features_in_}")

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from skepi._rows import check_arrays
 from skepi.binning import BinnedOpenness
 from skepi.binning._binned import SlotScaling
 from skepi.exceptions import UnfittedSignalWarning, UnmatchedDataError
@@ -253,7 +254,7 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wra
     def _checked_array(self, X: ArrayLike, reset: bool) -> NDArray:
         if not reset and hasattr(self, "gene_names_"):
             raise ValueError("fitted on pairs: a plain array has no genes to look up")
-        values = validate_data(self, X, reset=reset, dtype=(np.float64, np.float32))
+        values = check_arrays(self, X, reset=reset, dtype=(np.float64, np.float32))
         if (values < 0).any():
             raise ValueError("Negative values in data passed to LogZScaler: wanted openness on a linear scale")
         return values

@@ -5,9 +5,9 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from skepi._rows import is_binned
+from skepi._rows import check_arrays, is_binned
 from skepi.binning._binned import MAX_DENSE_BYTES, check_dense_size
 
 _FORMATS = ("dense", "csr")
@@ -64,7 +64,7 @@ class Materialize(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if is_binned(X):
             self.n_features_in_ = X.shape[1]
         else:
-            validate_data(self, X, accept_sparse="csr")
+            check_arrays(self, X, accept_sparse="csr")
         return self
 
     def transform(self, X: Any) -> Any:
@@ -86,7 +86,7 @@ class Materialize(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 return X.tocsr(dtype=np.dtype(self.dtype))
             check_dense_size(X.shape, np.dtype(self.dtype), self.max_bytes)
             return X.dense(dtype=np.dtype(self.dtype))
-        array = validate_data(self, X, accept_sparse="csr", reset=False)
+        array = check_arrays(self, X, accept_sparse="csr", reset=False)
         if self.format == "csr":
             return sp.csr_array(array)
         if not sp.issparse(array):
