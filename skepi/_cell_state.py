@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._rows import BinnedRows
 from skepi.exceptions import UnfittedSignalWarning, UnmatchedDataError
+from skepi.rows import BinnedRows
 
 Float32Array = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
@@ -135,12 +135,12 @@ def relative_distance(distance: FloatArray, kernel: FloatArray) -> FloatArray:
 
 def log_openness(X: BinnedRows, genes: NDArray[np.int64], cells: NDArray[np.int64]) -> Float32Array:
     """Log of 1 + binned openness, (n_bins, n_genes, n_cell_types), of increasing genes of a data set."""
-    out = np.zeros((X.operator.n_bins, genes.size, cells.size), dtype=np.float32)
+    out = np.zeros((X.slots.n_bins, genes.size, cells.size), dtype=np.float32)
     place = np.full(len(X.genes), -1)
     place[genes] = np.arange(genes.size)
     for some, ptr, slots, values in X.gene_blocks(None if genes.size == place.size else genes):
         gene = np.repeat(place[some], np.diff(ptr))
-        out[X.operator.slot_bin[slots], gene] = np.log1p(values[:, cells])
+        out[X.slots.slot_bin[slots], gene] = np.log1p(values[:, cells])
     return out
 
 

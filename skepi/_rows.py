@@ -1,11 +1,6 @@
-"""What rows of ``X`` promise to estimators: the contract between containers and models.
+"""What estimators ask of rows of ``X`` and of targets, beyond the contract in :mod:`skepi.rows`."""
 
-Rows that know their gene and cell type are *pairs*; rows that can also give numbers are *binned*.
-Both are described here by what they offer, so that a model needs no import of the container.
-"""
-
-from collections.abc import Iterator
-from typing import Any, Protocol, TypeGuard, runtime_checkable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,66 +9,13 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import validate_data
 
 from skepi._doors import check_unmasked
+from skepi.rows import BinnedRows, PairRows, is_binned, is_pairs
 
-
-@runtime_checkable
-class PairRows(Protocol):
-    """Rows that are (gene, cell type) pairs of one data set."""
-
-    @property
-    def genes(self) -> pd.DataFrame: ...
-    @property
-    def cell_types(self) -> pd.DataFrame: ...
-    @property
-    def gene_codes(self) -> NDArray[np.int64]: ...
-    @property
-    def cell_type_codes(self) -> NDArray[np.int64]: ...
-    def __len__(self) -> int: ...
-    def __getitem__(self, rows: Any) -> Any: ...
-
-
-@runtime_checkable
-class FeatureRows(PairRows, Protocol):
-    """Pairs whose features are computed on demand."""
-
-    @property
-    def shape(self) -> tuple[int, int]: ...
-    def dense(self, rows: Any = slice(None), dtype: Any = np.float32) -> NDArray:
-        """Feature matrix of the chosen rows, (n_rows, n_features)."""
-        ...
-
-
-@runtime_checkable
-class BinnedRows(FeatureRows, Protocol):
-    """Pairs whose features are the openness of bins."""
-
-    def tocsr(self, rows: Any = slice(None), dtype: Any = np.float32) -> Any:
-        """The same as a sparse array."""
-        ...
-
-    @property
-    def operator(self) -> Any:
-        """Slots of all genes: ``gene_ptr``, ``slot_bin``, ``n_bins``; see :class:`skepi.binning.BinnedOpenness`."""
-        ...
-
-    def gene_blocks(self, gene_codes: NDArray | None = None) -> Iterator[Any]:
-        """``genes, ptr, slots, values`` of all genes, or of those chosen: :class:`skepi.binning._binned.GeneBlock`."""
-        ...
-
-
-def is_pairs(X: object) -> TypeGuard[PairRows]:
-    """Whether rows of ``X`` know their gene and cell type."""
-    return isinstance(X, PairRows)
-
-
-def gives_features(X: object) -> TypeGuard[FeatureRows]:
-    """Whether rows of ``X`` know their gene and cell type and give features."""
-    return isinstance(X, FeatureRows)
-
-
-def is_binned(X: object) -> TypeGuard[BinnedRows]:
-    """Whether rows of ``X`` know their gene and cell type and give the openness of bins."""
-    return isinstance(X, BinnedRows)
+_TIER_ONE = (
+    *("genes", "cell_types", "gene_codes", "cell_type_codes", "shape", "edges", "slots", "appended", "knows_targets"),
+    *("feature_names", "is_scaled", "dense", "tocsr", "gene_blocks", "in_cell_types", "scaled", "unscaled"),
+    *("with_appended", "slot_totals"),
+)
 
 
 def resolve_rows(rows: Any, n_rows: int) -> NDArray[np.int64]:
@@ -101,6 +43,73 @@ def genes_of(X: PairRows) -> NDArray[np.int64]:
 def chromosomes_of(X: PairRows) -> NDArray[np.int64]:
     """Code of the chromosome of each pair's gene."""
     return pd.factorize(X.genes["chrom"])[0][X.gene_codes]
+
+
+def check_pairs(X: Any, estimator: Any) -> None:
+    """Refuse rows that do not know their gene and cell type."""
+    if not is_pairs(X):
+        raise TypeError(
+            f"{_name(estimator)} needs pairs of genes and cell types, got {type(X).__name__}: use "
+            "PairedDataset(...).pairs()"
+        )
+
+
+def check_binned(X: Any, estimator: Any, binner: str = "TSSBinner()") -> None:
+    """Refuse rows that do not give the openness of bins; ``binner`` is the step that would make them."""
+    if is_binned(X):
+        return
+    lacking = [member for member in _TIER_ONE if not hasattr(X, member)]
+    if is_pairs(X) and len(lacking) < len(_TIER_ONE) // 2:
+        raise TypeError(
+            f"{_name(estimator)} needs rows that keep skepi.rows.BinnedRows, and {type(X).__name__} lacks "
+            f"{', '.join(lacking)}"
+        )
+    source = "" if is_pairs(X) else "use PairedDataset(...).pairs() and "
+    raise TypeError(
+        f"{_name(estimator)} needs pairs whose openness is binned, got {type(X).__name__}: {source}put {binner} before "
+        "it in a Pipeline"
+    )
+
+
+def check_unscaled(X: BinnedRows, estimator: Any) -> None:
+    """Refuse rows that are log z-scores, where logs and scales are yet to be taken."""
+    if X.is_scaled:
+        raise ValueError(
+            f"these rows are scaled already: {_name(estimator)} takes logs and scales itself, so drop the LogZScaler "
+            "before it"
+        )
+
+
+def check_bins_alone(X: BinnedRows, estimator: Any) -> None:
+    """Refuse columns beside the bins."""
+    if X.appended.shape[1]:
+        raise ValueError(
+            f"{_name(estimator)} takes bins alone, and X has {X.appended.shape[1]} appended column(s): drop "
+            "AppendContext before it"
+        )
+
+
+def check_no_leak(X: BinnedRows, estimator: Any) -> None:
+    """Refuse columns made from targets where inner folds would know those of their test pairs."""
+    if X.knows_targets:
+        raise ValueError(
+            f"X has appended columns that were made from the targets of all training pairs, those of the inner test "
+            f"pairs of {_name(estimator)} among them, so its scores would be too good; use GridSearchCV over the whole "
+            "pipeline, which makes them anew in every fold"
+        )
+
+
+def check_n_features(X: Any, estimator: Any) -> None:
+    """Refuse rows with another number of features than in ``fit``."""
+    if X.shape[1] != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but {_name(estimator)} is expecting {estimator.n_features_in_} features as "
+            "input"
+        )
+
+
+def _name(estimator: Any) -> str:
+    return estimator if isinstance(estimator, str) else type(estimator).__name__
 
 
 def check_arrays(estimator: Any, X: Any, y: Any = "no_validation", **checks: Any) -> Any:

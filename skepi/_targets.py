@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from skepi._rows import check_arrays, check_targets, is_pairs
+from skepi._rows import check_arrays, check_targets
 from skepi.exceptions import UnmatchedDataError, UnseenGeneWarning
 from skepi.metrics import skill
+from skepi.rows import is_pairs
 
 FloatArray = NDArray[np.float64]
 
@@ -103,13 +104,13 @@ class GeneStandardizedRegressor(RegressorMixin):
         """Predict expression in units of ``y``, (n_rows,)."""
         check_is_fitted(self)
         X = self._checked_rows(X)
-        mean, spread = self._levels(X)
+        mean, spread = self.gene_levels(X)
         z = np.asarray(self._predict_z(X), dtype=np.float64)
         if z.size != mean.size:
             raise ValueError(f"{self!r} predicts shape {z.shape}, wanted one value for each of {mean.size} rows")
         return mean + spread * z.ravel()
 
-    def _levels(self, X: Any) -> tuple[FloatArray, FloatArray]:
+    def gene_levels(self, X: Any) -> tuple[FloatArray, FloatArray]:
         """Mean and scale of the gene of each row, both (n_rows,); says where they are those of all genes together."""
         codes, names = genes_of_rows(X)
         scale = self._scale(X)

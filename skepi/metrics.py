@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skepi._rows import is_pairs
+from skepi._fitted import part_with
+from skepi.rows import is_pairs
 
 FloatArray = NDArray[np.float64]
 
@@ -183,8 +184,8 @@ def gene_in_fold(held_out: pd.DataFrame) -> NDArray[np.int64]:
 def skill_scorer(estimator: Any, X: Any, y: ArrayLike) -> float:
     """Skill against the training means that a fitted estimator keeps; for ``scoring=`` in a search.
 
-    The estimator, or the last step of the pipeline, must be a :class:`skepi.compose.GeneZTarget` (or keep
-    ``gene_mean_`` and offer ``training_mean(X)`` in the same way).
+    The estimator, or the last step of the pipeline, must offer ``training_mean(X)``, as
+    :class:`skepi.compose.GeneZTarget` and all models of expression do.
 
     Raises
     ------
@@ -225,16 +226,13 @@ def within_gene_skill_scorer(estimator: Any, X: Any, y: ArrayLike) -> float:
 
 def _keeper_of_means(estimator: Any) -> Any:
     """Find the part of a fitted estimator, pipeline or search that keeps the training mean of each gene."""
-    candidate = estimator
-    while candidate is not None:
-        if hasattr(candidate, "gene_mean_") and hasattr(candidate, "training_mean"):
-            return candidate
-        inner = getattr(candidate, "best_estimator_", None)  # of a search
-        candidate = inner if inner is not None else getattr(candidate, "steps", [(None, None)])[-1][1]
-    raise TypeError(
-        f"{type(estimator).__name__} keeps no gene_mean_, so skill cannot be measured: "
-        "wrap the regressor in GeneZTarget"
-    )
+    keeper = part_with(estimator, "training_mean", through_targets=False)
+    if keeper is None:
+        raise TypeError(
+            f"{type(estimator).__name__} has no training_mean, so skill cannot be measured: wrap the regressor in "
+            "GeneZTarget"
+        )
+    return keeper
 
 
 def _columns(*columns: ArrayLike) -> tuple[FloatArray, ...]:
@@ -253,6 +251,11 @@ def _less_group_means(table: pd.DataFrame, labels: NDArray, rounding: float) -> 
     """Take each group's mean off each column; what is left of equal values is rounding and becomes 0."""
     left = table - table.groupby(labels, sort=False).transform("mean")
     return left.where(left.abs() > rounding, 0.0)
+
+
+def negligible(deviations: Any, level: Any) -> Any:
+    """Whether sums of squared deviations are what rounding leaves of equal values, from the values' sum of squares."""
+    return deviations <= 1e-24 * level
 
 
 def _rounding(*columns: FloatArray) -> float:

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from small_models import LINEAR, binner, fitted_linear, pipe, scaled_rows, small_net, train_and_test
 
-from skepi.binning import _binned
+from skepi import _dense
 from skepi.compose import GeneZTarget
 from skepi.exceptions import CompletenessWarning, DenseSizeError
 from skepi.inspection import _attribution, attributions, bin_importance
@@ -166,7 +166,7 @@ def test_network_gradients_of_bad_input(rng, scaled):
     model = small_net().fit(rng.normal(size=(20, 3)), rng.normal(size=20))
     with pytest.raises(ValueError, match="5 features, but ExpressionMLP is expecting 3"):
         model.input_gradients(np.ones((2, 5)))
-    with pytest.raises(ValueError, match="6 bins, but ExpressionMLP is expecting 3"):
+    with pytest.raises(ValueError, match="6 features, but ExpressionMLP is expecting 3"):
         model.input_gradients(scaled[1])
     binned = small_net().fit(scaled[0], np.ones(len(scaled[0])))
     assert binned.input_gradients(scaled[1][:0]).shape == (0, 6)
@@ -234,7 +234,7 @@ def test_no_coefficients_where_a_weight_is_not_a_slope(net, split, scaled):
 
 
 def test_bad_input_is_refused(split, scaled, net):
-    X_train, y_train, X, y = split
+    X_train, y_train, X, _ = split
     for estimator in (pipe(Ridge()), Ridge(), GeneZTarget(), LassoBaselineCV(), GridSearchCV(Ridge(), {})):
         with pytest.raises(NotFittedError):
             attributions(estimator, X)
@@ -247,7 +247,7 @@ def test_bad_input_is_refused(split, scaled, net):
         bin_importance(make_pipeline(PCA(2), Ridge()).fit(scaled[0].dense(), y_train), scaled[1].dense())
     twice = Pipeline([("bins", binner()), ("model", GeneZTarget(LassoBaselineCV([1e-3], cv=2)))])
     with pytest.raises(TypeError, match="LassoBaselineCV inside GeneZTarget: targets standardised twice"):
-        bin_importance(twice.fit(X_train, y_train), X, y, method="permutation")
+        bin_importance(twice.fit(X_train, y_train), X)
     for call in (attributions, bin_importance):
         with pytest.raises(ValueError, match="no pairs"):
             call(net, X[:0])
@@ -266,7 +266,7 @@ def test_a_large_result_is_refused(net, split, monkeypatch):
     with pytest.raises(DenseSizeError, match="120 x 6"):
         attributions(net, split[2])
     assert len(bin_importance(net, split[2])) == 6
-    assert _binned.MAX_DENSE_BYTES == 8 * 2**30
+    assert _dense.MAX_DENSE_BYTES == 8 * 2**30
 
 
 def test_constant_targets_leave_weights_of_zero(scaled):

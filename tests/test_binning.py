@@ -11,6 +11,7 @@ from promises import assert_exact, assert_float32_sums
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from skepi import _dense
 from skepi.binning import BinnedOpenness, TSSBinner, _binned, _overlap, symmetric_edges
 from skepi.exceptions import DenseSizeError, TableError
 from skepi.paired import PairedDataset, _tables
@@ -407,7 +408,7 @@ def test_dense_array_beyond_the_limit_is_refused_with_its_size(rows, monkeypatch
     with pytest.raises(DenseSizeError, match=r"dense 720 x 40 array of float64 takes 0\.0 GiB.*Materialize\("):
         np.asarray(rows, dtype=np.float64)
     with pytest.raises(MemoryError, match=r"57\.1 GiB, more than the limit of 8\.0 GiB"):
-        _binned.check_dense_size((3_576_594, 2_143), np.dtype(np.float64), 8 * 2**30)
+        _dense.check_dense_size((3_576_594, 2_143), np.dtype(np.float64), 8 * 2**30)
 
 
 # Settings

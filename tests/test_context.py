@@ -7,7 +7,7 @@ from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 
 from skepi._cell_state import BandContrasts, kernel
-from skepi.binning import TSSBinner, symmetric_edges
+from skepi.binning import BinnedOpenness, TSSBinner, symmetric_edges
 from skepi.compose import GeneZTarget
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import UnfittedSignalWarning, UnmatchedDataError
@@ -15,7 +15,7 @@ from skepi.metrics import summarize
 from skepi.model_selection import LeaveOneCellTypeOut, cross_val_pairs
 from skepi.neural_network import ExpressionMLP
 from skepi.paired import PairedDataset
-from skepi.preprocessing import AppendContext, ContextRows, LogZScaler
+from skepi.preprocessing import AppendContext, LogZScaler
 
 EDGES = symmetric_edges([0, 1_000, 10_000, 100_000])
 
@@ -48,12 +48,12 @@ def test_columns_are_state_loadings_and_their_products(bins, y):
     context = AppendContext(3).fit(bins, y)
     rows = context.transform(bins)
     assert rows.shape == (400, 6 + 9)
-    state, loading, product = np.split(rows.context, 3, axis=1)
+    state, loading, product = np.split(rows.appended, 3, axis=1)
     assert_float32_sums(product, state * loading)
     assert_float32_sums(state[:8], context.state_)
     assert_float32_sums(loading[::8], context.loadings_)
     np.testing.assert_array_equal(rows.dense()[:, :6], bins.dense())
-    np.testing.assert_array_equal(rows.dense()[:, 6:], rows.context)
+    np.testing.assert_array_equal(rows.dense()[:, 6:], rows.appended)
     names = context.get_feature_names_out()
     assert names.size == 15
     assert names[6:].tolist() == [f"{kind}{k}" for kind in ("state", "loading", "product") for k in range(3)]
@@ -87,10 +87,10 @@ def slow_loadings(data, state, y, shrinkage, leave_out):
 @pytest.mark.parametrize("shrinkage", [0.0, 2.5])
 def test_loadings_against_loops(data, bins, y, shrinkage):
     context = AppendContext(2, shrinkage=shrinkage)
-    training = context.fit_transform(bins, y).context[:, 2:4]
+    training = context.fit_transform(bins, y).appended[:, 2:4]
     state = context.state_.to_numpy()
     assert_float32_sums(training, slow_loadings(data, state, y, shrinkage, True))
-    whole = context.transform(bins).context[:, 2:4]
+    whole = context.transform(bins).appended[:, 2:4]
     assert_float32_sums(whole, slow_loadings(data, state, y, shrinkage, False))
 
 
@@ -98,7 +98,7 @@ def test_a_training_pair_does_not_know_its_own_target(bins, y):
     """Its columns stay as they are when its target moves; those of the gene's other pairs do not."""
     moved = y.copy()
     moved[11] += 5
-    before, after = (AppendContext(2).fit_transform(bins, targets).context for targets in (y, moved))
+    before, after = (AppendContext(2).fit_transform(bins, targets).appended for targets in (y, moved))
     assert_float32_sums(after[11], before[11])
     assert np.abs(after[8:16, 2:4] - before[8:16, 2:4]).max(axis=1).argsort()[0] == 3
     assert np.abs(after[12, 2:4] - before[12, 2:4]).max() > 0.1
@@ -108,8 +108,8 @@ def test_a_training_pair_does_not_know_its_own_target(bins, y):
 def test_noise_is_not_predicted_in_training(bins, rng):
     """Targets without a law: a line on the columns of training pairs explains what a line on noise does."""
     noise = rng.normal(size=400)
-    honest = AppendContext(3).fit_transform(bins, noise).context
-    leaky = AppendContext(3).fit(bins, noise).transform(bins).context
+    honest = AppendContext(3).fit_transform(bins, noise).appended
+    leaky = AppendContext(3).fit(bins, noise).transform(bins).appended
     scores = [LinearRegression().fit(columns, noise).score(columns, noise) for columns in (honest, leaky)]
     assert scores[0] < 0.06 < 0.2 < scores[1]
 
@@ -117,7 +117,7 @@ def test_noise_is_not_predicted_in_training(bins, rng):
 def test_scaled_rows_have_the_same_context(bins, y):
     scaled = LogZScaler().fit_transform(bins)
     np.testing.assert_array_equal(
-        AppendContext(2).fit_transform(scaled, y).context, AppendContext(2).fit_transform(bins, y).context
+        AppendContext(2).fit_transform(scaled, y).appended, AppendContext(2).fit_transform(bins, y).appended
     )
 
 
@@ -126,10 +126,10 @@ def test_pairs_may_be_missing_and_genes_unseen(bins, y, rng):
     context = AppendContext(2).fit(bins[kept], y[kept])
     rows = context.transform(bins)
     assert len(context.loadings_) == 49
-    assert (rows.context[bins.gene_codes == 4, 2:] == 0).all()
+    assert (rows.appended[bins.gene_codes == 4, 2:] == 0).all()
     single = np.flatnonzero(bins.gene_codes == 7)[:1]
     alone = AppendContext(2).fit_transform(bins[np.r_[0:40, single]], y[np.r_[0:40, single]])
-    assert (alone.context[-1, 2:] == 0).all()  # no other pair of this gene
+    assert (alone.appended[-1, 2:] == 0).all()  # no other pair of this gene
 
 
 def test_new_cell_types_of_another_data_set(data, bins, y, rng):
@@ -141,9 +141,9 @@ def test_new_cell_types_of_another_data_set(data, bins, y, rng):
     )
     names = data.genes["name"]
     rows = context.transform(TSSBinner(edges=EDGES).fit_transform(new.pairs(names)))
-    assert_float32_sums(rows.context, context.transform(bins[~training]).context, condition=steepness(context))
+    assert_float32_sums(rows.appended, context.transform(bins[~training]).appended, condition=steepness(context))
     few = context.transform(TSSBinner(edges=EDGES).fit_transform(new.pairs(names[:30])[3:7]))
-    assert_float32_sums(few.context, rows.context[3:7])
+    assert_float32_sums(few.appended, rows.appended[3:7])
 
 
 def test_fewer_genes_keep_the_components_of_the_fit():
@@ -155,7 +155,7 @@ def test_fewer_genes_keep_the_components_of_the_fit():
     for seed in range(5):
         names = np.random.default_rng(seed).choice(data.genes["name"], 110, replace=False)
         some = binner.transform(data.subset(genes=names).pairs())
-        state = context.transform(some).context[:12, :4]
+        state = context.transform(some).appended[:12, :4]
         r = [np.corrcoef(state[:, k], context.state_[k])[0, 1] for k in range(4)]
         assert min(r) > 0.9
 
@@ -188,7 +188,7 @@ def test_signs_of_components_are_fixed(bins, y):
 
 def test_the_only_pair_of_a_gene_has_loading_0_without_shrinkage_too(bins, y):
     rows = np.r_[0:16, 24]
-    context = AppendContext(2, shrinkage=0.0).fit_transform(bins[rows], y[rows]).context
+    context = AppendContext(2, shrinkage=0.0).fit_transform(bins[rows], y[rows]).appended
     assert not context[-1, 2:].any()
     assert context[:-1, 2:].any(axis=1).all()
 
@@ -197,7 +197,7 @@ def test_components_that_few_genes_do_not_span_are_not_made_of_rounding(data, bi
     # Two genes, centred, span one component per band: 6. A seventh would be rounding, stretched to mean square 1.
     context, two = AppendContext(7).fit(bins, y), data.subset(genes=data.genes["name"][:2])
     with pytest.warns(UnfittedSignalWarning, match="only 4% of the genes"):
-        state = context.transform(TSSBinner(edges=EDGES).fit_transform(two.pairs())).context[:8, :7]
+        state = context.transform(TSSBinner(edges=EDGES).fit_transform(two.pairs())).appended[:8, :7]
     assert 0 < np.linalg.matrix_rank(state, tol=1e-3) <= 6
 
 
@@ -228,8 +228,8 @@ def test_no_gene_in_common(data, bins, y):
 
 def test_rows_are_a_container(bins, y):
     rows = AppendContext(2).fit_transform(bins, y)
-    assert repr(rows) == "ContextRows: 400 pairs x 6 bins and 6 columns"
-    assert isinstance(rows[3:5], ContextRows)
+    assert repr(rows) == "BinnedOpenness: 400 pairs x 6 bins of openness and 6 columns"
+    assert isinstance(rows[3:5], BinnedOpenness)
     np.testing.assert_array_equal(rows[3:5].dense(), rows.dense([3, 4]))
     np.testing.assert_array_equal(np.asarray(rows[:4], dtype=np.float64), rows.dense(slice(4), np.float64))
     assert rows[np.arange(400) < 7].shape == (7, 12)
@@ -254,7 +254,7 @@ def test_one_row_stays_a_table_and_columns_cannot_be_chosen(bins, y):
 def test_a_dense_array_with_context_beyond_the_limit_is_refused(bins, y, monkeypatch):
     """Memory is not filled without being asked: appended columns count as those of bins do."""
     rows = AppendContext(2).fit_transform(bins, y)
-    monkeypatch.setattr("skepi.preprocessing._context.MAX_DENSE_BYTES", 400 * 12 * 4)
+    monkeypatch.setattr("skepi.binning._binned.MAX_DENSE_BYTES", 400 * 12 * 4)
     assert np.asarray(rows).nbytes == 400 * 12 * 4
     with pytest.raises(MemoryError, match="a dense 400 x 12 array of float64"):
         np.asarray(rows, dtype=np.float64)
@@ -297,7 +297,7 @@ def test_wrong_rows(data, bins, y):
         with pytest.raises(TypeError, match="AppendContext needs pairs whose openness is binned"):
             AppendContext().fit(wrong, y)
     fitted = AppendContext(2).fit(bins, y)
-    with pytest.raises(ValueError, match="X has 2 bins, but AppendContext is expecting 6 bins"):
+    with pytest.raises(ValueError, match="X has 2 features, but AppendContext is expecting 6 features"):
         fitted.transform(TSSBinner(edges=[-5, 0, 5]).fit_transform(data.pairs()))
     with pytest.raises(ValueError, match="binned at other edges"):
         fitted.transform(TSSBinner(edges=EDGES * 2).fit_transform(data.pairs()))

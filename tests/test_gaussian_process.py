@@ -1201,7 +1201,7 @@ def test_scaled_rows(simulated_rows):
 def test_another_number_of_bins(simulated_rows):
     s = simulated_rows
     fewer = TSSBinner(edges=EDGES[1:-1]).fit_transform(s.data.pairs())
-    with pytest.raises(ValueError, match="X has 6 bins, but CisTransRegressor is expecting 8 bins"):
+    with pytest.raises(ValueError, match="X has 6 features, but CisTransRegressor is expecting 8 features"):
         CisTransRegressor().fit(s.X, s.y).predict(fewer)
 
 

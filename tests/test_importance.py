@@ -17,6 +17,7 @@ from sklearn.preprocessing import MaxAbsScaler
 from sklearn.svm import SVR
 from small_models import LINEAR, binner, fitted_linear, pipe, scaled_rows, small_net, train_and_test
 
+from skepi.baselines import TrainingMean
 from skepi.binning import TSSBinner
 from skepi.compose import GeneZTarget
 from skepi.inspection import attributions, bin_importance
@@ -157,7 +158,6 @@ def lost_by_loop(model, X, y, bands, n_repeats, unseen=False, steps=2, seed=0):
         HistGradientBoostingRegressor(max_iter=5),
         KNeighborsRegressor(3),
         SVR(),
-        DummyRegressor(),
         make_pipeline(PCA(3), Ridge()),
         make_pipeline(Materialize("csr"), MaxAbsScaler(), Ridge()),
         GridSearchCV(make_pipeline(Materialize(), PCA(3), Ridge()), {"ridge__alpha": [1.0, 2.0]}, cv=2),
@@ -172,6 +172,13 @@ def test_any_regressor_can_be_permuted_but_not_every_one_derived(split, regresso
     found = bin_importance(model, *split[2:], method="permutation", bands=[-30_000, 0, 30_000], n_repeats=2)
     wanted = lost_by_loop(model, *split[2:], [(0, 3), (3, 6)], n_repeats=2)
     assert_same_loss(found["importance"], wanted)
+
+
+def test_a_model_that_does_not_look_at_bins_is_refused(split):
+    """An importance of 0 would say that bins do not matter, when they were never read."""
+    for model in (pipe(DummyRegressor()), make_pipeline(binner(), TrainingMean())):
+        with pytest.raises(TypeError, match="predicts without reading the bins of its rows"):
+            bin_importance(model.fit(*split[:2]), *split[2:], method="permutation")
 
 
 def test_steps_fitted_on_arrays_stay_with_the_model(split):

@@ -220,7 +220,7 @@ def test_moments_of_any_training_sets_equal_those_of_their_arrays(rows, seed):
         member = rng.random(len(y)) < share
         fitted = LogZScaler().fit(X[member]).transform(X).scaling
         mean, scale = rng.normal(size=len(X.genes)), rng.uniform(0.5, 2, size=len(X.genes))
-        sets.append(TrainingSet(member, mean, scale, fitted.mean, fitted.inverse_scale))
+        sets.append(TrainingSet(member, mean, scale, fitted))
     for one, moments in zip(sets, moments_of_sets(X, y, sets), strict=True):
         features = LogZScaler().fit(X[one.rows]).transform(X[one.rows])
         gene = X.gene_codes[one.rows]
@@ -395,7 +395,7 @@ def test_rows_that_cannot_be_used(rows, pairs):
         LassoBaselineCV().fit(*pairs)
     with pytest.raises(ValueError, match="these rows are scaled already"):
         LassoBaselineCV(LAMS).fit(LogZScaler().fit_transform(X), y)
-    with pytest.raises(ValueError, match="1 bins, but LassoBaselineCV is expecting 8"):
+    with pytest.raises(ValueError, match="1 features, but LassoBaselineCV is expecting 8"):
         LassoBaselineCV(LAMS).fit(X, y).predict(TSSBinner(edges=[0, 10]).fit_transform(pairs[0]))
     with pytest.raises(ValueError, match="no feature goes with y"):
         LassoBaselineCV().fit(X, np.ones(len(y)))

@@ -306,7 +306,7 @@ def test_skill_scorer_finds_the_estimator_around_or_at_the_end_of_a_pipeline(pai
 @pytest.mark.parametrize("bare", [Ridge(), make_pipeline(Ridge())], ids=["regressor", "pipeline"])
 def test_skill_scorer_refuses_a_bare_regressor(bare):
     X, y = np.eye(3), np.arange(3.0)
-    with pytest.raises(TypeError, match=f"{type(bare).__name__} keeps no gene_mean_.*wrap the regressor"):
+    with pytest.raises(TypeError, match=f"{type(bare).__name__} has no training_mean.*wrap the regressor"):
         skill_scorer(bare.fit(X, y), X, y)
 
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from promises import assert_float32_sums, assert_float64_sums
 
 from skepi.binning import BinnedOpenness, TSSBinner, _binned, symmetric_edges
-from skepi.binning._binned import SlotScaling
 from skepi.binning._overlap import SlotOperator
 from skepi.datasets import make_paired_openness
 from skepi.neural_network import ExpressionMLP, _batches, _net, _operator
@@ -23,6 +22,7 @@ from skepi.neural_network._operator import OperatorRows, OperatorTables, joined_
 from skepi.paired import GeneCellPairs
 from skepi.paired._tables import OpennessTables
 from skepi.preprocessing import LogZScaler
+from skepi.rows import SlotScaling
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda", 0)  # only named here, never used
@@ -60,10 +60,10 @@ def random_binned(seed, most_entries, with_scaling):
     operator = SlotOperator(
         np.concatenate([[0], np.cumsum(n_slots)]),
         np.concatenate(bins).astype(np.int32),
+        int(n_bins),
         np.concatenate([[0], np.cumsum(n_entries)]),
         rng.integers(0, n_peaks, n_entries.sum()).astype(np.int32),
         rng.random(n_entries.sum(), dtype=np.float32),
-        int(n_bins),
         int(n_peaks),
     )
     frames = [pd.DataFrame(index=range(n)) for n in (n_peaks, n_genes, n_cells)]

@@ -4,9 +4,10 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from skepi._rows import check_targets, is_binned
+from skepi._rows import check_targets
 from skepi._targets import FloatArray, GeneStandardizedRegressor
 from skepi.paired import GeneCellPairs
+from skepi.rows import is_binned
 
 
 class PairRule(GeneStandardizedRegressor):

@@ -1,8 +1,7 @@
 """Binned openness of pairs: rows computed on demand, the tensor never exists."""
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, Self
 
@@ -11,14 +10,12 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from skepi._dense import MAX_DENSE_BYTES, check_dense_size
 from skepi._rows import resolve_rows
 from skepi.binning._overlap import SlotOperator
-from skepi.exceptions import DenseSizeError
 from skepi.intervals import concatenate_ranges
 from skepi.paired import GeneCellPairs
-
-#: Largest dense copy that is made without being asked to, in bytes.
-MAX_DENSE_BYTES = 8 * 2**30
+from skepi.rows import GeneBlock, SlotScaling
 
 # Few enough that working memory is used again and stays in the cache: beside a network that fills and frees hundreds
 # of MB a step, 10,000 rows then take 0.08 s; all at once they took 0.1 to 0.5 s.
@@ -29,45 +26,11 @@ _BLOCK_VALUES = 1_000_000
 _BLOCK_PRODUCTS = 2_000_000
 
 
-@dataclass(frozen=True, eq=False)
-class SlotScaling:
-    """``(log1p(value) - mean) * inverse_scale`` for each slot; both (n_slots,)."""
-
-    mean: NDArray[np.float32]
-    inverse_scale: NDArray[np.float32]
-
-    def apply(self, values: NDArray, slots: Any) -> NDArray:
-        """Scale values, (n,) or (n, cell types), that belong to these slots."""
-        mean, inverse_scale = self.mean[slots], self.inverse_scale[slots]
-        if values.ndim == 2:
-            mean, inverse_scale = mean[:, None], inverse_scale[:, None]
-        return (np.log1p(values) - mean) * inverse_scale
-
-
-class GeneBlock(NamedTuple):
-    """All slots of a few genes in all cell types.
-
-    Attributes
-    ----------
-    genes : ndarray of int64, shape (n,)
-        Codes of the genes.
-    ptr : ndarray of int64, shape (n + 1,)
-        Rows of ``values`` that belong to gene ``genes[i]`` are ``ptr[i] : ptr[i + 1]``.
-    slots : slice or ndarray of int64
-        Slots that the rows of ``values`` belong to.
-    values : ndarray of float32, shape (n_slots, n_cell_types)
-    """
-
-    genes: NDArray[np.int64]
-    ptr: NDArray[np.int64]
-    slots: Any
-    values: NDArray[np.float32]
-
-
 class BinnedOpenness:
-    """Openness of pairs in bins along the direction of transcription, (n_pairs, n_bins).
+    """Openness of pairs in bins along the direction of transcription, (n_pairs, n_features).
 
-    Made by :class:`TSSBinner`. Rows are computed when they are asked for; slicing rows copies only codes.
+    Made by :class:`TSSBinner`. Rows are computed when they are asked for; slicing rows copies only codes. They keep
+    both tiers of the contract in :mod:`skepi.rows`.
     There are three ways out: dense batches (:meth:`dense`), blocks of genes in all their cell types
     (:meth:`gene_blocks`), and :meth:`tocsr` or ``numpy.asarray`` for any scikit-learn estimator.
 
@@ -81,6 +44,10 @@ class BinnedOpenness:
         Which peak adds how much to which slot, for all genes of the data set.
     scaling : SlotScaling or None
         Log and z-score of each slot, from :class:`skepi.preprocessing.LogZScaler`.
+    appended : ndarray of float32, shape (n_pairs, n_features - n_bins)
+        Columns beside the bins, the last of each row; see :meth:`with_appended`.
+    knows_targets : bool
+        Whether appended columns were made from targets.
 
     Examples
     --------
@@ -108,12 +75,14 @@ class BinnedOpenness:
         operator: SlotOperator,
         inverse_depth: NDArray[np.float32],
         scaling: SlotScaling | None = None,
+        appended: "AppendedColumns | None" = None,
     ) -> None:
         self.pairs = pairs
         self.edges = edges
         self.operator = operator
         self.inverse_depth = inverse_depth
         self.scaling = scaling
+        self._appended = appended if appended is not None else AppendedColumns.none(len(pairs))
 
     @property
     def genes(self) -> pd.DataFrame:
@@ -137,38 +106,90 @@ class BinnedOpenness:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """``(n_pairs, n_bins)``."""
-        return len(self.pairs), self.operator.n_bins
+        """``(n_pairs, n_features)``."""
+        return len(self.pairs), self.operator.n_bins + self.appended.shape[1]
+
+    @property
+    def slots(self) -> SlotOperator:
+        """Which (gene, bin) a peak touches: the operator."""
+        return self.operator
+
+    @property
+    def appended(self) -> NDArray[np.float32]:
+        """Columns beside the bins."""
+        return self._appended.values
+
+    @property
+    def knows_targets(self) -> bool:
+        """Whether appended columns were made from targets."""
+        return self._appended.from_targets
+
+    @property
+    def feature_names(self) -> NDArray[np.object_]:
+        """Offsets of the bins from the TSS in bp, as ``[-1000, 0) bp``, then the names of appended columns."""
+        return np.array([*names_of_bins(self.edges), *self._appended.names], dtype=object)
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether values are log z-scores rather than openness."""
+        return self.scaling is not None
 
     def __sizeof__(self) -> int:  # see GeneCellPairs
-        return object.__sizeof__(self) + sys.getsizeof(self.pairs)
+        return object.__sizeof__(self) + sys.getsizeof(self.pairs) + self.appended.nbytes
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, rows: Any) -> "BinnedOpenness":
-        return self._with(pairs=self.pairs[rows])
+        rows = resolve_rows(rows, len(self))
+        return self._with(pairs=self.pairs[rows], appended=self._appended.of_rows(rows))
 
     def __repr__(self) -> str:
-        state = "log z-scores" if self.scaling is not None else "openness"
-        return f"BinnedOpenness: {len(self):,} pairs x {self.shape[1]:,} bins of {state}"
+        state = "log z-scores" if self.is_scaled else "openness"
+        beside = f" and {self.appended.shape[1]} columns" if self.appended.shape[1] else ""
+        return f"BinnedOpenness: {len(self):,} pairs x {self.operator.n_bins:,} bins of {state}{beside}"
 
-    def scaled(self, operator: SlotOperator, scaling: SlotScaling) -> "BinnedOpenness":
-        """Same pairs with log and z-score of each slot of ``operator``, which has at least the present slots."""
-        return self._with(operator=operator, scaling=scaling)
+    def scaled(self, slot_keys: NDArray[np.int64], scaling: SlotScaling) -> "BinnedOpenness":
+        """Same pairs with log and z-score of the slots of these keys, increasing, which include the present slots."""
+        same = np.array_equal(slot_keys, self.operator.slot_keys())
+        return self._with(operator=self.operator if same else self.operator.with_slots(slot_keys), scaling=scaling)
 
     def unscaled(self) -> "BinnedOpenness":
         """Same pairs with plain openness."""
         return self._with(scaling=None)
 
     def in_cell_types(self, cell_type_codes: NDArray) -> "BinnedOpenness":
-        """Return rows of the same genes, each in another cell type, by their row numbers in the table."""
+        """Return rows of the same genes, each with the bins of another cell type, by its row number in the table.
+
+        Appended columns stay those of the row.
+        """
         return self._with(pairs=self.pairs.in_cell_types(cell_type_codes))
 
+    def with_appended(self, names: Sequence[str], values: NDArray, *, from_targets: bool = False) -> "BinnedOpenness":
+        """Append columns of the pair, of its cell type or of its gene, behind all others.
+
+        They stay as they are: no logarithm is taken of them, and no slot's scale is applied.
+
+        Parameters
+        ----------
+        names : sequence of str
+        values : array-like of shape (n_pairs, len(names))
+        from_targets : bool, default=False
+            Whether they were made from targets. Estimators that cross-validate inside ``fit`` refuse such rows: the
+            targets of their inner test pairs would be known.
+        """
+        return self._with(appended=self._appended.beside(names, values, from_targets))
+
+    def slot_totals(self) -> NDArray[np.float32]:
+        """Openness of each slot before scaling, summed over all cell types of the data set, (n_slots,)."""
+        signal = self.pairs.tables.openness @ self.inverse_depth
+        return self.operator.values(slice(0, self.operator.n_slots), signal)
+
     def dense(self, rows: Any = slice(None), dtype: Any = np.float32) -> NDArray:
-        """Feature matrix of the chosen rows, (n_rows, n_bins)."""
+        """Feature matrix of the chosen rows, (n_rows, n_features)."""
         rows = resolve_rows(rows, len(self))
         out = np.zeros((rows.size, self.shape[1]), dtype=dtype)
+        out[:, self.operator.n_bins :] = self.appended[rows]
         for chunk in self._row_chunks(rows):
             row, slot, values = self._row_values(rows[chunk])
             out[chunk][row, self.operator.slot_bin[slot]] = values
@@ -184,7 +205,8 @@ class BinnedOpenness:
             place = slice(ptr[chunk.start], ptr[chunk.stop])
             _, slot, data[place] = self._row_values(rows[chunk])
             columns[place] = self.operator.slot_bin[slot]
-        return sp.csr_array((data, columns, ptr.astype(columns.dtype)), shape=(rows.size, self.shape[1]))
+        bins = sp.csr_array((data, columns, ptr.astype(columns.dtype)), shape=(rows.size, self.operator.n_bins))
+        return bins if not self.appended.shape[1] else sp.hstack([bins, self.appended[rows].astype(dtype)], "csr")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
         if copy is False:
@@ -251,19 +273,50 @@ class BinnedOpenness:
 
     def _with(self, **changes: Any) -> Self:
         fields = ("pairs", "edges", "operator", "inverse_depth", "scaling")
-        return type(self)(**{**{name: getattr(self, name) for name in fields}, **changes})
+        return type(self)(**{"appended": self._appended, **{name: getattr(self, name) for name in fields}, **changes})
+
+
+class AppendedColumns(NamedTuple):
+    """Columns beside the bins.
+
+    Attributes
+    ----------
+    names : tuple of str
+    values : ndarray of float32, shape (n_pairs, n_columns)
+    from_targets : bool
+        Whether any of them was made from targets.
+    """
+
+    names: tuple[str, ...]
+    values: NDArray[np.float32]
+    from_targets: bool
+
+    @classmethod
+    def none(cls, n_pairs: int) -> Self:
+        """No columns."""
+        return cls((), np.empty((n_pairs, 0), dtype=np.float32), False)
+
+    def of_rows(self, rows: NDArray[np.int64]) -> Self:
+        """The same columns of some rows."""
+        return type(self)(self.names, self.values[rows], self.from_targets)
+
+    def beside(self, names: Sequence[str], values: NDArray, from_targets: bool) -> Self:
+        """These columns, then others."""
+        new = np.asarray(values, dtype=np.float32)
+        wanted = len(self.values), len(names)
+        if new.shape != wanted:
+            raise ValueError(f"appended columns have shape {new.shape}, wanted {wanted}: pairs x names")
+        if not np.isfinite(new).all():
+            raise ValueError("appended columns hold NaN or infinite values")
+        together = np.hstack([self.values, new])
+        return type(self)((*self.names, *map(str, names)), together, self.from_targets or from_targets)
+
+
+def names_of_bins(edges: NDArray[np.int64]) -> list[str]:
+    """Name bins by their offsets from the TSS in bp, as ``[-1000, 0) bp``."""
+    return [f"[{a}, {b}) bp" for a, b in pairwise(edges.tolist())]
 
 
 def _index_type(n_entries: int) -> type[np.int32] | type[np.int64]:
     """Shortest type that counts the entries of a sparse array; some estimators refuse the long one."""
     return np.int32 if n_entries <= np.iinfo(np.int32).max else np.int64
-
-
-def check_dense_size(shape: tuple[int, int], dtype: np.dtype, max_bytes: float) -> None:
-    """Refuse a dense array larger than ``max_bytes``, with both sizes in the message."""
-    size = shape[0] * shape[1] * dtype.itemsize
-    if size > max_bytes:
-        raise DenseSizeError(
-            f"a dense {shape[0]:,} x {shape[1]:,} array of {dtype} takes {size / 2**30:.1f} GiB, more than the "
-            f"limit of {max_bytes / 2**30:.1f} GiB; use Materialize(format='csr') or Materialize(max_bytes=...)"
-        )

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._doors import check_unmasked
-from skepi.binning._binned import BinnedOpenness
+from skepi.binning._binned import BinnedOpenness, names_of_bins
 from skepi.binning._overlap import _ASSIGN, SlotOperator, build_operator
 from skepi.intervals import MAX_POSITION
 from skepi.paired import GeneCellPairs
@@ -146,8 +146,7 @@ class TSSBinner(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  #
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Name bins by their offsets from the TSS in bp, as ``[-1000, 0) bp``."""
         check_is_fitted(self)
-        pairs = zip(self.edges_[:-1], self.edges_[1:], strict=True)
-        return np.array([f"[{a}, {b}) bp" for a, b in pairs], dtype=object)
+        return np.array(names_of_bins(self.edges_), dtype=object)
 
     def _operator(self, X: GeneCellPairs) -> SlotOperator:
         key = ("slots", self.edges_.tobytes(), self.assign, self.weight)

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skepi.intervals import IntervalIndex, bin_index, concatenate_ranges, overlap_bp, to_offsets
+from skepi.rows import Slots, gene_and_bin, slot_key
 
 IntArray = NDArray[np.int64]
 
@@ -17,53 +18,31 @@ _GENES_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, eq=False)
-class SlotOperator:
-    """Linear map from the openness of peaks to the slots of genes.
-
-    A slot is a (gene, bin) that at least one peak touches. Slots are ordered by gene, then by bin.
+class SlotOperator(Slots):
+    """Linear map from the openness of peaks to the slots of genes, each of which at least one peak touches.
 
     Attributes
     ----------
-    gene_ptr : ndarray of int64, shape (n_genes + 1,)
-        Slots of gene ``g`` are ``gene_ptr[g] : gene_ptr[g + 1]``.
-    slot_bin : ndarray of int32, shape (n_slots,)
-        Bin of each slot, increasing within a gene.
+    gene_ptr, slot_bin, n_bins
+        As in :class:`skepi.rows.Slots`.
     entry_ptr : ndarray of int64, shape (n_slots + 1,)
         Entries of slot ``s`` are ``entry_ptr[s] : entry_ptr[s + 1]``.
     peak : ndarray of int32, shape (n_entries,)
         Row of ``peaks``.
     weight : ndarray of float32, shape (n_entries,)
         What one unit of the peak's openness adds to the slot.
-    n_bins, n_peaks : int
+    n_peaks : int
     """
 
-    gene_ptr: IntArray
-    slot_bin: NDArray[np.int32]
     entry_ptr: IntArray
     peak: NDArray[np.int32]
     weight: NDArray[np.float32]
-    n_bins: int
     n_peaks: int
-
-    @property
-    def n_genes(self) -> int:
-        """Number of genes."""
-        return self.gene_ptr.size - 1
-
-    @property
-    def n_slots(self) -> int:
-        """Number of slots of all genes."""
-        return self.slot_bin.size
 
     @cached_property
     def entry_slot(self) -> NDArray[np.int32]:
         """Slot of each entry, (n_entries,)."""
         return np.repeat(np.arange(self.n_slots, dtype=np.int32), np.diff(self.entry_ptr))
-
-    def slot_keys(self) -> IntArray:
-        """``gene * n_bins + bin`` of each slot, increasing."""
-        gene = np.repeat(np.arange(self.n_genes), np.diff(self.gene_ptr))
-        return gene * self.n_bins + self.slot_bin
 
     def values(self, slots: slice | IntArray, openness: NDArray[np.float32]) -> NDArray[np.float32]:
         """Value of these slots in every cell type, (n_slots, n_cell_types)."""
@@ -82,16 +61,10 @@ class SlotOperator:
         """Add slots without entries so that the slots are exactly ``keys``, a superset of the present ones."""
         count = np.zeros(keys.size, dtype=np.int64)
         count[np.searchsorted(keys, self.slot_keys())] = np.diff(self.entry_ptr)
-        gene, slot_bin = np.divmod(keys, self.n_bins)
-        return SlotOperator(
-            np.searchsorted(gene, np.arange(self.n_genes + 1)).astype(np.int64),
-            slot_bin.astype(np.int32),
-            _pointers(count),
-            self.peak,
-            self.weight,
-            self.n_bins,
-            self.n_peaks,
-        )
+        gene, slot_bin = gene_and_bin(keys, self.n_bins)
+        gene_ptr = np.searchsorted(gene, np.arange(self.n_genes + 1)).astype(np.int64)
+        bins = slot_bin.astype(np.int32)
+        return SlotOperator(gene_ptr, bins, self.n_bins, _pointers(count), self.peak, self.weight, self.n_peaks)
 
 
 def build_operator(peaks: pd.DataFrame, genes: pd.DataFrame, edges: IntArray, assign: str, weight: str) -> SlotOperator:
@@ -104,15 +77,8 @@ def build_operator(peaks: pd.DataFrame, genes: pd.DataFrame, edges: IntArray, as
     slots_of_gene, slot_bin, entries_of_slot, peak, shares = (
         np.concatenate(parts) for parts in zip(*blocks, strict=True)
     )
-    return SlotOperator(
-        _pointers(slots_of_gene),
-        slot_bin,
-        _pointers(entries_of_slot),
-        peak,
-        shares,
-        edges.size - 1,
-        len(peaks),
-    )
+    entry_ptr = _pointers(entries_of_slot)
+    return SlotOperator(_pointers(slots_of_gene), slot_bin, edges.size - 1, entry_ptr, peak, shares, len(peaks))
 
 
 def _block(
@@ -125,10 +91,10 @@ def _block(
     minus = (genes["strand"] == "-").to_numpy()[gene]
     pair, bins, shared_bp = _ASSIGN[assign](start, end, tss[gene], minus, edges)
     length = (end - start)[pair] if weight == "peak_length" else np.diff(edges)[bins]
-    key = gene[pair] * (edges.size - 1) + bins
+    key = slot_key(gene[pair], bins, edges.size - 1)
     order = np.argsort(key, kind="stable")
     slots, first = np.unique(key[order], return_index=True)
-    slot_gene, slot_bin = np.divmod(slots, edges.size - 1)
+    slot_gene, slot_bin = gene_and_bin(slots, edges.size - 1)
     return (
         np.bincount(slot_gene, minlength=len(genes)),
         slot_bin.astype(np.int32),

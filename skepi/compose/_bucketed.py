@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._cell_state import BandContrasts, occurring, unit_kernel, warn_of_few_genes
-from skepi._rows import check_targets, is_binned
+from skepi._rows import check_targets
 from skepi._targets import FloatArray, GeneScale, GeneStandardizedRegressor, genes_of_rows
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose._buckets import (
@@ -31,6 +31,7 @@ from skepi.compose._buckets import (
 )
 from skepi.gaussian_process import CisTransRegressor
 from skepi.metrics import skill_by
+from skepi.rows import is_binned
 
 _PHENOTYPES = ("openness", "expression")
 

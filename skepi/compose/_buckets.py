@@ -8,11 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skepi._cell_state import Float32Array, kernel, occurring
-from skepi._rows import PairRows
 from skepi._targets import FloatArray
 from skepi.binning import BinnedOpenness, TSSBinner, symmetric_edges
 from skepi.exceptions import DistantCellTypeWarning
 from skepi.paired import GeneCellPairs
+from skepi.rows import PairRows
 
 IntArray = NDArray[np.int64]
 

@@ -5,10 +5,12 @@ from typing import Any, Self
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
 
-from skepi._rows import check_targets, is_pairs
+from skepi._rows import check_targets
 from skepi._targets import FloatArray, GeneScale, GeneStandardizedRegressor
 from skepi.linear_model import LassoBaseline
+from skepi.rows import is_pairs
 
 
 class GeneZTarget(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstimator):
@@ -89,6 +91,11 @@ class GeneZTarget(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstimator):
         if hasattr(self.regressor_, "n_features_in_"):
             self.n_features_in_ = self.regressor_.n_features_in_
         return self
+
+    def standardized_model(self, X: Any) -> tuple[Any, Any]:
+        """Rows that the regressor sees, and the regressor: it predicts z."""
+        check_is_fitted(self)
+        return X, self.regressor_
 
     def _predict_z(self, X: Any) -> Any:
         return self.regressor_.predict(X)

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.linear_model import PoissonRegressor, Ridge
 
-from skepi._rows import BinnedRows
 from skepi._targets import FloatArray, GeneScale
 from skepi.compose._per_gene_cell_types import exposure_of, features_of
 from skepi.compose._per_gene_fit import TrainingRows, fit_genes, link_of, warn_together, weight_parameter
 from skepi.compose._per_gene_rows import PerGeneModel, rows_of_genes
+from skepi.rows import BinnedRows
 
 
 class PerGeneRegressor(MetaEstimatorMixin, PerGeneModel, BaseEstimator):

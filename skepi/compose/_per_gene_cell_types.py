@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skepi._rows import PairRows
 from skepi._targets import FloatArray
 from skepi.exceptions import UnknownNameError
+from skepi.rows import PairRows
 
 
 def exposure_of(X: PairRows, exposure: Any) -> FloatArray:

@@ -13,7 +13,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 
-from skepi._rows import BinnedRows
 from skepi._targets import FloatArray, GeneScale
 from skepi.compose._per_gene_paths import (
     Paths,
@@ -27,8 +26,10 @@ from skepi.compose._per_gene_rows import PerGeneModel, slots_of_genes
 from skepi.linear_model._fold_rows import LazyRows, _mask
 from skepi.linear_model._gene_paths import PATH_TOL
 from skepi.linear_model._lasso import checked_lams
+from skepi.metrics import negligible
 from skepi.model_selection import CellTypeKFold
 from skepi.preprocessing import LogZScaler
+from skepi.rows import BinnedRows
 
 _SELECT = ("pooled", "gene")
 
@@ -220,7 +221,7 @@ class PerGeneLassoCV(PerGeneModel, BaseEstimator):
     def _choose(self, found: Paths, lams: FloatArray, y: FloatArray) -> None:
         """Tables of scores, the penalty of each gene, and the weights at it."""
         genes, fold_total = self.gene_mean_.index, found.fold_total
-        fold_total[fold_total <= 1e-24 * (y @ y)] = 0  # rounding
+        fold_total[negligible(fold_total, y @ y)] = 0
         if not fold_total.any():
             raise ValueError(
                 "no test pair can be scored: in every fold, targets do not vary or genes have no training pair "

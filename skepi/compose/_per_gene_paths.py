@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,11 +10,12 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from skepi._rows import BinnedRows
+from skepi._scaling import SlotScaling
 from skepi._targets import FloatArray
 from skepi.compose._per_gene_rows import rows_of_genes
 from skepi.linear_model._gene_paths import greatest_lam, lasso_of_gene, varies
 from skepi.linear_model._moments import TrainingSet
+from skepi.rows import BinnedRows
 
 
 class GeneSets(NamedTuple):
@@ -27,22 +28,21 @@ class GeneSets(NamedTuple):
     target : ndarray of float64, shape (n_rows,)
     trainings : ndarray of bool, shape (n_folds + 1, n_rows)
     tests : ndarray of bool, shape (n_folds, n_rows)
-    statistics : list of (mean, inverse scale) or None
-        Of each slot, for each training set.
+    scalings : list of SlotScaling or None
+        Of the gene's slots, for each training set.
     """
 
     logs: NDArray[np.float32]
     target: FloatArray
     trainings: NDArray[np.bool_]
     tests: NDArray[np.bool_]
-    statistics: list[Any]
+    scalings: list[SlotScaling | None]
 
     def features(self, k: int) -> FloatArray:
         """Features of all rows on the scale of a training set."""
-        if self.statistics[k] is None:
-            return self.logs.astype(np.float64)
-        mean, inverse_scale = self.statistics[k]
-        return ((self.logs - mean) * inverse_scale).astype(np.float64)
+        scaling = self.scalings[k]
+        values = self.logs if scaling is None else scaling.of_logs(self.logs.T, slice(None)).T
+        return values.astype(np.float64)
 
 
 class Paths(NamedTuple):
@@ -126,15 +126,9 @@ def _sets_of_genes(
         out = []
         for one in some:
             trainings = np.array([each.rows[one.rows] for each in sets])
-            statistics = [_statistics(each, one.slots) for each in sets]
-            out.append(GeneSets(sets[0].logs(one.values), y[one.rows], trainings, tests[:, one.rows], statistics))
+            scalings = [each.scaling and each.scaling.of_slots(one.slots) for each in sets]
+            out.append(GeneSets(sets[0].logs(one.values), y[one.rows], trainings, tests[:, one.rows], scalings))
         yield out
-
-
-def _statistics(training: TrainingSet, slots: slice) -> Any:
-    if training.slot_mean is None or training.slot_inverse_scale is None:
-        return None
-    return training.slot_mean[slots], training.slot_inverse_scale[slots]
 
 
 def _paths(some: list[GeneSets], lams: FloatArray) -> Paths:

@@ -10,10 +10,10 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._rows import BinnedRows, check_targets, is_binned, is_pairs
+from skepi._rows import check_binned, check_bins_alone, check_n_features, check_targets
 from skepi._targets import FloatArray, GeneStandardizedRegressor, genes_of_rows
 from skepi.exceptions import UnfittedSignalWarning, UnseenGeneWarning
-from skepi.intervals import concatenate_ranges
+from skepi.rows import BinnedRows
 
 IntArray = NDArray[np.int64]
 
@@ -53,7 +53,7 @@ def rows_of_genes(X: BinnedRows) -> Iterator[list[GeneRows]]:
     for genes, slot_ptr, _, values in X.gene_blocks(X.gene_codes):
         for gene, (first, last) in zip(genes, pairwise(slot_ptr), strict=True):
             rows = order[ptr[gene] : ptr[gene + 1]]
-            cells, slots = X.cell_type_codes[rows], slice(*X.operator.gene_ptr[gene : gene + 2].tolist())
+            cells, slots = X.cell_type_codes[rows], slice(*X.slots.gene_ptr[gene : gene + 2].tolist())
             some.append(GeneRows(int(gene), rows, cells, slots, values[first:last, cells].T))
         if len(some) >= _GENES_AT_ONCE:
             yield some
@@ -64,9 +64,9 @@ def rows_of_genes(X: BinnedRows) -> Iterator[list[GeneRows]]:
 
 def slots_of_genes(X: BinnedRows) -> tuple[IntArray, NDArray[np.int32]]:
     """Pointers, (n_genes + 1,), and bins of the slots of the genes that occur, one gene after the other."""
-    op, genes = X.operator, np.unique(X.gene_codes)
-    first, last = op.gene_ptr[genes], op.gene_ptr[genes + 1]
-    return np.concatenate([[0], np.cumsum(last - first)]), op.slot_bin[concatenate_ranges(first, last)]
+    slots, genes = X.slots, np.unique(X.gene_codes)
+    n_slots = np.diff(slots.gene_ptr)[genes]
+    return np.concatenate([[0], np.cumsum(n_slots)]), slots.slot_bin[slots.of_genes(genes)]
 
 
 class PerGeneModel(GeneStandardizedRegressor):
@@ -90,7 +90,7 @@ class PerGeneModel(GeneStandardizedRegressor):
             for one in some:
                 place = int(model[one.gene])
                 bins = self.slot_bin_[self.gene_ptr_[place] : self.gene_ptr_[place + 1]]
-                here = X.operator.slot_bin[one.slots]
+                here = X.slots.slot_bin[one.slots]
                 values, n_shared = _on_bins(one.values, here, bins)
                 out[seen[one.rows]] = self._predict_gene(place, np.hstack([values, extra[one.cells]]))
                 n_slots, n_new = n_slots + here.size, n_new + here.size - n_shared
@@ -128,31 +128,20 @@ class PerGeneModel(GeneStandardizedRegressor):
         return sp.csr_array((slot_coef, self.slot_bin_, self.gene_ptr_), shape=shape)
 
     def _checked_rows(self, X: Any) -> Any:
-        name = type(self).__name__
-        _check_binned(X, name)
-        if X.shape[1] != self.n_features_in_:
-            raise ValueError(f"X has {X.shape[1]} bins, but {name} is expecting {self.n_features_in_} bins")
+        check_binned(X, self)
+        check_n_features(X, self)
+        check_bins_alone(X, self)
         return X
 
     def _checked_training(self, X: Any, y: ArrayLike) -> tuple[Any, FloatArray]:
-        _check_binned(X, type(self).__name__)
+        check_binned(X, self)
+        check_bins_alone(X, self)
         return X, check_targets(X, y)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         return tags
-
-
-def _check_binned(X: Any, name: str) -> None:
-    """Refuse rows that do not know their gene, and pairs without bins."""
-    if not is_pairs(X):
-        raise TypeError(
-            f"{name} needs pairs of genes and cell types, got {type(X).__name__}: use PairedDataset(...).pairs() with "
-            "TSSBinner() before this step"
-        )
-    if not is_binned(X):
-        raise TypeError(f"{name} needs bins: put TSSBinner() before it in the Pipeline; got {type(X).__name__}")
 
 
 def _on_bins(values: NDArray, here: NDArray, bins: NDArray) -> tuple[FloatArray, int]:

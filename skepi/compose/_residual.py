@@ -13,12 +13,13 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._rows import check_targets, is_binned
+from skepi._rows import check_targets
 from skepi._targets import FloatArray, GeneStandardizedRegressor
 from skepi.exceptions import DistantCellTypeWarning
 from skepi.gaussian_process import CisTransRegressor
 from skepi.model_selection import CellTypeKFold, LineageKFold
 from skepi.model_selection._held_out import check_splitter
+from skepi.rows import is_binned
 
 # Lineages from which on whole ones are held out inside, where the table names them.
 _MIN_LINEAGES = 3

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skepi._cell_state import occurring
-from skepi._rows import check_targets, is_binned
+from skepi._rows import check_targets
+from skepi.rows import is_binned
 
 FloatArray = NDArray[np.float64]
 

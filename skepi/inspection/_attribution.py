@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from skepi.binning._binned import MAX_DENSE_BYTES, check_dense_size
+from skepi._dense import MAX_DENSE_BYTES, check_dense_size
 from skepi.exceptions import CompletenessWarning
 from skepi.inspection._checks import check_count
 from skepi.inspection._fitted import FittedParts, has_linear_coef, take_apart, weights_of
 from skepi.preprocessing import Materialize
+from skepi.rows import BinnedRows
 
 FloatArray = NDArray[np.float64]
 
@@ -83,14 +84,14 @@ def attributions(estimator: Any, X: Any, *, method: str = "integrated_gradients"
     True
     """
     parts = take_apart(estimator, X)
-    check_rows(parts)
+    check_rows(parts.rows)
     check_dense_size(parts.rows.shape, np.dtype(np.float64), MAX_DENSE_BYTES)
     return np.concatenate([found for _, found in attribution_chunks(parts, method, n_steps)])
 
 
-def check_rows(parts: FittedParts) -> None:
+def check_rows(rows: BinnedRows) -> None:
     """Refuse to look at nothing."""
-    if len(parts.rows) == 0:
+    if len(rows) == 0:
         raise ValueError("no pairs: wanted at least one row to explain")
 
 

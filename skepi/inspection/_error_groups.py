@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._rows import is_binned
 from skepi.inspection._checks import check_count, check_dataset
 from skepi.inspection._held_out import (
     Groups,
@@ -19,6 +18,7 @@ from skepi.inspection._held_out import (
 )
 from skepi.paired import PairedDataset
 from skepi.paired._pairs import codes_of
+from skepi.rows import is_binned
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

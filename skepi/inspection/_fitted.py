@@ -1,17 +1,19 @@
 """What a fitted estimator is made of, seen from its end: binned rows, a model of them, and the target's scale."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._rows import is_binned
-from skepi._targets import GeneStandardizedRegressor
+from skepi._fitted import transformed
 from skepi.preprocessing import LogZScaler, Materialize
+from skepi.rows import BinnedRows, is_binned
 
 
 @dataclass(frozen=True)
@@ -20,11 +22,11 @@ class FittedParts:
 
     Attributes
     ----------
-    rows : BinnedOpenness
+    rows : BinnedRows
         As the model sees them (scaled).
     model : estimator
         Predicts from a dense array of these rows.
-    target : GeneStandardizedRegressor or None
+    target : estimator or None
         Whoever standardised the targets; ``None`` where the model predicts in units of ``y``.
     """
 
@@ -38,17 +40,6 @@ class FittedParts:
         return "expression" if self.target is None else "standardised expression"
 
 
-class Linear:
-    """A linear model that has weights and nothing else."""
-
-    def __init__(self, coef: NDArray, intercept: float) -> None:
-        self.coef_, self.intercept_ = coef, intercept
-
-    def predict(self, X: NDArray) -> NDArray:
-        """Predict from a dense array."""
-        return X @ self.coef_ + self.intercept_
-
-
 def take_apart(estimator: Any, X: Any) -> FittedParts:
     """Follow a fitted search, pipeline and target scaling down to the model that sees binned rows.
 
@@ -60,29 +51,59 @@ def take_apart(estimator: Any, X: Any) -> FittedParts:
         Where the rows never become binned, so that no feature has a distance from a TSS, and where targets were
         standardised twice.
     """
-    check_is_fitted(estimator)
+    _check_looked_at(estimator)
     target = None
     while True:
-        if getattr(estimator, "refit", None) is False:
-            raise ValueError(f"{type(estimator).__name__} with refit=False keeps no fitted model to look at")
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
         elif isinstance(estimator, Pipeline):
             X, estimator, whole = _through_steps(estimator, X)
             if whole:
                 break
-        elif isinstance(estimator, GeneStandardizedRegressor) and target is not None:
-            raise TypeError(f"{type(estimator).__name__} inside {type(target).__name__}: targets standardised twice")
-        elif isinstance(estimator, GeneStandardizedRegressor) and hasattr(estimator, "regressor_"):
-            target, estimator = estimator, estimator.regressor_
-        elif isinstance(estimator, GeneStandardizedRegressor):  # LassoBaselineCV scales by itself
-            X = X if estimator.scaler_ is None else estimator.scaler_.transform(X)
-            target, estimator = estimator, Linear(estimator.coef_, estimator.intercept_)
-        else:
+        elif not hasattr(estimator, "standardized_model"):
             break
+        elif target is not None:
+            raise TypeError(f"{type(estimator).__name__} inside {type(target).__name__}: targets standardised twice")
+        else:
+            target = estimator
+            X, estimator = estimator.standardized_model(X)
     if not is_binned(X):
         raise _unbinned(X, estimator)
     return FittedParts(X, estimator, target)
+
+
+def open_at_bins(estimator: Any, X: Any) -> tuple[BinnedRows, Callable[[Any], NDArray]]:
+    """Binned rows where a fitted estimator first has them, and its prediction from such rows in units of ``y``.
+
+    Raises
+    ------
+    NotFittedError, TypeError
+        As :func:`take_apart`.
+    """
+    _check_looked_at(estimator)
+    if hasattr(estimator, "best_estimator_"):
+        return open_at_bins(estimator.best_estimator_, X)
+    if is_binned(X):
+        return X, estimator.predict
+    if isinstance(estimator, Pipeline):
+        for k, (_, step) in enumerate(estimator.steps[:-1]):
+            if isinstance(step, LogZScaler | Materialize):
+                raise _unbinned(X, step)
+            X = transformed(step, X)
+            if is_binned(X):
+                return X, Pipeline(estimator.steps[k + 1 :]).predict
+        return open_at_bins(estimator.steps[-1][1], X)
+    if not (hasattr(estimator, "standardized_model") and hasattr(estimator, "regressor_")):
+        raise _unbinned(X, estimator)
+    rows, predict = open_at_bins(estimator.regressor_, X)
+    mean, scale = estimator.gene_levels(X)
+    return rows, lambda view: mean + scale * np.ravel(predict(view))
+
+
+def _check_looked_at(estimator: Any) -> None:
+    check_is_fitted(estimator)
+    if getattr(estimator, "refit", None) is False:
+        raise ValueError(f"{type(estimator).__name__} with refit=False keeps no fitted model to look at")
 
 
 def _unbinned(X: Any, step: Any) -> TypeError:
@@ -117,7 +138,7 @@ def _keeps_bins(step: Any, row: Any) -> bool:
 def has_linear_coef(model: Any) -> bool:
     """Whether a model has one weight a feature and predicts by them; a link function makes a difference."""
     coef = getattr(model, "coef_", None)
-    if coef is None or np.ndim(coef) == 0:
+    if coef is None or np.ndim(coef) == 0 or not _takes_arrays(model):
         return False
     weights = weights_of(model)
     points = np.random.default_rng(0).normal(size=(3, weights.size))
@@ -127,6 +148,10 @@ def has_linear_coef(model: Any) -> bool:
     wanted = (points - points[0]) @ weights
     tolerance = 1e-4 * np.abs(wanted).max() + 1e-12 * np.abs(found).max()  # weights may be no more than rounding
     return bool(np.allclose(found - found[0], wanted, rtol=1e-4, atol=tolerance))
+
+
+def _takes_arrays(model: Any) -> bool:
+    return not hasattr(model, "__sklearn_tags__") or get_tags(model).input_tags.two_d_array
 
 
 def weights_of(model: Any) -> NDArray[np.float64]:

@@ -5,14 +5,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
 
 from skepi._rows import check_targets
-from skepi.inspection._attribution import ATTRIBUTIONS, attribution_chunks, check_rows, predicted, row_chunks
+from skepi.inspection._attribution import ATTRIBUTIONS, attribution_chunks, check_rows
 from skepi.inspection._bands import band_columns, band_edges, band_table, bins_of_bands, sum_bands
-from skepi.inspection._checks import check_count
-from skepi.inspection._fitted import FittedParts, take_apart
-from skepi.inspection._held_out import mean_of_unit
+from skepi.inspection._fitted import FittedParts, open_at_bins, take_apart
+from skepi.inspection._permutation import Asked, loss_sums, training_mean_of
+from skepi.rows import BinnedRows
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -105,8 +104,7 @@ def bin_importance(
         raise ValueError(f"method must be one of {METHODS}, got {method!r}")
     if by not in _BY:
         raise ValueError(f"by must be one of {_BY}, got {by!r}")
-    parts = take_apart(estimator, X)
-    found = importance_sums(parts, y, method, bands, by, n_steps, n_repeats, random_state)
+    found = importance_sums(estimator, X, y, method, bands, by, n_steps, n_repeats, random_state)
     values = found.sums / found.weights[:, None]
     if by == "gene":
         return pd.DataFrame(values, pd.Index(found.groups, name="gene"), band_columns(found.edges))
@@ -124,16 +122,20 @@ class ImportanceSums(NamedTuple):
     sums : ndarray of float64, shape (n_groups, n_bands)
     weights : ndarray of float64, shape (n_groups,)
         Number of pairs; for permutation the sum of the truth's squares, NaN for a gene whose truth does not vary.
+    of_target : str
+        What the model that was looked at predicts.
     """
 
     edges: IntArray
     groups: NDArray
     sums: FloatArray
     weights: FloatArray
+    of_target: str = "expression"
 
 
 def importance_sums(
-    parts: FittedParts,
+    estimator: Any,
+    X: Any,
     y: ArrayLike | None,
     method: str,
     bands: Any,
@@ -143,16 +145,20 @@ def importance_sums(
     random_state: Any,
 ) -> ImportanceSums:
     """Add up importance over the pairs of each group; settings are those of :func:`bin_importance`."""
-    check_rows(parts)
-    edges = band_edges(parts.rows.edges, bands)
+    if method == "permutation":
+        if y is None:
+            raise ValueError("method='permutation' needs y, the truth that predictions are compared with")
+        rows, predict = open_at_bins(estimator, X)
+        check_rows(rows)
+        edges, (groups, names) = band_edges(rows.edges, bands), _groups(rows, by)
+        asked = Asked(estimator, rows, predict, check_targets(rows, y), training_mean_of(estimator, rows))
+        bounds = bins_of_bands(rows.edges, edges)
+        return ImportanceSums(edges, names, *loss_sums(asked, bounds, groups, n_repeats, random_state))
+    parts = take_apart(estimator, X)
+    check_rows(parts.rows)
+    edges, (groups, names) = band_edges(parts.rows.edges, bands), _groups(parts.rows, by)
     bounds = bins_of_bands(parts.rows.edges, edges)
-    groups, names = _groups(parts, by)
-    if method != "permutation":
-        return ImportanceSums(edges, names, *_attribution_sums(parts, method, bounds, groups, n_steps))
-    if y is None:
-        raise ValueError("method='permutation' needs y, the truth that predictions are compared with")
-    truth = check_targets(parts.rows, y)
-    return ImportanceSums(edges, names, *_loss_sums(parts, truth, bounds, groups, n_repeats, random_state))
+    return ImportanceSums(edges, names, *_attribution_sums(parts, method, bounds, groups, n_steps), parts.of_target)
 
 
 def unit_of(method: str, of_target: str) -> str:
@@ -164,12 +170,12 @@ def unit_of(method: str, of_target: str) -> str:
     return f"mean absolute contribution to {of_target}"
 
 
-def _groups(parts: FittedParts, by: str) -> tuple[IntArray, NDArray]:
+def _groups(rows: BinnedRows, by: str) -> tuple[IntArray, NDArray]:
     """Number of the group of each row, and the names of the groups."""
     if by == "band":
-        return np.zeros(len(parts.rows), dtype=np.int64), np.array(["all"])
-    genes, group = np.unique(parts.rows.gene_codes, return_inverse=True)
-    return group, parts.rows.genes["name"].to_numpy()[genes]
+        return np.zeros(len(rows), dtype=np.int64), np.array(["all"])
+    genes, group = np.unique(rows.gene_codes, return_inverse=True)
+    return group, rows.genes["name"].to_numpy()[genes]
 
 
 def _attribution_sums(
@@ -182,70 +188,3 @@ def _attribution_sums(
         by_band = sum_bands(found, bounds)
         np.add.at(total, groups[rows], by_band / np.diff(bounds) if signed else np.abs(by_band))
     return total, np.bincount(groups).astype(np.float64)
-
-
-def _loss_sums(
-    parts: FittedParts, y: FloatArray, bounds: IntArray, groups: IntArray, n_repeats: int, random_state: Any
-) -> tuple[FloatArray, FloatArray]:
-    """Squared error that permuting each band adds, mean over repeats, and the sum of the truth's squares."""
-    check_count("n_repeats", n_repeats, 1)
-    codes, n_groups, n_bands = parts.rows.gene_codes, groups.max() + 1, bounds.size - 1
-    scale, mean = _scale_of_rows(parts)
-    seen = not np.isnan(mean).any()
-
-    def centred(values: FloatArray) -> FloatArray:
-        return values - mean if seen else values - mean_of_unit(values, codes)
-
-    truth = centred(y)
-    total = np.bincount(groups, weights=truth**2, minlength=n_groups).astype(np.float64)
-    total[total <= 1e-24 * (y @ y)] = np.nan  # rounding
-    if np.isnan(total).all():
-        raise ValueError("the targets do not vary within genes, so skill is not defined")
-    loss = np.zeros((n_groups, n_bands))
-    rng = check_random_state(random_state)
-    for _ in range(n_repeats):
-        z, z_permuted = _predictions(parts, bounds, _other_cell_types(parts, rng))
-        error = (truth - centred(_to_units(z, scale, mean, seen))) ** 2
-        for band in range(n_bands):
-            permuted = (truth - centred(_to_units(z_permuted[:, band], scale, mean, seen))) ** 2
-            loss[:, band] += np.bincount(groups, weights=permuted - error, minlength=n_groups)
-    return loss / n_repeats, total
-
-
-def _other_cell_types(parts: FittedParts, rng: np.random.RandomState) -> IntArray:
-    """Another cell type for each, all of the data set in a random circle: none is its own."""
-    order = rng.permutation(len(parts.rows.cell_types))
-    if order.size < 2:
-        raise ValueError("method='permutation' needs openness of at least 2 cell types, got 1")
-    others = np.empty_like(order)
-    others[order] = np.roll(order, 1)
-    return others
-
-
-def _predictions(parts: FittedParts, bounds: IntArray, permutation: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Prediction of each row, and with each band from another cell type, (n_rows,) and (n_rows, n_bands)."""
-    swapped = parts.rows.in_cell_types(permutation[parts.rows.cell_type_codes])
-    z, z_permuted = np.empty(len(parts.rows)), np.empty((len(parts.rows), bounds.size - 1))
-    for rows in row_chunks(len(parts.rows)):
-        x, other = parts.rows.dense(rows, np.float32), swapped.dense(rows, np.float32)
-        z[rows] = predicted(parts.model, x)
-        for band in range(bounds.size - 1):
-            bins = slice(bounds[band], bounds[band + 1])
-            changed = x.copy()
-            changed[:, bins] = other[:, bins]
-            z_permuted[rows, band] = predicted(parts.model, changed)
-    return z, z_permuted
-
-
-def _scale_of_rows(parts: FittedParts) -> tuple[FloatArray, FloatArray]:
-    """What a standardised prediction of each row is multiplied with, and the training mean of its gene (or NaN)."""
-    if parts.target is None:
-        return np.ones(len(parts.rows)), np.full(len(parts.rows), np.nan)
-    scale = parts.target._scale(parts.rows)
-    names = parts.rows.genes["name"].to_numpy(dtype=object)
-    return scale.for_prediction(names)[1][parts.rows.gene_codes], parts.target.training_mean(parts.rows)
-
-
-def _to_units(z: FloatArray, scale: FloatArray, mean: FloatArray, seen: bool) -> FloatArray:
-    """Prediction in units of y, up to the level of the gene where that is unknown."""
-    return mean + scale * z if seen else scale * z

@@ -9,12 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from skepi._rows import check_targets, is_pairs
+from skepi._rows import check_targets
 from skepi.inspection._checks import check_count
 from skepi.inspection._held_out import check_one_kind, mean_of_unit
 from skepi.inspection._null import check_permutations, simultaneous_limits
+from skepi.metrics import negligible
 from skepi.model_selection import permute_cell_types
 from skepi.model_selection._held_out import check_splitter, training_means
+from skepi.rows import is_pairs
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -180,7 +182,7 @@ def _check_skill(table: pd.DataFrame) -> pd.Series:
 
 def _table(totals: pd.DataFrame) -> pd.DataFrame:
     change = np.sqrt(totals["change"] / totals["n"])
-    variation = totals["variation"].where(totals["variation"] > 1e-24 * totals["level"])  # rounding
+    variation = totals["variation"].mask(negligible(totals["variation"], totals["level"]))
     out = pd.DataFrame({"prediction_change": change})
     out["relative_change"] = change / np.sqrt(totals["error"] / totals["n"]).where(totals["error"] > 0)
     out["skill_with"] = 1 - totals["error_with"] / variation

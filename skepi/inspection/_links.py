@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skepi._rows import check_targets, is_pairs
+from skepi._rows import check_targets
 from skepi.exceptions import UnknownNameError
 from skepi.inspection._attribution import attribution_chunks, check_rows
 from skepi.inspection._checks import check_count
 from skepi.inspection._fitted import FittedParts, take_apart
 from skepi.inspection._importance import bin_importance
 from skepi.intervals import concatenate_ranges, from_offsets, to_offsets
+from skepi.rows import has_map, is_pairs
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -81,7 +82,12 @@ def peak_gene_links(
     if n_per_gene is not None:
         check_count("n_per_gene", n_per_gene, 1)
     parts = take_apart(estimator, X)
-    check_rows(parts)
+    check_rows(parts.rows)
+    if not has_map(parts.rows):
+        raise TypeError(
+            f"links of peaks to genes need rows that know their peaks (skepi.rows.MappedRows), got "
+            f"{type(parts.rows).__name__}"
+        )
     genes, strength, slope = _slots(parts, method, n_steps)
     links = _by_peak(parts, genes, strength, slope)
     links = links.sort_values(["gene_code", "score"], ascending=[True, False], kind="stable", ignore_index=True)

@@ -10,6 +10,7 @@ from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
 
+from skepi._fitted import part_with, transformed
 from skepi.inspection._held_out import Groups, checked_held_out, deviations, groups_by, mean_of_unit
 from skepi.metrics import gene_correlation
 from skepi.model_selection import cross_val_pairs
@@ -213,13 +214,7 @@ def _check_whole(parts: dict[str, FloatArray], p: FloatArray, table: pd.DataFram
 
 def _check_keeps_parts(estimator: Any) -> None:
     """Refuse before the first fit what will have no parts."""
-    inner = estimator
-    while inner is not None and not hasattr(inner, "predict_parts"):
-        if isinstance(inner, Pipeline):
-            inner = inner.steps[-1][1]
-        else:
-            inner = inner.estimator if hasattr(inner, "refit") else None  # of a search
-    if inner is None:
+    if part_with(estimator, "predict_parts", through_targets=False) is None:
         raise TypeError(
             f"{type(estimator).__name__} has no predict_parts at its end: wanted CisTransRegressor, or another "
             "regressor whose prediction is a sum of parts, bare or as the last step of a pipeline"
@@ -231,7 +226,7 @@ def _predicted_parts(model: Any, rows: Any) -> pd.DataFrame:
     while not hasattr(model, "predict_parts"):
         if isinstance(model, Pipeline):
             for _, step in model.steps[:-1]:
-                rows = rows if step is None or isinstance(step, str) else step.transform(rows)
+                rows = transformed(step, rows)
             model = model.steps[-1][1]
         else:
             model = model.best_estimator_

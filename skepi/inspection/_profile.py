@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from skepi._rows import check_targets, is_pairs
+from skepi._rows import check_targets
 from skepi.inspection._bands import band_table
-from skepi.inspection._fitted import take_apart
 from skepi.inspection._importance import METHODS, SIGNED, ImportanceSums, importance_sums, unit_of
 from skepi.inspection._null import adjusted_p_values, check_permutations, simultaneous_limits
 from skepi.model_selection import permute_cell_types
 from skepi.model_selection._held_out import check_splitter
+from skepi.rows import is_pairs
 
 FloatArray = NDArray[np.float64]
 
@@ -154,9 +154,9 @@ def importance_profile(
     seed = int(rng.randint(2**31))
 
     def of_fold(values: FloatArray, train: NDArray, test: NDArray) -> tuple[ImportanceSums, str]:
-        parts = take_apart(clone(estimator).fit(X[train], values[train]), X[test])
-        found = importance_sums(parts, values[test], method, bands, "band", n_steps, n_repeats, seed)
-        return found, unit_of(method, parts.of_target)
+        fitted = clone(estimator).fit(X[train], values[train])
+        found = importance_sums(fitted, X[test], values[test], method, bands, "band", n_steps, n_repeats, seed)
+        return found, unit_of(method, found.of_target)
 
     results = Parallel(n_jobs=n_jobs)(delayed(of_fold)(values, *fold) for values in targets for fold in folds)
     edges, unit = results[0][0].edges, results[0][1]

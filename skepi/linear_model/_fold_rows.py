@@ -43,9 +43,8 @@ class LazyRows:
         names = X.genes["name"].to_numpy(dtype=object)
         self.sets = []
         for rows, scale, fitted in zip(trainings, scales, scalers, strict=True):
-            scaling = None if fitted is None else fitted.transform(X).scaling
-            slots = () if scaling is None else (scaling.mean, scaling.inverse_scale)
-            self.sets.append(TrainingSet(_mask(rows, len(y)), *scale.of_genes(names), *slots))
+            scaling = None if fitted is None else fitted.slot_scaling(X)[1]
+            self.sets.append(TrainingSet(_mask(rows, len(y)), *scale.of_genes(names), scaling))
 
     def moments(self) -> list[Moments]:
         """Centred moments of each training set on its own scale."""

@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._rows import BinnedRows, check_arrays, check_targets, is_binned
+from skepi._rows import check_arrays, check_n_features, check_targets
 from skepi.linear_model._moments import Moments, moments_of_array, moments_of_pairs
 from skepi.linear_model._solve import Solution, solve_path
+from skepi.rows import BinnedRows, is_binned
 
 FloatArray = NDArray[np.float64]
 
@@ -111,8 +112,8 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         if not is_binned(X):
             X = check_arrays(self, X, reset=False, dtype=np.float64)
-        elif X.shape[1] != self.n_features_in_:
-            raise ValueError(f"X has {X.shape[1]} bins, but LassoBaseline is expecting {self.n_features_in_} bins")
+        else:
+            check_n_features(X, self)
         return linear_prediction(X, self.coef_, self.intercept_)
 
     def _moments(self, X: Any, y: ArrayLike, reset: bool = True) -> Moments:
@@ -126,12 +127,24 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
         return moments_of_pairs(X, y)
 
 
+class Linear:
+    """A linear model that has weights and nothing else."""
+
+    def __init__(self, coef: FloatArray, intercept: float) -> None:
+        self.coef_, self.intercept_ = coef, intercept
+
+    def predict(self, X: Any) -> FloatArray:
+        """``X @ coef + intercept``, (n_rows,), for lazy rows or an array."""
+        return linear_prediction(X, self.coef_, self.intercept_)
+
+
 def linear_prediction(X: Any, coef: FloatArray, intercept: float) -> FloatArray:
     """``X @ coef + intercept``, (n_rows,), for lazy rows or an array."""
     if not is_binned(X):
         return X @ coef + intercept
     if len(X) * _ROW_COST > np.unique(X.gene_codes).size * len(X.cell_types):
-        return _prediction_table(X, coef)[X.gene_codes, X.cell_type_codes] + intercept
+        of_bins = _prediction_table(X, coef)[X.gene_codes, X.cell_type_codes]
+        return of_bins + X.appended @ coef[X.slots.n_bins :] + intercept
     out = np.full(len(X), intercept)
     for first in range(0, len(X), _ROWS_AT_ONCE):
         rows = slice(first, first + _ROWS_AT_ONCE)
@@ -140,10 +153,10 @@ def linear_prediction(X: Any, coef: FloatArray, intercept: float) -> FloatArray:
 
 
 def _prediction_table(X: BinnedRows, coef: FloatArray) -> FloatArray:
-    """``x @ coef`` of every gene of the rows in every cell type of the data set, (n_genes, n_cell_types)."""
+    """What the bins of every gene of the rows add in every cell type of the data set, (n_genes, n_cell_types)."""
     out = np.zeros((len(X.genes), len(X.cell_types)))
     for genes, ptr, slots, values in X.gene_blocks(X.gene_codes):
-        weights = coef[X.operator.slot_bin[slots]]
+        weights = coef[X.slots.slot_bin[slots]]
         out[genes] = sp.csr_array((weights, np.arange(weights.size), ptr), shape=(genes.size, weights.size)) @ values
     return out
 

@@ -8,15 +8,18 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import KFold, check_cv
+from sklearn.utils.validation import check_is_fitted
 
-from skepi._rows import is_binned, is_pairs
+from skepi._rows import check_n_features, check_no_leak
 from skepi._targets import GeneScale, GeneStandardizedRegressor
 from skepi.linear_model._fold_rows import LazyRows, PlainRows
-from skepi.linear_model._lasso import checked_lams, linear_prediction, path_table
+from skepi.linear_model._lasso import Linear, checked_lams, path_table
 from skepi.linear_model._moments import Moments
 from skepi.linear_model._solve import Solution, solve_path
+from skepi.metrics import negligible
 from skepi.model_selection import CellTypeKFold
 from skepi.preprocessing import LogZScaler
+from skepi.rows import is_binned, is_pairs
 
 FloatArray = NDArray[np.float64]
 
@@ -141,6 +144,8 @@ class LassoBaselineCV(GeneStandardizedRegressor, BaseEstimator):
         if is_pairs(X) and not is_binned(X):
             raise TypeError("LassoBaselineCV needs bins: put TSSBinner() before it in the Pipeline")
         X, y = self._checked_training(X, y)
+        if is_binned(X):
+            check_no_leak(X, self)
         splits = [(np.asarray(train), np.asarray(test)) for train, test in self._splitter(X).split(X, y, groups)]
         if not splits:
             raise ValueError(f"cv={self.cv!r} gives no split")
@@ -160,7 +165,7 @@ class LassoBaselineCV(GeneStandardizedRegressor, BaseEstimator):
                 "test pairs belong to genes without training pairs, for which skill is not defined; "
                 "use scoring='within_gene_skill'"
             )
-        total[total <= 1e-24 * (y @ y)] = 0  # rounding
+        total[negligible(total, y @ y)] = 0
         if not total.any():
             raise ValueError(
                 f"the test targets do not vary in any fold, so {self.scoring} is not defined "
@@ -193,10 +198,15 @@ class LassoBaselineCV(GeneStandardizedRegressor, BaseEstimator):
         self.lam_, self.coef_, self.intercept_ = best.lam, best.coef, best.intercept
         self.dual_gap_, self.n_iter_ = best.dual_gap, best.n_iter
 
+    def standardized_model(self, X: Any) -> tuple[Any, Linear]:
+        """Scaled rows, and the weights that predict standardised expression from them."""
+        check_is_fitted(self)
+        check_n_features(X, self)
+        return X if self.scaler_ is None else self.scaler_.transform(X), Linear(self.coef_, self.intercept_)
+
     def _predict_z(self, X: Any) -> FloatArray:
-        if X.shape[1] != self.n_features_in_:
-            raise ValueError(f"X has {X.shape[1]} bins, but LassoBaselineCV is expecting {self.n_features_in_} bins")
-        return linear_prediction(X if self.scaler_ is None else self.scaler_.transform(X), self.coef_, self.intercept_)
+        rows, model = self.standardized_model(X)
+        return model.predict(rows)
 
     def _check_settings(self) -> None:
         self._check_offset()

@@ -10,7 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from skepi._scaling import SlotScaling
 from skepi.linear_model._scatter import Adder, GeneMatrices
+from skepi.rows import BinnedRows
 
 FloatArray = NDArray[np.float64]
 
@@ -59,40 +61,36 @@ class TrainingSet:
     rows : ndarray of bool, shape (n_rows,)
     target_mean, target_scale : ndarray of float64, shape (n_genes,)
         Of each gene's target.
-    slot_mean, slot_inverse_scale : ndarray of float32, shape (n_slots,), or None
-        Of ln(1 + value) of each slot; ``None`` takes values as they come.
+    scaling : SlotScaling or None
+        Of each slot; ``None`` takes values as they come.
     """
 
     rows: NDArray[np.bool_]
     target_mean: FloatArray
     target_scale: FloatArray
-    slot_mean: NDArray[np.float32] | None = None
-    slot_inverse_scale: NDArray[np.float32] | None = None
+    scaling: SlotScaling | None = None
 
-    def of_gene(self, gene: int, slots: slice) -> tuple[FloatArray, FloatArray]:
-        """Mean and inverse scale of (features, target, 1) of one gene; 0 is the inverse of a scale of 0."""
+    def of_gene(self, gene: int, slots: slice, n_appended: int) -> tuple[FloatArray, FloatArray]:
+        """Mean and inverse scale of (bins, appended, target, 1) of one gene; 0 is the inverse of a scale of 0."""
         n_slots = slots.stop - slots.start
-        mean, inverse = np.zeros(n_slots + 2), np.ones(n_slots + 2)
-        if self.slot_mean is not None and self.slot_inverse_scale is not None:
-            mean[:-2], inverse[:-2] = self.slot_mean[slots], self.slot_inverse_scale[slots]
+        mean, inverse = np.zeros(n_slots + n_appended + 2), np.ones(n_slots + n_appended + 2)
+        if self.scaling is not None:
+            mean[:n_slots], inverse[:n_slots] = self.scaling.mean[slots], self.scaling.inverse_scale[slots]
         scale = self.target_scale[gene]
         mean[-2], inverse[-2] = self.target_mean[gene], 1 / scale if scale > 0 else 0.0
         return mean, inverse
 
     def logs(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """ln(1 + value), or values as they come where slots have no statistics."""
-        return values if self.slot_mean is None else np.log1p(values)
+        return values if self.scaling is None else self.scaling.logs(values)
 
     def on_scale(self, logs: NDArray[np.float32], slots: slice) -> NDArray[np.float32]:
         """Standardised values, (n_slots, n), of a few slots from what :meth:`logs` gave."""
-        if self.slot_mean is None or self.slot_inverse_scale is None:
-            return logs
-        return (logs - self.slot_mean[slots, None]) * self.slot_inverse_scale[slots, None]
+        return logs if self.scaling is None else self.scaling.of_logs(logs, slots)
 
     def centred(self, logs: NDArray[np.float32], slots: slice) -> FloatArray:
         """The same, less the mean alone, in float64."""
-        wide = logs.astype(np.float64)
-        return wide if self.slot_mean is None else wide - self.slot_mean[slots, None]
+        return logs.astype(np.float64) if self.scaling is None else self.scaling.centred_logs(logs, slots)
 
 
 def moments_of_array(X: FloatArray, y: FloatArray) -> Moments:
@@ -104,14 +102,14 @@ def moments_of_array(X: FloatArray, y: FloatArray) -> Moments:
 
 # Products of one gene are small: several threads would wait for each other longer than they work.
 @threadpool_limits.wrap(limits=1, user_api="blas")
-def moments_of_pairs(X: Any, y: FloatArray) -> Moments:
+def moments_of_pairs(X: BinnedRows, y: FloatArray) -> Moments:
     """Centred moments of lazy rows as they are."""
     y_mean = float(y.mean())
     parts = _Parts(X, y - y_mean, [np.ones(len(y), dtype=bool)])
     sums = [np.zeros((X.shape[1] + 2, X.shape[1] + 2))]
     with Adder() as adder:
         for genes, ptr, slots, values in X.gene_blocks(X.gene_codes):
-            matrices = _matrices(X.operator, ptr, slots)
+            matrices = _matrices(X, ptr, slots)
             flat = matrices.empty()
             for i, gene in enumerate(genes):
                 found = parts.products(gene, values[ptr[i] : ptr[i + 1]].astype(np.float64))
@@ -122,7 +120,7 @@ def moments_of_pairs(X: Any, y: FloatArray) -> Moments:
 
 
 @threadpool_limits.wrap(limits=1, user_api="blas")
-def moments_of_sets(X: Any, y: FloatArray, sets: list[TrainingSet]) -> list[Moments]:
+def moments_of_sets(X: BinnedRows, y: FloatArray, sets: list[TrainingSet]) -> list[Moments]:
     r"""Centred moments of several training sets from one pass over lazy rows; the last set holds all rows.
 
     Rows that belong to the same sets are a part. With U the (features, target, 1) of a gene in the pairs of a part,
@@ -134,23 +132,23 @@ def moments_of_sets(X: Any, y: FloatArray, sets: list[TrainingSet]) -> list[Mome
     and are added to the bins that the gene touches. Values are shifted by the means of the last set beforehand, so that
     nothing is lost in the differences.
     """
-    op, last = X.operator, sets[-1]
+    op, last, n_appended = X.slots, sets[-1], X.appended.shape[1]
     parts = _Parts(X, y - last.target_mean[X.gene_codes], [one.rows for one in sets])
-    sums = [np.zeros((op.n_bins + 2, op.n_bins + 2)) for _ in sets]
+    sums = [np.zeros((X.shape[1] + 2, X.shape[1] + 2)) for _ in sets]
     with Adder() as adder:
         for genes, ptr, slots, values in X.gene_blocks(X.gene_codes):
-            values = last.centred(last.logs(values), slots)
-            matrices = _matrices(op, ptr, slots)
+            centred = last.centred(last.logs(values), slots)
+            matrices = _matrices(X, ptr, slots)
             flats = [matrices.empty() for _ in sets]
             for i, gene in enumerate(genes):
-                found = parts.products(gene, values[ptr[i] : ptr[i + 1]])
+                found = parts.products(gene, centred[ptr[i] : ptr[i + 1]])
                 everything = reduce(np.add, found.values())  # the last set holds all rows
                 own = slice(op.gene_ptr[gene], op.gene_ptr[gene + 1])
-                shift = last.of_gene(gene, own)[0]
+                shift = last.of_gene(gene, own, n_appended)[0]
                 for one, include, flat in zip(sets, parts.include, flats, strict=True):
                     out = matrices.of_gene(flat, i)
                     if _add_up(found, everything, include, out):
-                        mean, inverse_scale = one.of_gene(gene, own)
+                        mean, inverse_scale = one.of_gene(gene, own, n_appended)
                         _put_on_scale(out, mean - shift, inverse_scale)
             adder.add(sums, matrices, flats)
     return [Moments.of_sums(sums.pop(0)) for _ in sets]  # each large array goes as soon as it is used
@@ -164,7 +162,7 @@ class _Parts:
     include : ndarray of bool, shape (n_sets, n_parts)
     """
 
-    def __init__(self, X: Any, y: FloatArray, memberships: list[NDArray[np.bool_]]) -> None:
+    def __init__(self, X: BinnedRows, y: FloatArray, memberships: list[NDArray[np.bool_]]) -> None:
         part = np.zeros(len(y), dtype=np.int64)
         for member in memberships:
             part = pd.factorize(part * 2 + member)[0]
@@ -174,39 +172,42 @@ class _Parts:
         self._rows = RowsByGene(X, y, part)
 
     def products(self, gene: int, values: FloatArray) -> dict[int, FloatArray]:
-        """Sum over the rows of each part of the products of (features, target, 1) of one gene.
+        """Sum over the rows of each part of the products of (bins, appended, target, 1) of one gene.
 
         ``values`` are those of the gene's slots in all cell types.
         """
         found = {}
-        cell_types, y, part = self._rows.of_gene(gene)
+        cell_types, y, part, appended = self._rows.of_gene(gene)
         cuts = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), part.size]
         for a, b in pairwise(cuts):
             if b > a and self.include[:, part[a]].any():
-                augmented = np.concatenate([values[:, cell_types[a:b]], y[None, a:b], np.ones((1, b - a))])
+                columns = values[:, cell_types[a:b]], appended[a:b].T, y[None, a:b], np.ones((1, b - a))
+                augmented = np.concatenate(columns, dtype=np.float64)
                 found[int(part[a])] = augmented @ augmented.T
         return found
 
 
 class RowsByGene:
-    """Cell types, targets and parts of rows, by gene; within a gene, rows of a part are neighbours."""
+    """Cell types, targets, parts and appended columns of rows, by gene; rows of a part are neighbours in a gene."""
 
-    def __init__(self, X: Any, y: FloatArray, part: NDArray[np.int64] | None = None) -> None:
+    def __init__(self, X: BinnedRows, y: FloatArray, part: NDArray[np.int64] | None = None) -> None:
         part = np.zeros(len(y), dtype=np.int64) if part is None else part
         order = np.argsort(X.gene_codes * (part.max(initial=0) + 1) + part, kind="stable")
         self._cell_types, self._y, self._part = X.cell_type_codes[order], y[order], part[order]
+        self._appended = X.appended[order]
         self._ptr = np.concatenate([[0], np.cumsum(np.bincount(X.gene_codes, minlength=len(X.genes)))])
 
-    def of_gene(self, gene: int) -> tuple[NDArray[np.int64], FloatArray, NDArray[np.int64]]:
-        """Cell types, targets and parts of the rows of one gene."""
+    def of_gene(self, gene: int) -> tuple[NDArray[np.int64], FloatArray, NDArray[np.int64], NDArray[np.float32]]:
+        """Cell types, targets, parts and appended columns of the rows of one gene."""
         rows = slice(self._ptr[gene], self._ptr[gene + 1])
-        return self._cell_types[rows], self._y[rows], self._part[rows]
+        return self._cell_types[rows], self._y[rows], self._part[rows], self._appended[rows]
 
 
-def _matrices(op: Any, ptr: NDArray, slots: Any) -> GeneMatrices:
-    """Room for products of (features, target, 1) of the genes of a block; the last two have bins of their own."""
-    bins, extra = op.slot_bin[slots], np.array([op.n_bins, op.n_bins + 1], dtype=np.int32)
-    return GeneMatrices([np.concatenate([bins[a:b], extra]) for a, b in pairwise(ptr)], op.n_bins + 2)
+def _matrices(X: BinnedRows, ptr: NDArray, slots: Any) -> GeneMatrices:
+    """Room for products of (bins, appended, target, 1) of the genes of a block, in the columns of all genes."""
+    bins, n_columns = X.slots.slot_bin[slots], X.shape[1] + 2
+    common = np.arange(X.slots.n_bins, n_columns, dtype=np.int32)  # every gene has these
+    return GeneMatrices([np.concatenate([bins[a:b], common]) for a, b in pairwise(ptr)], n_columns)
 
 
 def _add_up(found: dict[int, FloatArray], everything: FloatArray, include: NDArray[np.bool_], out: FloatArray) -> bool:

@@ -44,8 +44,9 @@ class Fold:
 
     def of_gene(self, gene: int, slots: slice, bins: NDArray, values: NDArray) -> tuple[FloatArray, FloatArray]:
         """Truth, (n_rows,), and predictions, (n_rows, n_lams), of the test rows of one gene."""
-        cell_types, truth, _ = self.rows.of_gene(gene)
+        cell_types, truth, _, appended = self.rows.of_gene(gene)
         z = self.training.on_scale(values[:, cell_types], slots).T @ self.coefs[bins] + self.intercepts
+        z += appended @ self.coefs[len(self.coefs) - appended.shape[1] :]
         return truth, self.mean[gene] + self.scale[gene] * z
 
 
@@ -57,7 +58,7 @@ def path_errors(X: Any, folds: list[Fold], within_gene: bool) -> tuple[FloatArra
     are a share of those of the training mean, which is NaN where a gene has none.
     """
     left, total = np.zeros((len(folds), folds[0].intercepts.size)), np.zeros(len(folds))
-    op = X.operator
+    op = X.slots
     for genes, ptr, _, values in X.gene_blocks(np.concatenate([fold.genes for fold in folds])):
         values = folds[0].training.logs(values)
         for i, gene in enumerate(genes):

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from skepi._rows import check_targets, is_pairs
+from skepi._rows import check_targets
 from skepi.metrics import gene_in_fold, skill, within_gene_skill
+from skepi.rows import is_pairs
 
 FloatArray = NDArray[np.float64]
 

@@ -15,8 +15,8 @@ import pandas as pd
 import scipy.sparse as sp
 
 from skepi._files import replace_file
-from skepi._rows import is_pairs
 from skepi.paired._tables import OpennessTables
+from skepi.rows import is_pairs
 
 _KIND = "skepi outcome 1"
 _PLAIN = {NoneType, bool, int, float, complex, str, bytes}

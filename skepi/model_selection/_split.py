@@ -10,7 +10,8 @@ from sklearn.model_selection import BaseCrossValidator, KFold
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _num_samples
 
-from skepi._rows import cell_types_of, chromosomes_of, genes_of, is_pairs
+from skepi._rows import cell_types_of, chromosomes_of, genes_of
+from skepi.rows import is_pairs
 
 IntArray = NDArray[np.int64]
 

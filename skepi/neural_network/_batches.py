@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from skepi.binning import BinnedOpenness
 from skepi.neural_network._operator import OperatorRows, OperatorTables, operator_bytes
+from skepi.rows import has_map
 
 #: Rows whose dense float32 form is no larger than this are made once and kept, on the device.
 RESIDENT_BYTES = 2**30
@@ -40,7 +40,7 @@ def plan_features(X: Any, batch_size: int, device: torch.device) -> FeaturePlan:
     if dense <= min(RESIDENT_BYTES, free):
         return FeaturePlan("resident", dense)
     if device.type == "cuda":
-        if isinstance(X, BinnedOpenness) and (needed := operator_bytes(X, batch_size)) <= free:
+        if has_map(X) and (needed := operator_bytes(X, batch_size)) <= free:
             return FeaturePlan("operator", needed)
         if dense <= free:
             return FeaturePlan("resident", dense)

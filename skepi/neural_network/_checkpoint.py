@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skepi._files import read_arrays, write_arrays
-from skepi._rows import gives_features
+from skepi.rows import is_binned
 
 #: What a file of this room should be, for messages.
 WHAT = "skepi's network weights"
@@ -45,7 +45,7 @@ def identity_of(net: Any, X: Any, y: NDArray, dev: NDArray, val: tuple[Any, NDAr
 
 def _content(X: Any, y: NDArray) -> dict[str, NDArray]:
     some = np.linspace(0, X.shape[0] - 1, min(64, X.shape[0])).astype(int)
-    codes = {"genes": X.gene_codes, "cell types": X.cell_type_codes} if gives_features(X) else {}
+    codes = {"genes": X.gene_codes, "cell types": X.cell_type_codes} if is_binned(X) else {}
     return {"y": y, "X": np.asarray(X[some], dtype=np.float32), **codes}
 
 

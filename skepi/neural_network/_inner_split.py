@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skepi._rows import cell_types_of, chromosomes_of, gives_features
+from skepi._rows import cell_types_of, chromosomes_of
+from skepi.rows import is_binned
 
 VALIDATION = ("cell_type", "chromosome", "pairs")
 
@@ -29,9 +30,9 @@ def rows_set_aside(X: Any, groups: ArrayLike | None, validation: str, fraction: 
 def _groups_of(X: Any, validation: str) -> NDArray[np.int64]:
     """Group of each row; on a plain array every row is a group of its own."""
     if validation == "chromosome":
-        if not gives_features(X):
+        if not is_binned(X):
             raise ValueError("validation='chromosome' needs pairs, or groups= for a plain array")
         return chromosomes_of(X)
-    if validation == "cell_type" and gives_features(X):
+    if validation == "cell_type" and is_binned(X):
         return cell_types_of(X)
     return np.arange(X.shape[0])

@@ -15,13 +15,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._files import read_arrays, write_arrays
-from skepi._rows import check_arrays, check_targets, gives_features
+from skepi._rows import check_arrays, check_n_features, check_targets
 from skepi.neural_network._batches import Batches, predicted_batches
 from skepi.neural_network._checkpoint import WHAT, identity_of, read_checkpoint, write_checkpoint
 from skepi.neural_network._inner_split import rows_set_aside
 from skepi.neural_network._module import MLP, input_gradients, named_weights
 from skepi.neural_network._net import EpochKeeper, PenalizedNet, as_arrays, set_weights
 from skepi.neural_network._settings import check_settings, mixed_precision, resolve_device
+from skepi.rows import is_binned
 
 FloatArray = NDArray[np.float64]
 
@@ -228,9 +229,8 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
     def _through(self, X: Any) -> Iterator[tuple[MLP, torch.Tensor]]:
         """The fitted network and each batch of rows, on the device."""
         check_is_fitted(self)
-        if gives_features(X):
-            if X.shape[1] != self.n_features_in_:
-                raise ValueError(f"X has {X.shape[1]} bins, but ExpressionMLP is expecting {self.n_features_in_} bins")
+        if is_binned(X):
+            check_n_features(X, self)
         else:
             X = check_arrays(self, X, reset=False, dtype=(np.float64, np.float32))
         device = resolve_device(self.device)
@@ -281,7 +281,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         return self
 
     def _checked_training(self, X: Any, y: ArrayLike) -> tuple[Any, FloatArray]:
-        if not gives_features(X):
+        if not is_binned(X):
             X, y = check_arrays(self, X, y, y_numeric=True, dtype=(np.float64, np.float32))
             return X, np.asarray(y, dtype=np.float64)
         self.n_features_in_ = X.shape[1]
@@ -292,11 +292,11 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
             return None
         if X_val is None or y_val is None or not self.early_stopping:
             raise ValueError("X_val and y_val go together, and with early_stopping=True")
-        if not gives_features(X_val):
+        if not is_binned(X_val):
             X_val, y_val = check_arrays(self, X_val, y_val, reset=False, y_numeric=True, dtype=(np.float64, np.float32))
             return X_val, np.asarray(y_val, dtype=np.float64)
         if X_val.shape[1] != self.n_features_in_:
-            raise ValueError(f"X_val has {X_val.shape[1]} bins, but X has {self.n_features_in_}")
+            raise ValueError(f"X_val has {X_val.shape[1]} features, but X has {self.n_features_in_}")
         return X_val, check_targets(X_val, y_val)
 
     def _keeper(self, seed: int, X: Any, y: FloatArray, dev: NDArray, val: Any) -> EpochKeeper:

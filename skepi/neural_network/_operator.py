@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from skepi.binning import BinnedOpenness
+from skepi.rows import MappedRows, has_map
 
 # A batch is made in chunks of so many entries, or of one row; working memory is that times the bytes an entry takes.
 _CHUNK_ENTRIES = 4_000_000
@@ -20,7 +20,7 @@ class OperatorTables:
 
     Parameters
     ----------
-    X : BinnedOpenness
+    X : MappedRows
         Its operator, openness and scaling are copied, its rows are not looked at.
     device : torch.device
 
@@ -37,13 +37,13 @@ class OperatorTables:
     of its own: the same rows give the same bits each time. No step waits for the device.
     """
 
-    def __init__(self, X: BinnedOpenness, device: torch.device) -> None:
+    def __init__(self, X: MappedRows, device: torch.device) -> None:
         arrays = operator_arrays(X)
         self.n_bytes = sum(array.nbytes for array in arrays.values())
         self.slots_of_gene = np.diff(arrays["gene_slot"]).astype(np.int64)
         self.entries_of_gene = np.diff(arrays["gene_entry"]).astype(np.int64)
         self.longest = int(arrays["remaining"].max(initial=0))
-        self.n_bins, self.n_peaks = X.shape[1], X.operator.n_peaks
+        self.n_peaks = X.operator.n_peaks
         self.made_from = _parts(X)
         tables = {name: torch.from_numpy(np.array(array, order="C")).to(device) for name, array in arrays.items()}
         self.gene_slot, self.gene_entry = tables["gene_slot"], tables["gene_entry"]
@@ -54,17 +54,17 @@ class OperatorTables:
 
     def serve(self, X: object) -> bool:
         """Whether rows of ``X`` are made from these tables."""
-        return isinstance(X, BinnedOpenness) and all(a is b for a, b in zip(_parts(X), self.made_from, strict=True))
+        return has_map(X) and all(a is b for a, b in zip(_parts(X), self.made_from, strict=True))
 
     def fill(self, out: torch.Tensor, genes: torch.Tensor, cells: torch.Tensor, n_entries: int, n_slots: int) -> None:
-        """Write rows into zeros, (n_rows, n_bins); ``n_entries`` and ``n_slots`` are those of all rows together."""
+        """Write bins into zeros, (n_rows, n_features); ``n_entries`` and ``n_slots`` are those of all rows together."""
         sums, shift = self._sums(genes, cells, n_entries)
         row, slot, _ = joined_ranges(_take(self.gene_slot, genes), _take(self.gene_slot, genes + 1), n_slots)
         values = _take(sums, _take(self.slot_entry, slot).sub_(_take(shift, row))).float()
         values *= _take(_take(self.inverse_depth, cells), row)
-        if self.mean is not None and self.inverse_scale is not None:
+        if self.mean is not None and self.inverse_scale is not None:  # the law of SlotScaling
             values.log1p_().sub_(_take(self.mean, slot)).mul_(_take(self.inverse_scale, slot))
-        out.view(-1)[row.long().mul_(self.n_bins).add_(_take(self.slot_bin, slot))] = values
+        out.view(-1)[row.long().mul_(out.shape[1]).add_(_take(self.slot_bin, slot))] = values
 
     def _sums(self, genes: torch.Tensor, cells: torch.Tensor, n_entries: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Sum over the slot from each entry on, and what to take from a row's entry numbers to find its sums."""
@@ -80,7 +80,7 @@ class OperatorRows:
 
     Parameters
     ----------
-    X : BinnedOpenness
+    X : MappedRows
     tables : OperatorTables
         Made from the same data set.
     device : torch.device
@@ -91,19 +91,23 @@ class OperatorRows:
         Memory of the rows' codes on the device, without the tables.
     """
 
-    def __init__(self, X: BinnedOpenness, tables: OperatorTables, device: torch.device) -> None:
+    def __init__(self, X: MappedRows, tables: OperatorTables, device: torch.device) -> None:
         self.tables = tables
         self.device = device
         self.genes_on_host = X.gene_codes
         number = tables.gene_slot.dtype
         self.genes = torch.from_numpy(np.array(X.gene_codes)).to(device, number)
         self.cells = torch.from_numpy(np.array(X.cell_type_codes)).to(device, number)
-        self.n_bytes = self.genes.nbytes + self.cells.nbytes
+        self.appended = torch.from_numpy(np.array(X.appended)).to(device)
+        self.n_features = X.shape[1]
+        self.n_bytes = self.genes.nbytes + self.cells.nbytes + self.appended.nbytes
 
     def batch(self, rows: NDArray[np.int64], on_device: torch.Tensor) -> torch.Tensor:
-        """Features of the chosen rows, (n_rows, n_bins) float32; the rows come on the host and on the device."""
+        """Features of the chosen rows, (n_rows, n_features) float32; the rows come on the host and on the device."""
         genes, cells = _take(self.genes, on_device), _take(self.cells, on_device)
-        out = torch.zeros((rows.size, self.tables.n_bins), device=self.device)
+        out = torch.zeros((rows.size, self.n_features), device=self.device)
+        if self.appended.shape[1]:
+            out[:, -self.appended.shape[1] :] = self.appended.index_select(0, on_device)
         of_gene = self.genes_on_host[rows]
         entries, slots = self.tables.entries_of_gene[of_gene], self.tables.slots_of_gene[of_gene]
         for part in _chunks(entries):
@@ -113,7 +117,7 @@ class OperatorRows:
         return out
 
 
-def operator_arrays(X: BinnedOpenness) -> dict[str, NDArray]:
+def operator_arrays(X: MappedRows) -> dict[str, NDArray]:
     """Tables of :class:`OperatorTables` on the host, numbers of rows as int32 where it suffices."""
     op, openness = X.operator, X.pairs.tables.openness
     # A slot without peaks gets one entry of weight 0, so that every slot is the sum of at least one.
@@ -139,11 +143,11 @@ def operator_arrays(X: BinnedOpenness) -> dict[str, NDArray]:
     return arrays
 
 
-def operator_bytes(X: BinnedOpenness, batch_size: int) -> int:
+def operator_bytes(X: MappedRows, batch_size: int) -> int:
     """Bytes that rows of ``X`` take on a device: tables, codes of the rows, one batch and the work to make it."""
     arrays = operator_arrays(X)
     number, entries = arrays["gene_slot"].itemsize, np.diff(arrays["gene_entry"]).max(initial=0)
-    codes, dense = 2 * number * len(X), 4 * batch_size * X.shape[1]
+    codes, dense = 2 * number * len(X) + X.appended.nbytes, 4 * batch_size * X.shape[1]
     work = _BYTES_PER_ENTRY * min(_CHUNK_ENTRIES, batch_size * int(entries))
     return sum(array.nbytes for array in arrays.values()) + codes + dense + work
 
@@ -184,7 +188,7 @@ def _chunks(entries: NDArray[np.int64]) -> Iterator[slice]:
     yield from (slice(a, b) for a, b in pairwise(cuts))
 
 
-def _parts(X: BinnedOpenness) -> tuple[object, ...]:
+def _parts(X: MappedRows) -> tuple[object, ...]:
     return X.operator, X.pairs.tables, X.scaling, X.inverse_depth
 
 

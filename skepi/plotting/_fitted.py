@@ -4,6 +4,8 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from skepi._fitted import part_with
+
 
 def fitted_part(estimator: Any, attributes: tuple[str, ...], wanted: str) -> Any:
     """Find the part of a fitted estimator that has all of these attributes.
@@ -26,17 +28,7 @@ def fitted_part(estimator: Any, attributes: tuple[str, ...], wanted: str) -> Any
     if isinstance(estimator, type) or not hasattr(estimator, "fit"):
         raise TypeError(f"wanted {wanted}, got {estimator!r}")
     check_is_fitted(estimator)
-    part = estimator
-    while part is not None:
-        if all(hasattr(part, name) for name in attributes):
-            return part
-        part = _inner(part)
+    part = part_with(estimator, *attributes)
+    if part is not None:
+        return part
     raise TypeError(f"{type(estimator).__name__} keeps no {' and '.join(attributes)}: wanted {wanted}")
-
-
-def _inner(part: Any) -> Any:
-    for name in ("best_estimator_", "regressor_"):
-        if getattr(part, name, None) is not None:
-            return getattr(part, name)
-    steps = getattr(part, "steps", None)
-    return steps[-1][1] if steps else None

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._rows import is_pairs
 from skepi.exceptions import UnknownNameError
 from skepi.inspection import calibration, error_by
 from skepi.inspection._held_out import checked_held_out, deviations
@@ -15,6 +14,7 @@ from skepi.paired._pairs import codes_of
 from skepi.plotting._density import MOST_POINTS, draw_points, limits, thinned, within
 from skepi.plotting._labels import label_axes, make_room_top, shortened, size_in_points, text_width
 from skepi.plotting._style import BLACK, BLUE, GREY, SMALL, VERMILLION, axes, check_kind, halo, pyplot
+from skepi.rows import is_pairs
 
 _KINDS = ("true_vs_predicted", "error_vs_expression")
 

@@ -9,12 +9,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._cell_state import BandContrasts, TrainingState, kernel, occurring, unit_kernel, warn_of_few_genes
-from skepi._rows import check_targets, resolve_rows
-from skepi.binning import BinnedOpenness
-from skepi.binning._binned import MAX_DENSE_BYTES, check_dense_size
+from skepi._rows import check_binned, check_n_features, check_targets
+from skepi.rows import BinnedRows
 
 FloatArray = NDArray[np.float64]
-Float32Array = NDArray[np.float32]
 
 # Of the genes of the training data; a data set that holds fewer gives a warning.
 _MIN_SHARED_GENES = 0.5
@@ -23,83 +21,7 @@ _MIN_SHARED_GENES = 0.5
 _RANK = 1e-6
 
 
-class ContextRows:
-    """Binned rows with further columns: of the cell type, of the gene, and products of both.
-
-    Made by :class:`AppendContext`. Rows are computed when they are asked for.
-
-    Attributes
-    ----------
-    bins : BinnedOpenness
-        The rows that columns were appended to.
-    context : ndarray of float32, shape (n_pairs, n_context)
-
-    Examples
-    --------
-    >>> from skepi.binning import TSSBinner
-    >>> from skepi.datasets import make_paired_openness
-    >>> X = make_paired_openness(n_genes=1, n_cell_types=3, n_lineages=1, n_chromosomes=1)[0].pairs()
-    >>> bins = TSSBinner(edges=[-10_000, 0, 10_000]).fit_transform(X)
-    >>> rows = ContextRows(bins, np.array([[0.5], [1.0], [2.0]], dtype=np.float32))
-    >>> rows[1:].dense()[:, 2].tolist()
-    [1.0, 2.0]
-    """
-
-    ndim = 2
-
-    def __init__(self, bins: Any, context: Float32Array) -> None:
-        self.bins = bins
-        self.context = context
-
-    @property
-    def genes(self) -> pd.DataFrame:
-        """Table of genes of the data set."""
-        return self.bins.genes
-
-    @property
-    def cell_types(self) -> pd.DataFrame:
-        """Table of cell types of the data set."""
-        return self.bins.cell_types
-
-    @property
-    def gene_codes(self) -> NDArray[np.int64]:
-        """Row of ``genes`` for each pair."""
-        return self.bins.gene_codes
-
-    @property
-    def cell_type_codes(self) -> NDArray[np.int64]:
-        """Row of ``cell_types`` for each pair."""
-        return self.bins.cell_type_codes
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """``(n_pairs, n_bins + n_context)``."""
-        return len(self.bins), self.bins.shape[1] + self.context.shape[1]
-
-    def __len__(self) -> int:
-        return len(self.bins)
-
-    def __getitem__(self, rows: Any) -> "ContextRows":
-        rows = resolve_rows(rows, len(self))
-        return ContextRows(self.bins[rows], self.context[rows])
-
-    def __repr__(self) -> str:
-        return f"ContextRows: {len(self):,} pairs x {self.bins.shape[1]:,} bins and {self.context.shape[1]} columns"
-
-    def dense(self, rows: Any = slice(None), dtype: Any = np.float32) -> NDArray:
-        """Feature matrix of the chosen rows, (n_rows, n_bins + n_context): bins first."""
-        rows = resolve_rows(rows, len(self))
-        return np.hstack([self.bins.dense(rows, dtype=dtype), self.context[rows].astype(dtype)])
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
-        if copy is False:
-            raise ValueError("rows are computed on demand, so a dense array is always a copy")
-        dtype = np.dtype(dtype or np.float32)
-        check_dense_size(self.shape, dtype, MAX_DENSE_BYTES)
-        return self.dense(dtype=dtype)
-
-
-class AppendContext(TransformerMixin, BaseEstimator):
+class AppendContext(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     r"""Append to binned rows the state of the cell type, the loadings of the gene on it, and their products.
 
     * **state** :math:`s_c`, ``n_components`` columns: principal components of the kernel between cell types (that of
@@ -129,7 +51,7 @@ class AppendContext(TransformerMixin, BaseEstimator):
     loadings_ : DataFrame, genes with training pairs x components
         In units of ``y``.
     n_features_in_ : int
-        Number of bins.
+        Number of columns of the rows.
     edges_ : ndarray of int64, shape (n_bins + 1,)
         In bp from the TSS.
     gene_names_, openness_mean_, band_scale_, contrasts_, kernel_, kernel_scale_
@@ -163,7 +85,7 @@ class AppendContext(TransformerMixin, BaseEstimator):
     >>> X, y = make_paired_openness(n_genes=20, n_cell_types=6, n_lineages=2)[0].pairs(return_X_y=True)
     >>> bins = TSSBinner(edges=[-10_000, 0, 10_000]).fit_transform(X)
     >>> AppendContext(n_components=2).fit_transform(bins, y)
-    ContextRows: 120 pairs x 2 bins and 6 columns
+    BinnedOpenness: 120 pairs x 2 bins of openness and 6 columns
     """
 
     def __init__(self, n_components: int = 4, *, shrinkage: float = 1.0) -> None:
@@ -181,13 +103,13 @@ class AppendContext(TransformerMixin, BaseEstimator):
         self._fit(X, y)
         return self
 
-    def fit_transform(self, X: Any, y: ArrayLike, **fit_params: Any) -> ContextRows:
+    def fit_transform(self, X: Any, y: ArrayLike, **fit_params: Any) -> Any:
         """Fit, and append columns to the training rows with loadings that do not know the pair's own cell type."""
         y = self._fit(X, y)
         state = self.state_.to_numpy()[occurring(X.cell_type_codes)[1]]
-        return _appended(X, state, _loadings_of_others(X.gene_codes, state, y, self.shrinkage))
+        return self._append(X, state, _loadings_of_others(X.gene_codes, state, y, self.shrinkage))
 
-    def transform(self, X: Any) -> ContextRows:
+    def transform(self, X: Any) -> Any:
         """Append columns.
 
         Parameters
@@ -196,12 +118,11 @@ class AppendContext(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ContextRows of shape (n_pairs, n_bins + 3 n_components)
+        rows of the same kind, of shape (n_pairs, n_features + 3 n_components)
         """
         check_is_fitted(self)
-        _check_binned(X)
-        if X.shape[1] != self.n_features_in_:
-            raise ValueError(f"X has {X.shape[1]} bins, but AppendContext is expecting {self.n_features_in_} bins")
+        check_binned(X, self)
+        check_n_features(X, self)
         cells, column = occurring(X.cell_type_codes)
         if not np.array_equal(X.edges, self.edges_):
             raise ValueError("X is binned at other edges than in fit, though in as many bins")
@@ -212,17 +133,22 @@ class AppendContext(TransformerMixin, BaseEstimator):
         state = kernel(contrasts.z, training.z) / training.scale @ _onto(self.state_.to_numpy(), training.kernel)
         names = X.genes["name"].to_numpy(dtype=object)
         loadings = self.loadings_.reindex(names).fillna(0.0).to_numpy()
-        return _appended(X, state[column], loadings[X.gene_codes])
+        return self._append(X, state[column], loadings[X.gene_codes])
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Name the columns: those of the bins, then ``state0``, ..., ``loading0``, ..., ``product0``, and so on."""
+        """Name the columns: those of the rows, then ``state0``, ..., ``loading0``, ..., ``product0``, and so on."""
         check_is_fitted(self)
-        bins = [f"bin{k}" for k in range(self.n_features_in_)] if input_features is None else list(input_features)
-        kinds = [f"{kind}{k}" for kind in ("state", "loading", "product") for k in range(self.n_components)]
-        return np.array(bins + kinds, dtype=object)
+        features = [f"bin{k}" for k in range(self.n_features_in_)] if input_features is None else list(input_features)
+        return np.array([*features, *self._names()], dtype=object)
+
+    def _names(self) -> list[str]:
+        return [f"{kind}{k}" for kind in ("state", "loading", "product") for k in range(self.n_components)]
+
+    def _append(self, X: BinnedRows, state: FloatArray, loadings: FloatArray) -> Any:
+        return X.with_appended(self._names(), np.hstack([state, loadings, state * loadings]), from_targets=True)
 
     def _fit(self, X: Any, y: ArrayLike) -> FloatArray:
-        _check_binned(X)
+        check_binned(X, self)
         y = check_targets(X, y)
         cells, column = occurring(X.cell_type_codes)
         self._check_settings(cells.size)
@@ -296,14 +222,3 @@ def _loadings_of_others(genes: NDArray[np.int64], state: FloatArray, y: FloatArr
     mean = (total[row] - y) / others
     left = with_mean - state * y[:, None] - mean[:, None] * (state_sum[row] - state)
     return np.where(n[row][:, None] > 1, left / (n[row] - 1 + shrinkage)[:, None].clip(1e-300), 0.0)
-
-
-def _appended(X: Any, state: FloatArray, loadings: FloatArray) -> ContextRows:
-    return ContextRows(X, np.hstack([state, loadings, state * loadings]).astype(np.float32))
-
-
-def _check_binned(X: Any) -> None:
-    if not isinstance(X, BinnedOpenness):
-        raise TypeError(
-            f"AppendContext needs pairs whose openness is binned, got {type(X).__name__}: put TSSBinner() before it"
-        )

@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._rows import check_arrays
-from skepi.binning import BinnedOpenness
-from skepi.binning._binned import SlotScaling
+from skepi._rows import check_arrays, check_n_features, check_unscaled
+from skepi._scaling import SlotScaling, inverse_scale, mean_and_variance
 from skepi.exceptions import UnfittedSignalWarning, UnmatchedDataError
 from skepi.intervals import concatenate_ranges
+from skepi.rows import BinnedRows, gene_and_bin, is_binned, slot_key
 
 _STATISTICS = ("training", "all")
 
@@ -100,13 +100,13 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wra
             Ignored.
         """
         self._check_settings()
-        if isinstance(X, BinnedOpenness):
-            self._fit_slots(X)
+        if is_binned(X):
+            self._set_slots(X, slot_statistics(X, [self._training_cell_types(X)])[0])
         else:
             self._fit_columns(X)
         return self
 
-    def fit_each(self, X: BinnedOpenness, row_sets: list[NDArray]) -> "list[LogZScaler]":
+    def fit_each(self, X: BinnedRows, row_sets: list[NDArray]) -> "list[LogZScaler]":
         """Fit a clone to each of several sets of rows, in one pass over the openness.
 
         Parameters
@@ -135,30 +135,34 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wra
             Same kind and shape as ``X``.
         """
         check_is_fitted(self)
-        if not isinstance(X, BinnedOpenness):
-            values = np.log1p(self._checked_array(X, reset=False)) - self.mean_
-            return values * self._inverse_scale(self.sd_, np.arange(values.shape[1]))
+        if not is_binned(X):
+            values = self._checked_array(X, reset=False)
+            scaling = SlotScaling(self.mean_, self._inverse_scale(self.sd_, np.arange(self.n_features_in_)))
+            return scaling.apply(values.T, slice(None)).T
         self._check_rows(X)
-        keys = self._keys_in(X)
-        own = X.operator.slot_keys()
-        operator, all_keys = X.operator, own
-        if not np.array_equal(keys, own):
-            all_keys = np.union1d(keys, own)
-            operator = X.operator.with_slots(all_keys)
-        mean, sd = np.zeros(all_keys.size, np.float32), np.zeros(all_keys.size, np.float32)
-        place = np.searchsorted(all_keys, keys)
-        mean[place], sd[place] = self.mean_[self._shared_slots(X)], self.sd_[self._shared_slots(X)]
-        inverse_scale = self._inverse_scale(sd, operator.slot_bin)
-        if operator is not X.operator:
-            lost = np.setdiff1d(all_keys[inverse_scale == 0], keys, assume_unique=True)
-            self._warn_of_unfitted(self._share(X, keys), self._share(X, lost))
-        return X.scaled(operator, SlotScaling(mean, inverse_scale))
+        keys, scaling = self.slot_scaling(X)
+        own = X.slots.slot_keys()
+        if keys.size > own.size:
+            fitted = self._keys_in(X)
+            lost = np.setdiff1d(keys[scaling.inverse_scale == 0], fitted, assume_unique=True)
+            totals = X.slot_totals()
+            self._warn_of_unfitted(_share(totals, own, fitted), _share(totals, own, lost))
+        return X.scaled(keys, scaling)
 
-    def fitted_share(self, X: BinnedOpenness) -> float:
+    def slot_scaling(self, X: BinnedRows) -> tuple[NDArray[np.int64], SlotScaling]:
+        """Keys of the slots of ``X`` and of those seen in ``fit`` together, increasing, and how each is scaled."""
+        fitted, own, shared = self._keys_in(X), X.slots.slot_keys(), self._shared_slots(X)
+        keys = own if np.array_equal(fitted, own) else np.union1d(fitted, own)
+        mean, sd = np.zeros(keys.size, np.float32), np.zeros(keys.size, np.float32)
+        place = np.searchsorted(keys, fitted)
+        mean[place], sd[place] = self.mean_[shared], self.sd_[shared]
+        return keys, SlotScaling(mean, self._inverse_scale(sd, gene_and_bin(keys, X.slots.n_bins)[1]))
+
+    def fitted_share(self, X: BinnedRows) -> float:
         """Share of the openness around the genes of a data set that lies in slots seen in ``fit``."""
         check_is_fitted(self)
         self._check_rows(X)
-        return self._share(X, self._keys_in(X))
+        return _share(X.slot_totals(), X.slots.slot_keys(), self._keys_in(X))
 
     def _check_settings(self) -> None:
         if not self.scale_floor >= 0:
@@ -166,23 +170,19 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wra
         if self.statistics not in _STATISTICS:
             raise ValueError(f"statistics must be one of {_STATISTICS}, got {self.statistics!r}")
 
-    def _fit_slots(self, X: BinnedOpenness) -> None:
-        self._set_slots(X, slot_statistics(X, [self._training_cell_types(X)])[0])
-
-    def _training_cell_types(self, X: BinnedOpenness) -> NDArray[np.int64]:
+    def _training_cell_types(self, X: BinnedRows) -> NDArray[np.int64]:
         """Cell types that statistics come from."""
-        if X.scaling is not None:
-            raise ValueError("these rows are scaled already: use one LogZScaler in a Pipeline")
+        check_unscaled(X, self)
         cells = np.arange(len(X.cell_types)) if self.statistics == "all" else np.unique(X.cell_type_codes)
         if cells.size < 2:
             raise ValueError(f"LogZScaler needs at least 2 training cell types, got {cells.size}: nothing varies")
         return cells
 
-    def _set_slots(self, X: BinnedOpenness, statistics: tuple[NDArray, NDArray, NDArray]) -> Self:
+    def _set_slots(self, X: BinnedRows, statistics: tuple[NDArray, NDArray, NDArray]) -> Self:
         self.mean_, self.sd_, self.pooled_ = statistics
         self.gene_names_ = X.genes["name"].to_numpy(dtype=object)
-        self.gene_ptr_, self.slot_bin_ = X.operator.gene_ptr, X.operator.slot_bin
-        self.n_features_in_ = X.operator.n_bins
+        self.gene_ptr_, self.slot_bin_ = X.slots.gene_ptr, X.slots.slot_bin
+        self.n_features_in_ = X.shape[1]
         return self
 
     def _fit_columns(self, X: ArrayLike) -> None:
@@ -194,11 +194,9 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wra
             self.__dict__.pop(name, None)
 
     def _inverse_scale(self, sd: NDArray, bins: NDArray) -> NDArray:
-        pooled = self.pooled_[bins]
-        scale = pooled if np.isinf(self.scale_floor) else sd + self.scale_floor * pooled
-        return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0).astype(sd.dtype)
+        return inverse_scale(sd, self.pooled_[bins], self.scale_floor)
 
-    def _matches(self, X: BinnedOpenness) -> NDArray[np.int64]:
+    def _matches(self, X: BinnedRows) -> NDArray[np.int64]:
         """Row of each gene of ``X`` among the fitted genes; -1 for a gene without one."""
         found = pd.Index(self.gene_names_).get_indexer(X.genes["name"])
         if (found < 0).all():
@@ -208,24 +206,18 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wra
             )
         return found
 
-    def _shared_slots(self, X: BinnedOpenness) -> NDArray[np.int64]:
+    def _shared_slots(self, X: BinnedRows) -> NDArray[np.int64]:
         """Fitted slots of the genes of ``X``, in the order of those genes."""
         found = self._matches(X)
         found = found[found >= 0]
         return concatenate_ranges(self.gene_ptr_[found], self.gene_ptr_[found + 1])
 
-    def _keys_in(self, X: BinnedOpenness) -> NDArray[np.int64]:
+    def _keys_in(self, X: BinnedRows) -> NDArray[np.int64]:
         """Fitted slots as ``gene * n_bins + bin`` with the gene numbers of ``X``, increasing."""
         found = self._matches(X)
         gene = np.flatnonzero(found >= 0)
         length = np.diff(self.gene_ptr_)[found[gene]]
-        return np.repeat(gene, length) * X.operator.n_bins + self.slot_bin_[self._shared_slots(X)]
-
-    def _share(self, X: BinnedOpenness, keys: NDArray[np.int64]) -> float:
-        signal = X.pairs.tables.openness @ X.inverse_depth
-        in_slots = X.operator.values(slice(0, X.operator.n_slots), signal)
-        total = float(in_slots.sum())
-        return float(in_slots[np.isin(X.operator.slot_keys(), keys)].sum()) / total if total > 0 else 0.0
+        return slot_key(np.repeat(gene, length), self.slot_bin_[self._shared_slots(X)], X.slots.n_bins)
 
     def _warn_of_unfitted(self, fitted: float, lost: float) -> None:
         if fitted < self.min_fitted_share:
@@ -243,13 +235,11 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wra
                 stacklevel=3,
             )
 
-    def _check_rows(self, X: BinnedOpenness) -> None:
+    def _check_rows(self, X: BinnedRows) -> None:
         if not hasattr(self, "gene_names_"):
             raise ValueError("fitted on a plain array: pairs were not expected")
-        if X.scaling is not None:
-            raise ValueError("these rows are scaled already: use one LogZScaler in a Pipeline")
-        if X.shape[1] != self.n_features_in_:
-            raise ValueError(f"X has {X.shape[1]} bins, but LogZScaler is expecting {self.n_features_in_} bins")
+        check_unscaled(X, self)
+        check_n_features(X, self)
 
     def _checked_array(self, X: ArrayLike, reset: bool) -> NDArray:
         if not reset and hasattr(self, "gene_names_"):
@@ -266,27 +256,22 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wra
         return tags
 
 
-def slot_statistics(X: BinnedOpenness, cell_sets: list[NDArray]) -> list[tuple[NDArray, NDArray, NDArray]]:
+def _share(totals: NDArray, own: NDArray[np.int64], keys: NDArray[np.int64]) -> float:
+    """Share of the openness of the present slots that lies in the slots of some keys."""
+    total = float(totals.sum())
+    return float(totals[np.isin(own, keys)].sum()) / total if total > 0 else 0.0
+
+
+def slot_statistics(X: BinnedRows, cell_sets: list[NDArray]) -> list[tuple[NDArray, NDArray, NDArray]]:
     """Mean and SD of each slot, float32, and pooled scale of each bin, for several sets of cell types in one pass."""
-    op = X.operator
+    op = X.slots
     mean, sd = ([np.empty(op.n_slots, np.float32) for _ in cell_sets] for _ in range(2))
     squares = np.zeros((len(cell_sets), op.n_bins))
     for _, _, slots, values in X.gene_blocks():
         np.log1p(values, out=values)
         for i, cells in enumerate(cell_sets):
-            mean[i][slots], variance = _mean_and_variance(values[:, cells])
+            mean[i][slots], variance = mean_and_variance(values[:, cells])
             sd[i][slots] = np.sqrt(variance)
             squares[i] += np.bincount(op.slot_bin[slots], weights=variance, minlength=op.n_bins)
     pooled = np.sqrt(squares / np.maximum(np.bincount(op.slot_bin, minlength=op.n_bins), 1))
     return list(zip(mean, sd, pooled, strict=True))
-
-
-def _mean_and_variance(values: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Of each row, in float64; the variance of equal values is 0, but for what rounding to float32 leaves behind."""
-    wide = values.astype(np.float64)
-    mean = wide.mean(axis=1)
-    wide -= mean[:, None]
-    variance = np.einsum("ij,ij->i", wide, wide) / values.shape[1]
-    # Without a floor on scales, rounding would be divided by itself.
-    variance[np.ptp(values, axis=1) <= 4 * np.finfo(np.float32).eps * values.max(axis=1)] = 0
-    return mean, variance

@@ -7,8 +7,9 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._rows import check_arrays, is_binned
-from skepi.binning._binned import MAX_DENSE_BYTES, check_dense_size
+from skepi._dense import MAX_DENSE_BYTES, check_dense_size
+from skepi._rows import check_arrays, check_n_features
+from skepi.rows import is_binned
 
 _FORMATS = ("dense", "csr")
 
@@ -80,8 +81,7 @@ class Materialize(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         if is_binned(X):
-            if X.shape[1] != self.n_features_in_:
-                raise ValueError(f"X has {X.shape[1]} bins, but Materialize is expecting {self.n_features_in_} bins")
+            check_n_features(X, self)
             if self.format == "csr":
                 return X.tocsr(dtype=np.dtype(self.dtype))
             check_dense_size(X.shape, np.dtype(self.dtype), self.max_bytes)

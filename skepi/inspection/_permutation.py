@@ -1,0 +1,113 @@
+"""What a prediction loses when the bins of a band come from another cell type: for every model of binned rows."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from skepi._fitted import part_with
+from skepi.exceptions import UnseenGeneWarning
+from skepi.inspection._checks import check_count
+from skepi.inspection._held_out import mean_of_unit
+from skepi.inspection._swapped import SwappedRows
+from skepi.metrics import negligible
+from skepi.rows import BinnedRows
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+class Asked(NamedTuple):
+    """A fitted estimator, and the rows on which it is asked.
+
+    Attributes
+    ----------
+    estimator : estimator
+        For messages.
+    rows : BinnedRows
+    predict : callable
+        From such rows, in units of ``y``.
+    truth : ndarray of float64, shape (n_pairs,)
+    training_mean : ndarray of float64, shape (n_pairs,)
+        Of the gene; NaN where it is not known.
+    """
+
+    estimator: Any
+    rows: BinnedRows
+    predict: Callable[[Any], NDArray]
+    truth: FloatArray
+    training_mean: FloatArray
+
+    def prediction(self, rows: Any) -> FloatArray:
+        """Prediction from rows, or from a view of them."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnseenGeneWarning)  # only differences within such a gene are judged
+            values = np.asarray(self.predict(rows), dtype=np.float64).ravel()
+        if values.shape != self.truth.shape:
+            raise ValueError(f"{self._name} predicts {values.size} values for {self.truth.size} rows")
+        if not np.isfinite(values).all():
+            n_wrong = int((~np.isfinite(values)).sum())
+            raise ValueError(f"{n_wrong} of {values.size} predictions of {self._name} are NaN or infinite")
+        return values
+
+    def centred(self, values: FloatArray) -> FloatArray:
+        """Values less the training mean of the gene; less the gene's mean over the rows where some are not known."""
+        if not np.isnan(self.training_mean).any():
+            return values - self.training_mean
+        return values - mean_of_unit(values, self.rows.gene_codes)
+
+    @property
+    def _name(self) -> str:
+        return type(self.estimator).__name__
+
+
+def training_mean_of(estimator: Any, rows: BinnedRows) -> FloatArray:
+    """Training mean of the gene of each row where the estimator, or a part of it, keeps it; NaN else."""
+    keeper = part_with(estimator, "training_mean")
+    return np.full(len(rows), np.nan) if keeper is None else keeper.training_mean(rows)
+
+
+def loss_sums(
+    asked: Asked, bounds: IntArray, groups: IntArray, n_repeats: int, random_state: Any
+) -> tuple[FloatArray, FloatArray]:
+    """Squared error that permuting each band adds, mean over repeats, and the sum of the truth's squares."""
+    check_count("n_repeats", n_repeats, 1)
+    n_groups, n_bands = groups.max() + 1, bounds.size - 1
+    truth = asked.centred(asked.truth)
+    total = np.bincount(groups, weights=truth**2, minlength=n_groups).astype(np.float64)
+    total[negligible(total, asked.truth @ asked.truth)] = np.nan
+    if np.isnan(total).all():
+        raise ValueError("the targets do not vary within genes, so skill is not defined")
+    error = (truth - asked.centred(asked.prediction(asked.rows))) ** 2
+    loss, rng = np.zeros((n_groups, n_bands)), check_random_state(random_state)
+    for _ in range(n_repeats):
+        source = _other_cell_types(asked.rows, rng)
+        for band in range(n_bands):
+            bins = np.zeros(asked.rows.slots.n_bins, dtype=bool)
+            bins[bounds[band] : bounds[band + 1]] = True
+            permuted = (truth - asked.centred(_from_view(asked, bins, source))) ** 2
+            loss[:, band] += np.bincount(groups, weights=permuted - error, minlength=n_groups)
+    return loss / n_repeats, total
+
+
+def _from_view(asked: Asked, bins: NDArray[np.bool_], source: IntArray) -> FloatArray:
+    """Prediction with these bins from other cell types; a model that does not look at them is refused."""
+    view = SwappedRows(asked.rows, bins, source)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the prediction from the rows themselves has warned
+        values = asked.prediction(view)
+    view.check_read(asked.estimator)
+    return values
+
+
+def _other_cell_types(rows: BinnedRows, rng: np.random.RandomState) -> IntArray:
+    """Another cell type for each, all of the data set in a random circle: none is its own."""
+    order = rng.permutation(len(rows.cell_types))
+    if order.size < 2:
+        raise ValueError("method='permutation' needs openness of at least 2 cell types, got 1")
+    others = np.empty_like(order)
+    others[order] = np.roll(order, 1)
+    return others

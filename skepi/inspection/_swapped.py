@@ -1,0 +1,183 @@
+"""Rows with some of their bins from another cell type: what permutation importance shows to a model."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from skepi.rows import BinnedRows, GeneBlock, Slots, SlotScaling
+
+IntArray = NDArray[np.int64]
+Float32Array = NDArray[np.float32]
+
+
+class SwappedRows:
+    """Rows that take chosen bins from another cell type, the same one for all genes.
+
+    A lazy view for permutation importance. It keeps the first tier of the contract and not the second: an estimator
+    that would read peaks past it is refused. Steps behind it, the state of the cell among them, are computed from the
+    view.
+
+    Parameters
+    ----------
+    rows : BinnedRows
+    bins : ndarray of bool, shape (n_bins,)
+        Which bins are taken from elsewhere.
+    source : ndarray of int64, shape (n_cell_types,)
+        The cell type that each one takes them from.
+
+    Examples
+    --------
+    >>> from skepi.binning import TSSBinner
+    >>> from skepi.datasets import make_paired_openness
+    >>> X = make_paired_openness(n_genes=2, n_cell_types=3, n_lineages=1, n_chromosomes=1)[0].pairs()
+    >>> rows = TSSBinner(edges=[-10_000, 0, 10_000]).fit_transform(X)
+    >>> view = SwappedRows(rows, np.array([False, True]), np.array([1, 2, 0]))
+    >>> bool((view.dense()[0] == [rows.dense()[0, 0], rows.dense()[1, 1]]).all())
+    True
+    """
+
+    ndim = 2
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, rows: BinnedRows, bins: NDArray[np.bool_], source: IntArray) -> None:
+        self._rows, self._bins, self._source = rows, bins, source
+        self._reads = [0]  # shared with all rows made from these
+
+    @property
+    def genes(self) -> pd.DataFrame:
+        """Table of genes of the data set."""
+        return self._rows.genes
+
+    @property
+    def cell_types(self) -> pd.DataFrame:
+        """Table of cell types of the data set."""
+        return self._rows.cell_types
+
+    @property
+    def gene_codes(self) -> IntArray:
+        """Row of ``genes`` for each pair."""
+        return self._rows.gene_codes
+
+    @property
+    def cell_type_codes(self) -> IntArray:
+        """Row of ``cell_types`` for each pair."""
+        return self._rows.cell_type_codes
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(n_pairs, n_features)``."""
+        return self._rows.shape
+
+    @property
+    def edges(self) -> IntArray:
+        """Edges of the bins in bp from the TSS."""
+        return self._rows.edges
+
+    @property
+    def slots(self) -> Slots:
+        """Which (gene, bin) may differ from 0."""
+        return self._rows.slots
+
+    @property
+    def appended(self) -> Float32Array:
+        """Columns that are not bins; those of the row itself."""
+        return self._rows.appended
+
+    @property
+    def knows_targets(self) -> bool:
+        """Whether appended columns were made from targets."""
+        return self._rows.knows_targets
+
+    @property
+    def feature_names(self) -> NDArray[np.object_]:
+        """Name of each column."""
+        return self._rows.feature_names
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether values are log z-scores."""
+        return self._rows.is_scaled
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, rows: Any) -> Self:
+        return self._of(self._rows[rows])
+
+    def __repr__(self) -> str:
+        return f"SwappedRows: {self._rows!r}, {int(self._bins.sum())} of the bins from other cell types"
+
+    def in_cell_types(self, cell_type_codes: IntArray) -> Self:
+        """Return rows of the same genes, each with the bins of another cell type of the view."""
+        return self._of(self._rows.in_cell_types(cell_type_codes))
+
+    def scaled(self, slot_keys: IntArray, scaling: SlotScaling) -> Self:
+        """Return the same view of scaled rows."""
+        return self._of(self._rows.scaled(slot_keys, scaling))
+
+    def unscaled(self) -> Self:
+        """Return the same view of rows before they were scaled."""
+        return self._of(self._rows.unscaled())
+
+    def with_appended(self, names: Sequence[str], values: NDArray, *, from_targets: bool = False) -> Self:
+        """Return the same view with further columns."""
+        return self._of(self._rows.with_appended(names, values, from_targets=from_targets))
+
+    def slot_totals(self) -> Float32Array:
+        """Openness of each slot, summed over all cell types of the data set: swapping does not change it."""
+        return self._rows.slot_totals()
+
+    def dense(self, rows: Any = slice(None), dtype: Any = np.float32) -> NDArray:
+        """Feature matrix of the chosen rows, (n_rows, n_features)."""
+        self._reads[0] += 1
+        out, elsewhere = self._rows.dense(rows, dtype), self._elsewhere().dense(rows, dtype)
+        columns = np.flatnonzero(self._bins)
+        out[:, columns] = elsewhere[:, columns]
+        return out
+
+    def tocsr(self, rows: Any = slice(None), dtype: Any = np.float32) -> Any:
+        """The same as a sparse array."""
+        self._reads[0] += 1
+        swapped = np.zeros(self.shape[1], dtype=dtype)
+        swapped[: self._bins.size] = self._bins
+        own, elsewhere = self._rows.tocsr(rows, dtype), self._elsewhere().tocsr(rows, dtype)
+        return sp.csr_array(own @ sp.diags_array(1 - swapped) + elsewhere @ sp.diags_array(swapped), dtype=dtype)
+
+    def gene_blocks(self, gene_codes: NDArray | None = None) -> Iterator[GeneBlock]:
+        """Yield the slots of genes in all cell types, as the view shows them."""
+        self._reads[0] += 1
+        for block in self._rows.gene_blocks(gene_codes):
+            swapped = self._bins[self.slots.slot_bin[block.slots]]
+            block.values[swapped] = block.values[swapped][:, self._source]
+            yield block
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
+        if copy is False:
+            raise ValueError("rows are computed on demand, so a dense array is always a copy")
+        return self.dense(dtype=dtype or np.float32)
+
+    def check_read(self, reader: Any) -> None:
+        """Refuse a prediction that was made without a look at the values of these rows.
+
+        Raises
+        ------
+        TypeError
+            Where no value was asked for since the view was made: what is permuted cannot have made a difference.
+        """
+        if not self._reads[0]:
+            raise TypeError(
+                f"{type(reader).__name__} predicts without reading the bins of its rows, so permuting them shows "
+                "nothing"
+            )
+
+    def _elsewhere(self) -> BinnedRows:
+        return self._rows.in_cell_types(self._source[self.cell_type_codes])
+
+    def _of(self, rows: BinnedRows) -> Self:
+        view = type(self)(rows, self._bins, self._source)
+        view._reads = self._reads
+        return view
