@@ -174,7 +174,7 @@ class NearestCellTypes(PairRule, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._checked_rows(X)
-        level = self._levels(X)[0]
+        level = self.gene_levels(X)[0]
         distances = self._distances(X)
         self._warn_of_what_is_new(distances)
         genes, row = np.unique(X.gene_codes, return_inverse=True)

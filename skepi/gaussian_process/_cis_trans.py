@@ -307,7 +307,7 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
     def _parts(self, X: Any, asked: Query) -> tuple[pd.DataFrame, FloatArray]:
         """Parts in units of ``y``, one row a pair, and the scale of each pair's gene."""
         warn_of_what_is_new(asked, distance_table(asked, self.cell_type_names_), self.min_shared_genes)
-        mean, spread = self._levels(X)
+        mean, spread = self.gene_levels(X)
         seen, residuals = asked.seen, self._residuals(asked)
         of_cells, of_bands = self._weights_of(asked, residuals)
         cis = weighted(asked.z, self.band_weights_)
