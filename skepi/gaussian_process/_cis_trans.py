@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._cell_state import BandContrasts, TrainingState, occurring, unit_kernel
+from skepi._cell_state import CellState, CellStateViews, occurring
 from skepi._targets import FloatArray, GeneScale, GeneStandardizedRegressor
 from skepi.gaussian_process import _own_cis, _posterior
 from skepi.gaussian_process._checks import check_binned, checked_expression, expression_table
@@ -18,7 +18,7 @@ from skepi.gaussian_process._posterior import Residuals, Variances
 from skepi.gaussian_process._query import Query, ask, distance_table, of_genes, warn_of_what_is_new
 
 
-class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
+class CisTransRegressor(CellStateViews, GeneStandardizedRegressor, BaseEstimator):
     r"""Predict expression in new cell types: local openness under weights that genes share, and the state of the cell.
 
     With :math:`y_{gc}` expression less the training mean of the gene, divided by its training SD + ``sd_offset``, and
@@ -82,6 +82,9 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
         Weights of own cis parts, and what each gene's kernel was multiplied by.
     cis_offset_ : ndarray of float64, shape (n_trained,)
         Mean of the cis part of each gene over its measured cell types.
+    cell_state_ : object
+        What was learned of openness, saved as one; ``cell_type_names_``, ``kernel_``, ``kernel_scale_``,
+        ``gene_names_``, ``contrasts_``, ``openness_mean_``, ``band_scale_`` and ``edges_`` show its parts.
     kernel_scale_ : float
         What the kernel was divided by.
     cell_type_names_ : ndarray of str, shape (n_training,)
@@ -172,16 +175,13 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
         self._check_settings()
         check_binned(X)
         y = checked_expression(X, y)
-        self.n_features_in_, self.edges_ = X.shape[1], X.edges
+        self.n_features_in_ = X.shape[1]
         cells, _ = occurring(X.cell_type_codes)
         if cells.size < 2:
             raise ValueError(
                 f"CisTransRegressor needs at least 2 training cell types, got {cells.size}: nothing varies"
             )
-        self.cell_type_names_ = X.cell_types["name"].to_numpy(dtype=object)[cells]
-        learned, self.contrasts_ = BandContrasts.learn(X, cells)
-        self.gene_names_, self.openness_mean_, self.band_scale_ = learned.gene_names, learned.mean, learned.scale
-        self.kernel_, self.kernel_scale_ = unit_kernel(self.contrasts_)
+        self.cell_state_ = CellState.learn(X, cells)
         scale = GeneScale.of(X, y, self.sd_offset)
         self._set_scale(scale)
         self._learn_expression(expression_table(X, scale.z(X, y), cells))
@@ -290,7 +290,7 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
             from their mean) and ``relative``: that over the greatest distance of a training cell type from its nearest
             other one. Beyond 1.25 a cell type is called distant.
         """
-        return distance_table(self._asked(X), self.cell_type_names_)
+        return distance_table(self._asked(X))
 
     def _asked(self, X: Any) -> Query:
         """What rows ask for: kernels of their cell types, contrasts of their genes."""
@@ -298,15 +298,11 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
         check_binned(X)
         if X.shape[1] != self.n_features_in_:
             raise ValueError(f"X has {X.shape[1]} bins, but CisTransRegressor is expecting {self.n_features_in_} bins")
-        if not np.array_equal(X.edges, self.edges_):
-            raise ValueError("X is binned at other edges than in fit, though in as many bins")
-        learned = BandContrasts(self.gene_names_, self.openness_mean_, self.band_scale_)
-        training = TrainingState(self.contrasts_, self.kernel_, self.kernel_scale_)
-        return ask(X, learned, training, self.gene_mean_.index)
+        return ask(X, self.cell_state_, self.gene_mean_.index)
 
     def _parts(self, X: Any, asked: Query) -> tuple[pd.DataFrame, FloatArray]:
         """Parts in units of ``y``, one row a pair, and the scale of each pair's gene."""
-        warn_of_what_is_new(asked, distance_table(asked, self.cell_type_names_), self.min_shared_genes)
+        warn_of_what_is_new(asked, self.min_shared_genes)
         mean, spread = self._levels(X)
         seen, residuals = asked.seen, self._residuals(asked)
         of_cells, of_bands = self._weights_of(asked, residuals)
@@ -344,14 +340,14 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
 
     def _cis_offset(self, asked: Query, residuals: Residuals) -> FloatArray:
         """Mean of the shared cis part of each gene over its measured cell types."""
-        if asked.kernel is self.kernel_:
+        if asked.all_genes:
             return self.cis_offset_[asked.trained[asked.seen]]
         return measured_mean(weighted(asked.training_z_of_seen(), self.band_weights_), residuals.measured)
 
     def _weights_of(self, asked: Query, residuals: Residuals) -> tuple[FloatArray, FloatArray | None]:
         """Weights of cell types and of bands, those of the fit or, with the kernel of fewer genes, new ones."""
         trained = asked.trained[asked.seen]
-        if asked.kernel is self.kernel_:
+        if asked.all_genes:
             own = self.own_weights_[:, trained] if self.own_weights_ is not None else None
             return self.state_weights_[trained], own
         if self.own_scale_ is None:
