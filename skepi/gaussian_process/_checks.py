@@ -1,4 +1,4 @@
-"""What rows and targets of kernel models must be."""
+"""What settings, rows and targets of kernel models must be."""
 
 from typing import Any
 
@@ -12,6 +12,16 @@ FloatArray = NDArray[np.float64]
 
 # ln(1 + 1e6) is 13.8 and log2(1 + 1e6) is 19.9: no log of counts per million is greater.
 _GREATEST_LOG = 25.0
+
+
+def check_settings(own_cis: bool, cis_penalty: float, min_shared_genes: float) -> None:
+    """Refuse settings out of range."""
+    if not isinstance(own_cis, bool | np.bool_):
+        raise ValueError(f"own_cis must be True or False, got {own_cis!r}")
+    if not 0 < cis_penalty < np.inf:
+        raise ValueError(f"cis_penalty must be finite and greater than 0, got {cis_penalty!r}")
+    if not 0 <= min_shared_genes <= 1:
+        raise ValueError(f"min_shared_genes must be a fraction, got {min_shared_genes!r}")
 
 
 def check_binned(X: Any) -> None:
