@@ -1,14 +1,15 @@
 """Openness in bands, less what belongs to a gene or to a cell type as a whole: what kernel models see of cell types."""
 
 import warnings
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from skepi.exceptions import UnfittedSignalWarning, UnmatchedDataError
+from skepi.persistence import FittedPart
 from skepi.rows import BinnedRows
 
 Float32Array = NDArray[np.float32]
@@ -22,26 +23,48 @@ DISTANT = 1.25
 _ROUNDING = 1e-5
 
 
+class BandRows(BinnedRows, Protocol):
+    """Binned rows that say where their bins lie."""
+
+    @property
+    def edges(self) -> NDArray[np.int64]:
+        """Of the bins, in bp from the TSS, (n_bins + 1,)."""
+        ...
+
+
 class Contrasts(NamedTuple):
-    """Standardised openness of some genes in some cell types of a data set.
+    """Standardised openness of some cell types of a data set, over the genes that it shares with the training data.
 
     Attributes
     ----------
     z : ndarray of float32, shape (n_bins, n_shared, n_cell_types)
     rows : ndarray of int64, shape (n_shared,)
-        Their genes in the table of the data set.
+        The shared genes in the table of the data set.
     known : ndarray of int64, shape (n_shared,)
         The same genes among those learned.
+    n_learned : int
+        Genes of the training data.
     """
 
     z: Float32Array
     rows: NDArray[np.int64]
     known: NDArray[np.int64]
+    n_learned: int
+
+    @property
+    def share(self) -> float:
+        """Share of the genes of the training data that the data set holds."""
+        return self.known.size / self.n_learned
+
+    @property
+    def all_genes(self) -> bool:
+        """Whether the data set holds every gene of the training data, in whatever order."""
+        return self.known.size == self.n_learned
 
 
-@dataclass(frozen=True)
-class BandContrasts:
-    r"""What is learned of openness from training cell types: a mean for each gene and band, a scale for each band.
+@dataclass(frozen=True, eq=False)
+class BandContrasts(FittedPart):
+    r"""What standardises openness: for each gene and band its mean over training cell types, for each band a scale.
 
     With :math:`F_{gcb} = \ln(1 + x_{gcb})` of gene g, cell type c and band b, and :math:`\bar F_{gb}` its mean over
     training cell types,
@@ -58,23 +81,31 @@ class BandContrasts:
     gene_names : ndarray of str, shape (n_genes,)
     mean : ndarray of float32, shape (n_bins, n_genes)
     scale : ndarray of float64, shape (n_bins,)
+    edges : ndarray of int64, shape (n_bins + 1,)
+        Of the bands, in bp from the TSS.
     """
 
     gene_names: NDArray[np.object_]
     mean: Float32Array
     scale: FloatArray
+    edges: NDArray[np.int64]
 
     @classmethod
-    def learn(cls, X: BinnedRows, cells: NDArray[np.int64]) -> tuple["BandContrasts", Float32Array]:
+    def learn(cls, X: BandRows, cells: NDArray[np.int64]) -> tuple[Self, Float32Array]:
         """Learn from the training cell types of a data set, all its genes; z of these comes with it."""
         values = log_openness(X, np.arange(len(X.genes)), cells)
         mean = values.mean(axis=2, dtype=np.float64).astype(np.float32)
         scale = np.array([_centre(table, level) for table, level in zip(values, mean, strict=True)])
         _divide(values, scale)
-        return cls(X.genes["name"].to_numpy(dtype=object), mean, scale), values
+        return cls(X.genes["name"].to_numpy(dtype=object), mean, scale, X.edges), values
 
-    def of(self, X: BinnedRows, cells: NDArray[np.int64]) -> Contrasts:
+    def of(self, X: BandRows, cells: NDArray[np.int64]) -> Contrasts:
         """Standardise cell types of a data set, over the genes that it shares with the training data."""
+        if not np.array_equal(X.edges, self.edges):
+            raise ValueError(
+                f"rows have {_described(X.edges)}, but the model was fitted on {_described(self.edges)}: bin rows at "
+                "the edges of the fit"
+            )
         known = pd.Index(self.gene_names).get_indexer(X.genes["name"])
         rows = np.flatnonzero(known >= 0)
         if rows.size == 0:
@@ -86,51 +117,150 @@ class BandContrasts:
         for table, level in zip(values, self.mean[:, known[rows]], strict=True):
             _centre(table, level)
         _divide(values, self.scale)
-        return Contrasts(values, rows, known[rows])
+        return Contrasts(values, rows, known[rows], self.gene_names.size)
+
+    def over(self, known: NDArray[np.int64]) -> Self:
+        """The same for some of the genes."""
+        return replace(self, gene_names=self.gene_names[known], mean=self.mean[:, known])
 
 
-class TrainingState(NamedTuple):
-    """What a model keeps of the openness of its training cell types.
+@dataclass(frozen=True, eq=False)
+class CellState(FittedPart):
+    r"""What an estimator learns of the openness of its training cell types, and how others compare with them.
+
+    The kernel between cell types c and d is :math:`K_{cd} = \frac{1}{k} \sum_{gb} z_{gcb} z_{gdb}`, over all genes g
+    and bands b, where k gives the training cell types a mean diagonal of 1.
 
     Attributes
     ----------
+    bands : BandContrasts
+        What standardises openness to z.
+    cell_type_names : ndarray of str, shape (n_training,)
     z : ndarray of float32, shape (n_bins, n_genes, n_training)
     kernel : ndarray of float64, shape (n_training, n_training)
-        With a mean diagonal of 1.
-    scale : float
-        What it was divided by.
+        K.
+    kernel_scale : float
+        k.
     """
 
+    bands: BandContrasts
+    cell_type_names: NDArray[np.object_]
     z: Float32Array
     kernel: FloatArray
-    scale: float
+    kernel_scale: float
 
-    def over(self, known: NDArray[np.int64]) -> "TrainingState":
+    @classmethod
+    def learn(cls, X: BandRows, cells: NDArray[np.int64]) -> Self:
+        """Learn from the training cell types of a data set, all its genes."""
+        bands, z = BandContrasts.learn(X, cells)
+        return cls(bands, _names(X, cells), z, *unit_kernel(z))
+
+    def over(self, known: NDArray[np.int64]) -> Self:
         """The same over some of the genes, centred over these as new cell types are; itself for all in their order."""
-        n_genes = self.z.shape[1]
+        n_genes = self.bands.gene_names.size
         if np.array_equal(known, np.arange(n_genes)):
             return self
-        z = self.z[:, known]
+        bands, z = self.bands.over(known), self.z[:, known]
         if known.size == n_genes:
-            return TrainingState(z, self.kernel, self.scale)
+            return replace(self, bands=bands, z=z)
         z -= z.mean(axis=1, keepdims=True)
         if not z.any():
             raise UnmatchedDataError(f"the {known.size} gene(s) in common do not tell the training cell types apart")
-        return TrainingState(z, *unit_kernel(z))
+        return type(self)(bands, self.cell_type_names, z, *unit_kernel(z))
+
+    def compare(self, X: BandRows, cells: NDArray[np.int64]) -> "Comparison":
+        """Put cell types of a data set beside those of training, over the genes that both data sets hold."""
+        contrasts = self.bands.of(X, cells)
+        training = self.over(contrasts.known)
+        to_training = kernel(contrasts.z, training.z) / training.kernel_scale
+        return Comparison(_names(X, cells), contrasts, training, to_training)
+
+    def relative_distance(self, distance: FloatArray) -> FloatArray:
+        """Distances over the greatest one of a training cell type from its nearest other one.
+
+        Where all of training have an equal twin, only 0 is not infinitely far.
+        """
+        own = np.diag(self.kernel)
+        between = own[:, None] + own - 2 * self.kernel
+        np.fill_diagonal(between, np.inf)
+        greatest = float(np.sqrt(max(between.min(axis=1).max(), 0)))
+        if greatest > _ROUNDING:
+            return distance / greatest
+        return np.where(distance > _ROUNDING, np.inf, 0.0)
 
 
-def relative_distance(distance: FloatArray, kernel: FloatArray) -> FloatArray:
-    """Distances over the greatest one of a training cell type from its nearest other one, by their kernel.
+class Comparison(NamedTuple):
+    """Cell types of a data set beside those of training, over the genes that both data sets hold.
 
-    Where all of training have an equal twin, only 0 is not infinitely far.
+    Attributes
+    ----------
+    cell_type_names : ndarray of str, shape (n_new,)
+    contrasts : Contrasts
+    training : CellState
+        Over the shared genes.
+    to_training : ndarray of float64, shape (n_new, n_training)
+        Kernel with the training cell types.
     """
-    own = np.diag(kernel)
-    between = own[:, None] + own - 2 * kernel
-    np.fill_diagonal(between, np.inf)
-    greatest = float(np.sqrt(max(between.min(axis=1).max(), 0)))
-    if greatest > _ROUNDING:
-        return distance / greatest
-    return np.where(distance > _ROUNDING, np.inf, 0.0)
+
+    cell_type_names: NDArray[np.object_]
+    contrasts: Contrasts
+    training: CellState
+    to_training: FloatArray
+
+    def to_self(self) -> FloatArray:
+        """Kernel of each cell type with itself, (n_new,)."""
+        z = self.contrasts.z
+        return np.einsum("bgt,bgt->t", z, z, dtype=np.float64) / self.training.kernel_scale
+
+    def squared_distances(self, to_self: FloatArray) -> FloatArray:
+        """Squared distances from the training cell types, (n_new, n_training); rounding may leave less than 0."""
+        return to_self[:, None] + np.diag(self.training.kernel) - 2 * self.to_training
+
+
+class CellStateViews:
+    """Parts of ``cell_state_`` as attributes of the estimator that keeps it."""
+
+    cell_state_: CellState
+
+    @property
+    def cell_type_names_(self) -> NDArray[np.object_]:
+        """Names of the training cell types, (n_training,)."""
+        return self.cell_state_.cell_type_names
+
+    @property
+    def kernel_(self) -> FloatArray:
+        """Kernel among the training cell types, (n_training, n_training)."""
+        return self.cell_state_.kernel
+
+    @property
+    def kernel_scale_(self) -> float:
+        """What the kernel was divided by."""
+        return self.cell_state_.kernel_scale
+
+    @property
+    def contrasts_(self) -> Float32Array:
+        """Contrasts z of the training cell types, (n_bins, n_genes, n_training)."""
+        return self.cell_state_.z
+
+    @property
+    def gene_names_(self) -> NDArray[np.object_]:
+        """Names of all genes of the training data set, (n_genes,)."""
+        return self.cell_state_.bands.gene_names
+
+    @property
+    def openness_mean_(self) -> Float32Array:
+        """Mean log openness over the training cell types, (n_bins, n_genes)."""
+        return self.cell_state_.bands.mean
+
+    @property
+    def band_scale_(self) -> FloatArray:
+        """Scale of each band, (n_bins,)."""
+        return self.cell_state_.bands.scale
+
+    @property
+    def edges_(self) -> NDArray[np.int64]:
+        """Edges of the bands, in bp from the TSS, (n_bins + 1,)."""
+        return self.cell_state_.bands.edges
 
 
 def log_openness(X: BinnedRows, genes: NDArray[np.int64], cells: NDArray[np.int64]) -> Float32Array:
@@ -198,3 +328,11 @@ def _centre(table: Float32Array, level: Float32Array) -> float:
 def _divide(values: Float32Array, scale: FloatArray) -> None:
     for table, size in zip(values, scale, strict=True):
         table *= np.float32(1 / size if size > 0 else 0)
+
+
+def _names(X: BandRows, cells: NDArray[np.int64]) -> NDArray[np.object_]:
+    return X.cell_types["name"].to_numpy(dtype=object)[cells]
+
+
+def _described(edges: NDArray[np.int64]) -> str:
+    return f"{edges.size - 1} bins with edges {np.array2string(edges, threshold=6, separator=', ')} bp"

@@ -9,7 +9,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import validate_data
 
 from skepi._doors import check_unmasked
-from skepi.rows import BinnedRows, PairRows, is_binned, is_pairs
+from skepi.rows import BinnedRows, PairRows, has_map, is_binned, is_pairs
 
 _TIER_ONE = (
     *("genes", "cell_types", "gene_codes", "cell_type_codes", "shape", "edges", "slots", "appended", "knows_targets"),
@@ -68,6 +68,36 @@ def check_binned(X: Any, estimator: Any, binner: str = "TSSBinner()") -> None:
     raise TypeError(
         f"{_name(estimator)} needs pairs whose openness is binned, got {type(X).__name__}: {source}put {binner} before "
         "it in a Pipeline"
+    )
+
+
+def pairs_with_peaks(X: Any, estimator: Any) -> Any:
+    """Pairs that know the peaks around their genes: those of binned rows with a map, or the pairs themselves."""
+    pairs = X.pairs if has_map(X) else X
+    if hasattr(pairs, "tables"):
+        return pairs
+    check_pairs(X, estimator)
+    raise TypeError(
+        f"{_name(estimator)} reads the openness of peaks, which {type(X).__name__} does not offer: it needs pairs, or "
+        "rows that keep skepi.rows.MappedRows"
+    )
+
+
+def unstack(X: PairRows, values: ArrayLike) -> pd.DataFrame:
+    """One value per pair as a table of the genes and cell types that occur; see ``GeneCellPairs.unstack``."""
+    values = np.asarray(values)
+    if values.shape != (len(X),):
+        raise ValueError(f"values has shape {values.shape}, wanted ({len(X)},): one value per pair")
+    genes, row = np.unique(X.gene_codes, return_inverse=True)
+    cell_types, column = np.unique(X.cell_type_codes, return_inverse=True)
+    if np.unique(row * cell_types.size + column).size != len(X):
+        raise ValueError("the same pair occurs more than once; a table has one place for it")
+    table = np.full((genes.size, cell_types.size), np.nan)
+    table[row, column] = values
+    return pd.DataFrame(
+        table,
+        index=pd.Index(X.genes["name"].to_numpy()[genes], name="gene"),
+        columns=pd.Index(X.cell_types["name"].to_numpy()[cell_types], name="cell_type"),
     )
 
 

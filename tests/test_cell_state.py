@@ -7,11 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_exact, assert_float32_sums, assert_float64_sums
+from sklearn.base import clone
 
-from skepi._cell_state import BandContrasts, kernel, log_openness, occurring, unit_kernel
+from skepi._cell_state import BandContrasts, CellState, kernel, log_openness, occurring, unit_kernel
+from skepi.baselines import NearestCellTypes
 from skepi.binning import TSSBinner
 from skepi.exceptions import UnmatchedDataError
+from skepi.gaussian_process import CisTransRegressor
 from skepi.paired import PairedDataset
+from skepi.preprocessing import AppendContext
 
 BAND_BP = 100
 GREATEST_LOG = 8  # of random_logs: 5 + 4 SDs
@@ -120,6 +124,32 @@ def test_kernels_by_hand():
     of_t = contrasts.of(by_hand().rows, np.array([2])).z
     assert_float32_sums(kernel(of_t, z), [[-6, 6]], summed=16)
     assert_float32_sums(kernel(z, of_t), [[-6], [6]], summed=16)
+
+
+def test_a_comparison_by_hand():
+    # The kernel above over its scale of 2: t has -3 and 3 with training, and (9 + 9) / 2 = 9 with itself. Squared
+    # distances are 9 + 1 + 6 and 9 + 1 - 6; among training they are 1 + 1 + 2, so t is 2 / 2 as far as they are.
+    state = CellState.learn(by_hand().rows, np.array([0, 1]))
+    assert state.cell_type_names.tolist() == ["one", "two"]
+    assert state.bands.edges.tolist() == [-BAND_BP, 0, BAND_BP]
+    assert_float32_sums(state.kernel_scale, 2, summed=4)
+    assert_float32_sums(state.kernel, [[1, -1], [-1, 1]], summed=4)
+    of_t = state.compare(by_hand().rows, np.array([2]))
+    assert of_t.cell_type_names.tolist() == ["t"]
+    assert_float32_sums(of_t.to_training, [[-3, 3]], summed=16)
+    assert_float32_sums(of_t.to_self(), [9], summed=16)
+    assert_float32_sums(of_t.squared_distances(of_t.to_self()), [[16, 4]], summed=32)
+    assert_float32_sums(state.relative_distance(np.array([2.0])), [1])
+
+
+def test_which_genes_are_shared_by_hand():
+    logs = random_logs(0, 3)
+    state = CellState.learn(tables_of(logs, ["a", "b", "c"]).rows, np.arange(6))
+    turned = state.compare(tables_of(logs, ["c", "new", "a"]).rows, np.arange(6)).contrasts
+    assert (turned.rows.tolist(), turned.known.tolist()) == ([0, 2], [2, 0])
+    assert (turned.share, turned.all_genes) == (2 / 3, False)
+    more = state.compare(tables_of(random_logs(1, 4), ["c", "new", "a", "b"]).rows, np.arange(6)).contrasts
+    assert (more.known.tolist(), more.share, more.all_genes) == ([2, 0, 1], 1, True)
 
 
 def test_log_openness_by_hand():
@@ -244,6 +274,66 @@ def test_genes_are_matched_by_name(seed):
     assert_same(out.z, slow_contrasts(logs[:5], range(4), range(6), shared), contrasts.scale)
 
 
+@given(st.integers(0, 9_999))
+def test_training_cell_types_are_equal_to_themselves(seed):
+    rows = tables_of(random_logs(seed)).rows
+    state = CellState.learn(rows, np.arange(4))
+    again = state.compare(rows, np.arange(4))
+    assert again.training is state
+    assert_float64_sums(again.to_training, state.kernel)
+    assert_float64_sums(again.to_self(), np.diag(state.kernel))
+    assert_float64_sums(np.diag(again.squared_distances(again.to_self())), 0, summed=4)
+
+
+@given(st.integers(0, 9_999), st.integers(2, 5))
+def test_a_state_over_some_genes_is_one_of_its_own(seed, n_shared):
+    """Compared with a data set of just these genes, it gives what the whole one gives."""
+    rng = np.random.default_rng(seed)
+    logs = random_logs(seed)
+    some = rng.permutation(5)[:n_shared]
+    rows = tables_of(logs[some], np.array(gene_names(5))[some]).rows
+    whole = CellState.learn(tables_of(logs).rows, np.arange(4))
+    over = whole.over(some)
+    assert over.bands.gene_names.tolist() == [f"g{i}" for i in some]
+    assert over.cell_type_names.tolist() == whole.cell_type_names.tolist()
+    one, two = whole.compare(rows, np.arange(6)), over.compare(rows, np.arange(6))
+    assert two.training is over
+    assert (two.contrasts.share, two.contrasts.all_genes) == (1, True)
+    assert_exact(two.contrasts.z, one.contrasts.z)
+    assert_exact(two.to_training, one.to_training)
+    assert_exact(two.squared_distances(two.to_self()), one.squared_distances(one.to_self()))
+
+
+@given(st.integers(0, 9_999))
+def test_the_order_of_genes_does_not_matter(seed):
+    logs, order = random_logs(seed), np.random.default_rng(seed).permutation(5)
+    state = CellState.learn(tables_of(logs).rows, np.arange(4))
+    straight = state.compare(tables_of(logs).rows, np.arange(6))
+    turned = state.compare(tables_of(logs[order], np.array(gene_names(5))[order]).rows, np.arange(6))
+    assert turned.contrasts.all_genes
+    assert_exact(turned.training.kernel, state.kernel)  # that of the fit, not computed anew
+    summed = GREATEST_LOG**2 * (1 + np.abs(straight.to_training).max()) / state.bands.scale.min() ** 2
+    assert_float32_sums(turned.to_training, straight.to_training, summed=summed)
+
+
+@pytest.mark.parametrize(
+    "model", [CisTransRegressor(), NearestCellTypes(), AppendContext(2)], ids=lambda m: type(m).__name__
+)
+def test_an_estimator_shows_the_parts_of_its_state(model):
+    rows = tables_of(random_logs(0)).rows
+    model = clone(model).fit(rows, np.arange(30.0) % 7)
+    state = model.cell_state_
+    views = {
+        "cell_type_names_": state.cell_type_names, "contrasts_": state.z, "kernel_": state.kernel,
+        "kernel_scale_": state.kernel_scale, "gene_names_": state.bands.gene_names, "edges_": state.bands.edges,
+        "openness_mean_": state.bands.mean, "band_scale_": state.bands.scale,
+    }  # fmt: skip
+    for name, part in views.items():
+        assert getattr(model, name) is part
+        assert not hasattr(clone(model), name)
+    assert not set(views) & set(vars(model))
+
+
 def test_the_input_is_left_as_it_is():
     tables = tables_of(random_logs(0))
     before = tables.rows.dense().copy()
@@ -252,8 +342,11 @@ def test_the_input_is_left_as_it_is():
     mean = contrasts.mean.copy()
     contrasts.of(tables.rows, np.arange(6))
     unit_kernel(z)
+    state = CellState.learn(tables.rows, np.arange(4))
+    state.over(np.array([3, 1]))
     np.testing.assert_array_equal(tables.rows.dense(), before)
     np.testing.assert_array_equal(z, kept)
+    np.testing.assert_array_equal(state.z, kept)
     np.testing.assert_array_equal(contrasts.mean, mean)
 
 
@@ -294,6 +387,20 @@ def test_no_gene_in_common():
     other = tables_of(random_logs(1, 3), ["x", "y", "z"])
     with pytest.raises(UnmatchedDataError, match=r"fitted on g0, ... \(5 genes\), got x, ... \(3 genes\)"):
         contrasts.of(other.rows, np.arange(2))
+
+
+def test_bins_at_other_edges():
+    state = CellState.learn(tables_of(random_logs(0)).rows, np.arange(6))
+    with pytest.raises(ValueError, match=r"rows have 2 bins with edges \[-100, +0, +100\] bp, but .* fitted on 4 bins"):
+        state.compare(tables_of(random_logs(0, n_bins=2)).rows, np.arange(6))
+
+
+def test_genes_in_common_that_say_nothing():
+    state = CellState.learn(tables_of(random_logs(0)).rows, np.arange(6))
+    with pytest.raises(
+        UnmatchedDataError, match=r"the 1 gene\(s\) in common do not tell the training cell types apart"
+    ):
+        state.over(np.array([2]))
 
 
 def test_openness_that_does_not_vary():

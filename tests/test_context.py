@@ -166,10 +166,7 @@ def test_few_genes_are_said_and_one_is_an_error(data, bins, y):
     with pytest.warns(UnfittedSignalWarning, match="only 20% of the genes"):
         context.transform(TSSBinner(edges=EDGES).fit_transform(data.subset(genes=names[:10]).pairs()))
     one = TSSBinner(edges=EDGES).fit_transform(data.subset(genes=names[:1]).pairs())
-    with (
-        pytest.warns(UnfittedSignalWarning, match="only 2%"),
-        pytest.raises(UnmatchedDataError, match=r"1 gene.* do not tell the training cell types apart"),
-    ):
+    with pytest.raises(UnmatchedDataError, match=r"1 gene.* do not tell the training cell types apart"):
         context.transform(one)
 
 
@@ -299,5 +296,5 @@ def test_wrong_rows(data, bins, y):
     fitted = AppendContext(2).fit(bins, y)
     with pytest.raises(ValueError, match="X has 2 features, but AppendContext is expecting 6 features"):
         fitted.transform(TSSBinner(edges=[-5, 0, 5]).fit_transform(data.pairs()))
-    with pytest.raises(ValueError, match="binned at other edges"):
+    with pytest.raises(ValueError, match="but the model was fitted on 6 bins with edges"):
         fitted.transform(TSSBinner(edges=EDGES * 2).fit_transform(data.pairs()))

@@ -1315,6 +1315,24 @@ def reachable(root):
 
 
 @both
+@far_is_fine
+def test_one_pass_says_what_the_methods_say(simulated_rows, own_cis):
+    """With all genes of the training data and with some of them, whose kernel is another one."""
+    s = simulated_rows
+    model = CisTransRegressor(own_cis=own_cis).fit(s.X[s.training], s.y[s.training])
+    for rows in (s.X, binned(s.data.subset(genes=list(s.data.genes["name"][:40])))):
+        found = model.predict_with_features(rows)
+        assert found.std is None
+        assert_exact(found.parts, model.predict_parts(rows))
+        assert_exact(found.features, model.transform(rows))
+        assert found.features.shape[1] == model.get_feature_names_out().size
+        prediction, std = model.predict(rows, return_std=True)
+        assert_exact(found.parts.to_numpy().sum(axis=1), prediction)
+        assert_exact(model.predict(rows), prediction)
+        assert_exact(model.predict_with_features(rows, return_std=True).std, std)
+
+
+@both
 def test_no_reference_to_the_data_set_is_kept(simulated_rows, own_cis):
     s = simulated_rows
     model = CisTransRegressor(own_cis=own_cis).fit(s.X, s.y)

@@ -523,9 +523,11 @@ def test_rows_that_are_not_binned_pairs_are_refused(model, rows, pairs):
     X, y = rows
     name = type(model).__name__
     assert not get_tags(model).input_tags.two_d_array
-    with pytest.raises(TypeError, match=f"{name} needs pairs of genes and cell types, got ndarray"):
+    with pytest.raises(TypeError, match=f"{name} needs pairs whose openness is binned, got ndarray: use PairedDataset"):
         model.fit(np.ones((4, 2)), np.ones(4))
-    with pytest.raises(TypeError, match=f"{name} needs bins: put TSSBinner"):
+    with pytest.raises(
+        TypeError, match=f"{name} needs pairs whose openness is binned, got GeneCellPairs: put TSSBinner"
+    ):
         model.fit(*pairs)
     with pytest.raises(ValueError, match="values for"):
         model.fit(X, y[:-1])

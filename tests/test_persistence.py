@@ -15,6 +15,7 @@ import sys
 import time
 import tracemalloc
 import zipfile
+from dataclasses import FrozenInstanceError, dataclass
 
 import numpy as np
 import pandas as pd
@@ -51,7 +52,7 @@ from skepi.metrics import skill_scorer
 from skepi.model_selection import CellTypeKFold, LeaveOneCellTypeOut, ResumableGridSearchCV
 from skepi.neural_network import ExpressionMLP
 from skepi.normalization import ExpressionNormalizer
-from skepi.persistence import load_model, read_model_info, save_model
+from skepi.persistence import FittedPart, load_model, read_model_info, save_model
 from skepi.preprocessing import AppendContext, LogZScaler, Materialize
 
 EDGES = symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])
@@ -75,6 +76,19 @@ class Reduced(BaseEstimator):
 class Slotted(BaseEstimator):
     def __getstate__(self):
         return ("not", "a dict")
+
+
+@dataclass(frozen=True)
+class Line(FittedPart):
+    """What a user's own estimator could keep."""
+
+    slope: np.ndarray
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlottedLine(FittedPart):
+    slope: float
 
 
 def there_and_back(model, path, **kwargs):
@@ -516,30 +530,30 @@ BAD_CLASSES = [
     ("posix", "system", "are trusted"),
     ("subprocess", "Popen", "are trusted"),
     ("sklearn_evil", "Ridge", "are trusted"),
-    ("builtins", "eval", "no estimator, splitter or scorer"),
-    ("builtins", "type", "no estimator, splitter or scorer"),
+    ("builtins", "eval", "no estimator, fitted part, splitter or scorer"),
+    ("builtins", "type", "no estimator, fitted part, splitter or scorer"),
     ("builtins", "object", "gives a state to builtins.object"),
-    ("numpy", "load", "no estimator, splitter or scorer"),
-    ("numpy", "memmap", "no estimator, splitter or scorer"),
+    ("numpy", "load", "no estimator, fitted part, splitter or scorer"),
+    ("numpy", "memmap", "no estimator, fitted part, splitter or scorer"),
     ("numpy", "float64", "gives a state to numpy.float64"),
-    ("sklearn.utils.fixes", "platform", "no estimator, splitter or scorer"),
-    ("sklearn.datasets._base", "os.system", "no estimator, splitter or scorer"),
-    ("sklearn.datasets._base", "os", "no estimator, splitter or scorer"),
+    ("sklearn.utils.fixes", "platform", "no estimator, fitted part, splitter or scorer"),
+    ("sklearn.datasets._base", "os.system", "no estimator, fitted part, splitter or scorer"),
+    ("sklearn.datasets._base", "os", "no estimator, fitted part, splitter or scorer"),
     ("sklearn.datasets._base.os", "system", "cannot be imported"),
-    ("sklearn.datasets", "load_files", "no estimator, splitter or scorer"),
-    ("sklearn.base", "BaseEstimator.__init__", "no estimator, splitter or scorer"),
-    ("sklearn.base", "clone", "no estimator, splitter or scorer"),
+    ("sklearn.datasets", "load_files", "no estimator, fitted part, splitter or scorer"),
+    ("sklearn.base", "BaseEstimator.__init__", "no estimator, fitted part, splitter or scorer"),
+    ("sklearn.base", "clone", "no estimator, fitted part, splitter or scorer"),
     ("sklearn.metrics", "r2_score", "gives a state to sklearn.metrics._regression.r2_score"),
-    ("sklearn.utils", "Bunch", "no estimator, splitter or scorer"),
-    ("sklearn.pipeline", "NoSuchClass", "no estimator, splitter or scorer"),
+    ("sklearn.utils", "Bunch", "no estimator, fitted part, splitter or scorer"),
+    ("sklearn.pipeline", "NoSuchClass", "no estimator, fitted part, splitter or scorer"),
     ("sklearn.no_such_module", "Ridge", "cannot be imported"),
     ("sklearn.tests.test_base", "K", "not imported for models"),
     ("sklearn.conftest", "K", "not imported for models"),
     ("skepi.__main__", "K", "not imported for models"),
     ("sklearn./../os", "system", "not imported for models"),
     ("sklearn..os", "system", "not imported for models"),
-    ("skepi.persistence", "load_model", "no estimator, splitter or scorer"),
-    ("skepi.exceptions", "TableError", "no estimator, splitter or scorer"),
+    ("skepi.persistence", "load_model", "no estimator, fitted part, splitter or scorer"),
+    ("skepi.exceptions", "TableError", "no estimator, fitted part, splitter or scorer"),
     ("sklearn.model_selection", "BaseCrossValidator", "abstract"),
     (["os"], "system", "cannot be loaded"),
 ]
@@ -639,6 +653,30 @@ def test_a_room_does_not_lend_its_trust_to_what_it_imports_or_makes(tmp_path, mo
     monkeypatch.setattr(skepi.metrics, "__getattr__", lambda name: Ridge, raising=False)
     with pytest.raises(ModelFileError, match=r"skepi\.metrics\.Constant, which is no estimator"):
         load_model(path)
+
+
+def test_fitted_parts_are_saved_with_their_estimator(tmp_path, monkeypatch):
+    line = Line(np.arange(3.0), "mine")
+    save_model(holding([line, line]), tmp_path / "model.skepi")
+    monkeypatch.setattr(Line, "__init__", lambda self: pytest.fail("called"))
+    one, two = load_model(tmp_path / "model.skepi", trusted=[Line]).value_
+    assert_same(one, line)
+    assert one is two
+    with pytest.raises(FrozenInstanceError):
+        one.name = "another"
+
+
+def test_fitted_parts_of_others_are_found_only_where_they_are_trusted(tmp_path):
+    save_model(holding(Line(np.arange(3.0), "mine")), tmp_path / "model.skepi")
+    with pytest.raises(ModelFileError, match=r"names test_persistence\.Line, but only skepi, sklearn are trusted"):
+        load_model(tmp_path / "model.skepi")
+
+
+def test_a_fitted_part_with_slots_or_by_itself_is_refused(tmp_path):
+    with pytest.raises(TypeError, match=r"model\.value_ is a test_persistence\.SlottedLine whose state is not a dict"):
+        save_model(holding(SlottedLine(1.0)), tmp_path / "model.skepi")
+    with pytest.raises(TypeError, match="wanted a scikit-learn estimator, got Line"):
+        save_model(Line(np.arange(3.0), "mine"), tmp_path / "model.skepi")
 
 
 def test_constructors_are_not_called(tmp_path, monkeypatch):

@@ -4,9 +4,9 @@ from typing import Any
 
 import pandas as pd
 
+from skepi._rows import unstack
 from skepi.baselines._distance_decay import DistanceDecay
 from skepi.baselines._gene_score import GeneScoreRule
-from skepi.baselines._pair_rule import pairs_of
 from skepi.paired import PairedDataset
 
 
@@ -49,4 +49,4 @@ def gene_activity(data: Any, rule: GeneScoreRule | None = None) -> pd.DataFrame:
         raise TypeError(f"rule must be a DistanceDecay or a PromoterSum, got {type(rule).__name__}")
     X = data.pairs() if isinstance(data, PairedDataset) else data
     scores = rule.gene_scores(X)
-    return pairs_of(X).unstack(scores)
+    return unstack(X, scores)

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skepi._rows import pairs_with_peaks
 from skepi._targets import FloatArray, GeneScale
-from skepi.baselines._pair_rule import PairRule, pairs_of
+from skepi.baselines._pair_rule import PairRule
 from skepi.paired._tables import OpennessTables
 
 IntArray = NDArray[np.int64]
@@ -36,7 +37,7 @@ class GeneScoreRule(PairRule):
         scale = GeneScale.of(X, y, self.sd_offset)
         self._set_scale(scale)
         cells, column = np.unique(X.cell_type_codes, return_inverse=True)
-        scores = self._scores(pairs_of(X).tables, np.arange(len(X.genes)), cells)
+        scores = self._scores(pairs_with_peaks(X, self).tables, np.arange(len(X.genes)), cells)
         of_pairs = scores[X.gene_codes, column]
         mean = _means(X.gene_codes, of_pairs, otherwise=scores.mean(axis=1))
         self.gene_score_mean_ = pd.Series(mean, pd.Index(X.genes["name"].to_numpy(dtype=object), name="gene"))
@@ -61,7 +62,7 @@ class GeneScoreRule(PairRule):
         X = self._checked_rows(X)
         genes, row = np.unique(X.gene_codes, return_inverse=True)
         cells, column = np.unique(X.cell_type_codes, return_inverse=True)
-        return self._scores(pairs_of(X).tables, genes, cells)[row, column]
+        return self._scores(pairs_with_peaks(X, self).tables, genes, cells)[row, column]
 
     @abstractmethod
     def _sums(self, tables: OpennessTables, genes: IntArray, cells: IntArray) -> FloatArray:
@@ -84,7 +85,7 @@ class GeneScoreRule(PairRule):
         new = np.isnan(centre)
         if new.any():
             all_cells = np.arange(len(X.cell_types))
-            centre[new] = self._scores(pairs_of(X).tables, genes[new], all_cells).mean(axis=1)
+            centre[new] = self._scores(pairs_with_peaks(X, self).tables, genes[new], all_cells).mean(axis=1)
         return centre
 
 

@@ -1,7 +1,7 @@
 """NearestCellTypes: what a gene does in the training cell types that are open at the same places."""
 
 import warnings
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -9,20 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._cell_state import (
-    DISTANT,
-    BandContrasts,
-    TrainingState,
-    kernel,
-    relative_distance,
-    unit_kernel,
-    warn_of_few_genes,
-)
+from skepi._cell_state import DISTANT, CellState, CellStateViews, Comparison, warn_of_few_genes
+from skepi._rows import check_bins_alone, check_unscaled, unstack
 from skepi._targets import FloatArray, GeneScale
-from skepi.baselines._pair_rule import PairRule, pairs_of
+from skepi.baselines._pair_rule import PairRule
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.exceptions import DistantCellTypeWarning
-from skepi.paired import GeneCellPairs
+from skepi.rows import is_binned
 
 _WEIGHTS = ("uniform", "distance")
 
@@ -30,7 +23,7 @@ _WEIGHTS = ("uniform", "distance")
 _ROUNDING = 1e-10
 
 
-class NearestCellTypes(PairRule, BaseEstimator):
+class NearestCellTypes(CellStateViews, PairRule, BaseEstimator):
     r"""Predict what the gene does in the training cell types nearest by openness.
 
     The distance of cell types t and c is that of their contrasts over all genes g and bands b,
@@ -63,9 +56,13 @@ class NearestCellTypes(PairRule, BaseEstimator):
         Over the training pairs of each gene, in units of ``y``.
     grand_mean_, pooled_sd_ : float
         The mean is predicted for genes without training pairs.
+    cell_state_ : object
+        What was learned of openness, saved as one; the attributes that follow show its parts.
     cell_type_names_ : ndarray of str, shape (n_training,)
     kernel_ : ndarray of float64, shape (n_training, n_training)
         K.
+    kernel_scale_ : float
+        What the kernel was divided by.
     gene_names_ : ndarray of str, shape (n_genes,)
         All genes of the training data set, measured or not.
     contrasts_ : ndarray of float32, shape (n_bins, n_genes, n_training)
@@ -150,14 +147,10 @@ class NearestCellTypes(PairRule, BaseEstimator):
                 f"n_neighbors={self.n_neighbors} needs at least {max(2, self.n_neighbors)} training cell types, got "
                 f"{cells.size}"
             )
-        self.expression_ = pairs_of(X).unstack(y)
-        self.cell_type_names_ = X.cell_types["name"].to_numpy(dtype=object)[cells]
+        self.expression_ = unstack(X, y)
         self._set_scale(GeneScale.of(X, y, self.sd_offset))
         bins = self._binned(X, symmetric_edges() if self.edges is None else self.edges)
-        self.edges_ = bins.edges
-        learned, self.contrasts_ = BandContrasts.learn(bins, cells)
-        self.gene_names_, self.openness_mean_, self.band_scale_ = learned.gene_names, learned.mean, learned.scale
-        self.kernel_, self.kernel_scale_ = unit_kernel(self.contrasts_)
+        self.cell_state_ = CellState.learn(bins, cells)
         return self
 
     def predict(self, X: Any) -> FloatArray:
@@ -175,14 +168,16 @@ class NearestCellTypes(PairRule, BaseEstimator):
         check_is_fitted(self)
         X = self._checked_rows(X)
         level = self.gene_levels(X)[0]
-        distances = self._distances(X)
-        self._warn_of_what_is_new(distances)
+        cells = np.unique(X.cell_type_codes)
+        compared = self._compared(X, cells)
+        distances = _distances(compared)
+        self._warn_of_what_is_new(compared, distances)
         genes, row = np.unique(X.gene_codes, return_inverse=True)
         trained = self.gene_mean_.index.get_indexer(X.genes["name"].to_numpy(dtype=object)[genes])
-        table = np.full((genes.size, distances.cells.size), np.nan)
+        table = np.full((genes.size, cells.size), np.nan)
         measured = self.expression_.to_numpy()[trained[trained >= 0]]
-        table[trained >= 0] = _means_of_nearest(measured, distances.to_training, self.n_neighbors, self.weights)
-        predicted = table[row, np.searchsorted(distances.cells, X.cell_type_codes)]
+        table[trained >= 0] = _means_of_nearest(measured, distances, self.n_neighbors, self.weights)
+        predicted = table[row, np.searchsorted(cells, X.cell_type_codes)]
         return np.where(trained[row] >= 0, predicted, level)
 
     def cell_type_distances(self, X: Any) -> pd.DataFrame:
@@ -200,38 +195,24 @@ class NearestCellTypes(PairRule, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._checked_rows(X)
-        distances = self._distances(X)
-        names = X.cell_types["name"].to_numpy(dtype=object)[distances.cells]
-        index, columns = pd.Index(names, name="cell_type"), pd.Index(self.cell_type_names_, name="training")
-        return pd.DataFrame(distances.to_training, index, columns)
+        compared = self._compared(X, np.unique(X.cell_type_codes))
+        index = pd.Index(compared.cell_type_names, name="cell_type")
+        return pd.DataFrame(_distances(compared), index, pd.Index(self.cell_type_names_, name="training"))
 
-    def _distances(self, X: Any) -> "_Distances":
-        bins = self._binned(X, self.edges_)
-        if not np.array_equal(bins.edges, self.edges_):
-            raise ValueError(
-                f"rows have {_described(bins.edges)}, but {type(self).__name__} was fitted on {_described(self.edges_)}"
-            )
-        cells = np.unique(X.cell_type_codes)
-        learned = BandContrasts(self.gene_names_, self.openness_mean_, self.band_scale_)
-        z, _, known = learned.of(bins, cells)
-        training, among, scale = TrainingState(self.contrasts_, self.kernel_, self.kernel_scale_).over(known)
-        to_self = np.einsum("bgt,bgt->t", z, z, dtype=np.float64) / scale
-        to_training = _distances(to_self, np.diag(among), kernel(z, training) / scale)
-        return _Distances(cells, to_training, among, known.size / self.gene_names_.size)
+    def _compared(self, X: Any, cells: NDArray[np.int64]) -> Comparison:
+        return self.cell_state_.compare(self._binned(X, self.edges_), cells)
 
     def _binned(self, X: Any, edges: ArrayLike) -> Any:
-        if isinstance(X, GeneCellPairs):
+        if not is_binned(X):
             return TSSBinner(edges=edges).fit_transform(X)
-        if getattr(X, "scaling", None) is not None:
-            raise ValueError(
-                f"these rows are scaled already: {type(self).__name__} takes logs and scales itself, so drop LogZScaler"
-            )
+        check_unscaled(X, self)
+        check_bins_alone(X, self)
         return X
 
-    def _warn_of_what_is_new(self, distances: "_Distances") -> None:
+    def _warn_of_what_is_new(self, compared: Comparison, distances: FloatArray) -> None:
         so_what = "the nearest cell types are found by these"
-        warn_of_few_genes(distances.share, self.min_shared_genes, so_what, stacklevel=3)
-        relative = relative_distance(distances.to_training.min(axis=1), distances.kernel)
+        warn_of_few_genes(compared.contrasts.share, self.min_shared_genes, so_what, stacklevel=3)
+        relative = compared.training.relative_distance(distances.min(axis=1))
         distant = int(np.sum(relative > DISTANT))
         if distant:
             warnings.warn(
@@ -251,34 +232,10 @@ class NearestCellTypes(PairRule, BaseEstimator):
             raise ValueError(f"min_shared_genes must be a fraction, got {self.min_shared_genes!r}")
 
 
-class _Distances(NamedTuple):
-    """How far cell types lie apart.
-
-    Attributes
-    ----------
-    cells : ndarray of int64, shape (n_new,)
-        Rows of the table of cell types.
-    to_training : ndarray of shape (n_new, n_training)
-    kernel : ndarray of shape (n_training, n_training)
-        Among the training cell types, over the shared genes.
-    share : float
-        Of the genes of the training data that the data set holds.
-    """
-
-    cells: NDArray[np.int64]
-    to_training: FloatArray
-    kernel: FloatArray
-    share: float
-
-
-def _described(edges: NDArray[np.int64]) -> str:
-    return f"{edges.size - 1} bins with edges {np.array2string(edges, threshold=6, separator=', ')} bp"
-
-
-def _distances(one: FloatArray, other: FloatArray, between: FloatArray) -> FloatArray:
-    """Distances from squared norms and products; equal cell types are at 0."""
-    total = one[:, None] + other
-    squared = total - 2 * between
+def _distances(compared: Comparison) -> FloatArray:
+    """Distances from the training cell types, (n_new, n_training); equal cell types are at 0."""
+    to_self = compared.to_self()
+    total, squared = to_self[:, None] + np.diag(compared.training.kernel), compared.squared_distances(to_self)
     return np.sqrt(np.where(squared > _ROUNDING * total, squared, 0.0))
 
 

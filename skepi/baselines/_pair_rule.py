@@ -4,10 +4,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from skepi._rows import check_targets
+from skepi._rows import check_pairs, check_targets
 from skepi._targets import FloatArray, GeneStandardizedRegressor
-from skepi.paired import GeneCellPairs
-from skepi.rows import is_binned
 
 
 class PairRule(GeneStandardizedRegressor):
@@ -17,11 +15,7 @@ class PairRule(GeneStandardizedRegressor):
     sd_offset: float = 0.0
 
     def _checked_rows(self, X: Any) -> Any:
-        if not (isinstance(X, GeneCellPairs) or is_binned(X)):
-            raise TypeError(
-                f"{type(self).__name__} needs pairs of genes and cell types, got {type(X).__name__}: "
-                "use PairedDataset(...).pairs()"
-            )
+        check_pairs(X, self)
         return X
 
     def _checked_training(self, X: Any, y: ArrayLike) -> tuple[Any, FloatArray]:
@@ -31,8 +25,3 @@ class PairRule(GeneStandardizedRegressor):
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         return tags
-
-
-def pairs_of(X: Any) -> GeneCellPairs:
-    """Pairs of binned rows, or the pairs themselves."""
-    return X if isinstance(X, GeneCellPairs) else X.pairs

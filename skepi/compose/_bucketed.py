@@ -99,12 +99,10 @@ class BucketedRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
         Over **all** training pairs of each gene, in units of ``y``: skill is against these, whichever model answers.
     grand_mean_, pooled_sd_ : float
         As in :class:`skepi.compose.GeneZTarget`.
-    gene_names_ : ndarray of str, shape (n_genes,)
-        All genes of the training data set.
-    openness_mean_, bucket_contrasts_ : ndarray of float32, shapes (n_bands, n_genes) and (n_bands, n_genes, n_buckets)
-        Mean log openness, and the contrasts of the means of buckets.
-    band_scale_, gene_power_ : ndarray of float64, shapes (n_bands,) and (n_genes,)
-        Scale of each band, and mean sum of squared contrasts of each gene.
+    centres_ : object
+        Where buckets lie: ``z``, contrasts of their means, (n_bands, n_genes, n_buckets); ``gene_power``, mean sum of
+        squared contrasts of each gene, (n_genes,); and ``bands``, what openness is standardised by: ``gene_names`` (all
+        genes of the training data set), ``mean`` (of log openness, (n_bands, n_genes)), ``scale`` and ``edges``.
     n_features_in_ : int
         2 for pairs, or the number of bins.
 
@@ -191,7 +189,7 @@ class BucketedRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
             Log expression.
         """
         self._check_settings()
-        bands, y = bands_of(X), check_targets(X, y)
+        binned, y = bands_of(X), check_targets(X, y)
         cells, column = occurring(X.cell_type_codes)
         if cells.size < 2:
             raise ValueError(f"BucketedRegressor needs at least 2 training cell types, got {cells.size}")
@@ -200,8 +198,7 @@ class BucketedRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
         self.n_features_in_ = X.shape[1]
         scale = GeneScale.of(X, y, self.sd_offset)
         self._set_scale(scale)
-        learned, contrasts = BandContrasts.learn(bands, cells)
-        self.gene_names_, self.openness_mean_, self.band_scale_ = learned.gene_names, learned.mean, learned.scale
+        bands, contrasts = BandContrasts.learn(binned, cells)
         among = unit_kernel(contrasts)[0]  # says where openness does not vary, which assigning would need
         if self.phenotype == "expression":
             among = expression_kernel(X, scale.z(X, y))
@@ -210,8 +207,8 @@ class BucketedRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
         names = pd.Index(X.cell_types["name"].to_numpy(dtype=object)[cells], name="cell_type")
         self.components_ = pd.DataFrame(components, names, [f"pc{k + 1}" for k in range(components.shape[1])])
         self.buckets_ = pd.Series(buckets, names, name="bucket")
-        self.bucket_contrasts_, self.gene_power_ = centres = Centres.of(contrasts, buckets)
-        self.reach_ = reaches(centres.distances(contrasts), buckets)
+        self.centres_ = Centres.learn(bands, contrasts, buckets)
+        self.reach_ = reaches(self.centres_.distances(contrasts), buckets)
         self._fit_models(X, y, buckets[column])
         return self
 
@@ -317,17 +314,17 @@ class BucketedRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
 
     def _assigned(self, X: Any) -> tuple[pd.DataFrame, IntArray]:
         """What :meth:`assign` says, and the row of each pair in it."""
-        bands = bands_of(X)
+        binned = bands_of(X)
         if X.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {X.shape[1]} columns, but BucketedRegressor is expecting {self.n_features_in_} (2 are pairs, "
                 "others bins): give the same rows as in fit"
             )
         cells, column = occurring(X.cell_type_codes)
-        z, _, known = BandContrasts(self.gene_names_, self.openness_mean_, self.band_scale_).of(bands, cells)
-        distances = Centres(self.bucket_contrasts_, self.gene_power_).over(known).distances(z)
+        contrasts = self.centres_.bands.of(binned, cells)
+        distances = self.centres_.over(contrasts.known).distances(contrasts.z)
         so_what = "the buckets of its cell types are read from these"
-        warn_of_few_genes(known.size / self.gene_names_.size, _MIN_SHARED_GENES, so_what, stacklevel=4)
+        warn_of_few_genes(contrasts.share, _MIN_SHARED_GENES, so_what, stacklevel=4)
         bucket = distances.argmin(axis=1)
         distance = distances[np.arange(cells.size), bucket]
         relative = distance / self.reach_[bucket]

@@ -1,17 +1,19 @@
 """Training cell types in buckets by their phenotype, and the bucket that another one is nearest to by its openness."""
 
 import warnings
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._cell_state import Float32Array, kernel, occurring
+from skepi._cell_state import BandContrasts, Float32Array, kernel, occurring
+from skepi._rows import pairs_with_peaks
 from skepi._targets import FloatArray
 from skepi.binning import BinnedOpenness, TSSBinner, symmetric_edges
 from skepi.exceptions import DistantCellTypeWarning
-from skepi.paired import GeneCellPairs
+from skepi.persistence import FittedPart
 from skepi.rows import PairRows
 
 IntArray = NDArray[np.int64]
@@ -23,27 +25,31 @@ NO_BUCKET = -1
 _ROUNDING = 1e-5
 
 
-class Centres(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Centres(FittedPart):
     """Means of buckets in the space of openness contrasts.
 
     Attributes
     ----------
+    bands : BandContrasts
+        What standardises openness to z.
     z : ndarray of float32, shape (n_bands, n_genes, n_buckets)
     gene_power : ndarray of float64, shape (n_genes,)
         Sum over bands of the mean square of contrasts over training cell types.
     """
 
+    bands: BandContrasts
     z: Float32Array
     gene_power: FloatArray
 
     @classmethod
-    def of(cls, z: Float32Array, buckets: IntArray) -> "Centres":
+    def learn(cls, bands: BandContrasts, z: Float32Array, buckets: IntArray) -> Self:
         """Learn from contrasts of the training cell types."""
         means = [z[:, :, buckets == bucket].mean(axis=2, dtype=np.float64) for bucket in range(buckets.max() + 1)]
         gene_power = np.einsum("bgt,bgt->g", z, z, dtype=np.float64) / buckets.size
-        return cls(np.stack(means, axis=2).astype(np.float32), gene_power)
+        return cls(bands, np.stack(means, axis=2).astype(np.float32), gene_power)
 
-    def over(self, known: IntArray) -> "Centres":
+    def over(self, known: IntArray) -> Self:
         """Over some of the genes: contrasts add up to 0 over genes, those of the data set on both sides."""
         power = self.gene_power[known]
         if not power.any():
@@ -52,7 +58,8 @@ class Centres(NamedTuple):
                 "shares with the training data, so no bucket can be found"
             )
         z = self.z[:, known]
-        return Centres(z - z.mean(axis=1, keepdims=True) if known.size < self.gene_power.size else z, power)
+        z = z - z.mean(axis=1, keepdims=True) if known.size < self.gene_power.size else z
+        return type(self)(self.bands.over(known), z, power)
 
     def distances(self, z: Float32Array) -> FloatArray:
         """From each bucket, in root mean square distances of training cell types from their mean: (n, n_buckets)."""
@@ -63,13 +70,7 @@ class Centres(NamedTuple):
 
 def bands_of(X: Any) -> BinnedOpenness:
     """Openness in bands around all genes of the data set that pairs refer to, whatever bins they have."""
-    pairs = getattr(X, "pairs", X)
-    if not isinstance(pairs, GeneCellPairs):
-        raise TypeError(
-            f"BucketedRegressor needs pairs of genes and cell types, got {type(X).__name__}: use "
-            "PairedDataset(...).pairs(), with or without TSSBinner() before this step"
-        )
-    return TSSBinner(edges=symmetric_edges()).fit_transform(pairs)
+    return TSSBinner(edges=symmetric_edges()).fit_transform(pairs_with_peaks(X, "BucketedRegressor"))
 
 
 def expression_kernel(X: PairRows, z: FloatArray) -> FloatArray:

@@ -13,13 +13,15 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._rows import check_targets
+from skepi._rows import check_binned, check_targets
 from skepi._targets import FloatArray, GeneStandardizedRegressor
 from skepi.exceptions import DistantCellTypeWarning
 from skepi.gaussian_process import CisTransRegressor
 from skepi.model_selection import CellTypeKFold, LineageKFold
 from skepi.model_selection._held_out import check_splitter
-from skepi.rows import is_binned
+
+# Feature of the base model that errors are divided by.
+_SCALE = "gene_scale"
 
 # Lineages from which on whole ones are held out inside, where the table names them.
 _MIN_LINEAGES = 3
@@ -32,7 +34,7 @@ class ResidualRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
     The base model is fitted on part of the training cell types at a time and asked about the others; the regressor
     learns :math:`(y - \hat y) / (\mathrm{SD}_g + c)` of these pairs from what the base model knows of them
     (:meth:`skepi.gaussian_process.CisTransRegressor.transform`: contrasts of bands, parts of the prediction, level and
-    scale of the gene). The base model is then fitted on all training pairs, and
+    scale of the gene, which is the divisor). The base model is then fitted on all training pairs, and
 
     .. math:: \hat y = \hat y_\mathrm{base} + (\mathrm{SD}_g + c) \, \hat r
 
@@ -45,8 +47,15 @@ class ResidualRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
         Any scikit-learn regressor on dense arrays. By default gradient boosting of 100 trees with 15 leaves of at least
         200 pairs and a learning rate of 0.05.
     base : CisTransRegressor, optional
-        By default ``CisTransRegressor()``. Another one must offer what that one does: ``predict``, ``predict_parts``,
-        ``transform`` with the scale of the gene as its last column, ``training_mean`` and ``gene_mean_``.
+        By default ``CisTransRegressor()``. Another estimator must offer, once fitted,
+
+        * ``predict_with_features(X, return_std=False)``: an object with ``parts``, a DataFrame with one row per pair
+          whose columns add up to the prediction; ``features``, an array with one row per pair; and ``std``, an array,
+          or None where SDs were not asked for;
+        * ``get_feature_names_out()``: names of these features, one of them ``"gene_scale"``, the scale of the gene in
+          units of ``y``;
+        * ``training_mean(X)``, ``gene_mean_``, ``gene_sd_``, ``grand_mean_`` and ``pooled_sd_``, as
+          :class:`skepi.gaussian_process.CisTransRegressor` has them.
     cv : splitter or int, optional
         Which cell types are held out together inside. By default whole lineages where the table of cell types names 3
         or more of them among the training pairs, else 5 folds of cell types (or as many as there are); a number is one
@@ -67,9 +76,10 @@ class ResidualRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
     Raises
     ------
     TypeError
-        Where rows are not binned pairs, or the base model has no ``transform``.
+        Where rows are not binned pairs, or the base model has no ``predict_with_features``.
     ValueError
-        For fewer than 3 training cell types, and splits that there are none of.
+        For fewer than 3 training cell types, a ``cv`` that gives no split, and a base model that does not name its
+        features or has no ``"gene_scale"`` among them.
 
     Examples
     --------
@@ -133,40 +143,34 @@ class ResidualRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
         std : ndarray of float64, shape (n_pairs,)
             Only with ``return_std=True``.
         """
-        check_is_fitted(self)
-        added = self._added(X)
-        if not return_std:
-            return self.base_.predict(X) + added
-        prediction, std = self.base_.predict(X, return_std=True)
-        return prediction + added, std
+        base, added = self._asked(X, return_std)
+        prediction = base.parts.to_numpy().sum(axis=1) + added
+        return (prediction, base.std) if return_std else prediction
 
     def predict_parts(self, X: Any) -> pd.DataFrame:
-        """Parts of the prediction: those of the base model, and ``residual``; in units of ``y``, one row a pair."""
-        check_is_fitted(self)
-        return self.base_.predict_parts(X).assign(residual=self._added(X))
+        """Parts of the prediction: those of the base model, and ``residual``; in units of ``y``, one row per pair."""
+        base, added = self._asked(X)
+        return base.parts.assign(residual=added)
 
     def training_mean(self, X: Any) -> FloatArray:
         """Training mean of the gene of each row, (n_rows,); NaN for a gene without training pairs."""
         check_is_fitted(self)
         return self.base_.training_mean(X)
 
-    def _added(self, X: Any) -> FloatArray:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the base model's own prediction says the same
-            features = self.base_.transform(X)
-        return features[:, -1].astype(np.float64) * np.asarray(self.regressor_.predict(features), np.float64).ravel()
+    def _asked(self, X: Any, return_std: bool = False) -> tuple[Any, FloatArray]:
+        """What the base model says of rows, and what the regressor adds to its prediction in units of ``y``."""
+        check_is_fitted(self)
+        base = self.base_.predict_with_features(X, return_std=return_std)
+        residual = np.asarray(self.regressor_.predict(base.features), np.float64).ravel()
+        return base, _scale_of_genes(self.base_, base.features) * residual
 
     def _checked_base(self, X: Any) -> Any:
-        if not is_binned(X):
-            raise TypeError(
-                f"ResidualRegressor needs pairs whose openness is binned, got {type(X).__name__}: put "
-                "TSSBinner(edges=symmetric_edges()) before it in a Pipeline"
-            )
+        check_binned(X, self, "TSSBinner(edges=symmetric_edges())")
         base = CisTransRegressor() if self.base is None else self.base
-        if not (hasattr(base, "transform") and hasattr(base, "predict_parts")):
+        if not (hasattr(base, "predict_with_features") and hasattr(base, "get_feature_names_out")):
             raise TypeError(
-                "base must tell what it knows of pairs with transform and predict_parts, as CisTransRegressor does; "
-                f"got {base!r}"
+                "base must tell what it knows of pairs with predict_with_features and get_feature_names_out, as "
+                f"CisTransRegressor does; got {base!r}"
             )
         return base
 
@@ -182,14 +186,25 @@ class ResidualRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
         return tags
 
 
-def _errors(base: Any, X: Any, y: FloatArray, X_out: Any, y_out: FloatArray) -> tuple[NDArray[np.float32], FloatArray]:
+def _errors(base: Any, X: Any, y: FloatArray, X_out: Any, y_out: FloatArray) -> tuple[NDArray, FloatArray]:
     """What a base model knows of held-out pairs, and its standardised errors on them."""
     base.fit(X, y)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DistantCellTypeWarning)  # cell types are held out on purpose
-        features = base.transform(X_out)
-        error, scale = y_out - base.predict(X_out), features[:, -1].astype(np.float64)
-        return features, np.divide(error, scale, out=np.zeros_like(error), where=scale > 0)
+        held_out = base.predict_with_features(X_out)
+    error, scale = y_out - held_out.parts.to_numpy().sum(axis=1), _scale_of_genes(base, held_out.features)
+    return held_out.features, np.divide(error, scale, out=np.zeros_like(error), where=scale > 0)
+
+
+def _scale_of_genes(base: Any, features: NDArray) -> FloatArray:
+    """Scale of the gene of each pair, found by its name among the features of a fitted base model."""
+    names = list(base.get_feature_names_out())
+    if len(names) != features.shape[1] or _SCALE not in names:
+        raise ValueError(
+            f"base must name each of its {features.shape[1]} features, and one of them {_SCALE!r}; "
+            f"get_feature_names_out gives {names}"
+        )
+    return features[:, names.index(_SCALE)].astype(np.float64)
 
 
 def _default_regressor() -> HistGradientBoostingRegressor:

@@ -1,4 +1,4 @@
-"""What rows and targets of kernel models must be."""
+"""What settings, rows and targets of kernel models must be."""
 
 from typing import Any
 
@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skepi._cell_state import occurring
-from skepi._rows import check_targets
-from skepi.rows import is_binned
+from skepi._rows import check_binned, check_bins_alone, check_targets, check_unscaled
 
 FloatArray = NDArray[np.float64]
 
@@ -15,19 +14,23 @@ FloatArray = NDArray[np.float64]
 _GREATEST_LOG = 25.0
 
 
-def check_binned(X: Any) -> None:
-    """Refuse rows that are not binned pairs, and such that are scaled already."""
-    if not is_binned(X):
-        raise TypeError(
-            f"CisTransRegressor needs pairs whose openness is binned, got {type(X).__name__}: put "
-            "TSSBinner(edges=symmetric_edges()) before it in a Pipeline"
-        )
+def check_settings(own_cis: bool, cis_penalty: float, min_shared_genes: float) -> None:
+    """Refuse settings out of range."""
+    if not isinstance(own_cis, bool | np.bool_):
+        raise ValueError(f"own_cis must be True or False, got {own_cis!r}")
+    if not 0 < cis_penalty < np.inf:
+        raise ValueError(f"cis_penalty must be finite and greater than 0, got {cis_penalty!r}")
+    if not 0 <= min_shared_genes <= 1:
+        raise ValueError(f"min_shared_genes must be a fraction, got {min_shared_genes!r}")
+
+
+def check_openness(X: Any) -> None:
+    """Refuse rows that are not openness in bins alone."""
+    check_binned(X, "CisTransRegressor", "TSSBinner(edges=symmetric_edges())")
     if len(X) == 0:
         raise ValueError("no pairs: wanted at least one row")
-    if getattr(X, "scaling", None) is not None:
-        raise ValueError(
-            "these rows are scaled already: CisTransRegressor takes logs and scales itself, so drop LogZScaler"
-        )
+    check_unscaled(X, "CisTransRegressor")
+    check_bins_alone(X, "CisTransRegressor")
 
 
 def checked_expression(X: Any, y: ArrayLike) -> FloatArray:

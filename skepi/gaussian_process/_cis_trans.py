@@ -8,17 +8,19 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._cell_state import BandContrasts, TrainingState, occurring, unit_kernel
+from skepi._cell_state import CellState, CellStateViews, occurring
+from skepi._rows import check_n_features
 from skepi._targets import FloatArray, GeneScale, GeneStandardizedRegressor
-from skepi.gaussian_process import _own_cis, _posterior
-from skepi.gaussian_process._checks import check_binned, checked_expression, expression_table
+from skepi.gaussian_process._checks import check_openness, check_settings, checked_expression, expression_table
 from skepi.gaussian_process._cis import fit_band_weights, measured_mean, weighted
-from skepi.gaussian_process._likelihood import fit_variances
+from skepi.gaussian_process._genes import fit_variances, posterior_weights, prediction_variance, variance_shares
+from skepi.gaussian_process._own_cis import own_scale
 from skepi.gaussian_process._posterior import Residuals, Variances
+from skepi.gaussian_process._prediction import Prediction, PredictionWithFeatures
 from skepi.gaussian_process._query import Query, ask, distance_table, of_genes, warn_of_what_is_new
 
 
-class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
+class CisTransRegressor(CellStateViews, GeneStandardizedRegressor, BaseEstimator):
     r"""Predict expression in new cell types: local openness under weights that genes share, and the state of the cell.
 
     With :math:`y_{gc}` expression less the training mean of the gene, divided by its training SD + ``sd_offset``, and
@@ -82,19 +84,21 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
         Weights of own cis parts, and what each gene's kernel was multiplied by.
     cis_offset_ : ndarray of float64, shape (n_trained,)
         Mean of the cis part of each gene over its measured cell types.
-    kernel_scale_ : float
-        What the kernel was divided by.
-    cell_type_names_ : ndarray of str, shape (n_training,)
-    kernel_ : ndarray of float64, shape (n_training, n_training)
-        K.
-    gene_names_ : ndarray of str, shape (n_genes,)
-        All genes of the training data set, measured or not.
-    contrasts_ : ndarray of float32, shape (n_bins, n_genes, n_training)
-        z of the training cell types, which the kernel with new ones needs: 4 n_bins n_genes n_training bytes.
     variance_shares_ : Series
         Estimated shares of the variance of standardised expression within genes over training pairs: ``cis, cell_state,
         noise`` and, where learned, ``own_cis``; they add up to 1. Cis is what weights of these bands can express: of a
         law that acts on single peaks, cell state takes the rest.
+    cell_state_ : object
+        What was learned of openness, saved as one. The attributes from here to ``edges_`` show its parts.
+    cell_type_names_ : ndarray of str, shape (n_training,)
+    kernel_ : ndarray of float64, shape (n_training, n_training)
+        K.
+    kernel_scale_ : float
+        What the kernel was divided by.
+    gene_names_ : ndarray of str, shape (n_genes,)
+        All genes of the training data set, measured or not.
+    contrasts_ : ndarray of float32, shape (n_bins, n_genes, n_training)
+        z of the training cell types, which the kernel with new ones needs: 4 n_bins n_genes n_training bytes.
     openness_mean_ : ndarray of float32, shape (n_bins, n_genes)
     band_scale_ : ndarray of float64, shape (n_bins,)
     edges_ : ndarray of int64, shape (n_bins + 1,)
@@ -169,19 +173,17 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
         y : array-like of shape (n_pairs,)
             Log expression.
         """
-        self._check_settings()
-        check_binned(X)
+        self._check_offset()
+        check_settings(self.own_cis, self.cis_penalty, self.min_shared_genes)
+        check_openness(X)
         y = checked_expression(X, y)
-        self.n_features_in_, self.edges_ = X.shape[1], X.edges
+        self.n_features_in_ = X.shape[1]
         cells, _ = occurring(X.cell_type_codes)
         if cells.size < 2:
             raise ValueError(
                 f"CisTransRegressor needs at least 2 training cell types, got {cells.size}: nothing varies"
             )
-        self.cell_type_names_ = X.cell_types["name"].to_numpy(dtype=object)[cells]
-        learned, self.contrasts_ = BandContrasts.learn(X, cells)
-        self.gene_names_, self.openness_mean_, self.band_scale_ = learned.gene_names, learned.mean, learned.scale
-        self.kernel_, self.kernel_scale_ = unit_kernel(self.contrasts_)
+        self.cell_state_ = CellState.learn(X, cells)
         scale = GeneScale.of(X, y, self.sd_offset)
         self._set_scale(scale)
         self._learn_expression(expression_table(X, scale.z(X, y), cells))
@@ -197,16 +199,11 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
         cis -= self.cis_offset_[:, None]
         self.residuals_ = np.where(self.measured_, table - cis, 0.0)
         residuals = Residuals(self.residuals_, self.measured_, self.kernel_)
-        variances = fit_variances(residuals)
-        self.own_scale_ = _own_cis.own_scale(z) if self.own_cis else None
-        self.own_weights_ = None
-        if self.own_scale_ is None:
-            self.state_weights_ = _posterior.state_weights(residuals, variances)
-        else:
-            variances = _own_cis.fit_variances(residuals, z, self.own_scale_, variances)
-            self.state_weights_, self.own_weights_ = _own_cis.weights(residuals, z, self.own_scale_, variances)
+        self.own_scale_ = own_scale(z) if self.own_cis else None
+        variances = fit_variances(residuals, self.own_scale_, z)
         self.state_variance_, self.own_variance_, self.noise_variance_ = variances
-        self.variance_shares_ = self._shares(cis, z)
+        self.state_weights_, self.own_weights_ = posterior_weights(residuals, variances, self.own_scale_, z)
+        self.variance_shares_ = variance_shares(cis, residuals, variances, self.own_scale_, z)
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Predict expression, and on request the SD of a measurement around it.
@@ -225,10 +222,9 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
             Only with ``return_std=True``. Greater for cell types far from those of training; for genes without training
             pairs it holds the spread of the means of genes, and nothing of own parts.
         """
-        asked = self._asked(X)
-        parts, spread = self._parts(X, asked)
-        prediction = parts.to_numpy().sum(axis=1)
-        return (prediction, self._std(asked, spread)) if return_std else prediction
+        found = self._predicted(X)
+        prediction = found.parts.to_numpy().sum(axis=1)
+        return (prediction, self._std(found)) if return_std else prediction
 
     def predict_parts(self, X: Any) -> pd.DataFrame:
         """Parts that the prediction is the sum of.
@@ -240,10 +236,10 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
         Returns
         -------
         DataFrame
-            One row a pair, in their order; columns ``gene_mean, cis, cell_state`` and, where learned, ``own_cis``, in
+            One row per pair, in their order; columns ``gene_mean, cis, cell_state`` and, where learned, ``own_cis``, in
             units of ``y``. All but the first have mean 0 over the training cell types in which a gene was measured.
         """
-        return self._parts(X, self._asked(X))[0]
+        return self._predicted(X).parts
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Return what the model knows of pairs, as features for another one.
@@ -258,15 +254,24 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
             Contrasts z of the bands; the parts without the mean, in standardised units; then the level and the scale
             that the gene is predicted with, in units of ``y``. See :meth:`get_feature_names_out`.
         """
-        asked = self._asked(X)
-        parts, spread = self._parts(X, asked)
-        level, n_bins = parts.pop("gene_mean"), len(asked.z)
-        features = np.zeros((len(X), n_bins + parts.shape[1] + 2), dtype=np.float32)
-        features[:, :n_bins] = asked.z[:, asked.row, asked.column].T
-        known = spread > 0  # a gene that does not vary has a scale of 0 where sd_offset is 0
-        features[known, n_bins:-2] = parts.to_numpy()[known] / spread[known, None]
-        features[:, -2], features[:, -1] = level, spread
-        return features
+        return self._predicted(X).features()
+
+    def predict_with_features(self, X: Any, return_std: bool = False) -> PredictionWithFeatures:
+        """Predict, and give what the prediction was made from, in one pass; for a model of the errors.
+
+        Parameters
+        ----------
+        X : BinnedOpenness of shape (n_pairs, n_bins)
+        return_std : bool, default=False
+
+        Returns
+        -------
+        named tuple
+            ``parts`` as from :meth:`predict_parts`, ``features`` as from :meth:`transform`, and ``std`` as from
+            :meth:`predict`, or None.
+        """
+        found = self._predicted(X)
+        return PredictionWithFeatures(found.parts, found.features(), self._std(found) if return_std else None)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Name the columns of :meth:`transform`: bands (or ``input_features``), parts, level and scale of the gene."""
@@ -290,93 +295,53 @@ class CisTransRegressor(GeneStandardizedRegressor, BaseEstimator):
             from their mean) and ``relative``: that over the greatest distance of a training cell type from its nearest
             other one. Beyond 1.25 a cell type is called distant.
         """
-        return distance_table(self._asked(X), self.cell_type_names_)
+        return distance_table(self._asked(X))
 
     def _asked(self, X: Any) -> Query:
         """What rows ask for: kernels of their cell types, contrasts of their genes."""
         check_is_fitted(self)
-        check_binned(X)
-        if X.shape[1] != self.n_features_in_:
-            raise ValueError(f"X has {X.shape[1]} bins, but CisTransRegressor is expecting {self.n_features_in_} bins")
-        if not np.array_equal(X.edges, self.edges_):
-            raise ValueError("X is binned at other edges than in fit, though in as many bins")
-        learned = BandContrasts(self.gene_names_, self.openness_mean_, self.band_scale_)
-        training = TrainingState(self.contrasts_, self.kernel_, self.kernel_scale_)
-        return ask(X, learned, training, self.gene_mean_.index)
+        check_openness(X)
+        check_n_features(X, self)
+        return ask(X, self.cell_state_, self.gene_mean_.index)
 
-    def _parts(self, X: Any, asked: Query) -> tuple[pd.DataFrame, FloatArray]:
-        """Parts in units of ``y``, one row a pair, and the scale of each pair's gene."""
-        warn_of_what_is_new(asked, distance_table(asked, self.cell_type_names_), self.min_shared_genes)
-        mean, spread = self.gene_levels(X)
-        seen, residuals = asked.seen, self._residuals(asked)
-        of_cells, of_bands = self._weights_of(asked, residuals)
-        cis = weighted(asked.z, self.band_weights_)
-        cis[seen] -= self._cis_offset(asked, residuals)[:, None]
-        state = np.zeros_like(cis)
-        offset = measured_mean(of_cells @ asked.kernel, residuals.measured)
-        state[seen] = of_cells @ asked.new.to_training.T - offset[:, None]
-        tables = {"cis": cis, "cell_state": state}
+    def _predicted(self, X: Any) -> Prediction:
+        """Follow rows to the parts of their prediction."""
+        asked = self._asked(X)
+        warn_of_what_is_new(asked, self.min_shared_genes)
+        level, scale = self.gene_levels(X)
+        seen, trained = asked.seen, asked.trained[asked.seen]
+        residuals = Residuals(self.residuals_[trained], self.measured_[trained], asked.kernel)
+        if asked.all_genes:
+            cis_mean, of_cells = self.cis_offset_[trained], self.state_weights_[trained]
+            of_bands = self.own_weights_[:, trained] if self.own_weights_ is not None else None
+        else:  # the kernel is another one than in fit, and so are the weights
+            z = asked.training_z_of_seen()
+            cis_mean = measured_mean(weighted(z, self.band_weights_), residuals.measured)
+            of_cells, of_bands = posterior_weights(residuals, self._variances(), self._own_scale(asked), z)
+        # Parts of genes with training pairs have mean 0 over the training cell types in which a gene was measured.
+        parts = {"cis": weighted(asked.z, self.band_weights_)}
+        parts["cis"][seen] -= cis_mean[:, None]
+        parts["cell_state"] = np.zeros_like(parts["cis"])
+        mean = measured_mean(of_cells @ asked.kernel, residuals.measured)
+        parts["cell_state"][seen] = of_cells @ asked.new.to_training.T - mean[:, None]
         if of_bands is not None:
-            tables["own_cis"] = np.zeros_like(cis)
-            offset = measured_mean(weighted(asked.training_z_of_seen(), of_bands), residuals.measured)
-            tables["own_cis"][seen] = weighted(asked.z[:, seen], of_bands) - offset[:, None]
-        scaled = {name: spread * table[asked.row, asked.column] for name, table in tables.items()}
-        return pd.DataFrame({"gene_mean": mean, **scaled}), spread
+            parts["own_cis"] = np.zeros_like(parts["cis"])
+            mean = measured_mean(weighted(asked.training_z_of_seen(), of_bands), residuals.measured)
+            parts["own_cis"][seen] = weighted(asked.z[:, seen], of_bands) - mean[:, None]
+        in_units = {name: scale * part[asked.row, asked.column] for name, part in parts.items()}
+        return Prediction(pd.DataFrame({"gene_mean": level, **in_units}), scale, asked, residuals)
 
-    def _std(self, asked: Query, spread: FloatArray) -> FloatArray:
-        seen, residuals, variances = asked.seen, self._residuals(asked), self._variances()
-        variance = np.tile(variances.state * asked.new.to_self + variances.noise, (seen.size, 1))
-        if self.own_scale_ is None:
-            variance[seen] = _posterior.prediction_variance(residuals, variances, asked.new)
-        else:
-            own = residuals, asked.training_z_of_seen(), self.own_scale_[asked.trained[seen]], variances
-            variance[seen] = _own_cis.prediction_variance(*own, asked.new, asked.z[:, seen])
-        level = np.where(seen, 0.0, np.var(self.gene_mean_))  # of genes whose own mean is not known
-        return np.sqrt(spread**2 * variance[asked.row, asked.column] + level[asked.row])
+    def _std(self, found: Prediction) -> FloatArray:
+        asked = found.asked
+        variance = prediction_variance(asked, found.residuals, self._variances(), self._own_scale(asked))
+        level = np.where(asked.seen, 0.0, np.var(self.gene_mean_))  # of genes whose own mean is not known
+        return np.sqrt(found.scale**2 * variance[asked.row, asked.column] + level[asked.row])
 
     def _variances(self) -> Variances:
         return Variances(self.state_variance_, self.own_variance_, self.noise_variance_)
 
-    def _residuals(self, asked: Query) -> Residuals:
-        """Of the genes that occur and have training pairs, with the kernel over the shared genes."""
-        trained = asked.trained[asked.seen]
-        return Residuals(self.residuals_[trained], self.measured_[trained], asked.kernel)
-
-    def _cis_offset(self, asked: Query, residuals: Residuals) -> FloatArray:
-        """Mean of the shared cis part of each gene over its measured cell types."""
-        if asked.kernel is self.kernel_:
-            return self.cis_offset_[asked.trained[asked.seen]]
-        return measured_mean(weighted(asked.training_z_of_seen(), self.band_weights_), residuals.measured)
-
-    def _weights_of(self, asked: Query, residuals: Residuals) -> tuple[FloatArray, FloatArray | None]:
-        """Weights of cell types and of bands, those of the fit or, with the kernel of fewer genes, new ones."""
-        trained = asked.trained[asked.seen]
-        if asked.kernel is self.kernel_:
-            own = self.own_weights_[:, trained] if self.own_weights_ is not None else None
-            return self.state_weights_[trained], own
-        if self.own_scale_ is None:
-            return _posterior.state_weights(residuals, self._variances()), None
-        z = asked.training_z_of_seen()
-        return _own_cis.weights(residuals, z, self.own_scale_[trained], self._variances())
-
-    def _shares(self, cis: FloatArray, z: NDArray[np.float32]) -> pd.Series:
-        """Mean square of the shared cis part, and expected ones of the others, over training pairs within genes."""
-        sums = {"cis": float(np.sum(cis[self.measured_] ** 2))}
-        sums["cell_state"] = self.state_variance_ * _posterior.squares_within_genes(self.kernel_, self.measured_)
-        if self.own_scale_ is not None:
-            sums["own_cis"] = self.own_variance_ * _own_cis.squares_within_genes(z, self.own_scale_, self.measured_)
-        sums["noise"] = self.noise_variance_ * float(np.sum(self.measured_.sum(axis=1) - 1))
-        shares = pd.Series(sums, dtype=np.float64)
-        return shares / shares.sum()
-
-    def _check_settings(self) -> None:
-        self._check_offset()
-        if not isinstance(self.own_cis, bool | np.bool_):
-            raise ValueError(f"own_cis must be True or False, got {self.own_cis!r}")
-        if not 0 < self.cis_penalty < np.inf:
-            raise ValueError(f"cis_penalty must be finite and greater than 0, got {self.cis_penalty!r}")
-        if not 0 <= self.min_shared_genes <= 1:
-            raise ValueError(f"min_shared_genes must be a fraction, got {self.min_shared_genes!r}")
+    def _own_scale(self, asked: Query) -> FloatArray | None:
+        return None if self.own_scale_ is None else self.own_scale_[asked.trained[asked.seen]]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

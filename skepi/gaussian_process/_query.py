@@ -7,16 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._cell_state import (
-    DISTANT,
-    BandContrasts,
-    Contrasts,
-    TrainingState,
-    kernel,
-    occurring,
-    relative_distance,
-    warn_of_few_genes,
-)
+from skepi._cell_state import DISTANT, CellState, Comparison, Contrasts, occurring, warn_of_few_genes
 from skepi.exceptions import DistantCellTypeWarning
 from skepi.gaussian_process._posterior import NewCellTypes
 
@@ -30,34 +21,37 @@ class Query(NamedTuple):
 
     Attributes
     ----------
-    cell_types : ndarray of str, shape (n_new,)
+    compared : Comparison
+        Their cell types beside those of training, over the shared genes.
+    new : NewCellTypes
+        Kernels of their cell types.
     row, column : ndarray of int, shape (n_pairs,)
         Place of each pair in tables of the genes and cell types that occur.
     z : ndarray of float32, shape (n_bins, n_genes, n_new)
         Contrasts of the genes that occur; 0 for a gene that the training data did not have.
-    training_z : ndarray of float32, shape (n_bins, n_shared, n_training)
-        Contrasts of the training cell types, over the shared genes.
     place : ndarray of int, shape (n_genes,)
-        Rows of ``training_z`` of the genes that occur; without meaning for those that are not shared.
+        Their rows among the shared genes; without meaning for those that are not shared.
     trained : ndarray of int, shape (n_genes,)
         Their rows among genes with training pairs; -1 for others.
-    share : float
-        Of the genes of the training data that the data set holds.
-    kernel : ndarray of shape (n_training, n_training)
-        Over the shared genes.
-    new : NewCellTypes
     """
 
-    cell_types: NDArray[np.object_]
-    row: NDArray[np.int64]
-    column: NDArray[np.int64]
+    compared: Comparison
+    new: NewCellTypes
+    row: IntArray
+    column: IntArray
     z: Float32Array
-    training_z: Float32Array
     place: IntArray
     trained: IntArray
-    share: float
-    kernel: FloatArray
-    new: NewCellTypes
+
+    @property
+    def kernel(self) -> FloatArray:
+        """Kernel among the training cell types, over the shared genes."""
+        return self.compared.training.kernel
+
+    @property
+    def all_genes(self) -> bool:
+        """Whether all training genes are shared, so that the kernel is that of the fit."""
+        return self.compared.contrasts.all_genes
 
     @property
     def seen(self) -> NDArray[np.bool_]:
@@ -66,48 +60,44 @@ class Query(NamedTuple):
 
     def training_z_of_seen(self) -> Float32Array:
         """Contrasts of these genes in the training cell types."""
-        return of_genes(self.training_z, self.place[self.seen])
+        return of_genes(self.compared.training.z, self.place[self.seen])
 
 
-def ask(X: Any, learned: BandContrasts, training: TrainingState, trained_genes: pd.Index) -> Query:
-    """Compare the cell types of rows with the training ones, over the genes that both data sets hold."""
+def ask(X: Any, state: CellState, trained_genes: pd.Index) -> Query:
+    """Compare the cell types of rows with the training ones, and find their genes among those that were learned."""
     cells, column = occurring(X.cell_type_codes)
     genes, row = occurring(X.gene_codes)
-    contrasts = learned.of(X, cells)
-    z = contrasts.z
-    shared = training.over(contrasts.known)
-    to_self = np.einsum("bgt,bgt->t", z, z, dtype=np.float64) / shared.scale
+    compared = state.compare(X, cells)
     return Query(
-        cell_types=X.cell_types["name"].to_numpy(dtype=object)[cells],
+        compared=compared,
+        new=NewCellTypes(compared.to_training, compared.to_self()),
         row=row,
         column=column,
-        z=_of_rows(contrasts, genes),
-        place=np.searchsorted(contrasts.rows, genes),
-        training_z=shared.z,
+        z=_of_rows(compared.contrasts, genes),
+        place=np.searchsorted(compared.contrasts.rows, genes),
         trained=trained_genes.get_indexer(X.genes["name"].to_numpy(dtype=object)[genes]),
-        share=contrasts.known.size / learned.gene_names.size,
-        kernel=shared.kernel,
-        new=NewCellTypes(kernel(z, shared.z) / shared.scale, to_self),
     )
 
 
-def distance_table(query: Query, training_names: NDArray[np.object_]) -> pd.DataFrame:
+def distance_table(query: Query) -> pd.DataFrame:
     """Of each cell type asked about: ``nearest`` training cell type, ``distance`` to it and ``relative`` distance."""
-    own = np.diag(query.kernel)
-    squared = query.new.to_self[:, None] + own - 2 * query.new.to_training
+    compared = query.compared
+    squared = compared.squared_distances(query.new.to_self)
     nearest = squared.argmin(axis=1)
     distance = np.sqrt(np.maximum(squared[np.arange(nearest.size), nearest], 0))
     columns = {
-        "nearest": training_names[nearest],
+        "nearest": compared.training.cell_type_names[nearest],
         "distance": distance,
-        "relative": relative_distance(distance, query.kernel),
+        "relative": compared.training.relative_distance(distance),
     }
-    return pd.DataFrame(columns, index=pd.Index(query.cell_types, name="cell_type"))
+    return pd.DataFrame(columns, index=pd.Index(compared.cell_type_names, name="cell_type"))
 
 
-def warn_of_what_is_new(query: Query, distances: pd.DataFrame, min_shared_genes: float) -> None:
+def warn_of_what_is_new(query: Query, min_shared_genes: float) -> None:
     """Say where a data set has few of the training genes, and which cell types are unlike all of training."""
-    warn_of_few_genes(query.share, min_shared_genes, "the state of its cell types is read from these", stacklevel=4)
+    share, so_what = query.compared.contrasts.share, "the state of its cell types is read from these"
+    warn_of_few_genes(share, min_shared_genes, so_what, stacklevel=4)
+    distances = distance_table(query)
     distant = distances[distances["relative"] > DISTANT].sort_values("relative", ascending=False)
     if len(distant):
         warnings.warn(

@@ -206,5 +206,5 @@ def _open_bins_of_genes(X: Any, gene_codes: IntArray) -> IntArray:
 def _check_unscaled(X: Any) -> None:
     if not is_binned(X):
         raise TypeError(f"X: wanted binned rows (from TSSBinner), got {type(X).__name__}")
-    if getattr(X, "scaling", None) is not None:
+    if X.is_scaled:
         raise ValueError("X: wanted openness, got scaled rows (log z-scores), where 0 no longer means closed")

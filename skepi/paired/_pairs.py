@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._rows import resolve_rows
+from skepi._rows import resolve_rows, unstack
 from skepi.exceptions import UnknownNameError
 from skepi.paired._anndata import write_layer
 from skepi.paired._tables import OpennessTables
@@ -159,20 +159,7 @@ class GeneCellPairs:
         ValueError
             Where the lengths differ or a pair occurs twice.
         """
-        values = np.asarray(values)
-        if values.shape != (len(self),):
-            raise ValueError(f"values has shape {values.shape}, wanted ({len(self)},): one value a pair")
-        genes, row = np.unique(self.gene_codes, return_inverse=True)
-        cell_types, column = np.unique(self.cell_type_codes, return_inverse=True)
-        if np.unique(row * cell_types.size + column).size != len(self):
-            raise ValueError("the same pair occurs more than once; a table has one place for it")
-        table = np.full((genes.size, cell_types.size), np.nan)
-        table[row, column] = values
-        return pd.DataFrame(
-            table,
-            index=pd.Index(self.genes["name"].to_numpy()[genes], name="gene"),
-            columns=pd.Index(self.cell_types["name"].to_numpy()[cell_types], name="cell_type"),
-        )
+        return unstack(self, values)
 
 
 def codes_of(names: Any, table: pd.DataFrame, what: str) -> NDArray[np.int64]:

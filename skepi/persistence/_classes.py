@@ -14,9 +14,30 @@ from sklearn.model_selection import BaseCrossValidator, BaseShuffleSplit
 from sklearn.model_selection._split import _RepeatedSplits
 from sklearn.utils._metadata_requests import MetadataRequest, MethodMetadataRequest
 
-#: Classes whose instances a file may hold as name and state: estimators, splitters, and what searches keep to score.
+
+class FittedPart:
+    """Base class for what a fitted estimator keeps in one object that is not an estimator itself.
+
+    A model file holds such an object as it holds an estimator: the name of its class and its attributes. Loading does
+    not call the constructor. Attributes lie in ``__dict__``, so a dataclass may be frozen but has no slots.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass(frozen=True)
+    ... class Line(FittedPart):
+    ...     intercept: float
+    ...     slope: float
+    >>> Line(1.0, 2.0)  # as an attribute such as ``line_``, it is saved with its estimator
+    Line(intercept=1.0, slope=2.0)
+    """
+
+
+#: Classes whose instances a file may hold as name and state: estimators and their fitted parts, splitters, and what
+#: searches keep to score.
 STORABLE = (
     BaseEstimator,
+    FittedPart,
     BaseCrossValidator,
     BaseShuffleSplit,
     _RepeatedSplits,
@@ -83,7 +104,7 @@ def _imported(module: str) -> Any:
 
 def _checked(value: Any, module: str, name: str, rooms: list[str]) -> Any:
     if not _may_be_named(value) or not _is_in(value.__module__, rooms):
-        raise ValueError(f"the file names {module}.{name}, which is no estimator, splitter or scorer here")
+        raise ValueError(f"the file names {module}.{name}, which is no estimator, fitted part, splitter or scorer here")
     return value
 
 

@@ -32,7 +32,8 @@ def save_model(model: BaseEstimator, path: str | os.PathLike, *, metadata: dict[
     ----------
     model : estimator
         A scikit-learn estimator: of skepi, of scikit-learn, or of your own, such as a pipeline or a search. Its
-        state may hold other estimators, splitters, numbers, text, arrays, pandas tables and Python's containers.
+        state may hold other estimators, splitters, numbers, text, arrays, pandas tables, Python's containers, and
+        objects of a :class:`FittedPart`.
     path : path
         A zip archive of numpy arrays and JSON, replaced as a whole or not at all. The ending is free; ``.skepi``
         is customary.
@@ -83,7 +84,7 @@ def load_model(path: str | os.PathLike, *, trusted: Trusted = ()) -> Any:
     """Read a model that :func:`save_model` wrote.
 
     Nothing in the file is run: it names classes, which are looked up in skepi, scikit-learn and what you trust, and
-    must be estimators, splitters or scorers there. Their constructors are not called.
+    must be estimators, fitted parts of estimators, splitters or scorers there. Their constructors are not called.
 
     Parameters
     ----------

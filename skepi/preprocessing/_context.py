@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._cell_state import BandContrasts, TrainingState, kernel, occurring, unit_kernel, warn_of_few_genes
+from skepi._cell_state import CellState, CellStateViews, occurring, warn_of_few_genes
 from skepi._rows import check_binned, check_n_features, check_targets
 from skepi.rows import BinnedRows
 
@@ -21,7 +21,7 @@ _MIN_SHARED_GENES = 0.5
 _RANK = 1e-6
 
 
-class AppendContext(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class AppendContext(CellStateViews, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     r"""Append to binned rows the state of the cell type, the loadings of the gene on it, and their products.
 
     * **state** :math:`s_c`, ``n_components`` columns: principal components of the kernel between cell types (that of
@@ -52,10 +52,10 @@ class AppendContext(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         In units of ``y``.
     n_features_in_ : int
         Number of columns of the rows.
-    edges_ : ndarray of int64, shape (n_bins + 1,)
-        In bp from the TSS.
-    gene_names_, openness_mean_, band_scale_, contrasts_, kernel_, kernel_scale_
-        What the kernel with new cell types needs, as in :class:`skepi.gaussian_process.CisTransRegressor`.
+    cell_state_ : object
+        What was learned of openness, which the kernel with new cell types needs, saved as one.
+    cell_type_names_, gene_names_, edges_, openness_mean_, band_scale_, contrasts_, kernel_, kernel_scale_
+        Its parts, as in :class:`skepi.gaussian_process.CisTransRegressor`.
 
     Raises
     ------
@@ -124,13 +124,10 @@ class AppendContext(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         check_binned(X, self)
         check_n_features(X, self)
         cells, column = occurring(X.cell_type_codes)
-        if not np.array_equal(X.edges, self.edges_):
-            raise ValueError("X is binned at other edges than in fit, though in as many bins")
-        contrasts = BandContrasts(self.gene_names_, self.openness_mean_, self.band_scale_).of(X.unscaled(), cells)
+        compared = self.cell_state_.compare(X.unscaled(), cells)
         so_what = "the state of its cell types is read from these"
-        warn_of_few_genes(contrasts.known.size / self.gene_names_.size, _MIN_SHARED_GENES, so_what, stacklevel=2)
-        training = TrainingState(self.contrasts_, self.kernel_, self.kernel_scale_).over(contrasts.known)
-        state = kernel(contrasts.z, training.z) / training.scale @ _onto(self.state_.to_numpy(), training.kernel)
+        warn_of_few_genes(compared.contrasts.share, _MIN_SHARED_GENES, so_what, stacklevel=2)
+        state = compared.to_training @ _onto(self.state_.to_numpy(), compared.training.kernel)
         names = X.genes["name"].to_numpy(dtype=object)
         loadings = self.loadings_.reindex(names).fillna(0.0).to_numpy()
         return self._append(X, state[column], loadings[X.gene_codes])
@@ -152,10 +149,8 @@ class AppendContext(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         y = check_targets(X, y)
         cells, column = occurring(X.cell_type_codes)
         self._check_settings(cells.size)
-        self.n_features_in_, self.edges_ = X.shape[1], X.edges
-        learned, self.contrasts_ = BandContrasts.learn(X.unscaled(), cells)
-        self.gene_names_, self.openness_mean_, self.band_scale_ = learned.gene_names, learned.mean, learned.scale
-        self.kernel_, self.kernel_scale_ = unit_kernel(self.contrasts_)
+        self.n_features_in_ = X.shape[1]
+        self.cell_state_ = CellState.learn(X.unscaled(), cells)
         among = self.kernel_
         n_independent = int(np.sum(np.linalg.eigvalsh(among) > _RANK * len(among)))
         if self.n_components > n_independent:
@@ -164,8 +159,7 @@ class AppendContext(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
                 f"n_components={self.n_components}: some of them are equal"
             )
         state = among @ _projection(among, self.n_components)
-        names = pd.Index(X.cell_types["name"].to_numpy(dtype=object)[cells], name="cell_type")
-        self.state_ = pd.DataFrame(state, names)
+        self.state_ = pd.DataFrame(state, pd.Index(self.cell_type_names_, name="cell_type"))
         genes, row = occurring(X.gene_codes)
         n, _, products = _sums(row, state[column], y)
         index = pd.Index(X.genes["name"].to_numpy(dtype=object)[genes], name="gene")
