@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import lasso_path
 
+from skepi.linear_model._duality import relative_gaps
 from skepi.linear_model._moments import Moments
 
 FloatArray = NDArray[np.float64]
@@ -102,10 +103,9 @@ def _descend(moments: Moments, lam: float, stop: float, max_iter: int, start: Fl
 
 
 def duality_gap(moments: Moments, coef: FloatArray, lam: float) -> float:
-    r"""Primal less dual of the penalised mean squared error, relative to the mean square of the centred target.
+    """Relative duality gap; see :func:`skepi.linear_model._duality.relative_gaps`.
 
-    The dual point is the residual r, shrunk until :math:`2 |X^T r|_\infty / n \le \lambda`. Without a penalty
-    that leaves nothing, and the gap is what least squares would still save.
+    Without a penalty the dual point would be 0, and the gap is what least squares would still save.
     """
     gram_coef = moments.gram @ coef
     residual_xy = moments.xy - gram_coef
@@ -114,10 +114,7 @@ def duality_gap(moments: Moments, coef: FloatArray, lam: float) -> float:
     rr = moments.yy - 2 * moments.xy @ coef + coef @ gram_coef
     ry = moments.yy - moments.xy @ coef
     steepest = 2 * np.abs(residual_xy).max() / moments.n_rows
-    shrink = min(1.0, lam / steepest) if steepest > 0 else 1.0
-    primal = rr / moments.n_rows + lam * np.abs(coef).sum()
-    dual = (2 * shrink * ry - shrink**2 * rr) / moments.n_rows
-    return float(max(primal - dual, 0.0) / (moments.yy / moments.n_rows))
+    return float(relative_gaps(moments.n_rows, moments.yy, rr, ry, steepest, lam, np.abs(coef).sum()))
 
 
 def _least_squares(gram: FloatArray, xy: FloatArray) -> FloatArray:
