@@ -361,12 +361,16 @@ def test_no_target_of_test_rows_is_seen(rows):
     ("settings_", "message"),
     [
         ({"lams": [-1.0]}, "lams must be finite and 0 or greater"),
-        ({"lams": 1}, "2 or more"),
+        ({"lams": 1}, "lams must be a number of penalties of 2 or more"),
         ({"lams": True}, "2 or more"),
         ({"cv": []}, "gives no split"),
         ({"cv": [(np.array([], dtype=int), np.array([1]))]}, "without training rows"),
         ({"cv": LeaveOneCellTypeOut(), "scoring": "within_gene_skill"}, "do not vary in any fold"),
-        ({"lams": 3, "eps": 1.0}, "0 < eps < 1"),
+        ({"lams": 3, "eps": 1.0}, "eps must be a number with 0 < eps < 1"),
+        ({"lams": "many"}, "lams must be finite and 0 or greater"),
+        ({"eps": 5}, "eps must be a number with 0 < eps < 1, got 5"),
+        ({"tol": -1e-9}, "tol must be finite and 0 or greater"),
+        ({"max_iter": 0}, "max_iter must be a whole number of 1 or more"),
         ({"scoring": "r2"}, "scoring must be one of"),
         ({"sd_offset": -1.0}, "sd_offset must be finite"),
         ({"scaler": LassoBaseline()}, "scaler must be a LogZScaler"),
@@ -383,7 +387,7 @@ def test_settings_out_of_range(rows, settings_, message):
 
 def test_a_path_that_ends_at_0_and_a_mask_without_rows_are_refused(rng):
     X, y = rng.exponential(size=(9, 2)), rng.normal(size=9)
-    with pytest.raises(ValueError, match="0 < eps < 1"):
+    with pytest.raises(ValueError, match="eps must be a number with 0 < eps < 1"):
         LassoBaselineCV(3, eps=0.0, cv=3).fit(X, y)
     with pytest.raises(ValueError, match="without training rows"):
         LassoBaselineCV(LAMS, cv=[(np.zeros(9, dtype=bool), np.arange(9))]).fit(X, y)

@@ -382,12 +382,33 @@ def test_few_rows_and_whole_genes_are_predicted_alike(lazy, monkeypatch):
 # --- errors
 
 
+@pytest.mark.parametrize(
+    ("settings_", "message"),
+    [
+        ({"lam": "0.1"}, "lam must be finite and 0 or greater, got '0.1'"),
+        ({"lam": None}, "lam must be finite and 0 or greater, got None"),
+        ({"tol": -1}, "tol must be finite and 0 or greater, got -1"),
+        ({"tol": np.nan}, "tol must be finite and 0 or greater, got nan"),
+        ({"max_iter": 0}, "max_iter must be a whole number of 1 or more, got 0"),
+        ({"max_iter": 2.5}, "max_iter must be a whole number of 1 or more, got 2.5"),
+    ],
+    ids=str,
+)
+def test_settings_out_of_range(settings_, message, rng):
+    X, y = rng.normal(size=(5, 2)), rng.normal(size=5)
+    with pytest.raises(ValueError, match=message):
+        LassoBaseline(**settings_).fit(X, y)
+    if "lam" not in settings_:
+        with pytest.raises(ValueError, match=message):
+            LassoBaseline(**settings_).path(X, y, [0.1])
+
+
 @pytest.mark.parametrize("lam", [-1e-9, np.nan, np.inf])
 def test_a_penalty_that_is_none_is_refused(lam, rng):
     X, y = rng.normal(size=(5, 2)), rng.normal(size=5)
-    with pytest.raises(ValueError, match="lams must be finite and 0 or greater"):
+    with pytest.raises(ValueError, match=f"lam must be finite and 0 or greater, got {lam}"):
         LassoBaseline(lam).fit(X, y)
-    with pytest.raises(ValueError, match="must be finite and 0 or greater"):
+    with pytest.raises(ValueError, match="lams must be finite and 0 or greater"):
         LassoBaseline().path(X, y, [0.1, lam])
 
 

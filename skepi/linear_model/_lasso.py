@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skepi._doors import check_number
 from skepi._rows import BinnedRows, check_arrays, check_targets, is_binned
 from skepi.linear_model._moments import Moments, moments_of_array, moments_of_pairs
-from skepi.linear_model._solve import Solution, solve_path
+from skepi.linear_model._solve import Solution, check_solver, solve_path
 
 FloatArray = NDArray[np.float64]
 
@@ -81,8 +82,9 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
         X : BinnedOpenness or array-like of shape (n_rows, n_features)
         y : array-like of shape (n_rows,)
         """
-        lam = checked_lams([self.lam])
-        (found,) = solve_path(self._moments(X, y), lam, self.tol, self.max_iter)
+        check_number("lam", self.lam, 0)
+        check_solver(self.tol, self.max_iter)
+        (found,) = solve_path(self._moments(X, y), np.array([float(self.lam)]), self.tol, self.max_iter)
         self.coef_, self.intercept_ = found.coef, found.intercept
         self.dual_gap_, self.n_iter_ = found.dual_gap, found.n_iter
         return self
@@ -104,6 +106,7 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
             in each row).
         """
         lams = checked_lams(lams)
+        check_solver(self.tol, self.max_iter)
         return path_table(solve_path(self._moments(X, y, reset=False), lams, self.tol, self.max_iter))
 
     def predict(self, X: Any) -> FloatArray:
@@ -156,7 +159,10 @@ def path_table(path: list[Solution]) -> pd.DataFrame:
 
 def checked_lams(lams: ArrayLike) -> FloatArray:
     """Penalties as an array; negative, infinite and missing ones are refused."""
-    values = np.atleast_1d(np.asarray(lams, dtype=np.float64))
+    try:
+        values = np.atleast_1d(np.asarray(lams, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise ValueError(f"lams must be finite and 0 or greater, got {lams!r}") from None
     if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all() or (values < 0).any():
         raise ValueError(f"lams must be finite and 0 or greater, got {lams!r}")
     return values

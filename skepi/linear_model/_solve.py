@@ -2,12 +2,14 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import lasso_path
 
+from skepi._doors import check_count, check_number
 from skepi.linear_model._duality import relative_gaps
 from skepi.linear_model._moments import Moments
 
@@ -34,6 +36,12 @@ class Solution:
     intercept: float
     dual_gap: float
     n_iter: int
+
+
+def check_solver(tol: Any, max_iter: Any) -> None:
+    """Refuse a tolerance that is none, and a number of sweeps that is none."""
+    check_number("tol", tol, 0)
+    check_count("max_iter", max_iter, 1)
 
 
 def solve_path(moments: Moments, lams: FloatArray, tol: float, max_iter: int) -> list[Solution]:
