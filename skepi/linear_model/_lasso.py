@@ -30,7 +30,8 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
     .. math:: \frac{1}{n} \lVert y - X w - b \rVert^2 + \lambda \lVert w \rVert_1
 
     which is ``sklearn.linear_model.Lasso(alpha=lam / 2)``. Rows enter only through their second moments, summed
-    gene by gene where rows are lazy, so a dense matrix of all rows is never made.
+    gene by gene where rows are lazy, and from the stored entries where they are sparse. A dense matrix of all rows is
+    never made of either.
 
     Parameters
     ----------
@@ -79,7 +80,7 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : BinnedOpenness or array-like of shape (n_rows, n_features)
+        X : BinnedOpenness, array-like or sparse array of shape (n_rows, n_features)
         y : array-like of shape (n_rows,)
         """
         check_number("lam", self.lam, 0)
@@ -113,7 +114,7 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
         """Predict, (n_rows,), in units of ``y``."""
         check_is_fitted(self)
         if not is_binned(X):
-            X = check_arrays(self, X, reset=False, dtype=np.float64)
+            X = check_arrays(self, X, accept_sparse="csr", reset=False, dtype=np.float64)
         elif X.shape[1] != self.n_features_in_:
             raise ValueError(f"X has {X.shape[1]} bins, but LassoBaseline is expecting {self.n_features_in_} bins")
         return linear_prediction(X, self.coef_, self.intercept_)
@@ -121,16 +122,21 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
     def _moments(self, X: Any, y: ArrayLike, reset: bool = True) -> Moments:
         if not is_binned(X):
             checker = self if reset else type(self)()
-            X, y = check_arrays(checker, X, y, y_numeric=True, dtype=np.float64)
+            X, y = check_arrays(checker, X, y, accept_sparse="csr", y_numeric=True, dtype=np.float64)
             return moments_of_array(X, np.asarray(y, dtype=np.float64))
         y = check_targets(X, y)
         if reset:
             self.n_features_in_ = X.shape[1]
         return moments_of_pairs(X, y)
 
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
 
 def linear_prediction(X: Any, coef: FloatArray, intercept: float) -> FloatArray:
-    """``X @ coef + intercept``, (n_rows,), for lazy rows or an array."""
+    """``X @ coef + intercept``, (n_rows,), for lazy rows, an array or a sparse array."""
     if not is_binned(X):
         return X @ coef + intercept
     if len(X) * _ROW_COST > np.unique(X.gene_codes).size * len(X.cell_types):

@@ -11,7 +11,8 @@ from skepi._doors import check_choice
 from skepi._rows import is_binned, is_pairs
 from skepi._targets import FloatArray, GeneStandardizedRegressor
 from skepi.linear_model._fold_rows import LazyRows, PlainRows
-from skepi.linear_model._lasso import checked_lams, linear_prediction, path_table
+from skepi.linear_model._lasso import checked_lams, path_table
+from skepi.linear_model._log_scale import scaled_prediction
 from skepi.linear_model._moments import Moments
 from skepi.linear_model._path_cv import (
     CrossValidatedPath,
@@ -133,7 +134,7 @@ class LassoBaselineCV(CrossValidatedPath, GeneStandardizedRegressor, BaseEstimat
 
         Parameters
         ----------
-        X : BinnedOpenness, not scaled, or array-like of shape (n_rows, n_features)
+        X : BinnedOpenness, not scaled, or array-like or sparse array of shape (n_rows, n_features)
         y : array-like of shape (n_rows,)
             Log expression.
         groups : array-like of shape (n_rows,), optional
@@ -183,7 +184,7 @@ class LassoBaselineCV(CrossValidatedPath, GeneStandardizedRegressor, BaseEstimat
     def _predict_z(self, X: Any) -> FloatArray:
         if X.shape[1] != self.n_features_in_:
             raise ValueError(f"X has {X.shape[1]} bins, but LassoBaselineCV is expecting {self.n_features_in_} bins")
-        return linear_prediction(X if self.scaler_ is None else self.scaler_.transform(X), self.coef_, self.intercept_)
+        return scaled_prediction(self.scaler_, X, self.coef_, self.intercept_)
 
     def _check_settings(self) -> None:
         self._check_offset()
@@ -192,7 +193,7 @@ class LassoBaselineCV(CrossValidatedPath, GeneStandardizedRegressor, BaseEstimat
         self._check_lams(self.lams)
 
     def _array_checks(self) -> dict[str, Any]:
-        return {"dtype": np.float64}
+        return {**super()._array_checks(), "dtype": np.float64}
 
     def _lams(self, moments: Moments) -> FloatArray:
         if not isinstance(self.lams, Integral):
@@ -202,5 +203,6 @@ class LassoBaselineCV(CrossValidatedPath, GeneStandardizedRegressor, BaseEstimat
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
         tags.input_tags.positive_only = self._scaler() is not None
         return tags
