@@ -428,20 +428,21 @@ def test_every_sparse_format_gives_the_same(form):
 
 
 def test_entries_that_stand_twice_are_added_and_left_as_they_are():
-    """Column 0 is stored twice in row 0 and not at all in row 1, so it is not stored throughout."""
-    twice = sp.csr_array((np.array([1.0, 2.0, 5.0, 1.0]), np.array([0, 0, 1, 1]), np.array([0, 2, 3, 4])), shape=(3, 2))
-    dense, y = np.array([[3.0, 0.0], [0.0, 5.0], [0.0, 1.0]]), np.array([1.0, 2.0, 0.0])
+    """Column 0 has as many entries as rows, but none in row 1: it is not stored throughout."""
+    values, columns = np.array([1.0, 2.0, 5.0, 4.0, 1.0]), np.array([0, 0, 1, 0, 1])
+    twice = sp.csr_array((values, columns, np.array([0, 2, 3, 5])), shape=(3, 2))
+    dense, y = np.array([[3.0, 0.0], [0.0, 5.0], [4.0, 1.0]]), np.array([1.0, 2.0, 0.0])
     model = LassoBaseline(0.1).fit(twice, y)
     assert_float64_sums(model.coef_, LassoBaseline(0.1).fit(dense, y).coef_, condition=100)
     assert_float64_sums(model.predict(twice), model.predict(dense))
-    assert twice.nnz == 4
+    assert twice.nnz == 5
 
 
 def test_small_differences_in_large_stored_values_survive():
-    """y is the column, a million up: the weight is 1 less its shrinkage lam / (2 Var x) = 0.3."""
-    X = 1e6 + np.array([[-1.0], [0.0], [1.0]])
-    model = LassoBaseline(0.4).fit(sp.csr_array(X), X[:, 0])
-    assert model.coef_[0] == pytest.approx(0.7)
+    """y is the column, ten million up: the weight is 1 less its shrinkage lam / (2 Var x) = 0.04 / (4 / 27) = 0.27."""
+    X = 1e7 + np.array([[-1.0], [0.0], [1.0]]) / 3
+    model = LassoBaseline(0.04).fit(sp.csr_array(X), X[:, 0])
+    assert model.coef_[0] == pytest.approx(0.73)
 
 
 def test_sparse_rows_are_never_made_dense(rng):
