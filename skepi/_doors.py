@@ -1,6 +1,7 @@
-"""What every door asks of what a user gives: labels of one level, names as text, whole positions, plain numbers."""
+"""What every door asks of what a user gives: settings in range, labels of one level, names as text, plain numbers."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,53 @@ from numpy.typing import NDArray
 
 from skepi.exceptions import TableError
 from skepi.intervals import MAX_POSITION, IntArray
+
+
+def check_number(name: str, value: Any, low: float, high: float = np.inf, *, low_included: bool = True) -> None:
+    """Refuse a setting that is no number from ``low`` on, or above ``low``, and below ``high``.
+
+    Examples
+    --------
+    >>> check_number("dropout", 1.2, 0, 1)
+    Traceback (most recent call last):
+    ValueError: dropout must be a number with 0 <= dropout < 1, got 1.2
+    >>> check_number("lr", -1, 0, low_included=False)
+    Traceback (most recent call last):
+    ValueError: lr must be finite and greater than 0, got -1
+    """
+    number = isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+    if number and (low <= value if low_included else low < value) and value < high:
+        return
+    if high == np.inf:
+        wanted = f"finite and {low:g} or greater" if low_included else f"finite and greater than {low:g}"
+    else:
+        wanted = f"a number with {low:g} {'<=' if low_included else '<'} {name} < {high:g}"
+    raise ValueError(f"{name} must be {wanted}, got {value!r}")
+
+
+def check_count(name: str, value: Any, least: int) -> None:
+    """Refuse a setting that is no whole number from ``least`` on.
+
+    Examples
+    --------
+    >>> check_count("patience", 2.5, 1)
+    Traceback (most recent call last):
+    ValueError: patience must be a whole number of 1 or more, got 2.5
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name} must be a whole number of {least} or more, got {value!r}")
+
+
+def check_choice(name: str, value: Any, allowed: Sequence[str]) -> None:
+    """Refuse a setting that is none of the allowed texts."""
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name} must be one of {tuple(allowed)}, got {value!r}")
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Refuse a setting that is neither True nor False, such as "no", which would count as True."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"{name} must be True or False, got {value!r}")
 
 
 def frame_of(table: Any, what: str, wanted: Sequence[str] = ()) -> pd.DataFrame:

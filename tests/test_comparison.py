@@ -23,7 +23,7 @@ from skepi.binning import TSSBinner, symmetric_edges
 from skepi.comparison import ModelComparison, _fit, compare_models, replicate_variance
 from skepi.comparison._checks import checked_models
 from skepi.comparison._controls import CONTROLS, Source, sources_of
-from skepi.comparison._fold_data import data_of
+from skepi.comparison._fold_data import Normalizers, data_of
 from skepi.comparison._plan import in_order_of_data
 from skepi.comparison._splits import READY_MADE, Fold, checked_splits, folds_of
 from skepi.compose import GeneZTarget
@@ -161,6 +161,19 @@ class Keep(TransformerMixin, BaseEstimator):
 
     def get_support(self):
         return np.isin(np.arange(self.n_), self.columns)
+
+
+class CountedKeep(Keep):
+    """The same, which writes a line whenever it is fitted."""
+
+    def __init__(self, columns=(), log=None):
+        super().__init__(columns)
+        self.log = log
+
+    def fit(self, X, y=None):
+        with open(self.log, "a") as log:
+            log.write("fit\n")
+        return super().fit(X, y)
 
 
 class FitsOnce(OnPairs):
@@ -519,13 +532,29 @@ def test_data_of_a_fold_share_openness_and_are_those_of_the_data_set(counts):
     normalizer = ExpressionNormalizer(min_mean_cpm=20_000)
     source = sources_of(counts, (), 1, 0)[0]
     fold = folds_of(source, {"cell types": LeaveOneCellTypeOut()})[0]
-    data = data_of(fold, normalizer)
+    data = data_of(fold, Normalizers(normalizer).of(fold))
     assert data.tables.openness is counts.openness
     wanted = counts.transform_expression(normalizer, counts.cell_types["name"][1:])
     assert data.tables.identity == wanted.tables.identity
     assert np.array_equal(data.values, wanted.expression)
-    assert data_of(fold, ExpressionNormalizer()).tables is counts.tables  # all genes are kept
-    assert data_of(fold, None).tables is counts.tables
+    assert data_of(fold, Normalizers(ExpressionNormalizer()).of(fold)).tables is counts.tables  # all genes are kept
+    assert data_of(fold, Normalizers(None).of(fold)).tables is counts.tables
+
+
+def test_a_normalizer_is_fitted_once_for_all_folds_that_train_on_the_same_cell_types(data, tmp_path):
+    """8 cell types left out one at a time, and chromosomes, whose folds all train on all 8."""
+
+    def n_fits(splits, **options):
+        log = tmp_path / "log"
+        before = n_lines(log)
+        normalizer = CountedKeep(tuple(range(40)), log)
+        compare_models({"zero": OnPairs()}, data, splits, normalizer=normalizer, n_bootstrap=5, **options)
+        return n_lines(log) - before
+
+    assert n_fits(["cell types"]) == 8
+    assert n_fits(["cell types", "chromosomes"]) == 8 + 1
+    assert n_fits(["cell types"], folder=tmp_path / "kept") == 8
+    assert n_fits(["cell types"], controls=("cell types",)) == 8 + 8
 
 
 def test_the_normalizer_given_stays_as_it_was(counts):

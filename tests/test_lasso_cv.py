@@ -1,14 +1,20 @@
 """LassoBaselineCV: equal to an explicit loop over clones, for every splitter and setting; moments add up over parts."""
 
+import pickle
+import tracemalloc
+
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
-from promises import assert_exact, assert_float32_sums, assert_float64_sums
+from promises import assert_exact, assert_float32_sums, assert_float64_sums, assert_within
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import Lasso
 from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import get_tags
 
 from skepi.binning import TSSBinner, _binned, symmetric_edges
 from skepi.compose import GeneZTarget
@@ -26,6 +32,7 @@ from skepi.model_selection import (
     LineageKFold,
     PairKFold,
 )
+from skepi.persistence import load_model, save_model
 from skepi.preprocessing import LogZScaler
 
 LAMS = [3e-2, 1e-3, 1e-2]
@@ -354,6 +361,78 @@ def test_no_target_of_test_rows_is_seen(rows):
     assert one.cv_results_["split0_test_score"][1] > other.cv_results_["split0_test_score"][1]
 
 
+# --- sparse rows
+
+
+def sparse_rows(seed):
+    """Openness with many zeros, a column that is stored throughout and one that is empty; targets."""
+    rng = np.random.default_rng(seed)
+    X = rng.exponential(size=(60, 6)) * (rng.random((60, 6)) < 0.4)
+    X[:, 0], X[:, 1] = rng.exponential(size=60) + 3, 0
+    return X, np.log1p(X[:, 0]) - X[:, 2] / 5 + rng.normal(size=60)
+
+
+@pytest.mark.parametrize("scaler", [None, LogZScaler(0), LogZScaler(np.inf), "passthrough"], ids=repr)
+@given(seed=st.integers(0, 10_000), scoring=st.sampled_from(["skill", "within_gene_skill"]))
+def test_sparse_rows_equal_dense_rows(seed, scaler, scoring):
+    X, y = sparse_rows(seed)
+    model = LassoBaselineCV(LAMS, cv=KFold(4), scaler=scaler, scoring=scoring)
+    dense, sparse = clone(model).fit(X, y), clone(model).fit(sp.csr_array(X), y)
+    assert sparse.lam_ == dense.lam_
+    scores = [one.cv_results_.drop(columns=["dual_gap", "n_weights"]) for one in (sparse, dense)]
+    assert_within(*scores, 1e-8, "both stop at a gap")
+    assert_within(sparse.coef_, dense.coef_, 1e-8, "both stop at a gap")
+    assert_within(sparse.predict(sp.csc_matrix(X)), dense.predict(X), 1e-8, "both stop at a gap")
+    assert_within(sparse.score(sp.coo_array(X), y), dense.score(X, y), 1e-8, "both stop at a gap")
+    if scaler != "passthrough":
+        for name in ("mean_", "sd_", "pooled_"):
+            assert_float64_sums(getattr(sparse.scaler_, name), getattr(dense.scaler_, name), summed=5)
+
+
+@given(st.integers(0, 10_000))
+def test_the_final_fit_to_sparse_rows_is_scikit_learn_s_lasso(seed):
+    X, y = sparse_rows(seed)
+    model = LassoBaselineCV(LAMS, scaler="passthrough", sd_offset=0.0).fit(sp.csr_array(X), y)
+    z = (y - y.mean()) / y.std()
+    wanted = Lasso(model.lam_ / 2, tol=1e-14, max_iter=1_000_000).fit(X, z)
+    assert_within(model.coef_, wanted.coef_, 1e-6, "scikit-learn stops early")
+    assert_within(model.predict(X), y.mean() + y.std() * wanted.predict(X), 1e-6, "scikit-learn stops early")
+
+
+def test_sparse_rows_are_left_as_they_are_and_never_made_dense(rng):
+    """Dense, these rows would take 160 MB in each fold."""
+    n, p = 100_000, 200
+    X = sp.csr_array((rng.random(n), (np.arange(n), rng.integers(0, p, n))), shape=(n, p))
+    y, before = rng.normal(size=n), X.copy()
+    tracemalloc.start()
+    LassoBaselineCV([0.1, 0.01], cv=2).fit(X, y).predict(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40e6
+    assert (before != X).nnz == 0
+
+
+@pytest.mark.parametrize("model", [LassoBaseline(), LassoBaselineCV(LAMS, cv=3)], ids=repr)
+def test_a_model_of_sparse_rows_is_saved_pickled_and_cloned(model, tmp_path):
+    X, y = sparse_rows(1)
+    fitted = clone(model).fit(sp.csr_array(X), y)
+    save_model(fitted, tmp_path / "model.skepi")
+    for copy in (load_model(tmp_path / "model.skepi"), pickle.loads(pickle.dumps(fitted))):
+        assert_exact(copy.predict(sp.csr_array(X)), fitted.predict(sp.csr_array(X)))
+    assert_exact(clone(fitted).fit(sp.csr_array(X), y).coef_, fitted.coef_)
+    assert get_tags(fitted).input_tags.sparse
+
+
+def test_negative_openness_in_sparse_rows_is_refused():
+    X, y = sparse_rows(0)
+    model = LassoBaselineCV(LAMS).fit(sp.csr_array(X), y)
+    for refused in (model.predict, lambda rows: clone(model).fit(rows, y)):
+        with pytest.raises(ValueError, match="Negative values in data passed to LogZScaler"):
+            refused(sp.csr_array(-X))
+    with pytest.raises(ValueError, match="scale_floor must be 0 or greater"):
+        LassoBaselineCV(LAMS, scaler=LogZScaler(-1.0)).fit(sp.csr_array(X), y)
+
+
 # --- errors
 
 
@@ -361,12 +440,16 @@ def test_no_target_of_test_rows_is_seen(rows):
     ("settings_", "message"),
     [
         ({"lams": [-1.0]}, "lams must be finite and 0 or greater"),
-        ({"lams": 1}, "2 or more"),
+        ({"lams": 1}, "lams must be a number of penalties of 2 or more"),
         ({"lams": True}, "2 or more"),
         ({"cv": []}, "gives no split"),
         ({"cv": [(np.array([], dtype=int), np.array([1]))]}, "without training rows"),
         ({"cv": LeaveOneCellTypeOut(), "scoring": "within_gene_skill"}, "do not vary in any fold"),
-        ({"lams": 3, "eps": 1.0}, "0 < eps < 1"),
+        ({"lams": 3, "eps": 1.0}, "eps must be a number with 0 < eps < 1"),
+        ({"lams": "many"}, "lams must be finite and 0 or greater"),
+        ({"eps": 5}, "eps must be a number with 0 < eps < 1, got 5"),
+        ({"tol": -1e-9}, "tol must be finite and 0 or greater"),
+        ({"max_iter": 0}, "max_iter must be a whole number of 1 or more"),
         ({"scoring": "r2"}, "scoring must be one of"),
         ({"sd_offset": -1.0}, "sd_offset must be finite"),
         ({"scaler": LassoBaseline()}, "scaler must be a LogZScaler"),
@@ -383,7 +466,7 @@ def test_settings_out_of_range(rows, settings_, message):
 
 def test_a_path_that_ends_at_0_and_a_mask_without_rows_are_refused(rng):
     X, y = rng.exponential(size=(9, 2)), rng.normal(size=9)
-    with pytest.raises(ValueError, match="0 < eps < 1"):
+    with pytest.raises(ValueError, match="eps must be a number with 0 < eps < 1"):
         LassoBaselineCV(3, eps=0.0, cv=3).fit(X, y)
     with pytest.raises(ValueError, match="without training rows"):
         LassoBaselineCV(LAMS, cv=[(np.zeros(9, dtype=bool), np.arange(9))]).fit(X, y)

@@ -1,20 +1,23 @@
 """LassoBaseline: scikit-learn's Lasso, the optimality conditions, the duality gap, and lazy rows."""
 
+import tracemalloc
 import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_exact, assert_float32_sums, assert_float64_sums, assert_within
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 from sklearn.linear_model import Lasso, LinearRegression
+from sklearn.pipeline import make_pipeline
 
 from skepi.binning import TSSBinner, _binned, symmetric_edges
 from skepi.linear_model import LassoBaseline, _lasso
 from skepi.linear_model._moments import moments_of_array, moments_of_pairs
 from skepi.linear_model._solve import duality_gap
-from skepi.preprocessing import LogZScaler
+from skepi.preprocessing import LogZScaler, Materialize
 
 
 def problem(seed):
@@ -379,15 +382,126 @@ def test_few_rows_and_whole_genes_are_predicted_alike(lazy, monkeypatch):
         assert_float32_sums(one, other)
 
 
+# --- sparse rows
+
+FORMATS = [sp.csr_array, sp.csr_matrix, sp.csc_array, sp.csc_matrix, sp.coo_array, sp.lil_array]
+
+
+def sparse_problem(seed):
+    """Sparse rows, targets and a penalty: columns that are empty, rarely stored, or stored throughout and large."""
+    rng = np.random.default_rng(seed)
+    n, p = rng.integers(10, 40), rng.integers(2, 25)
+    X = rng.exponential(size=(n, p)) * (rng.random((n, p)) < rng.choice([0.05, 0.3, 0.9, 1.0], size=p))
+    X[:, 0] = 1000 + rng.normal(size=n)
+    y = X @ rng.normal(size=p) + rng.normal(size=n) + 20
+    return X, y, greatest_lam(X, y) * rng.choice([0.03, 0.1, 0.5])
+
+
+@given(seeds)
+def test_sparse_rows_equal_scikit_learn_s_lasso(seed):
+    X, y, lam = sparse_problem(seed)
+    model = LassoBaseline(lam).fit(sp.csr_array(X), y)
+    wanted = Lasso(lam / 2, tol=1e-14, max_iter=1_000_000).fit(X, y)
+    assert_within(model.coef_, wanted.coef_, 1e-6, "scikit-learn stops early")
+    assert_within(model.predict(sp.csr_array(X)), wanted.predict(X), 1e-6 * np.abs(y).max(), "scikit-learn stops early")
+
+
+@given(seeds)
+def test_moments_of_sparse_rows_are_those_of_dense_rows(seed):
+    X, y, _ = sparse_problem(seed)
+    got, wanted = moments_of_array(sp.csr_array(X), y), moments_of_array(X, y)
+    # A column with a 0 loses as many digits as n_rows has, one without is centred first.
+    size = np.sqrt(len(y) * np.diag(wanted.gram).max())
+    assert_float64_sums(got.gram, wanted.gram, summed=size**2)
+    assert_float64_sums(got.xy, wanted.xy, summed=size * np.sqrt(wanted.yy))
+    assert_float64_sums(got.x_mean, wanted.x_mean)
+    assert (got.yy, got.y_mean, got.n_rows) == (wanted.yy, wanted.y_mean, wanted.n_rows)
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.__name__)
+def test_every_sparse_format_gives_the_same(form):
+    X, y, lam = sparse_problem(3)
+    one, other = LassoBaseline(lam).fit(form(X), y), LassoBaseline(lam).fit(sp.csr_array(X), y)
+    assert_exact(one.coef_, other.coef_)
+    assert_exact(one.predict(form(X)), other.predict(sp.csr_array(X)))
+    assert_exact(one.path(form(X), y, [lam])["coef"][0], one.coef_)
+
+
+def test_entries_that_stand_twice_are_added_and_left_as_they_are():
+    """Column 0 has as many entries as rows, but none in row 1: it is not stored throughout."""
+    values, columns = np.array([1.0, 2.0, 5.0, 4.0, 1.0]), np.array([0, 0, 1, 0, 1])
+    twice = sp.csr_array((values, columns, np.array([0, 2, 3, 5])), shape=(3, 2))
+    dense, y = np.array([[3.0, 0.0], [0.0, 5.0], [4.0, 1.0]]), np.array([1.0, 2.0, 0.0])
+    model = LassoBaseline(0.1).fit(twice, y)
+    assert_float64_sums(model.coef_, LassoBaseline(0.1).fit(dense, y).coef_, condition=100)
+    assert_float64_sums(model.predict(twice), model.predict(dense))
+    assert twice.nnz == 5
+
+
+def test_small_differences_in_large_stored_values_survive():
+    """y is the column, ten million up: the weight is 1 less its shrinkage lam / (2 Var x) = 0.04 / (4 / 27) = 0.27."""
+    X = 1e7 + np.array([[-1.0], [0.0], [1.0]]) / 3
+    model = LassoBaseline(0.04).fit(sp.csr_array(X), X[:, 0])
+    assert model.coef_[0] == pytest.approx(0.73)
+
+
+def test_sparse_rows_are_never_made_dense(rng):
+    """Dense, these rows would take 480 MB."""
+    n, p = 100_000, 600
+    X = sp.csr_array((rng.random(n), (np.arange(n), rng.integers(0, p, n))), shape=(n, p))
+    y = rng.normal(size=n)
+    tracemalloc.start()
+    LassoBaseline(0.1).fit(X, y).predict(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 60e6
+
+
+def test_sparse_rows_in_a_pipeline_equal_dense_ones(lazy):
+    X, y = lazy
+    models = [make_pipeline(Materialize(form, dtype="float64"), LassoBaseline(1e-3)) for form in ("dense", "csr")]
+    dense, sparse = (model.fit(X, y).predict(X) for model in models)
+    assert_within(sparse, dense, 1e-6, "both stop at a gap")
+
+
+def test_sparse_rows_that_cannot_be_used_are_refused():
+    X, y = sp.csr_array(np.eye(4)), np.arange(4.0)
+    with pytest.raises(ValueError, match="NaN"):
+        LassoBaseline().fit(X * np.nan, y)
+    with pytest.raises(ValueError, match="3 features, but LassoBaseline is expecting 4"):
+        LassoBaseline().fit(X, y).predict(X[:, :3])
+
+
 # --- errors
+
+
+@pytest.mark.parametrize(
+    ("settings_", "message"),
+    [
+        ({"lam": "0.1"}, "lam must be finite and 0 or greater, got '0.1'"),
+        ({"lam": None}, "lam must be finite and 0 or greater, got None"),
+        ({"tol": -1}, "tol must be finite and 0 or greater, got -1"),
+        ({"tol": np.nan}, "tol must be finite and 0 or greater, got nan"),
+        ({"max_iter": 0}, "max_iter must be a whole number of 1 or more, got 0"),
+        ({"max_iter": 2.5}, "max_iter must be a whole number of 1 or more, got 2.5"),
+    ],
+    ids=str,
+)
+def test_settings_out_of_range(settings_, message, rng):
+    X, y = rng.normal(size=(5, 2)), rng.normal(size=5)
+    with pytest.raises(ValueError, match=message):
+        LassoBaseline(**settings_).fit(X, y)
+    if "lam" not in settings_:
+        with pytest.raises(ValueError, match=message):
+            LassoBaseline(**settings_).path(X, y, [0.1])
 
 
 @pytest.mark.parametrize("lam", [-1e-9, np.nan, np.inf])
 def test_a_penalty_that_is_none_is_refused(lam, rng):
     X, y = rng.normal(size=(5, 2)), rng.normal(size=5)
-    with pytest.raises(ValueError, match="lams must be finite and 0 or greater"):
+    with pytest.raises(ValueError, match=f"lam must be finite and 0 or greater, got {lam}"):
         LassoBaseline(lam).fit(X, y)
-    with pytest.raises(ValueError, match="must be finite and 0 or greater"):
+    with pytest.raises(ValueError, match="lams must be finite and 0 or greater"):
         LassoBaseline().path(X, y, [0.1, lam])
 
 

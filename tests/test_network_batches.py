@@ -218,6 +218,32 @@ def test_the_bytes_of_the_operator_are_those_of_its_tables(scaled):
     assert operator_bytes(scaled, 100) == tables.n_bytes + rows.n_bytes + 4 * 100 * 200 + work
 
 
+@given(seed=st.integers(0, 2**32), with_scaling=st.booleans(), limit=st.sampled_from([0, _operator._MAX_INT32]))
+def test_the_bytes_of_any_operator_are_known_before_it_is_laid_out(seed, with_scaling, limit):
+    X = random_binned(seed, 3, with_scaling)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_operator, "_MAX_INT32", limit)
+        tables = OperatorTables(X, CPU)
+        held = tables.n_bytes + OperatorRows(X, tables, CPU).n_bytes
+        patch.setattr(_operator, "operator_arrays", None)
+        work = _operator._BYTES_PER_ENTRY * 10 * int(tables.entries_of_gene.max(initial=0))
+        assert operator_bytes(X, 10) == held + 4 * 10 * X.shape[1] + work
+
+
+def test_a_prediction_plans_once_and_lays_the_operator_out_once(scaled, monkeypatch):
+    """As on a CUDA device with little room for dense rows and much for the operator, but the CPU does the work."""
+    planned, laid_out = [], []
+    arrays = _operator.operator_arrays
+    monkeypatch.setattr(_batches, "RESIDENT_BYTES", 0)
+    monkeypatch.setattr(_batches, "half_of_free", lambda device: 1e9)
+    monkeypatch.setattr(_operator, "operator_arrays", lambda X: laid_out.append(X) or arrays(X))
+    plan = lambda X, batch_size, device: planned.append(X) or plan_features(X, batch_size, CUDA)  # noqa: E731
+    monkeypatch.setattr(_batches, "plan_features", plan)
+    batches = list(predicted_batches(scaled, 100, CPU))
+    assert_float32_sums(torch.cat(batches), scaled.dense())
+    assert (len(planned), len(laid_out)) == (1, 1)
+
+
 @pytest.mark.parametrize("binner", [TSSBinner(), TSSBinner(edges=BANDS)])
 def test_a_batch_needs_no_more_memory_than_is_stated(pairs, binner):
     X = LogZScaler().fit_transform(binner.fit_transform(pairs[0]))

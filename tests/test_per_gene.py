@@ -33,7 +33,7 @@ from skepi.compose import GeneZTarget, PerGeneLassoCV, PerGeneRegressor, _per_ge
 from skepi.compose._per_gene_fit import link_of
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import UnfittedSignalWarning, UnknownNameError, UnmatchedDataError, UnseenGeneWarning
-from skepi.linear_model import LassoBaseline, _gene_paths
+from skepi.linear_model import LassoBaseline, _gene_paths, _path_cv
 from skepi.linear_model._gene_paths import duality_gaps, greatest_lam, lasso_of_gene
 from skepi.metrics import skill, skill_scorer, summarize
 from skepi.model_selection import CellTypeKFold, GeneKFold, LeaveOneCellTypeOut, cross_val_pairs, shuffle_control
@@ -776,7 +776,7 @@ def test_a_gene_that_is_silent_everywhere_has_nothing_to_learn():
 
 def test_skill_of_sums_does_not_depend_on_the_unit_of_expression():
     # Errors of .1 and .3 of .4 leave 3/4 and 1/4; where there is nothing to save, no share is defined.
-    skills = _per_gene_paths.skill_of_sums(np.array([[0.1, 0.3], [0.0, 0.0]]), np.array([0.4, 0.0]))
+    skills = _path_cv.skill_of_sums(np.array([[0.1, 0.3], [0.0, 0.0]]), np.array([0.4, 0.0]))
     assert skills[0].tolist() == pytest.approx([0.75, 0.25])
     assert np.isnan(skills[1]).all()
 
@@ -843,7 +843,7 @@ def skill_of_genes(table):
 def loop_over_folds(model, X, y):
     """Held-out predictions of each penalty by a loop of pipelines, and the number of the fold."""
     scaler = [] if model.scaler == "passthrough" else [clone(model.scaler or LogZScaler())]
-    return [cross_val_pairs(make_pipeline(*scaler, exact(lam)), X, y, model._splitter()) for lam in model.lams]
+    return [cross_val_pairs(make_pipeline(*scaler, exact(lam)), X, y, model._splitter(X)) for lam in model.lams]
 
 
 @pytest.mark.parametrize(
@@ -945,7 +945,7 @@ def test_a_gap_that_is_not_reached_is_said(rows, monkeypatch):
         ({"select": "best"}, "select must be one of"),
         ({"lams": 1}, "a number of penalties of 2 or more"),
         ({"lams": True}, "a number of penalties of 2 or more"),
-        ({"eps": 1.0}, "0 < eps < 1"),
+        ({"eps": 1.0}, "eps must be a number with 0 < eps < 1"),
         ({"lams": [0.1, 0.0]}, "lams must be greater than 0"),
         ({"lams": [-1.0]}, "lams must be finite"),
         ({"scaler": StandardScaler()}, "scaler must be a LogZScaler, 'passthrough' or None"),

@@ -9,6 +9,7 @@ from joblib import Parallel, delayed
 from skepi.comparison._checks import check_data, check_normalizer, check_settings, checked_models
 from skepi.comparison._controls import seed_of, sources_of
 from skepi.comparison._fit import Job, Keys, Outcome, fit_models
+from skepi.comparison._fold_data import Normalizers
 from skepi.comparison._noise import checked_variance
 from skepi.comparison._plan import SplitPlan, in_order_of_data, plans_of
 from skepi.comparison._result import ModelComparison
@@ -140,18 +141,19 @@ def compare_models(
     models, variance = checked_models(models, data), checked_variance(replicate_variance, data)
     seed = seed_of(random_state)
     sources = sources_of(data, controls, n_permutations, seed)
-    plans = plans_of(sources, checked_splits(splits, sources[0]), normalizer)
-    outcomes = _outcomes(plans, models, normalizer, None if folder is None else Path(folder), n_jobs)
+    normalizers = Normalizers(normalizer)
+    plans = plans_of(sources, checked_splits(splits, sources[0]), normalizers)
+    outcomes = _outcomes(plans, models, normalizers, None if folder is None else Path(folder), n_jobs)
     results = [joined(plan, name, outcomes) for plan in plans for name in models]
     settings = Settings(n_bootstrap, level, interval_level, seed)
     return comparison_of(results, data, settings, variance)
 
 
 def _outcomes(
-    plans: list[SplitPlan], models: dict[str, Any], normalizer: Any, folder: Path | None, n_jobs: int | None
+    plans: list[SplitPlan], models: dict[str, Any], normalizers: Normalizers, folder: Path | None, n_jobs: int | None
 ) -> dict[Place, Outcome]:
     """Outcome of every model in every fold, read where it is kept and made elsewhere."""
-    keys = None if folder is None else Keys(models, normalizer)
+    keys = None if folder is None else Keys(models, normalizers.normalizer)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     unseen = {place_of(fold): plan.unseen_genes for plan in plans for fold in plan.folds}
@@ -161,7 +163,7 @@ def _outcomes(
         # To and fro, so that the overlap of peaks with bins that came last is used again first.
         tasks.append((fold, jobs[:: -1 if len(tasks) % 2 else 1]))
     results = Parallel(n_jobs=n_jobs)(
-        delayed(fit_models)(fold, jobs, normalizer, unseen[place_of(fold)], folder) for fold, jobs in tasks
+        delayed(fit_models)(fold, jobs, normalizers.of(fold), unseen[place_of(fold)], folder) for fold, jobs in tasks
     )
     return {
         (*place_of(fold), job.name): outcome

@@ -75,8 +75,10 @@ class Keys:
         return digest([self._common, self._sources[place], self._models[name], rows])
 
 
-def fit_models(fold: Fold, jobs: list[Job], normalizer: Any, unseen_genes: bool, folder: Path | None) -> list[Outcome]:
+def fit_models(fold: Fold, jobs: list[Job], fitted: Any, unseen_genes: bool, folder: Path | None) -> list[Outcome]:
     """Outcome of every model in a fold: read where it is kept, else made and kept.
+
+    ``fitted`` is the normaliser of the fold, or None.
 
     Raises
     ------
@@ -90,7 +92,7 @@ def fit_models(fold: Fold, jobs: list[Job], normalizer: Any, unseen_genes: bool,
     for job in jobs:
         outcome = None if folder is None else _kept(folder, job, fold)
         if outcome is None:
-            rows = _rows(fold, normalizer) if rows is None else rows
+            rows = _rows(fold, fitted) if rows is None else rows
             outcome = _made(job, fold, rows, unseen_genes)
             if folder is not None:
                 _keep(folder, job, fold, outcome)
@@ -98,9 +100,9 @@ def fit_models(fold: Fold, jobs: list[Job], normalizer: Any, unseen_genes: bool,
     return outcomes
 
 
-def _rows(fold: Fold, normalizer: Any) -> tuple[Any, FloatArray, Any]:
+def _rows(fold: Fold, fitted: Any) -> tuple[Any, FloatArray, Any]:
     """Training pairs, their targets, and the pairs to be predicted."""
-    data = data_of(fold, normalizer)
+    data = data_of(fold, fitted)
     return *data.rows(fold.train), data.rows(fold.test)[0]
 
 

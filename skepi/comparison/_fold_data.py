@@ -57,15 +57,39 @@ def data_key(fold: Fold) -> tuple[str, int, bytes]:
     return fold.source.control, fold.source.permutation, np.packbits(_training_cell_types(fold)).tobytes()
 
 
-def data_of(fold: Fold, normalizer: Any) -> FoldData:
-    """Normalise expression by the cell types of the training pairs; openness is shared, not copied."""
+class Normalizers:
+    """Normalisers fitted to the cell types of training pairs, once for all folds that share them.
+
+    They are kept in place of the normalised data, which would take as much memory as there are folds.
+
+    Parameters
+    ----------
+    normalizer : transformer or None
+        Settings of all.
+    """
+
+    def __init__(self, normalizer: Any) -> None:
+        self.normalizer = normalizer
+        self._fitted: dict[tuple[str, int, bytes], Any] = {}
+
+    def of(self, fold: Fold) -> Any:
+        """Fitted normaliser of a fold; None where nothing is to be normalised."""
+        if self.normalizer is None:
+            return None
+        key = data_key(fold)
+        if key not in self._fitted:
+            seen = _expression_by_cell_type(fold)[_training_cell_types(fold)]
+            self._fitted[key] = clone(self.normalizer).fit(seen)
+        return self._fitted[key]
+
+
+def data_of(fold: Fold, fitted: Any) -> FoldData:
+    """Expression as the fitted normaliser of the fold gives it; openness is shared, not copied."""
     tables, expression = fold.source.tables, fold.source.expression
-    if normalizer is None:
+    if fitted is None:
         return FoldData(tables, expression, np.ones(len(tables.genes), dtype=bool))
-    names = tables.cell_types["name"]
-    by_cell_type = pd.DataFrame(expression.T, index=names, columns=list(tables.genes["name"]))
-    fitted = clone(normalizer).fit(by_cell_type[_training_cell_types(fold)])
-    values, kept = np.asarray(fitted.transform(by_cell_type)).T, np.asarray(fitted.get_support())
+    values = np.asarray(fitted.transform(_expression_by_cell_type(fold))).T
+    kept = np.asarray(fitted.get_support())
     if not kept.all():
         genes = tables.genes[kept].reset_index(drop=True)
         tables = OpennessTables(tables.peaks, genes, tables.cell_types, tables.openness)
@@ -87,6 +111,11 @@ def truth_of(fold: Fold, data: FoldData, means: FloatArray) -> FoldTruth:
     gene, cell = np.nonzero(fold.test)
     row = np.cumsum(data.kept) - 1
     return FoldTruth(gene, cell, data.values[row[gene], cell], means[gene])
+
+
+def _expression_by_cell_type(fold: Fold) -> pd.DataFrame:
+    tables, expression = fold.source.tables, fold.source.expression
+    return pd.DataFrame(expression.T, index=tables.cell_types["name"], columns=list(tables.genes["name"]))
 
 
 def _training_cell_types(fold: Fold) -> BoolArray:

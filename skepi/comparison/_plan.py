@@ -7,7 +7,15 @@ import numpy as np
 import pandas as pd
 
 from skepi.comparison._controls import FloatArray, Source
-from skepi.comparison._fold_data import FoldData, FoldTruth, data_key, data_of, training_mean_of_genes, truth_of
+from skepi.comparison._fold_data import (
+    FoldData,
+    FoldTruth,
+    Normalizers,
+    data_key,
+    data_of,
+    training_mean_of_genes,
+    truth_of,
+)
 from skepi.comparison._splits import Fold, folds_of
 from skepi.inspection._held_out import deviations
 
@@ -38,14 +46,14 @@ class SplitPlan(NamedTuple):
     n_left_out: int
 
 
-def plans_of(sources: list[Source], splitters: dict[str, Any], normalizer: Any) -> list[SplitPlan]:
+def plans_of(sources: list[Source], splitters: dict[str, Any], normalizers: Normalizers) -> list[SplitPlan]:
     """Plan every split of every source; errors in splits and in normalising come up here."""
     plain_folds = folds_of(sources[0], splitters)
     plans = []
     for source in sources:
         moved = source.tables is not sources[0].tables  # places of genes are other ones, and so may folds be
         folds = folds_of(source, splitters) if moved else [fold._replace(source=source) for fold in plain_folds]
-        truths = {(fold.split, fold.number): truth for fold, truth in _truths(folds, normalizer)}
+        truths = {(fold.split, fold.number): truth for fold, truth in _truths(folds, normalizers)}
         for name in splitters:
             of_split = [fold for fold in folds if fold.split == name]
             plans.append(_plan(source, name, of_split, [truths[name, fold.number] for fold in of_split]))
@@ -58,13 +66,13 @@ def in_order_of_data(folds: list[Fold]) -> list[Fold]:
     return sorted(folds, key=lambda fold: first[data_key(fold)])
 
 
-def _truths(folds: list[Fold], normalizer: Any) -> Iterator[tuple[Fold, FoldTruth]]:
+def _truths(folds: list[Fold], normalizers: Normalizers) -> Iterator[tuple[Fold, FoldTruth]]:
     """Truth of the test pairs of every fold, of genes that the normaliser keeps."""
     known: tuple[Any, FoldData | None] = (None, None)
     for fold in in_order_of_data(folds):
         key = data_key(fold)
         data = known[1] if known[0] == key else None
-        data = data_of(fold, normalizer) if data is None else data
+        data = data_of(fold, normalizers.of(fold)) if data is None else data
         known = (key, data)
         means = training_mean_of_genes(fold, data)
         yield fold, truth_of(fold.testing(fold.test & data.kept[:, None]), data, means)

@@ -102,7 +102,8 @@ class GeneZTarget(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = self.regressor is not None and get_tags(self.regressor).input_tags.sparse
+        regressor = LassoBaseline() if self.regressor is None else self.regressor
+        tags.input_tags.sparse = get_tags(regressor).input_tags.sparse
         return tags
 
 

@@ -10,31 +10,35 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 
-from skepi._targets import FloatArray, GeneScale
+from skepi._doors import check_choice
+from skepi._targets import FloatArray
 from skepi.compose._per_gene_paths import (
     Paths,
     coef_tables,
     greatest_of_genes,
     paths_of_genes,
-    skill_of_sums,
     weights_at,
 )
 from skepi.compose._per_gene_rows import PerGeneModel, slots_of_genes
 from skepi.linear_model._fold_rows import LazyRows, _mask
 from skepi.linear_model._gene_paths import PATH_TOL
 from skepi.linear_model._lasso import checked_lams
-from skepi.metrics import negligible
-from skepi.model_selection import CellTypeKFold
-from skepi.preprocessing import LogZScaler
+from skepi.linear_model._path_cv import (
+    CrossValidatedPath,
+    best_penalty,
+    scores_of_path,
+    skill_of_sums,
+    training_sets,
+    without_rounding,
+)
 from skepi.rows import BinnedRows
 
 _SELECT = ("pooled", "gene")
 
 
-class PerGeneLassoCV(PerGeneModel, BaseEstimator):
+class PerGeneLassoCV(CrossValidatedPath, PerGeneModel, BaseEstimator):
     r"""Fit a Lasso to each gene over its cell types, with the penalty chosen by held-out cell types.
 
     For each gene, over its training cell types and its own slots (bins that a peak touches), minimises
@@ -152,11 +156,7 @@ class PerGeneLassoCV(PerGeneModel, BaseEstimator):
         """
         X, y = self._checked_training(X, y)
         self._check_settings()
-        splits = [(np.asarray(train), np.asarray(test)) for train, test in self._splitter().split(X, y, groups)]
-        if not splits:
-            raise ValueError(f"cv={self.cv!r} gives no split")
-        if any(train.size == 0 or (train.dtype == bool and not train.any()) for train, _ in splits):
-            raise ValueError(f"cv={self.cv!r} gives a split without training rows")
+        splits = self._splits(X, y, groups)
         found, lams, rows = self._paths(X, y, splits, self.lams)
         self._set_scale(rows.scales[-1])
         self._set_slots(X)
@@ -202,8 +202,7 @@ class PerGeneLassoCV(PerGeneModel, BaseEstimator):
         self, X: BinnedRows, y: FloatArray, splits: list[tuple[NDArray, NDArray]], lams: Any
     ) -> tuple[Paths, FloatArray, LazyRows]:
         """Paths of all genes on the training rows of each split and on all rows, penalties, and training sets."""
-        trainings = [train for train, _ in splits] + [np.arange(len(y))]
-        scales = [GeneScale.of(X[rows], y[rows], 0.0) for rows in trainings]
+        trainings, scales = training_sets(X, y, splits, 0.0)
         rows = LazyRows(X, y, trainings, scales, self._scaler())
         tests = np.array([_mask(test, len(y)) for _, test in splits]).reshape(len(splits), len(y))
         lams = self._lams(lams, X, y, rows)
@@ -220,25 +219,14 @@ class PerGeneLassoCV(PerGeneModel, BaseEstimator):
 
     def _choose(self, found: Paths, lams: FloatArray, y: FloatArray) -> None:
         """Tables of scores, the penalty of each gene, and the weights at it."""
-        genes, fold_total = self.gene_mean_.index, found.fold_total
-        fold_total[negligible(fold_total, y @ y)] = 0
+        genes, fold_total = self.gene_mean_.index, without_rounding(found.fold_total, y)
         if not fold_total.any():
             raise ValueError(
                 "no test pair can be scored: in every fold, targets do not vary or genes have no training pair "
                 f"(cv={self.cv!r})"
             )
-        scores = skill_of_sums(found.fold_left, fold_total)
-        self.cv_results_ = pd.DataFrame(
-            {
-                "lam": lams,
-                **{f"split{k}_test_score": fold for k, fold in enumerate(scores)},
-                "mean_test_score": scores.mean(axis=0),
-                "std_test_score": scores.std(axis=0),
-                "pooled_score": 1 - found.fold_left.sum(axis=0) / fold_total.sum(),
-                "dual_gap": found.gaps.max(axis=0),
-                "n_weights": np.diff(found.weights.indptr),
-            }
-        )
+        n_weights = np.diff(found.weights.indptr)
+        self.cv_results_ = scores_of_path(lams, found.fold_left, fold_total, found.gaps.max(axis=0), n_weights)
         self.gene_scores_ = pd.DataFrame(skill_of_sums(found.left, found.total), genes, lams)
         chosen = self._chosen(found, lams)
         self.gene_lam_ = pd.Series(lams[chosen], genes)
@@ -247,7 +235,7 @@ class PerGeneLassoCV(PerGeneModel, BaseEstimator):
 
     def _chosen(self, found: Paths, lams: FloatArray) -> NDArray[np.int64]:
         """Place of the penalty of each gene."""
-        best = int(self.cv_results_.sort_values(["pooled_score", "lam"], ascending=False).index[0])
+        best = best_penalty(self.cv_results_)
         self.lam_ = float(lams[best])
         if self.select == "pooled":
             return np.full(len(found.total), best)
@@ -264,33 +252,15 @@ class PerGeneLassoCV(PerGeneModel, BaseEstimator):
         return X if self.scaler_ is None else self.scaler_.transform(X)
 
     def _check_settings(self) -> None:
-        if self.select not in _SELECT:
-            raise ValueError(f"select must be one of {_SELECT}, got {self.select!r}")
+        check_choice("select", self.select, _SELECT)
 
     def _lams(self, lams: Any, X: BinnedRows, y: FloatArray, rows: LazyRows) -> FloatArray:
-        if not isinstance(lams, Integral):
-            values = checked_lams(lams)
-            if (values == 0).any():
-                raise ValueError("lams must be greater than 0: with more slots than cell types, 0 has no single answer")
-            return values
-        if lams < 2 or not 0 < self.eps < 1:
-            raise ValueError(
-                "wanted a number of penalties of 2 or more (one penalty is lams=[lam]) and 0 < eps < 1, "
-                f"got lams={lams!r}, eps={self.eps!r}"
+        self._check_lams(lams)
+        if isinstance(lams, Integral):
+            return self._spaced(
+                lams, greatest_of_genes(X, y, rows.sets[-1]), "no slot goes with the target of its gene"
             )
-        greatest = greatest_of_genes(X, y, rows.sets[-1])
-        if greatest == 0:
-            raise ValueError("no slot goes with the target of its gene, so no penalties can be proposed: give lams")
-        return np.geomspace(greatest, greatest * self.eps, int(lams))
-
-    def _scaler(self) -> LogZScaler | None:
-        if isinstance(self.scaler, str) and self.scaler == "passthrough":
-            return None
-        if self.scaler is not None and not isinstance(self.scaler, LogZScaler):
-            raise ValueError(f"scaler must be a LogZScaler, 'passthrough' or None, got {self.scaler!r}")
-        return LogZScaler() if self.scaler is None else self.scaler
-
-    def _splitter(self) -> Any:
-        if self.cv is None or isinstance(self.cv, Integral):
-            return CellTypeKFold(5 if self.cv is None else int(self.cv))
-        return check_cv(self.cv)
+        values = checked_lams(lams)
+        if (values == 0).any():
+            raise ValueError("lams must be greater than 0: with more slots than cell types, 0 has no single answer")
+        return values

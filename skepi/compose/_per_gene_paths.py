@@ -94,12 +94,6 @@ def greatest_of_genes(X: BinnedRows, y: FloatArray, training: TrainingSet) -> fl
     return max(greatest_lam(one.features(0), one.target) for some in sets for one in some)
 
 
-def skill_of_sums(left: FloatArray, total: FloatArray) -> FloatArray:
-    """Share of squared error saved at each penalty (columns); NaN where there is none to save."""
-    share = np.full_like(left, np.nan)
-    return 1 - np.divide(left, total[:, None], out=share, where=total[:, None] > 0)
-
-
 def weights_at(weights: sp.csr_array, chosen: NDArray[np.int64]) -> FloatArray:
     """Weight of each slot at the penalty chosen for it, from weights of all penalties x slots."""
     out, entries = np.zeros(chosen.size), weights.tocoo()

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 
 from skepi._targets import GeneScale
-from skepi.linear_model._moments import Moments, TrainingSet, moments_of_array, moments_of_sets
+from skepi.linear_model._log_scale import fitted_scaler, scaled_moments, scaled_prediction
+from skepi.linear_model._moments import Moments, TrainingSet, moments_of_sets
 from skepi.linear_model._path_scores import Fold, path_errors
 from skepi.linear_model._solve import Solution
 from skepi.preprocessing import LogZScaler
@@ -60,21 +60,20 @@ class LazyRows:
 
 
 class PlainRows:
-    """Rows of a plain array, all of one gene; parameters as those of :class:`LazyRows`."""
+    """Rows of a plain array, dense or sparse, all of one gene; parameters as those of :class:`LazyRows`."""
 
     def __init__(
-        self, X: FloatArray, y: FloatArray, trainings: list[NDArray], scales: list[GeneScale], scaler: LogZScaler | None
+        self, X: Any, y: FloatArray, trainings: list[NDArray], scales: list[GeneScale], scaler: LogZScaler | None
     ) -> None:
         self.X, self.y, self.trainings, self.scales = X, y, trainings, scales
-        self.scalers = [None if scaler is None else clone(scaler).fit(X[rows]) for rows in trainings]
+        self.scalers = [None if scaler is None else fitted_scaler(scaler, X[rows]) for rows in trainings]
         self.scaler = self.scalers[-1]
 
     def moments(self) -> list[Moments]:
         """Centred moments of each training set on its own scale."""
         parts = zip(self.trainings, self.scales, self.scalers, strict=True)
         return [
-            moments_of_array(_scaled(scaler, self.X[rows]), scale.z(self.X[rows], self.y[rows]))
-            for rows, scale, scaler in parts
+            scaled_moments(scaler, self.X[rows], scale.z(self.X[rows], self.y[rows])) for rows, scale, scaler in parts
         ]
 
     def errors(
@@ -84,19 +83,17 @@ class PlainRows:
         left, total = np.zeros((len(tests), len(paths[0]))), np.zeros(len(tests))
         parts = zip(tests, self.scales, self.scalers, paths, strict=False)  # the last set has no test rows
         for k, (rows, scale, scaler, path) in enumerate(parts):
-            features, truth = _scaled(scaler, self.X[rows]), self.y[rows]
-            mean, spread = scale.mean.iloc[0], scale.sd.iloc[0] + scale.offset
-            z = np.stack([features @ found.coef + found.intercept for found in path], axis=1)
-            residual = truth[:, None] - (mean + spread * z)
+            truth, mean, spread = self.y[rows], scale.mean.iloc[0], scale.sd.iloc[0] + scale.offset
+            coefs, intercepts = (
+                np.array([found.coef for found in path]).T,
+                np.array([found.intercept for found in path]),
+            )
+            residual = truth[:, None] - mean - spread * scaled_prediction(scaler, self.X[rows], coefs, intercepts)
             if within_gene:
                 residual -= residual.mean(axis=0)
             left[k] = (residual**2).sum(axis=0)
             total[k] = ((truth - (truth.mean() if within_gene else mean)) ** 2).sum()
         return left, total
-
-
-def _scaled(scaler: LogZScaler | None, X: FloatArray) -> FloatArray:
-    return X if scaler is None else scaler.transform(X)
 
 
 def _mask(rows: NDArray, n_rows: int) -> NDArray[np.bool_]:

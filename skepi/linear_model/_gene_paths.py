@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import lars_path, lasso_path
 
+from skepi.linear_model._duality import relative_gaps
+
 FloatArray = NDArray[np.float64]
 
 #: Largest duality gap, relative to the mean square of the centred target, that counts as solved.
@@ -51,17 +53,14 @@ def varies(target: FloatArray) -> bool:
 
 
 def duality_gaps(X: FloatArray, y: FloatArray, coefs: FloatArray, lams: FloatArray) -> FloatArray:
-    """Primal less dual at each penalty, relative to the mean square of ``y``; both ``X`` and ``y`` are centred.
+    """Relative gap at each penalty, (n_lams,), of weights (n_lams, n_features); ``X`` and ``y`` are centred.
 
-    The dual point is the residual, shrunk until no slot's gradient exceeds the penalty.
+    See :func:`skepi.linear_model._duality.relative_gaps`.
     """
     residual = y[:, None] - X @ coefs.T
     rr, ry = (residual**2).sum(axis=0), y @ residual
     steepest = 2 * np.abs(X.T @ residual).max(axis=0) / y.size
-    shrink = np.minimum(1, np.divide(lams, steepest, out=np.ones_like(lams), where=steepest > 0))
-    primal = rr / y.size + lams * np.abs(coefs).sum(axis=1)
-    dual = (2 * shrink * ry - shrink**2 * rr) / y.size
-    return np.maximum(primal - dual, 0) / (y @ y / y.size)
+    return relative_gaps(y.size, y @ y, rr, ry, steepest, lams, np.abs(coefs).sum(axis=1))
 
 
 def _homotopy(X: FloatArray, y: FloatArray, lams: FloatArray) -> FloatArray:

@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skepi._doors import check_number
 from skepi._rows import check_arrays, check_n_features, check_targets
 from skepi.linear_model._moments import Moments, moments_of_array, moments_of_pairs
-from skepi.linear_model._solve import Solution, solve_path
+from skepi.linear_model._solve import Solution, check_solver, solve_path
 from skepi.rows import BinnedRows, is_binned
 
 FloatArray = NDArray[np.float64]
@@ -30,7 +31,8 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
     .. math:: \frac{1}{n} \lVert y - X w - b \rVert^2 + \lambda \lVert w \rVert_1
 
     which is ``sklearn.linear_model.Lasso(alpha=lam / 2)``. Rows enter only through their second moments, summed
-    gene by gene where rows are lazy, so a dense matrix of all rows is never made.
+    gene by gene where rows are lazy, and from the stored entries where they are sparse. A dense matrix of all rows is
+    never made of either.
 
     Parameters
     ----------
@@ -79,11 +81,12 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : BinnedOpenness or array-like of shape (n_rows, n_features)
+        X : BinnedOpenness, array-like or sparse array of shape (n_rows, n_features)
         y : array-like of shape (n_rows,)
         """
-        lam = checked_lams([self.lam])
-        (found,) = solve_path(self._moments(X, y), lam, self.tol, self.max_iter)
+        check_number("lam", self.lam, 0)
+        check_solver(self.tol, self.max_iter)
+        (found,) = solve_path(self._moments(X, y), np.array([float(self.lam)]), self.tol, self.max_iter)
         self.coef_, self.intercept_ = found.coef, found.intercept
         self.dual_gap_, self.n_iter_ = found.dual_gap, found.n_iter
         return self
@@ -105,13 +108,14 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
             in each row).
         """
         lams = checked_lams(lams)
+        check_solver(self.tol, self.max_iter)
         return path_table(solve_path(self._moments(X, y, reset=False), lams, self.tol, self.max_iter))
 
     def predict(self, X: Any) -> FloatArray:
         """Predict, (n_rows,), in units of ``y``."""
         check_is_fitted(self)
         if not is_binned(X):
-            X = check_arrays(self, X, reset=False, dtype=np.float64)
+            X = check_arrays(self, X, accept_sparse="csr", reset=False, dtype=np.float64)
         else:
             check_n_features(X, self)
         return linear_prediction(X, self.coef_, self.intercept_)
@@ -119,12 +123,17 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
     def _moments(self, X: Any, y: ArrayLike, reset: bool = True) -> Moments:
         if not is_binned(X):
             checker = self if reset else type(self)()
-            X, y = check_arrays(checker, X, y, y_numeric=True, dtype=np.float64)
+            X, y = check_arrays(checker, X, y, accept_sparse="csr", y_numeric=True, dtype=np.float64)
             return moments_of_array(X, np.asarray(y, dtype=np.float64))
         y = check_targets(X, y)
         if reset:
             self.n_features_in_ = X.shape[1]
         return moments_of_pairs(X, y)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
 
 class Linear:
@@ -139,7 +148,7 @@ class Linear:
 
 
 def linear_prediction(X: Any, coef: FloatArray, intercept: float) -> FloatArray:
-    """``X @ coef + intercept``, (n_rows,), for lazy rows or an array."""
+    """``X @ coef + intercept``, (n_rows,), for lazy rows, an array or a sparse array."""
     if not is_binned(X):
         return X @ coef + intercept
     if len(X) * _ROW_COST > np.unique(X.gene_codes).size * len(X.cell_types):
@@ -169,7 +178,10 @@ def path_table(path: list[Solution]) -> pd.DataFrame:
 
 def checked_lams(lams: ArrayLike) -> FloatArray:
     """Penalties as an array; negative, infinite and missing ones are refused."""
-    values = np.atleast_1d(np.asarray(lams, dtype=np.float64))
+    try:
+        values = np.atleast_1d(np.asarray(lams, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise ValueError(f"lams must be finite and 0 or greater, got {lams!r}") from None
     if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all() or (values < 0).any():
         raise ValueError(f"lams must be finite and 0 or greater, got {lams!r}")
     return values

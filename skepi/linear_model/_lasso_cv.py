@@ -4,29 +4,31 @@ from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import KFold, check_cv
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._rows import check_n_features, check_no_leak
-from skepi._targets import GeneScale, GeneStandardizedRegressor
+from skepi._doors import check_choice
+from skepi._rows import check_binned, check_n_features, check_no_leak
+from skepi._targets import FloatArray, GeneStandardizedRegressor
 from skepi.linear_model._fold_rows import LazyRows, PlainRows
 from skepi.linear_model._lasso import Linear, checked_lams, path_table
+from skepi.linear_model._log_scale import scaled_prediction
 from skepi.linear_model._moments import Moments
-from skepi.linear_model._solve import Solution, solve_path
-from skepi.metrics import negligible
-from skepi.model_selection import CellTypeKFold
-from skepi.preprocessing import LogZScaler
+from skepi.linear_model._path_cv import (
+    CrossValidatedPath,
+    best_penalty,
+    scores_of_path,
+    training_sets,
+    without_rounding,
+)
+from skepi.linear_model._solve import Solution, check_solver, solve_path
 from skepi.rows import is_binned, is_pairs
-
-FloatArray = NDArray[np.float64]
 
 _SCORING = ("skill", "within_gene_skill")
 
 
-class LassoBaselineCV(GeneStandardizedRegressor, BaseEstimator):
+class LassoBaselineCV(CrossValidatedPath, GeneStandardizedRegressor, BaseEstimator):
     r"""Lasso with its penalty chosen by cross-validation, where every fold learns its own scaling.
 
     Gives what ``GridSearchCV`` gives over ``lam`` of the pipeline ``LogZScaler``, ``GeneZTarget(LassoBaseline())``, but
@@ -134,25 +136,20 @@ class LassoBaselineCV(GeneStandardizedRegressor, BaseEstimator):
 
         Parameters
         ----------
-        X : BinnedOpenness, not scaled, or array-like of shape (n_rows, n_features)
+        X : BinnedOpenness, not scaled, or array-like or sparse array of shape (n_rows, n_features)
         y : array-like of shape (n_rows,)
             Log expression.
         groups : array-like of shape (n_rows,), optional
             Passed to the splitter.
         """
         self._check_settings()
-        if is_pairs(X) and not is_binned(X):
-            raise TypeError("LassoBaselineCV needs bins: put TSSBinner() before it in the Pipeline")
+        if is_pairs(X):
+            check_binned(X, self)
         X, y = self._checked_training(X, y)
         if is_binned(X):
             check_no_leak(X, self)
-        splits = [(np.asarray(train), np.asarray(test)) for train, test in self._splitter(X).split(X, y, groups)]
-        if not splits:
-            raise ValueError(f"cv={self.cv!r} gives no split")
-        if any(train.size == 0 or (train.dtype == bool and not train.any()) for train, _ in splits):
-            raise ValueError(f"cv={self.cv!r} gives a split without training rows")
-        trainings = [train for train, _ in splits] + [np.arange(len(y))]
-        scales = [GeneScale.of(X[rows], y[rows], self.sd_offset) for rows in trainings]
+        splits = self._splits(X, y, groups)
+        trainings, scales = training_sets(X, y, splits, self.sd_offset)
         engine = LazyRows if is_binned(X) else PlainRows
         rows = engine(X, y, trainings, scales, self._scaler())
         moments = rows.moments()
@@ -165,7 +162,7 @@ class LassoBaselineCV(GeneStandardizedRegressor, BaseEstimator):
                 "test pairs belong to genes without training pairs, for which skill is not defined; "
                 "use scoring='within_gene_skill'"
             )
-        total[negligible(total, y @ y)] = 0
+        total = without_rounding(total, y)
         if not total.any():
             raise ValueError(
                 f"the test targets do not vary in any fold, so {self.scoring} is not defined "
@@ -179,22 +176,12 @@ class LassoBaselineCV(GeneStandardizedRegressor, BaseEstimator):
 
     def _keep(self, paths: list[list[Solution]], left: FloatArray, total: FloatArray) -> None:
         """Tables of scores and of the final path, and the best of it."""
-        undefined = np.full_like(left, np.nan)  # where the truth of a fold does not vary
-        final, scores = paths[-1], 1 - np.divide(left, total[:, None], out=undefined, where=total[:, None] > 0)
+        final = paths[-1]
         self.path_ = path_table(final)
-        self.cv_results_ = pd.DataFrame(
-            {
-                "lam": self.path_["lam"],
-                **{f"split{k}_test_score": fold for k, fold in enumerate(scores)},
-                "mean_test_score": scores.mean(axis=0),
-                "std_test_score": scores.std(axis=0),
-                "pooled_score": 1 - left.sum(axis=0) / total.sum(),
-                "dual_gap": np.max([[found.dual_gap for found in path] for path in paths], axis=0),
-                "n_weights": [np.count_nonzero(found.coef) for found in final],
-            }
-        )
-        by_score = self.cv_results_.sort_values(["pooled_score", "lam"], ascending=False)
-        best = final[by_score.index[0]]
+        gaps = np.max([[found.dual_gap for found in path] for path in paths], axis=0)
+        n_weights = [np.count_nonzero(found.coef) for found in final]
+        self.cv_results_ = scores_of_path(self.path_["lam"], left, total, gaps, n_weights)
+        best = final[best_penalty(self.cv_results_)]
         self.lam_, self.coef_, self.intercept_ = best.lam, best.coef, best.intercept
         self.dual_gap_, self.n_iter_ = best.dual_gap, best.n_iter
 
@@ -205,47 +192,26 @@ class LassoBaselineCV(GeneStandardizedRegressor, BaseEstimator):
         return X if self.scaler_ is None else self.scaler_.transform(X), Linear(self.coef_, self.intercept_)
 
     def _predict_z(self, X: Any) -> FloatArray:
-        rows, model = self.standardized_model(X)
-        return model.predict(rows)
+        check_n_features(X, self)
+        return scaled_prediction(self.scaler_, X, self.coef_, self.intercept_)
 
     def _check_settings(self) -> None:
         self._check_offset()
-        if self.scoring not in _SCORING:
-            raise ValueError(f"scoring must be one of {_SCORING}, got {self.scoring!r}")
-        if isinstance(self.lams, Integral):
-            if self.lams < 2 or not 0 < self.eps < 1:
-                raise ValueError(
-                    "wanted a number of penalties of 2 or more (one penalty is lams=[lam]) and 0 < eps < 1, "
-                    f"got lams={self.lams!r}, eps={self.eps!r}"
-                )
-        else:
-            checked_lams(self.lams)
+        check_choice("scoring", self.scoring, _SCORING)
+        check_solver(self.tol, self.max_iter)
+        self._check_lams(self.lams)
 
     def _array_checks(self) -> dict[str, Any]:
-        return {"dtype": np.float64}
-
-    def _scaler(self) -> LogZScaler | None:
-        if isinstance(self.scaler, str) and self.scaler == "passthrough":
-            return None
-        if self.scaler is not None and not isinstance(self.scaler, LogZScaler):
-            raise ValueError(f"scaler must be a LogZScaler, 'passthrough' or None, got {self.scaler!r}")
-        return LogZScaler() if self.scaler is None else self.scaler
-
-    def _splitter(self, X: Any) -> Any:
-        if self.cv is not None and not isinstance(self.cv, Integral):
-            return check_cv(self.cv)
-        n_folds = 5 if self.cv is None else int(self.cv)
-        return CellTypeKFold(n_folds) if is_binned(X) else KFold(n_folds, shuffle=True, random_state=0)
+        return {**super()._array_checks(), "dtype": np.float64}
 
     def _lams(self, moments: Moments) -> FloatArray:
         if not isinstance(self.lams, Integral):
             return checked_lams(self.lams)
         greatest = 2 * np.abs(moments.xy).max() / moments.n_rows
-        if greatest == 0:
-            raise ValueError("no feature goes with y, so no penalties can be proposed: give lams")
-        return np.geomspace(greatest, greatest * self.eps, int(self.lams))
+        return self._spaced(self.lams, greatest, "no feature goes with y")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
         tags.input_tags.positive_only = self._scaler() is not None
         return tags

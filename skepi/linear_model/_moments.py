@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -51,6 +52,11 @@ class Moments:
         gram, xy, yy = np.ascontiguousarray(centred[:-1, :-1]), centred[:-1, -1].copy(), float(centred[-1, -1])
         return cls(gram, xy, yy, mean[:-1], float(mean[-1]), round(n_rows))
 
+    def on_line(self, at_zero: FloatArray, slope: FloatArray) -> "Moments":
+        """Moments of the features ``at_zero + slope * x``, both (n_features,)."""
+        gram = slope[:, None] * self.gram * slope
+        return replace(self, gram=gram, xy=slope * self.xy, x_mean=at_zero + slope * self.x_mean)
+
 
 @dataclass(frozen=True)
 class TrainingSet:
@@ -93,11 +99,31 @@ class TrainingSet:
         return logs.astype(np.float64) if self.scaling is None else self.scaling.centred_logs(logs, slots)
 
 
-def moments_of_array(X: FloatArray, y: FloatArray) -> Moments:
-    """Centred moments of plain rows, in float64."""
+def moments_of_array(X: Any, y: FloatArray) -> Moments:
+    """Centred moments of plain rows, dense or sparse, in float64."""
+    if sp.issparse(X):
+        return _moments_of_sparse(X, y)
     x_mean, y_mean = X.mean(axis=0), float(y.mean())
     centred, target = X - x_mean, y - y_mean
     return Moments(centred.T @ centred, centred.T @ target, float(target @ target), x_mean, y_mean, len(y))
+
+
+def _moments_of_sparse(X: Any, y: FloatArray) -> Moments:
+    """The same from the entries that are stored; the means are taken off the sums.
+
+    A column that is stored throughout is centred first, or a large mean would cost it its digits. Any other column
+    holds a 0, so that the square of its mean is at most ``n_rows`` times its variance.
+    """
+    columns, n_rows = sp.csc_array(X, copy=True), len(y)
+    columns.sum_duplicates()
+    stored = np.diff(columns.indptr)
+    shift = np.where(stored == n_rows, np.asarray(columns.sum(axis=0)).ravel() / n_rows, 0.0)
+    columns.data -= np.repeat(shift, stored)
+    mean, y_mean = np.asarray(columns.sum(axis=0)).ravel() / n_rows, float(y.mean())
+    target = y - y_mean
+    gram = (columns.T @ columns).toarray() - n_rows * np.outer(mean, mean)
+    xy = columns.T @ target - mean * target.sum()  # which rounding keeps from being 0
+    return Moments(gram, xy, float(target @ target), mean + shift, y_mean, n_rows)
 
 
 # Products of one gene are small: several threads would wait for each other longer than they work.

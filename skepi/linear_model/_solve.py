@@ -2,12 +2,15 @@
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import lasso_path
 
+from skepi._doors import check_count, check_number
+from skepi.linear_model._duality import relative_gaps
 from skepi.linear_model._moments import Moments
 
 FloatArray = NDArray[np.float64]
@@ -33,6 +36,12 @@ class Solution:
     intercept: float
     dual_gap: float
     n_iter: int
+
+
+def check_solver(tol: Any, max_iter: Any) -> None:
+    """Refuse a tolerance that is none, and a number of sweeps that is none."""
+    check_number("tol", tol, 0)
+    check_count("max_iter", max_iter, 1)
 
 
 def solve_path(moments: Moments, lams: FloatArray, tol: float, max_iter: int) -> list[Solution]:
@@ -102,10 +111,9 @@ def _descend(moments: Moments, lam: float, stop: float, max_iter: int, start: Fl
 
 
 def duality_gap(moments: Moments, coef: FloatArray, lam: float) -> float:
-    r"""Primal less dual of the penalised mean squared error, relative to the mean square of the centred target.
+    """Relative duality gap; see :func:`skepi.linear_model._duality.relative_gaps`.
 
-    The dual point is the residual r, shrunk until :math:`2 |X^T r|_\infty / n \le \lambda`. Without a penalty
-    that leaves nothing, and the gap is what least squares would still save.
+    Without a penalty the dual point would be 0, and the gap is what least squares would still save.
     """
     gram_coef = moments.gram @ coef
     residual_xy = moments.xy - gram_coef
@@ -114,10 +122,7 @@ def duality_gap(moments: Moments, coef: FloatArray, lam: float) -> float:
     rr = moments.yy - 2 * moments.xy @ coef + coef @ gram_coef
     ry = moments.yy - moments.xy @ coef
     steepest = 2 * np.abs(residual_xy).max() / moments.n_rows
-    shrink = min(1.0, lam / steepest) if steepest > 0 else 1.0
-    primal = rr / moments.n_rows + lam * np.abs(coef).sum()
-    dual = (2 * shrink * ry - shrink**2 * rr) / moments.n_rows
-    return float(max(primal - dual, 0.0) / (moments.yy / moments.n_rows))
+    return float(relative_gaps(moments.n_rows, moments.yy, rr, ry, steepest, lam, np.abs(coef).sum()))
 
 
 def _least_squares(gram: FloatArray, xy: FloatArray) -> FloatArray:

@@ -144,9 +144,7 @@ def open_rows(X: Any, batch_size: int, device: torch.device, beside: Rows | None
         rows = OperatorRows(X, beside.tables, device)
         return FeaturePlan("operator", rows.n_bytes), rows
     plan = plan_features(X, batch_size, device)
-    if plan.way == "operator":
-        return plan, OperatorRows(X, OperatorTables(X, device), device)
-    return plan, ResidentRows(X, device) if plan.way == "resident" else StreamedRows(X, device)
+    return plan, _rows_of(plan.way, X, device)
 
 
 def predicted_batches(X: Any, batch_size: int, device: torch.device) -> Iterator[torch.Tensor]:
@@ -157,8 +155,15 @@ def predicted_batches(X: Any, batch_size: int, device: torch.device) -> Iterator
         yield from (torch.from_numpy(X[rows]) for rows in batches)
         return
     operator = plan_features(X, batch_size, device).way == "operator"
-    source = open_rows(X, batch_size, device)[1] if operator else StreamedRows(X, device)
+    source = _rows_of("operator" if operator else "streamed", X, device)
     yield from (source.batch(rows, to_device(rows, device)) for rows in batches)
+
+
+def _rows_of(way: str, X: Any, device: torch.device) -> Rows:
+    """Make what the features of ``X`` come from, by the way of a plan."""
+    if way == "operator":
+        return OperatorRows(X, OperatorTables(X, device), device)
+    return ResidentRows(X, device) if way == "resident" else StreamedRows(X, device)
 
 
 def to_device(array: NDArray, device: torch.device) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -120,13 +121,11 @@ class OperatorRows:
 def operator_arrays(X: MappedRows) -> dict[str, NDArray]:
     """Tables of :class:`OperatorTables` on the host, numbers of rows as int32 where it suffices."""
     op, openness = X.operator, X.pairs.tables.openness
-    # A slot without peaks gets one entry of weight 0, so that every slot is the sum of at least one.
-    ends = np.cumsum(np.maximum(np.diff(op.entry_ptr), 1))
-    first = np.concatenate([[0], ends])
+    first = _first_entries(op)
     place = np.arange(op.peak.size) + np.repeat(first[:-1] - op.entry_ptr[:-1], np.diff(op.entry_ptr))
     peak, weight = np.zeros(first[-1], dtype=np.int64), np.zeros(first[-1], dtype=np.float32)
     peak[place], weight[place] = op.peak, op.weight
-    number = np.int32 if max(first[-1], openness.size) <= _MAX_INT32 else np.int64
+    number = _number_type(first[-1], openness.size)
     arrays = {
         "gene_slot": op.gene_ptr.astype(number),
         "gene_entry": first[op.gene_ptr].astype(number),
@@ -134,7 +133,7 @@ def operator_arrays(X: MappedRows) -> dict[str, NDArray]:
         "slot_entry": first[:-1].astype(number),
         "peak": peak.astype(number),
         "weight": weight,
-        "remaining": (np.repeat(ends, np.diff(first)) - np.arange(first[-1])).astype(number),
+        "remaining": (np.repeat(first[1:], np.diff(first)) - np.arange(first[-1])).astype(number),
         "openness": openness.T,  # cell type by cell type: a row needs neighbouring peaks in one of them
         "inverse_depth": X.inverse_depth,
     }
@@ -144,12 +143,29 @@ def operator_arrays(X: MappedRows) -> dict[str, NDArray]:
 
 
 def operator_bytes(X: MappedRows, batch_size: int) -> int:
-    """Bytes that rows of ``X`` take on a device: tables, codes of the rows, one batch and the work to make it."""
-    arrays = operator_arrays(X)
-    number, entries = arrays["gene_slot"].itemsize, np.diff(arrays["gene_entry"]).max(initial=0)
+    """Bytes that rows of ``X`` take on a device: tables, codes of the rows, one batch and the work to make it.
+
+    Nothing is laid out to learn them.
+    """
+    op, openness = X.operator, X.pairs.tables.openness
+    first = _first_entries(op)
+    number, n_entries = np.dtype(_number_type(first[-1], openness.size)).itemsize, int(first[-1])
+    tables = number * (2 * op.gene_ptr.size + op.n_slots + 2 * n_entries) + op.slot_bin.nbytes + 4 * n_entries
+    tables += openness.nbytes + X.inverse_depth.nbytes
+    if X.scaling is not None:
+        tables += X.scaling.mean.nbytes + X.scaling.inverse_scale.nbytes
     codes, dense = 2 * number * len(X) + X.appended.nbytes, 4 * batch_size * X.shape[1]
-    work = _BYTES_PER_ENTRY * min(_CHUNK_ENTRIES, batch_size * int(entries))
-    return sum(array.nbytes for array in arrays.values()) + codes + dense + work
+    most = int(np.diff(first[op.gene_ptr]).max(initial=0))
+    return tables + codes + dense + _BYTES_PER_ENTRY * min(_CHUNK_ENTRIES, batch_size * most)
+
+
+def _first_entries(op: Any) -> NDArray[np.int64]:
+    """First entry of each slot, and their number; a slot without peaks gets one of weight 0, so that all have some."""
+    return np.concatenate([[0], np.cumsum(np.maximum(np.diff(op.entry_ptr), 1))])
+
+
+def _number_type(n_entries: int, n_openness: int) -> type[np.int32] | type[np.int64]:
+    return np.int32 if max(n_entries, n_openness) <= _MAX_INT32 else np.int64
 
 
 def joined_ranges(

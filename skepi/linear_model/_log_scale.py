@@ -1,0 +1,65 @@
+"""LogZScaler before a linear model: rows are scaled where they are dense or lazy, weights where rows are sparse."""
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.utils.sparsefuncs import mean_variance_axis
+
+from skepi._targets import FloatArray
+from skepi.linear_model._lasso import linear_prediction
+from skepi.linear_model._moments import Moments, moments_of_array
+from skepi.preprocessing import LogZScaler
+
+
+def fitted_scaler(scaler: LogZScaler, X: Any) -> LogZScaler:
+    """Fit a clone to plain rows; what it learns from sparse rows is what it learns from the same rows made dense."""
+    if not sp.issparse(X):
+        return clone(scaler).fit(X)
+    logs = _logs(X)
+    mean, variance = mean_variance_axis(logs, axis=0)
+    low, high = (extreme.toarray().ravel() for extreme in (logs.min(axis=0), logs.max(axis=0)))
+    fitted = clone(scaler).fit(np.zeros((1, X.shape[1])))  # checks its settings
+    fitted.mean_, fitted.sd_ = mean, np.where(low == high, 0.0, np.sqrt(variance))
+    fitted.pooled_ = fitted.sd_
+    return fitted
+
+
+def scaled_moments(scaler: LogZScaler | None, X: Any, y: FloatArray) -> Moments:
+    """Centred moments of plain rows on the scale of a fitted scaler."""
+    if scaler is None:
+        return moments_of_array(X, y)
+    if not sp.issparse(X):
+        return moments_of_array(scaler.transform(X), y)
+    at_zero, slope = _line(scaler)
+    return moments_of_array(_logs(X), y).on_line(at_zero, slope)
+
+
+def scaled_prediction(scaler: LogZScaler | None, X: Any, coef: FloatArray, intercept: Any) -> FloatArray:
+    """Predict rows of any kind with weights of scaled features.
+
+    ``coef`` may have one column per model, and ``intercept`` as many values, where rows are plain.
+    """
+    if scaler is None:
+        return linear_prediction(X, coef, intercept)
+    if not sp.issparse(X):
+        return linear_prediction(scaler.transform(X), coef, intercept)
+    at_zero, slope = _line(scaler)
+    return linear_prediction(_logs(X), (slope * coef.T).T, intercept + at_zero @ coef)
+
+
+def _logs(X: Any) -> sp.csr_array:
+    """``ln(1 + x)`` of sparse rows; the caller's stay as they are."""
+    logs = sp.csr_array(X, copy=True)
+    logs.sum_duplicates()
+    if (logs.data < 0).any():
+        raise ValueError("Negative values in data passed to LogZScaler: wanted openness on a linear scale")
+    np.log1p(logs.data, out=logs.data)
+    return logs
+
+
+def _line(scaler: LogZScaler) -> tuple[FloatArray, FloatArray]:
+    """Scaled value of each feature where ``ln(1 + x)`` is 0, and its slope: the scaler is a straight line in that."""
+    at_zero, at_one = scaler.transform(np.expm1([np.zeros_like(scaler.mean_), np.ones_like(scaler.mean_)]))
+    return at_zero, at_one - at_zero
