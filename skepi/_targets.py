@@ -81,37 +81,27 @@ class GeneScale:
         return np.divide(y - mean[codes], scale[codes], out=np.zeros_like(y), where=scale[codes] > 0)
 
 
-class GeneStandardizedRegressor(RegressorMixin):
-    """Predicts z, the target standardised per gene, and answers in units of ``y``.
+class KeepsGeneMeans(RegressorMixin):
+    """Keeps the mean of each gene over its training pairs, and is judged by skill over it.
 
-    A class that inherits from it calls ``_learn_scale`` in ``fit`` and has a method ``_predict_z(X)``.
+    A class that inherits from it calls ``_set_scale`` in ``fit`` and predicts in units of ``y``.
     """
-
-    def _check_offset(self) -> None:
-        if not 0 <= self.sd_offset < np.inf:
-            raise ValueError(f"sd_offset must be finite and 0 or greater, got {self.sd_offset!r}")
 
     def _set_scale(self, scale: GeneScale) -> None:
         self.gene_mean_, self.gene_sd_ = scale.mean, scale.sd
         self.grand_mean_, self.pooled_sd_ = scale.grand_mean, scale.pooled_sd
 
+    def _offset(self) -> float:
+        return 0.0
+
     def _scale(self, X: Any) -> GeneScale:
         if is_pairs(X) == (THE_ONE_GENE in self.gene_mean_.index):
             raise ValueError("fitted on pairs and asked about a plain array, or the other way round")
-        return GeneScale(self.gene_mean_, self.gene_sd_, self.grand_mean_, self.pooled_sd_, self.sd_offset)
-
-    def predict(self, X: Any) -> FloatArray:
-        """Predict expression in units of ``y``, (n_rows,)."""
-        check_is_fitted(self)
-        X = self._checked_rows(X)
-        mean, spread = self.gene_levels(X)
-        z = np.asarray(self._predict_z(X), dtype=np.float64)
-        if z.size != mean.size:
-            raise ValueError(f"{self!r} predicts shape {z.shape}, wanted one value for each of {mean.size} rows")
-        return mean + spread * z.ravel()
+        return GeneScale(self.gene_mean_, self.gene_sd_, self.grand_mean_, self.pooled_sd_, self._offset())
 
     def gene_levels(self, X: Any) -> tuple[FloatArray, FloatArray]:
-        """Mean and scale of the gene of each row, both (n_rows,); says where they are those of all genes together."""
+        """Mean and scale of the gene of each row, both (n_rows,); warns where they are those of all genes together."""
+        check_is_fitted(self)
         codes, names = genes_of_rows(X)
         scale = self._scale(X)
         unseen = np.isnan(scale.of_genes(names)[0][codes])
@@ -151,18 +141,58 @@ class GeneStandardizedRegressor(RegressorMixin):
             )
         return skill(y, self.predict(X), mean)
 
+
+class StandardizesGenes(KeepsGeneMeans):
+    """Predicts z, the target standardised per gene, and answers in units of ``y``.
+
+    A class that inherits from it has a parameter ``sd_offset`` and a method ``_predict_z(X)``. One that takes plain
+    arrays has a parameter ``one_gene``, too.
+    """
+
+    sd_offset: float
+    one_gene: bool = False
+
+    def _offset(self) -> float:
+        return self.sd_offset
+
+    def _check_offset(self) -> None:
+        if not 0 <= self.sd_offset < np.inf:
+            raise ValueError(f"sd_offset must be finite and 0 or greater, got {self.sd_offset!r}")
+
+    def predict(self, X: Any) -> FloatArray:
+        """Predict expression in units of ``y``, (n_rows,)."""
+        check_is_fitted(self)
+        X = self._checked_rows(X)
+        mean, spread = self.gene_levels(X)
+        z = np.asarray(self._predict_z(X), dtype=np.float64)
+        if z.size != mean.size:
+            raise ValueError(f"{self!r} predicts shape {z.shape}, wanted one value for each of {mean.size} rows")
+        return mean + spread * z.ravel()
+
     def _checked_rows(self, X: Any) -> Any:
         """Pairs pass as they are; plain arrays as scikit-learn checks them."""
         return X if is_pairs(X) else check_arrays(self, X, reset=False, **self._array_checks())
 
     def _checked_training(self, X: Any, y: ArrayLike) -> tuple[Any, FloatArray]:
-        if not is_pairs(X):
-            X, y = check_arrays(self, X, y, y_numeric=True, **self._array_checks())
-            return X, np.asarray(y, dtype=np.float64)
-        return X, check_targets(X, y)
+        if is_pairs(X):
+            return X, check_targets(X, y)
+        if not self.one_gene:
+            raise TypeError(
+                f"{type(self).__name__} standardises the target of each gene, and rows of a plain {type(X).__name__} "
+                "do not know their gene. Give it pairs or binned rows; Materialize and steps that work on arrays "
+                "belong inside it, as in GeneZTarget(make_pipeline(Materialize(), Ridge())). If all rows belong to one "
+                "gene, say so with one_gene=True"
+            )
+        X, y = check_arrays(self, X, y, y_numeric=True, **self._array_checks())
+        return X, np.asarray(y, dtype=np.float64)
 
     def _array_checks(self) -> dict[str, Any]:
         return {"accept_sparse": "csr" if self.__sklearn_tags__().input_tags.sparse else False, "dtype": None}
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = bool(self.one_gene)
+        return tags
 
 
 def genes_of_rows(X: Any) -> tuple[NDArray[np.int64], NDArray[np.object_]]:

@@ -199,7 +199,7 @@ def skill_scorer(estimator: Any, X: Any, y: ArrayLike) -> float:
     --------
     >>> from sklearn.dummy import DummyRegressor
     >>> from skepi.compose import GeneZTarget
-    >>> model = GeneZTarget(DummyRegressor()).fit([[0.0], [1.0]], [2.0, 4.0])  # plain rows are all of one gene
+    >>> model = GeneZTarget(DummyRegressor(), one_gene=True).fit([[0.0], [1.0]], [2.0, 4.0])
     >>> skill_scorer(model, [[0.0], [1.0]], [2.0, 4.0])  # the mean is predicted
     0.0
     """

@@ -8,14 +8,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skepi._rows import pairs_with_peaks
-from skepi._targets import FloatArray, GeneScale
+from skepi._targets import FloatArray, GeneScale, StandardizesGenes
 from skepi.baselines._pair_rule import PairRule
 from skepi.paired._tables import OpennessTables
 
 IntArray = NDArray[np.int64]
 
 
-class GeneScoreRule(PairRule):
+class GeneScoreRule(PairRule, StandardizesGenes):
     """Predicts by the score of a gene; a class that inherits from it has ``_sums`` and ``_check_settings``."""
 
     depth: str | None

@@ -148,7 +148,7 @@ class NearestCellTypes(CellStateViews, PairRule, BaseEstimator):
                 f"{cells.size}"
             )
         self.expression_ = unstack(X, y)
-        self._set_scale(GeneScale.of(X, y, self.sd_offset))
+        self._set_scale(GeneScale.of(X, y, 0.0))
         bins = self._binned(X, symmetric_edges() if self.edges is None else self.edges)
         self.cell_state_ = CellState.learn(bins, cells)
         return self

@@ -5,14 +5,11 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from skepi._rows import check_pairs, check_targets
-from skepi._targets import FloatArray, GeneStandardizedRegressor
+from skepi._targets import FloatArray, KeepsGeneMeans
 
 
-class PairRule(GeneStandardizedRegressor):
+class PairRule(KeepsGeneMeans):
     """Predicts expression of pairs, in units of ``y``."""
-
-    #: Added to the SD of each gene; a rule that does not standardise has no use for it.
-    sd_offset: float = 0.0
 
     def _checked_rows(self, X: Any) -> Any:
         check_pairs(X, self)

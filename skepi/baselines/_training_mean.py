@@ -2,9 +2,9 @@
 
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 
 from skepi._targets import FloatArray, GeneScale
 from skepi.baselines._pair_rule import PairRule
@@ -55,8 +55,10 @@ class TrainingMean(PairRule, BaseEstimator):
         """
         X, y = self._checked_training(X, y)
         self.n_features_in_ = X.shape[1]
-        self._set_scale(GeneScale.of(X, y, self.sd_offset))
+        self._set_scale(GeneScale.of(X, y, 0.0))
         return self
 
-    def _predict_z(self, X: Any) -> FloatArray:
-        return np.zeros(len(X))
+    def predict(self, X: Any) -> FloatArray:
+        """Predict expression in units of ``y``, (n_rows,)."""
+        check_is_fitted(self)
+        return self.gene_levels(self._checked_rows(X))[0]

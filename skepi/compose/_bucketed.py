@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skepi._cell_state import BandContrasts, occurring, unit_kernel, warn_of_few_genes
 from skepi._rows import check_targets
-from skepi._targets import FloatArray, GeneScale, GeneStandardizedRegressor, genes_of_rows
+from skepi._targets import FloatArray, GeneScale, KeepsGeneMeans, genes_of_rows
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose._buckets import (
     NO_BUCKET,
@@ -35,11 +35,14 @@ from skepi.rows import is_binned
 
 _PHENOTYPES = ("openness", "expression")
 
+# Of expression as a phenotype, in units of ``y``; predictions are those of the models.
+_SD_OFFSET = 1.0
+
 # Of the genes of the training data; a data set that holds fewer gives a warning.
 _MIN_SHARED_GENES = 0.5
 
 
-class BucketedRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstimator):
+class BucketedRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
     r"""Fit one model a bucket of similar cell types, and a pooled one that answers where no bucket should.
 
     Training cell types are clustered by their principal components. Each bucket of at least ``min_cell_types`` gets a
@@ -158,8 +161,6 @@ class BucketedRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
     [0.5, 0.4, 0.2]
     """
 
-    sd_offset = 1.0  # of expression as a phenotype; predictions are those of the models
-
     def __init__(
         self,
         estimator: Any = None,
@@ -196,7 +197,7 @@ class BucketedRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstim
         clusterer = KMeans(2, n_init=10, random_state=0) if self.clusterer is None else clone(self.clusterer)
         checked_clusterer(clusterer, cells.size)
         self.n_features_in_ = X.shape[1]
-        scale = GeneScale.of(X, y, self.sd_offset)
+        scale = GeneScale.of(X, y, _SD_OFFSET)
         self._set_scale(scale)
         bands, contrasts = BandContrasts.learn(binned, cells)
         among = unit_kernel(contrasts)[0]  # says where openness does not vary, which assigning would need

@@ -8,12 +8,12 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._rows import check_targets
-from skepi._targets import FloatArray, GeneScale, GeneStandardizedRegressor
+from skepi._targets import FloatArray, GeneScale, StandardizesGenes
 from skepi.linear_model import LassoBaseline
 from skepi.rows import is_pairs
 
 
-class GeneZTarget(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstimator):
+class GeneZTarget(MetaEstimatorMixin, StandardizesGenes, BaseEstimator):
     r"""Let a regressor predict expression standardised per gene, with training statistics.
 
     The regressor is fitted on :math:`z = (y - \mathrm{mean}_g) / (\mathrm{SD}_g + c)`, with mean and SD of gene g
@@ -27,6 +27,10 @@ class GeneZTarget(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstimator):
     sd_offset : float, default=1.0
         :math:`c`, in units of ``y`` (log expression). 0 is the report's z-score; a gene that does not vary then
         has z = 0 throughout.
+    one_gene : bool, default=False
+        Whether plain arrays are welcome, whose rows all belong to one gene. Otherwise they are an error: rows that went
+        through :class:`skepi.preprocessing.Materialize` no longer know their gene, so that step belongs inside
+        ``regressor``.
 
     Attributes
     ----------
@@ -49,25 +53,26 @@ class GeneZTarget(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstimator):
     ------
     UnmatchedDataError
         Where no gene of a data set was in the training pairs' data.
+    TypeError
+        For plain arrays, unless ``one_gene=True``.
     ValueError
         For targets or predictions that do not match the rows, and pairs and plain arrays mixed.
 
     Notes
     -----
-    On plain arrays all rows are one gene: rows that went through :class:`skepi.preprocessing.Materialize` no
-    longer know theirs, so that step belongs inside ``regressor``, never before this one. ``score`` is skill
-    against ``gene_mean_``, never R2 over genes.
+    ``score`` is skill against ``gene_mean_``, never R2 over genes.
 
     Examples
     --------
     >>> from sklearn.dummy import DummyRegressor
-    >>> GeneZTarget(DummyRegressor()).fit([[0.0], [1.0]], [2.0, 4.0]).predict([[5.0]])
+    >>> GeneZTarget(DummyRegressor(), one_gene=True).fit([[0.0], [1.0]], [2.0, 4.0]).predict([[5.0]])
     array([3.])
     """
 
-    def __init__(self, regressor: Any = None, *, sd_offset: float = 1.0) -> None:
+    def __init__(self, regressor: Any = None, *, sd_offset: float = 1.0, one_gene: bool = False) -> None:
         self.regressor = regressor
         self.sd_offset = sd_offset
+        self.one_gene = one_gene
 
     def fit(self, X: Any, y: ArrayLike, **fit_params: Any) -> Self:
         """Learn each gene's mean and SD, then fit the regressor on z.

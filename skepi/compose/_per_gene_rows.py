@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._rows import check_binned, check_bins_alone, check_n_features, check_targets
-from skepi._targets import FloatArray, GeneStandardizedRegressor, genes_of_rows
+from skepi._targets import FloatArray, KeepsGeneMeans, genes_of_rows
 from skepi.exceptions import UnfittedSignalWarning, UnseenGeneWarning
 from skepi.rows import BinnedRows
 
@@ -69,14 +69,12 @@ def slots_of_genes(X: BinnedRows) -> tuple[IntArray, NDArray[np.int32]]:
     return np.concatenate([[0], np.cumsum(n_slots)]), slots.slot_bin[slots.of_genes(genes)]
 
 
-class PerGeneModel(GeneStandardizedRegressor):
+class PerGeneModel(KeepsGeneMeans):
     """A model for each gene, found by the gene's name, that sees the values of the gene's slots.
 
     A class that inherits from it calls ``_set_scale`` and ``_set_slots`` in ``fit`` and has a method
     ``_predict_gene(place, features)``, where genes have the order of ``gene_mean_``.
     """
-
-    sd_offset = 0.0  # each gene has a model of its own, which learns the target as it is
 
     def predict(self, X: Any) -> FloatArray:
         """Predict expression in units of ``y``, (n_rows,)."""

@@ -14,7 +14,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._rows import check_binned, check_targets
-from skepi._targets import FloatArray, GeneStandardizedRegressor
+from skepi._targets import FloatArray, KeepsGeneMeans
 from skepi.exceptions import DistantCellTypeWarning
 from skepi.gaussian_process import CisTransRegressor
 from skepi.model_selection import CellTypeKFold, LineageKFold
@@ -28,7 +28,7 @@ _MIN_LINEAGES = 3
 _FOLDS = 5
 
 
-class ResidualRegressor(MetaEstimatorMixin, GeneStandardizedRegressor, BaseEstimator):
+class ResidualRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
     r"""Add to the prediction of a kernel model what a second model predicts of its errors on held-out cell types.
 
     The base model is fitted on part of the training cell types at a time and asked about the others; the regressor

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skepi._cell_state import CellState, CellStateViews, occurring
 from skepi._rows import check_n_features
-from skepi._targets import FloatArray, GeneScale, GeneStandardizedRegressor
+from skepi._targets import FloatArray, GeneScale, StandardizesGenes
 from skepi.gaussian_process._checks import check_openness, check_settings, checked_expression, expression_table
 from skepi.gaussian_process._cis import fit_band_weights, measured_mean, weighted
 from skepi.gaussian_process._genes import fit_variances, posterior_weights, prediction_variance, variance_shares
@@ -20,7 +20,7 @@ from skepi.gaussian_process._prediction import Prediction, PredictionWithFeature
 from skepi.gaussian_process._query import Query, ask, distance_table, of_genes, warn_of_what_is_new
 
 
-class CisTransRegressor(CellStateViews, GeneStandardizedRegressor, BaseEstimator):
+class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
     r"""Predict expression in new cell types: local openness under weights that genes share, and the state of the cell.
 
     With :math:`y_{gc}` expression less the training mean of the gene, divided by its training SD + ``sd_offset``, and

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skepi._doors import check_choice
 from skepi._rows import check_binned, check_n_features, check_no_leak
-from skepi._targets import FloatArray, GeneStandardizedRegressor
+from skepi._targets import FloatArray, StandardizesGenes
 from skepi.linear_model._fold_rows import LazyRows, PlainRows
 from skepi.linear_model._lasso import Linear, checked_lams, path_table
 from skepi.linear_model._log_scale import scaled_prediction
@@ -28,7 +28,7 @@ from skepi.rows import is_binned, is_pairs
 _SCORING = ("skill", "within_gene_skill")
 
 
-class LassoBaselineCV(CrossValidatedPath, GeneStandardizedRegressor, BaseEstimator):
+class LassoBaselineCV(CrossValidatedPath, StandardizesGenes, BaseEstimator):
     r"""Lasso with its penalty chosen by cross-validation, where every fold learns its own scaling.
 
     Gives what ``GridSearchCV`` gives over ``lam`` of the pipeline ``LogZScaler``, ``GeneZTarget(LassoBaseline())``, but
@@ -50,6 +50,8 @@ class LassoBaselineCV(CrossValidatedPath, GeneStandardizedRegressor, BaseEstimat
         features as they come.
     sd_offset : float, default=1.0
         As in :class:`skepi.compose.GeneZTarget`, in units of ``y``.
+    one_gene : bool, default=False
+        As in :class:`skepi.compose.GeneZTarget`: whether plain arrays are welcome, whose rows all belong to one gene.
     scoring : {"skill", "within_gene_skill"}, default="skill"
         ``"within_gene_skill"`` where the splitter holds out genes or chromosomes.
     tol : float, default=1e-10
@@ -84,7 +86,7 @@ class LassoBaselineCV(CrossValidatedPath, GeneStandardizedRegressor, BaseEstimat
     Raises
     ------
     TypeError
-        For pairs without bins: ``TSSBinner`` comes first.
+        For pairs without bins (``TSSBinner`` comes first), and for plain arrays unless ``one_gene=True``.
     ValueError
         For settings out of range, rows that are scaled already, skill asked for genes without training pairs, or scores
         that are not defined because test targets do not vary.
@@ -118,6 +120,7 @@ class LassoBaselineCV(CrossValidatedPath, GeneStandardizedRegressor, BaseEstimat
         cv: Any = None,
         scaler: Any = None,
         sd_offset: float = 1.0,
+        one_gene: bool = False,
         scoring: str = "skill",
         tol: float = 1e-10,
         max_iter: int = 100_000,
@@ -127,6 +130,7 @@ class LassoBaselineCV(CrossValidatedPath, GeneStandardizedRegressor, BaseEstimat
         self.cv = cv
         self.scaler = scaler
         self.sd_offset = sd_offset
+        self.one_gene = one_gene
         self.scoring = scoring
         self.tol = tol
         self.max_iter = max_iter

@@ -18,8 +18,8 @@ class Materialize(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Turn lazy rows into an array that any scikit-learn estimator takes.
 
     The result no longer knows its genes, so place this step **inside** the regressor of
-    :class:`skepi.compose.GeneZTarget`: ``GeneZTarget(make_pipeline(Materialize("csr"), Ridge()))``. Before it, all rows
-    would count as one gene.
+    :class:`skepi.compose.GeneZTarget`: ``GeneZTarget(make_pipeline(Materialize("csr"), Ridge()))``. Before it, it is an
+    error.
 
     Parameters
     ----------
