@@ -40,6 +40,13 @@ def part_with(estimator: Any, *names: str, through_targets: bool = True) -> Any:
     return next((part for part in parts if all(hasattr(part, name) for name in names)), None)
 
 
+def last_step(estimator: Any) -> Any:
+    """What gets the parameters of ``predict``: the last step of a pipeline, or the estimator itself."""
+    while isinstance(estimator, Pipeline):
+        estimator = estimator.steps[-1][1]
+    return estimator
+
+
 def transformed(step: Any, X: Any) -> Any:
     """Rows behind a step of a pipeline, which may be ``"passthrough"``."""
     return X if step is None or isinstance(step, str) else step.transform(X)

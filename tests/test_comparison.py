@@ -20,7 +20,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skepi.baselines import PromoterSum
 from skepi.binning import TSSBinner, symmetric_edges
-from skepi.comparison import ModelComparison, _fit, compare_models, replicate_variance
+from skepi.comparison import ModelComparison, compare_models, replicate_variance
 from skepi.comparison._checks import checked_models
 from skepi.comparison._controls import CONTROLS, Source, sources_of
 from skepi.comparison._fold_data import Normalizers, data_of
@@ -1103,11 +1103,6 @@ def test_a_fold_is_small_and_gives_back_its_pairs(data):
     assert fold.train_bits.nbytes == 40 * 8 / 8
     assert np.flatnonzero(fold.train).tolist() == train.tolist()
     assert np.flatnonzero(fold.test).tolist() == test.tolist()
-
-
-def test_the_last_part_of_a_model():
-    assert isinstance(_fit.last_part(ridge()), GeneZTarget)
-    assert isinstance(_fit.last_part(OnPairs()), OnPairs)
 
 
 @pytest.mark.slow

@@ -142,7 +142,7 @@ def test_links_of_models_with_gradients_and_the_way_out_for_others(kind, fitted,
         near = links["distance_bp"].between(EDGES[PLANTED], EDGES[PLANTED + 1])
         assert near.mean() > 0.9
     else:
-        with pytest.raises(TypeError, match="gives no gradients; .*method='permutation' works for every model"):
+        with pytest.raises(TypeError, match=r"gives no gradients; .*method='permutation' works for every model"):
             peak_gene_links(fitted(kind), planted[2])
     if kind not in LINEAR:
         with pytest.raises(TypeError, match="is not a linear model with coef_; use method='gradient' or 'permutation'"):

@@ -11,7 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from promises import assert_float32_sums, assert_float64_sums
+from promises import assert_exact, assert_float32_sums, assert_float64_sums
 
 from skepi.binning import BinnedOpenness, TSSBinner, _binned, symmetric_edges
 from skepi.binning._overlap import SlotOperator
@@ -77,8 +77,13 @@ def random_binned(seed, most_entries, with_scaling):
 @given(seed=st.integers(0, 2**32), most_entries=st.sampled_from([0, 1, 3, 40]), with_scaling=st.booleans())
 def test_the_operator_makes_the_rows_of_dense(seed, most_entries, with_scaling):
     X = random_binned(seed, most_entries, with_scaling)
-    rows = np.random.default_rng(seed).integers(0, len(X), 40)
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, len(X), 40)
     assert_float32_sums(made_by_operator(X, rows), X.dense(rows))
+    beside = X.with_appended(["one", "two"], rng.normal(size=(len(X), 2)))
+    found = made_by_operator(beside, rows)
+    assert_float32_sums(found, beside.dense(rows))
+    assert_exact(found[:, -2:], beside.appended[rows])
 
 
 @pytest.mark.parametrize("binner", [TSSBinner(), TSSBinner(edges=BANDS), TSSBinner(edges=BANDS, depth=None)])

@@ -14,6 +14,7 @@ from sklearn.base import clone
 
 from skepi import __version__
 from skepi._files import read_arrays, write_arrays
+from skepi._fitted import last_step, part_with
 from skepi.comparison._controls import FloatArray
 from skepi.comparison._fold_data import data_of
 from skepi.comparison._splits import Fold
@@ -153,7 +154,7 @@ def _outcome(model: Any, X_train: Any, y_train: FloatArray, X_test: Any) -> Outc
     start = time.perf_counter()
     model.fit(X_train, y_train)
     fitted = time.perf_counter()
-    gives_std = "return_std" in inspect.signature(last_part(model).predict).parameters
+    gives_std = "return_std" in inspect.signature(last_step(model).predict).parameters
     predicted = model.predict(X_test, return_std=True) if gives_std else (model.predict(X_test), None)
     end = time.perf_counter()
     y_pred, y_std = predicted
@@ -165,19 +166,11 @@ def _outcome(model: Any, X_train: Any, y_train: FloatArray, X_test: Any) -> Outc
     return Outcome(y_pred, y_std, fitted - start, end - fitted, _shares(model))
 
 
-def last_part(model: Any) -> Any:
-    """Last step of a pipeline; the model itself else."""
-    while hasattr(model, "steps"):
-        model = model.steps[-1][1]
-    return model
-
-
 def _shares(model: Any) -> dict[str, float] | None:
-    for part in (model, last_part(model)):
-        if hasattr(part, "variance_shares_"):
-            shares = pd.Series(part.variance_shares_)
-            return {str(name): float(value) for name, value in shares.items()}
-    return None
+    part = part_with(model, "variance_shares_", through_targets=False)
+    if part is None:
+        return None
+    return {str(name): float(value) for name, value in pd.Series(part.variance_shares_).items()}
 
 
 def _numbers(values: ArrayLike, n_pairs: int, what: str) -> FloatArray:

@@ -42,8 +42,8 @@ def bin_importance(
     ``"gradient"``                 mean over pairs and over its bins of the derivative of the prediction; signed
     ``"gradient_x_input"``,        mean over pairs of the absolute contribution of the band, the sum of what its bins
     ``"integrated_gradients"``     add to the prediction (:func:`attributions`)
-    ``"permutation"``              skill that is lost when the band is taken from the same gene in another cell type
-                                   (any but its own, of all that the data set has openness of)
+    ``"permutation"``              skill that is lost when the band is taken from another cell type, the same for all
+                                   genes (any but its own, of all that the data set has openness of)
     =============================  ==================================================================================
 
     Skill lost is :math:`[\sum (t - p')^2 - \sum (t - p)^2] / \sum t^2` with t the truth, p the prediction and p' the
@@ -53,7 +53,7 @@ def bin_importance(
     Parameters
     ----------
     estimator : estimator
-        Fitted, see :func:`attributions`; with ``"permutation"`` any regressor at the end.
+        Fitted, see :func:`attributions`; with ``"permutation"`` any model that reads the bins of its rows.
     X : GeneCellPairs or BinnedOpenness
         Pairs that were not trained on.
     y : array-like of shape (n_pairs,), optional
@@ -79,7 +79,10 @@ def bin_importance(
 
     Raises
     ------
-    TypeError, ValueError
+    TypeError
+        As in :func:`attributions`; with ``"permutation"`` for a model that does not read the bins of its rows: an
+        importance of 0 would only say that it never looked.
+    ValueError
         As in :func:`attributions`; for bands that cut bins, permutation without ``y``, or targets that do not vary.
 
     Notes
@@ -87,6 +90,10 @@ def bin_importance(
     A number without a null band says little: see :func:`importance_profile`. Contributions and skill lost are of whole
     bands: a band of many bins adds up much noise, so that distant ones may come out largest. Weights and gradients are
     means over bins, and show how the effect of one bin falls off.
+
+    Steps behind the bins are computed from the permuted openness. So a band that matters through the state of the cell
+    (:class:`skepi.gaussian_process.CisTransRegressor`, :class:`skepi.preprocessing.AppendContext`) has that importance,
+    too.
 
     Examples
     --------
