@@ -23,15 +23,6 @@ DISTANT = 1.25
 _ROUNDING = 1e-5
 
 
-class BandRows(BinnedRows, Protocol):
-    """Binned rows that say where their bins lie."""
-
-    @property
-    def edges(self) -> NDArray[np.int64]:
-        """Of the bins, in bp from the TSS, (n_bins + 1,)."""
-        ...
-
-
 class Contrasts(NamedTuple):
     """Standardised openness of some cell types of a data set, over the genes that it shares with the training data.
 
@@ -91,7 +82,7 @@ class BandContrasts(FittedPart):
     edges: NDArray[np.int64]
 
     @classmethod
-    def learn(cls, X: BandRows, cells: NDArray[np.int64]) -> tuple[Self, Float32Array]:
+    def learn(cls, X: BinnedRows, cells: NDArray[np.int64]) -> tuple[Self, Float32Array]:
         """Learn from the training cell types of a data set, all its genes; z of these comes with it."""
         values = log_openness(X, np.arange(len(X.genes)), cells)
         mean = values.mean(axis=2, dtype=np.float64).astype(np.float32)
@@ -99,7 +90,7 @@ class BandContrasts(FittedPart):
         _divide(values, scale)
         return cls(X.genes["name"].to_numpy(dtype=object), mean, scale, X.edges), values
 
-    def of(self, X: BandRows, cells: NDArray[np.int64]) -> Contrasts:
+    def of(self, X: BinnedRows, cells: NDArray[np.int64]) -> Contrasts:
         """Standardise cell types of a data set, over the genes that it shares with the training data."""
         if not np.array_equal(X.edges, self.edges):
             raise ValueError(
@@ -150,7 +141,7 @@ class CellState(FittedPart):
     kernel_scale: float
 
     @classmethod
-    def learn(cls, X: BandRows, cells: NDArray[np.int64]) -> Self:
+    def learn(cls, X: BinnedRows, cells: NDArray[np.int64]) -> Self:
         """Learn from the training cell types of a data set, all its genes."""
         bands, z = BandContrasts.learn(X, cells)
         return cls(bands, _names(X, cells), z, *unit_kernel(z))
@@ -168,7 +159,7 @@ class CellState(FittedPart):
             raise UnmatchedDataError(f"the {known.size} gene(s) in common do not tell the training cell types apart")
         return type(self)(bands, self.cell_type_names, z, *unit_kernel(z))
 
-    def compare(self, X: BandRows, cells: NDArray[np.int64]) -> "Comparison":
+    def compare(self, X: BinnedRows, cells: NDArray[np.int64]) -> "Comparison":
         """Put cell types of a data set beside those of training, over the genes that both data sets hold."""
         contrasts = self.bands.of(X, cells)
         training = self.over(contrasts.known)
@@ -330,7 +321,7 @@ def _divide(values: Float32Array, scale: FloatArray) -> None:
         table *= np.float32(1 / size if size > 0 else 0)
 
 
-def _names(X: BandRows, cells: NDArray[np.int64]) -> NDArray[np.object_]:
+def _names(X: BinnedRows, cells: NDArray[np.int64]) -> NDArray[np.object_]:
     return X.cell_types["name"].to_numpy(dtype=object)[cells]
 
 

@@ -296,6 +296,9 @@ def test_a_state_over_some_genes_is_one_of_its_own(seed, n_shared):
     over = whole.over(some)
     assert over.bands.gene_names.tolist() == [f"g{i}" for i in some]
     assert over.cell_type_names.tolist() == whole.cell_type_names.tolist()
+    assert_float32_sums(over.z.mean(axis=1), 0, summed=GREATEST_LOG / whole.bands.scale.min())
+    assert_float64_sums(over.kernel, kernel(over.z, over.z) / over.kernel_scale, summed=4)
+    assert_float64_sums(np.trace(over.kernel), 4)
     one, two = whole.compare(rows, np.arange(6)), over.compare(rows, np.arange(6))
     assert two.training is over
     assert (two.contrasts.share, two.contrasts.all_genes) == (1, True)

@@ -33,7 +33,7 @@ from skepi.exceptions import (
     UnmatchedDataError,
     UnseenGeneWarning,
 )
-from skepi.gaussian_process import CisTransRegressor, _cis, _likelihood, _own_cis, _posterior
+from skepi.gaussian_process import CisTransRegressor, _cis, _cis_trans, _likelihood, _own_cis, _posterior
 from skepi.gaussian_process._checks import expression_table
 from skepi.gaussian_process._posterior import NewCellTypes, Residuals, Variances
 from skepi.metrics import skill, skill_scorer, summarize
@@ -1194,7 +1194,7 @@ def test_scaled_rows(simulated_rows):
     scaled = LogZScaler().fit_transform(s.X)
     fitted = CisTransRegressor().fit(s.X, s.y)
     for ask in (lambda X: CisTransRegressor().fit(X, s.y), fitted.predict, fitted.predict_parts):
-        with pytest.raises(ValueError, match=r"rows are scaled already: .* drop LogZScaler"):
+        with pytest.raises(ValueError, match=r"rows are scaled already: .* drop the LogZScaler"):
             ask(scaled)
 
 
@@ -1330,6 +1330,20 @@ def test_one_pass_says_what_the_methods_say(simulated_rows, own_cis):
         assert_exact(found.parts.to_numpy().sum(axis=1), prediction)
         assert_exact(model.predict(rows), prediction)
         assert_exact(model.predict_with_features(rows, return_std=True).std, std)
+
+
+@both
+@far_is_fine
+def test_weights_are_solved_anew_only_where_genes_are_missing(simulated_rows, own_cis):
+    s = simulated_rows
+    model = CisTransRegressor(own_cis=own_cis).fit(s.X[s.training], s.y[s.training])
+    few = binned(s.data.subset(genes=list(s.data.genes["name"][:40])))
+    with patch.object(_cis_trans, "posterior_weights", wraps=_cis_trans.posterior_weights) as solved:
+        model.predict(s.X[s.training])  # rows of some cell types
+        model.predict(s.X[s.X.gene_codes < 5])  # rows of some genes, of a data set with all
+        assert solved.call_count == 0
+        model.predict(few)
+        assert solved.call_count == 1
 
 
 @both

@@ -437,7 +437,7 @@ def test_bad_input(binned, pairs):
         small().fit(Z, y, groups=[1, 2])
     net = small().fit(Z, y)
     other = TSSBinner(edges=[-10, 0, 10]).fit_transform(pairs[0])
-    with pytest.raises(ValueError, match="X has 2 bins"):
+    with pytest.raises(ValueError, match="X has 2 features"):
         net.predict(other)
 
 

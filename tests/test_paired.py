@@ -397,7 +397,7 @@ def test_unstack_leaves_nan_where_a_pair_does_not_occur():
 
 def test_unstack_errors():
     X = dataset().pairs()
-    with pytest.raises(ValueError, match=r"values has shape \(5,\), wanted \(6,\): one value a pair"):
+    with pytest.raises(ValueError, match=r"values has shape \(5,\), wanted \(6,\): one value per pair"):
         X.unstack(np.zeros(5))
     with pytest.raises(ValueError, match="the same pair occurs more than once"):
         X[[0, 0]].unstack([1.0, 2.0])
