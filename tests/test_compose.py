@@ -12,6 +12,7 @@ from sklearn.dummy import DummyRegressor
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose import GeneZTarget, z_score_per_gene
@@ -325,6 +326,12 @@ def test_an_offset_that_is_no_scale_is_refused(sd_offset):
         warnings.simplefilter("ignore")
         with pytest.raises(ValueError, match="sd_offset must be"):
             GeneZTarget(Recorder(), sd_offset=sd_offset).fit(np.zeros((2, 1)), [1.0, 2.0])
+
+
+@pytest.mark.parametrize("regressor", [Ridge, "ridge", StandardScaler()], ids=repr)
+def test_a_regressor_that_is_none_is_refused(regressor):
+    with pytest.raises(TypeError, match=r"regressor must be an estimator with fit and predict, such as Ridge\(\), got"):
+        GeneZTarget(regressor).fit(np.zeros((2, 1)), [1.0, 2.0])
 
 
 def test_targets_that_cannot_be_used_are_refused():
