@@ -163,8 +163,9 @@ def test_fewer_genes_keep_the_components_of_the_fit():
 def test_few_genes_are_said_and_one_is_an_error(data, bins, y):
     context = AppendContext(2).fit(bins, y)
     names = data.genes["name"]
-    with pytest.warns(UnfittedSignalWarning, match="only 20% of the genes"):
+    with pytest.warns(UnfittedSignalWarning, match="only 20% of the genes") as seen:
         context.transform(TSSBinner(edges=EDGES).fit_transform(data.subset(genes=names[:10]).pairs()))
+    assert seen[0].filename == __file__
     one = TSSBinner(edges=EDGES).fit_transform(data.subset(genes=names[:1]).pairs())
     with (
         pytest.warns(UnfittedSignalWarning, match="only 2%"),

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._cell_state import BandContrasts, TrainingState, kernel, occurring, unit_kernel, warn_of_few_genes
+from skepi._output import KeepsPairs
 from skepi._rows import check_targets, resolve_rows
 from skepi.binning import BinnedOpenness
 from skepi.binning._binned import MAX_DENSE_BYTES, check_dense_size
@@ -99,7 +100,7 @@ class ContextRows:
         return self.dense(dtype=dtype)
 
 
-class AppendContext(TransformerMixin, BaseEstimator):
+class AppendContext(KeepsPairs, TransformerMixin, BaseEstimator):
     r"""Append to binned rows the state of the cell type, the loadings of the gene on it, and their products.
 
     * **state** :math:`s_c`, ``n_components`` columns: principal components of the kernel between cell types (that of
@@ -181,7 +182,7 @@ class AppendContext(TransformerMixin, BaseEstimator):
         self._fit(X, y)
         return self
 
-    def fit_transform(self, X: Any, y: ArrayLike, **fit_params: Any) -> ContextRows:
+    def fit_transform(self, X: Any, y: ArrayLike, **fit_params: Any) -> ContextRows:  # type: ignore[override]
         """Fit, and append columns to the training rows with loadings that do not know the pair's own cell type."""
         y = self._fit(X, y)
         state = self.state_.to_numpy()[occurring(X.cell_type_codes)[1]]
@@ -207,7 +208,7 @@ class AppendContext(TransformerMixin, BaseEstimator):
             raise ValueError("X is binned at other edges than in fit, though in as many bins")
         contrasts = BandContrasts(self.gene_names_, self.openness_mean_, self.band_scale_).of(X.unscaled(), cells)
         so_what = "the state of its cell types is read from these"
-        warn_of_few_genes(contrasts.known.size / self.gene_names_.size, _MIN_SHARED_GENES, so_what, stacklevel=2)
+        warn_of_few_genes(contrasts.known.size / self.gene_names_.size, _MIN_SHARED_GENES, so_what, stacklevel=3)
         training = TrainingState(self.contrasts_, self.kernel_, self.kernel_scale_).over(contrasts.known)
         state = kernel(contrasts.z, training.z) / training.scale @ _onto(self.state_.to_numpy(), training.kernel)
         names = X.genes["name"].to_numpy(dtype=object)
