@@ -1,5 +1,6 @@
 """Settings of the network: which are allowed, and what the automatic ones mean on a machine."""
 
+import os
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -39,6 +40,8 @@ def check_settings(net: Any) -> None:
     check_count("verbose", int(net.verbose) if isinstance(net.verbose, bool) else net.verbose, 0)
     _check_hidden(net.hidden)
     resolve_device(net.device)
+    if net.checkpoint is not None and not isinstance(net.checkpoint, str | os.PathLike):
+        raise TypeError(f"checkpoint must be the path of a file, or None, got {net.checkpoint!r}")
 
 
 def _check_hidden(hidden: Any) -> None:
