@@ -60,6 +60,12 @@ def check_flag(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be True or False, got {value!r}")
 
 
+def check_predictor(name: str, value: Any) -> None:
+    """Refuse a setting that is no estimator that fits and predicts, a class in place of an instance too."""
+    if isinstance(value, type) or not all(hasattr(value, method) for method in ("fit", "predict", "get_params")):
+        raise TypeError(f"{name} must be an estimator with fit and predict, such as Ridge(), got {value!r}")
+
+
 def frame_of(table: Any, what: str, wanted: Sequence[str] = ()) -> pd.DataFrame:
     """Return a table as a DataFrame; a DataFrame is returned as it is, not copied.
 

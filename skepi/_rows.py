@@ -23,7 +23,10 @@ def resolve_rows(rows: Any, n_rows: int) -> NDArray[np.int64]:
     if isinstance(rows, tuple):  # scikit-learn asks for ``X[rows, ...]``
         rows, *rest = rows
         if any(part is not Ellipsis and part != slice(None) for part in rest):
-            raise IndexError("rows can be chosen, columns cannot")
+            raise IndexError(
+                "rows can be chosen, columns cannot: put Materialize() before a step that needs an array, or permute "
+                "bins by skepi.inspection.bin_importance(method='permutation')"
+            )
     chosen = np.atleast_1d(np.arange(n_rows)[rows])
     if chosen.ndim != 1:
         raise IndexError(f"wanted one-dimensional row numbers, got shape {chosen.shape}")

@@ -9,13 +9,17 @@ from hypothesis import strategies as st
 from promises import assert_exact, assert_float32_sums, assert_float64_sums
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import BaggingRegressor
 from sklearn.exceptions import DataConversionWarning, NotFittedError
+from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression, Ridge
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose import GeneZTarget, z_score_per_gene
 from skepi.exceptions import UnmatchedDataError, UnseenGeneWarning
+from skepi.inspection import bin_importance
 from skepi.linear_model import LassoBaseline
 from skepi.metrics import skill
 from skepi.model_selection import CellTypeKFold, GeneKFold
@@ -316,6 +320,39 @@ def test_targets_are_left_alone_and_may_be_whole_numbers(rows):
     np.testing.assert_array_equal(y, [1, 3, 6, 14])
 
 
+# --- what scikit-learn does to whole pipelines
+
+
+def on_bins(regressor):
+    return make_pipeline(TSSBinner(edges=[-20_000, -1_000, 0, 1_000, 20_000]), LogZScaler(), GeneZTarget(regressor))
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda X, y: permutation_importance(on_bins(Ridge()).fit(X, y), X, y, n_repeats=1),
+        lambda X, y: BaggingRegressor(on_bins(Ridge()), n_estimators=2).fit(X, y),
+    ],
+    ids=["permutation_importance", "BaggingRegressor"],
+)
+def test_pairs_that_are_taken_for_an_array_say_what_to_use_instead(pairs, ask):
+    with pytest.raises(
+        TypeError, match=r"bin_importance\(pipeline, X, y, method='permutation'\).*end the Pipeline with"
+    ):
+        ask(*pairs)
+
+
+def test_what_they_name_works(pairs):
+    """Bags of the rows that GeneZTarget standardised: each regressor is fitted to a bootstrap of the pairs."""
+    X, y = pairs
+    model = on_bins(BaggingRegressor(Ridge(), n_estimators=3, random_state=0)).fit(X, y)
+    bins = model[:-1].transform(X)
+    last = model[-1].regressor_
+    assert_float32_sums(last.predict(bins), np.mean([one.predict(bins.dense()) for one in last.estimators_], axis=0))
+    assert not np.array_equal(last.estimators_[0].coef_, last.estimators_[1].coef_)
+    assert len(bin_importance(model, X, y, method="permutation", n_repeats=1)) == 4
+
+
 # --- errors
 
 
@@ -325,6 +362,12 @@ def test_an_offset_that_is_no_scale_is_refused(sd_offset):
         warnings.simplefilter("ignore")
         with pytest.raises(ValueError, match="sd_offset must be"):
             GeneZTarget(Recorder(), sd_offset=sd_offset).fit(np.zeros((2, 1)), [1.0, 2.0])
+
+
+@pytest.mark.parametrize("regressor", [Ridge, "ridge", StandardScaler()], ids=repr)
+def test_a_regressor_that_is_none_is_refused(regressor):
+    with pytest.raises(TypeError, match=r"regressor must be an estimator with fit and predict, such as Ridge\(\), got"):
+        GeneZTarget(regressor).fit(np.zeros((2, 1)), [1.0, 2.0])
 
 
 def test_targets_that_cannot_be_used_are_refused():

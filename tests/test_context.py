@@ -163,8 +163,9 @@ def test_fewer_genes_keep_the_components_of_the_fit():
 def test_few_genes_are_said_and_one_is_an_error(data, bins, y):
     context = AppendContext(2).fit(bins, y)
     names = data.genes["name"]
-    with pytest.warns(UnfittedSignalWarning, match="only 20% of the genes"):
+    with pytest.warns(UnfittedSignalWarning, match="only 20% of the genes") as seen:
         context.transform(TSSBinner(edges=EDGES).fit_transform(data.subset(genes=names[:10]).pairs()))
+    assert seen[0].filename == __file__
     one = TSSBinner(edges=EDGES).fit_transform(data.subset(genes=names[:1]).pairs())
     with pytest.raises(UnmatchedDataError, match=r"1 gene.* do not tell the training cell types apart"):
         context.transform(one)
@@ -244,7 +245,7 @@ def test_one_row_stays_a_table_and_columns_cannot_be_chosen(bins, y):
     assert_exact(rows.dense(5), dense[[5]])
     assert_exact(rows[[7, 2], ...].dense(), dense[[7, 2]])
     for choose in (rows.__getitem__, rows.dense):
-        with pytest.raises(IndexError, match="rows can be chosen, columns cannot"):
+        with pytest.raises(IndexError, match="rows can be chosen, columns cannot: put Materialize"):
             choose((slice(None), 0))
 
 

@@ -442,6 +442,8 @@ def test_negative_openness_in_sparse_rows_is_refused():
         ({"lams": [-1.0]}, "lams must be finite and 0 or greater"),
         ({"lams": 1}, "lams must be a number of penalties of 2 or more"),
         ({"lams": True}, "2 or more"),
+        ({"cv": 1}, "cv must be a whole number of 2 or more, got 1"),
+        ({"cv": True}, "cv must be a whole number of 2 or more, got True"),
         ({"cv": []}, "gives no split"),
         ({"cv": [(np.array([], dtype=int), np.array([1]))]}, "without training rows"),
         ({"cv": LeaveOneCellTypeOut(), "scoring": "within_gene_skill"}, "do not vary in any fold"),

@@ -540,6 +540,12 @@ def test_rows_that_are_not_binned_pairs_are_refused(model, rows, pairs):
         fitted.predict(TSSBinner(edges=EDGES).fit_transform(by_hand([[1.0, 1.0, 2.0]], ("u", "v")).pairs))
 
 
+@pytest.mark.parametrize("estimator", [Ridge, "ridge", StandardScaler()], ids=repr)
+def test_an_estimator_that_is_none_is_refused(rows, estimator):
+    with pytest.raises(TypeError, match=r"estimator must be an estimator with fit and predict, such as Ridge\(\), got"):
+        PerGeneRegressor(estimator).fit(*rows)
+
+
 def test_counts_that_are_none_are_refused(rows, counts):
     X, y = rows
     with pytest.raises(ValueError, match="y must be counts where there is an exposure, got -1"):
@@ -950,6 +956,8 @@ def test_a_gap_that_is_not_reached_is_said(rows, monkeypatch):
         ({"lams": [-1.0]}, "lams must be finite"),
         ({"scaler": StandardScaler()}, "scaler must be a LogZScaler, 'passthrough' or None"),
         ({"scaler": "none"}, "scaler must be a LogZScaler, 'passthrough' or None"),
+        ({"cv": 1}, "cv must be a whole number of 2 or more, got 1"),
+        ({"select": 3}, "select must be one of .* got 3"),
         ({"cv": []}, "gives no split"),
         ({"cv": [([], [0, 1])]}, "gives a split without training rows"),
         ({"cv": [([0, 0, 1], [2])]}, "names a row twice"),

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-import sklearn
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_exact, assert_float32_sums, assert_float64_sums, assert_within
@@ -106,14 +105,6 @@ def test_signal_that_becomes_0_for_want_of_a_scale_is_said(fitted_on, other):
     # As below, 15 % lies in slots new to the scaler, whose scale is 0 times the pooled one.
     with pytest.warns(UnfittedSignalWarning, match=r"14\.7% of the openness .* new slots that have no scale"):
         LogZScaler(0).fit(fitted_on).transform(other)
-
-
-@pytest.mark.parametrize("step", [TSSBinner(), LogZScaler()])
-def test_lazy_rows_are_no_data_frame_whatever_the_configuration(pairs, step):
-    assert not hasattr(step, "set_output")
-    with sklearn.config_context(transform_output="pandas"):
-        bins = TSSBinner(flank=2_000).fit_transform(pairs[0])
-        assert isinstance(LogZScaler().fit_transform(bins), BinnedOpenness)
 
 
 def test_fitted_share_by_hand(fitted_on, other):

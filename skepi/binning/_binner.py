@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._doors import check_unmasked
+from skepi._output import KeepsPairs
 from skepi.binning._binned import BinnedOpenness, names_of_bins
 from skepi.binning._overlap import _ASSIGN, SlotOperator, build_operator
 from skepi.intervals import MAX_POSITION
@@ -23,7 +24,7 @@ _BAND_DISTANCES_BP = [
 ]
 
 
-class TSSBinner(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
     r"""Sum the openness of the peaks around each gene's TSS in bins along the direction of transcription.
 
     For pair (g, c) and bin b

@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from skepi._doors import check_predictor
 from skepi._rows import check_targets
 from skepi._targets import FloatArray, GeneScale, StandardizesGenes
 from skepi.linear_model import LassoBaseline
@@ -88,6 +89,8 @@ class GeneZTarget(MetaEstimatorMixin, StandardizesGenes, BaseEstimator):
         if "sample_weight" in fit_params:
             raise ValueError("sample_weight is not supported: means and SDs of genes give every pair equal weight")
         self._check_offset()
+        if self.regressor is not None:
+            check_predictor("regressor", self.regressor)
         X, y = self._checked_training(X, y)
         scale = GeneScale.of(X, y, self.sd_offset)
         self._set_scale(scale)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.linear_model import PoissonRegressor, Ridge
 
+from skepi._doors import check_predictor
 from skepi._targets import FloatArray, GeneScale
 from skepi.compose._per_gene_cell_types import exposure_of, features_of
 from skepi.compose._per_gene_fit import TrainingRows, fit_genes, link_of, warn_together, weight_parameter
@@ -164,6 +165,7 @@ class PerGeneRegressor(MetaEstimatorMixin, PerGeneModel, BaseEstimator):
 
     def _estimator(self) -> Any:
         if self.estimator is not None:
+            check_predictor("estimator", self.estimator)
             return self.estimator
         return Ridge(10.0) if self.exposure is None else PoissonRegressor(alpha=10.0, max_iter=1_000)
 

@@ -155,7 +155,7 @@ class PerGeneLassoCV(CrossValidatedPath, PerGeneModel, BaseEstimator):
             Passed to the splitter.
         """
         X, y = self._checked_training(X, y)
-        self._check_settings()
+        self._check_settings(self.lams)
         splits = self._splits(X, y, groups)
         found, lams, rows = self._paths(X, y, splits, self.lams)
         self._set_scale(rows.scales[-1])
@@ -182,8 +182,9 @@ class PerGeneLassoCV(CrossValidatedPath, PerGeneModel, BaseEstimator):
             LogZScaler, or None).
         """
         X, y = self._checked_training(X, y)
-        self._check_settings()
-        found, lams, rows = self._paths(X, y, [], self.lams if lams is None else lams)
+        lams = self.lams if lams is None else lams
+        self._check_settings(lams)
+        found, lams, rows = self._paths(X, y, [], lams)
         return Bunch(
             genes=rows.scales[-1].mean.index,
             lams=lams,
@@ -251,11 +252,11 @@ class PerGeneLassoCV(CrossValidatedPath, PerGeneModel, BaseEstimator):
         X = super()._checked_rows(X)
         return X if self.scaler_ is None else self.scaler_.transform(X)
 
-    def _check_settings(self) -> None:
+    def _check_settings(self, lams: Any) -> None:
         check_choice("select", self.select, _SELECT)
+        self._check_lams(lams)
 
     def _lams(self, lams: Any, X: BinnedRows, y: FloatArray, rows: LazyRows) -> FloatArray:
-        self._check_lams(lams)
         if isinstance(lams, Integral):
             return self._spaced(
                 lams, greatest_of_genes(X, y, rows.sets[-1]), "no slot goes with the target of its gene"

@@ -11,6 +11,7 @@ from skepi._targets import FloatArray
 from skepi.linear_model._lasso import linear_prediction
 from skepi.linear_model._moments import Moments, moments_of_array
 from skepi.preprocessing import LogZScaler
+from skepi.rows import is_pairs
 
 
 def fitted_scaler(scaler: LogZScaler, X: Any) -> LogZScaler:
@@ -31,7 +32,7 @@ def scaled_moments(scaler: LogZScaler | None, X: Any, y: FloatArray) -> Moments:
     if scaler is None:
         return moments_of_array(X, y)
     if not sp.issparse(X):
-        return moments_of_array(scaler.transform(X), y)
+        return moments_of_array(_scaled(scaler, X), y)
     at_zero, slope = _line(scaler)
     return moments_of_array(_logs(X), y).on_line(at_zero, slope)
 
@@ -44,9 +45,14 @@ def scaled_prediction(scaler: LogZScaler | None, X: Any, coef: FloatArray, inter
     if scaler is None:
         return linear_prediction(X, coef, intercept)
     if not sp.issparse(X):
-        return linear_prediction(scaler.transform(X), coef, intercept)
+        return linear_prediction(_scaled(scaler, X), coef, intercept)
     at_zero, slope = _line(scaler)
     return linear_prediction(_logs(X), (slope * coef.T).T, intercept + at_zero @ coef)
+
+
+def _scaled(scaler: LogZScaler, X: Any) -> Any:
+    """Lazy rows as they come; arrays as arrays, where ``transform_output`` of scikit-learn asks for tables too."""
+    return scaler.transform(X) if is_pairs(X) else np.asarray(scaler.transform(X))
 
 
 def _logs(X: Any) -> sp.csr_array:
@@ -61,5 +67,5 @@ def _logs(X: Any) -> sp.csr_array:
 
 def _line(scaler: LogZScaler) -> tuple[FloatArray, FloatArray]:
     """Scaled value of each feature where ``ln(1 + x)`` is 0, and its slope: the scaler is a straight line in that."""
-    at_zero, at_one = scaler.transform(np.expm1([np.zeros_like(scaler.mean_), np.ones_like(scaler.mean_)]))
+    at_zero, at_one = _scaled(scaler, np.expm1([np.zeros_like(scaler.mean_), np.ones_like(scaler.mean_)]))
     return at_zero, at_one - at_zero

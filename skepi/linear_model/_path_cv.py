@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import KFold, check_cv
 
-from skepi._doors import check_number
+from skepi._doors import check_count, check_number
 from skepi._targets import FloatArray, GeneScale
 from skepi.linear_model._lasso import checked_lams
 from skepi.metrics import negligible
@@ -59,7 +59,8 @@ class CrossValidatedPath:
     def _splitter(self, X: Any) -> Any:
         if self.cv is not None and not isinstance(self.cv, Integral):
             return check_cv(self.cv)
-        n_folds = 5 if self.cv is None else int(self.cv)
+        n_folds: Any = 5 if self.cv is None else self.cv
+        check_count("cv", n_folds, 2)
         return CellTypeKFold(n_folds) if is_binned(X) else KFold(n_folds, shuffle=True, random_state=0)
 
     def _scaler(self) -> LogZScaler | None:

@@ -1,5 +1,6 @@
 """Settings of the network: which are allowed, and what the automatic ones mean on a machine."""
 
+import os
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from skepi._doors import check_choice, check_count, check_flag, check_number
 from skepi.neural_network._inner_split import VALIDATION
 
 _CHOICES = {
@@ -14,6 +16,8 @@ _CHOICES = {
     "l2_norm": ("squared", "unsquared"),
     "precision": ("auto", "float32", "bfloat16"),
 }
+_FLAGS = ("penalize_bias", "early_stopping", "shuffle")
+_COUNTS = ("batch_size", "max_epochs", "patience")
 
 # Where bfloat16 took 0.3 to 0.7 of the time of float32 on a CPU with AVX-512 BF16; below, up to 3 times as long.
 _LEAST_UNITS = 32
@@ -23,29 +27,42 @@ _LEAST_PRODUCTS = 10_000_000
 def check_settings(net: Any) -> None:
     """Refuse settings of an estimator that are not among the choices or out of range."""
     for name, allowed in _CHOICES.items():
-        if getattr(net, name) not in allowed:
-            raise ValueError(f"{name} must be one of {allowed}, got {getattr(net, name)!r}")
-    ranges = {
-        "dropout": 0 <= net.dropout < 1,
-        "l1": net.l1 >= 0,
-        "l2": net.l2 >= 0,
-        "lr": 0 < net.lr < np.inf,
-        "batch_size": net.batch_size >= 1,
-        "max_epochs": net.max_epochs >= 1,
-        "patience": net.patience >= 1,
-        "validation_fraction": 0 < net.validation_fraction < 1,
-        "hidden": np.ndim(net.hidden) == 1 and all(int(n) == n and n >= 1 for n in net.hidden),
-    }
-    for name, fine in ranges.items():
-        if not fine:
-            raise ValueError(f"{name}={getattr(net, name)!r} is out of range; see the documentation")
+        check_choice(name, getattr(net, name), allowed)
+    for name in _FLAGS:
+        check_flag(name, getattr(net, name))
+    for name in _COUNTS:
+        check_count(name, getattr(net, name), 1)
+    for name in ("l1", "l2", "tol"):
+        check_number(name, getattr(net, name), 0)
+    check_number("dropout", net.dropout, 0, 1)
+    check_number("lr", net.lr, 0, low_included=False)
+    check_number("validation_fraction", net.validation_fraction, 0, 1, low_included=False)
+    check_count("verbose", int(net.verbose) if isinstance(net.verbose, bool) else net.verbose, 0)
+    _check_hidden(net.hidden)
+    resolve_device(net.device)
+    if net.checkpoint is not None and not isinstance(net.checkpoint, str | os.PathLike):
+        raise TypeError(f"checkpoint must be the path of a file, or None, got {net.checkpoint!r}")
+
+
+def _check_hidden(hidden: Any) -> None:
+    fine = np.ndim(hidden) == 1 and all(
+        isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 1 for n in hidden
+    )
+    if not fine:
+        raise ValueError(
+            f"hidden must be a sequence of whole numbers of 1 or more, one per hidden layer, such as (100, 50), "
+            f"got {hidden!r}"
+        )
 
 
 def resolve_device(name: str) -> torch.device:
     """Device of a name, with its number on CUDA; ``"auto"`` is CUDA where there is one, else the CPU."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(name)
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"device must be 'auto' or the name of a torch device, such as 'cpu', got {name!r}") from error
     if device.type == "cuda" and device.index is None:
         return torch.device("cuda", torch.cuda.current_device())
     return device

@@ -102,7 +102,12 @@ class GeneCellPairs:
         return GeneCellPairs(self._tables, self._gene_codes[rows], self._cell_type_codes[rows])
 
     def __array__(self, *args: Any, **kwargs: Any) -> NDArray:
-        raise TypeError("pairs have no numbers yet: put TSSBinner() before this step of the Pipeline")
+        raise TypeError(
+            "pairs have no numbers yet: put TSSBinner() before this step of the Pipeline. permutation_importance and "
+            "BaggingRegressor of scikit-learn take arrays, not pairs. For the importance of bins use "
+            "skepi.inspection.bin_importance(pipeline, X, y, method='permutation'). For bagging end the Pipeline with "
+            "GeneZTarget(BaggingRegressor(Ridge()))"
+        )
 
     def __repr__(self) -> str:
         n_genes, n_cell_types = np.unique(self.gene_codes).size, np.unique(self.cell_type_codes).size

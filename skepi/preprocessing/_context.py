@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._cell_state import CellState, CellStateViews, occurring, warn_of_few_genes
+from skepi._output import KeepsPairs
 from skepi._rows import check_binned, check_n_features, check_targets
 from skepi.rows import BinnedRows
 
@@ -21,7 +22,7 @@ _MIN_SHARED_GENES = 0.5
 _RANK = 1e-6
 
 
-class AppendContext(CellStateViews, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class AppendContext(KeepsPairs, CellStateViews, TransformerMixin, BaseEstimator):
     r"""Append to binned rows the state of the cell type, the loadings of the gene on it, and their products.
 
     * **state** :math:`s_c`, ``n_components`` columns: principal components of the kernel between cell types (that of
@@ -103,7 +104,7 @@ class AppendContext(CellStateViews, TransformerMixin, BaseEstimator, auto_wrap_o
         self._fit(X, y)
         return self
 
-    def fit_transform(self, X: Any, y: ArrayLike, **fit_params: Any) -> Any:
+    def fit_transform(self, X: Any, y: ArrayLike, **fit_params: Any) -> Any:  # type: ignore[override]
         """Fit, and append columns to the training rows with loadings that do not know the pair's own cell type."""
         y = self._fit(X, y)
         state = self.state_.to_numpy()[occurring(X.cell_type_codes)[1]]
@@ -126,7 +127,7 @@ class AppendContext(CellStateViews, TransformerMixin, BaseEstimator, auto_wrap_o
         cells, column = occurring(X.cell_type_codes)
         compared = self.cell_state_.compare(X.unscaled(), cells)
         so_what = "the state of its cell types is read from these"
-        warn_of_few_genes(compared.contrasts.share, _MIN_SHARED_GENES, so_what, stacklevel=2)
+        warn_of_few_genes(compared.contrasts.share, _MIN_SHARED_GENES, so_what, stacklevel=3)
         state = compared.to_training @ _onto(self.state_.to_numpy(), compared.training.kernel)
         names = X.genes["name"].to_numpy(dtype=object)
         loadings = self.loadings_.reindex(names).fillna(0.0).to_numpy()

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from skepi._output import KeepsPairs
 from skepi._rows import check_arrays, check_n_features, check_unscaled
 from skepi._scaling import SlotScaling, inverse_scale, mean_and_variance
 from skepi.exceptions import UnfittedSignalWarning, UnmatchedDataError
@@ -18,7 +19,7 @@ from skepi.rows import BinnedRows, gene_and_bin, is_binned, slot_key
 _STATISTICS = ("training", "all")
 
 
-class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     r"""Log-transform openness and z-score each slot (gene, bin), with a floor from the bin's pooled scale.
 
     With :math:`v = \ln(1 + x)` of slot s in bin b, mean and SD over the training cell types,
@@ -225,14 +226,14 @@ class LogZScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, auto_wra
                 f"only {fitted:.0%} of the openness around the genes lies in slots that the scaler has seen; "
                 f"the rest has no learned mean or scale (warned below {self.min_fitted_share:.0%})",
                 UnfittedSignalWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         if lost > 0:
             warnings.warn(
                 f"{lost:.1%} of the openness around the genes lies in new slots that have no scale "
                 f"(scale_floor={self.scale_floor:g}, or bins that no peak touched in fit) and becomes 0",
                 UnfittedSignalWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _check_rows(self, X: BinnedRows) -> None:
