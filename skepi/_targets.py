@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from skepi._doors import check_flag
 from skepi._rows import check_arrays, check_targets
 from skepi.exceptions import UnmatchedDataError, UnseenGeneWarning
 from skepi.metrics import skill
@@ -155,8 +157,9 @@ class StandardizesGenes(KeepsGeneMeans):
     def _offset(self) -> float:
         return self.sd_offset
 
-    def _check_offset(self) -> None:
-        if not 0 <= self.sd_offset < np.inf:
+    def _check_target_settings(self) -> None:
+        check_flag("one_gene", self.one_gene)
+        if isinstance(self.sd_offset, bool) or not isinstance(self.sd_offset, Real) or not 0 <= self.sd_offset < np.inf:
             raise ValueError(f"sd_offset must be finite and 0 or greater, got {self.sd_offset!r}")
 
     def predict(self, X: Any) -> FloatArray:

@@ -105,6 +105,15 @@ class GeneBlock(NamedTuple):
         Slots that the rows of ``values`` belong to.
     values : ndarray of float32, shape (n_slots, n_cell_types)
         Own memory: whoever gets the block may change them.
+
+    Examples
+    --------
+    >>> from skepi.binning import TSSBinner
+    >>> from skepi.datasets import make_paired_openness
+    >>> X = make_paired_openness(n_genes=2, n_cell_types=3, n_lineages=1, n_chromosomes=1)[0].pairs()
+    >>> (block,) = TSSBinner(edges=[-10_000, 0, 10_000]).fit_transform(X).gene_blocks()
+    >>> block.genes.tolist(), block.ptr.tolist(), block.values.shape  # 2 genes with 2 slots each, in 3 cell types
+    ([0, 1], [0, 2, 4], (4, 3))
     """
 
     genes: IntArray
@@ -115,7 +124,15 @@ class GeneBlock(NamedTuple):
 
 @runtime_checkable
 class PairRows(Protocol):
-    """Rows that are (gene, cell type) pairs of one data set."""
+    """Rows that are (gene, cell type) pairs of one data set.
+
+    Examples
+    --------
+    >>> from skepi.datasets import make_paired_openness
+    >>> X = make_paired_openness(n_genes=2, n_cell_types=3, n_lineages=1, n_chromosomes=1)[0].pairs()
+    >>> isinstance(X, PairRows), isinstance(X, BinnedRows)
+    (True, False)
+    """
 
     @property
     def genes(self) -> pd.DataFrame:
@@ -149,6 +166,14 @@ class BinnedRows(PairRows, Protocol):
     """First tier: pairs whose features are the openness of bins, and columns beside them.
 
     The first ``slots.n_bins`` columns are bins; :attr:`appended` holds the values of the others.
+
+    Examples
+    --------
+    >>> from skepi.datasets import make_paired_openness
+    >>> X = make_paired_openness(n_genes=2, n_cell_types=3, n_lineages=1, n_chromosomes=1)[0].pairs()
+    >>> from skepi.binning import TSSBinner
+    >>> isinstance(TSSBinner(edges=[-10_000, 0, 10_000]).fit_transform(X), BinnedRows)
+    True
     """
 
     @property
@@ -224,7 +249,16 @@ class BinnedRows(PairRows, Protocol):
 
 @runtime_checkable
 class MappedRows(BinnedRows, Protocol):
-    """Second tier: binned rows that know which peak adds how much to which slot."""
+    """Second tier: binned rows that know which peak adds how much to which slot.
+
+    Examples
+    --------
+    >>> from skepi.datasets import make_paired_openness
+    >>> X = make_paired_openness(n_genes=2, n_cell_types=3, n_lineages=1, n_chromosomes=1)[0].pairs()
+    >>> from skepi.binning import TSSBinner
+    >>> isinstance(TSSBinner(edges=[-10_000, 0, 10_000]).fit_transform(X), MappedRows)
+    True
+    """
 
     @property
     def pairs(self) -> Any:
@@ -248,15 +282,33 @@ class MappedRows(BinnedRows, Protocol):
 
 
 def is_pairs(X: object) -> TypeGuard[PairRows]:
-    """Whether rows of ``X`` know their gene and cell type."""
+    """Whether rows of ``X`` know their gene and cell type.
+
+    Examples
+    --------
+    >>> is_pairs(np.zeros((3, 2)))
+    False
+    """
     return isinstance(X, PairRows)
 
 
 def is_binned(X: object) -> TypeGuard[BinnedRows]:
-    """Whether rows of ``X`` keep the first tier: they give the openness of bins."""
+    """Whether rows of ``X`` keep the first tier: they give the openness of bins.
+
+    Examples
+    --------
+    >>> is_binned(np.zeros((3, 2)))
+    False
+    """
     return isinstance(X, BinnedRows)
 
 
 def has_map(X: object) -> TypeGuard[MappedRows]:
-    """Whether rows of ``X`` keep the second tier: they know the peaks of each slot."""
+    """Whether rows of ``X`` keep the second tier: they know the peaks of each slot.
+
+    Examples
+    --------
+    >>> has_map(np.zeros((3, 2)))
+    False
+    """
     return isinstance(X, MappedRows)

@@ -87,7 +87,7 @@ def test_z_and_predictions_by_hand():
 def test_plain_arrays_are_one_gene_by_hand():
     # Mean 3, SD 1, offset 3: z = (-1, 1) / 4; z = 0.5 is predicted as 3 + 0.5 * 4.
     X, y = np.zeros((2, 1)), [2.0, 4.0]
-    model = GeneZTarget(Recorder(z=0.5), sd_offset=3).fit(X, y)
+    model = GeneZTarget(Recorder(z=0.5), sd_offset=3, one_gene=True).fit(X, y)
     assert_float64_sums(model.regressor_.z_, [-0.25, 0.25])
     assert_float64_sums(model.predict(np.ones((3, 1))), [5, 5, 5])
     assert model.gene_mean_.tolist() == [3]
@@ -245,7 +245,7 @@ def test_score_of_the_mean_alone_is_0(pairs):
 
 def test_plain_least_squares_is_not_changed_by_standardising(rng):
     X, y = rng.normal(size=(30, 3)), rng.normal(5, 2, size=30)
-    model, plain = GeneZTarget(LinearRegression()).fit(X, y), LinearRegression().fit(X, y)
+    model, plain = GeneZTarget(LinearRegression(), one_gene=True).fit(X, y), LinearRegression().fit(X, y)
     assert_float64_sums(model.predict(X), plain.predict(X))
     assert_float64_sums(model.score(X, y), plain.score(X, y), summed=1)
 
@@ -285,8 +285,8 @@ def test_the_regressor_is_cloned_and_gets_rows_and_fit_params_as_they_are():
 
 def test_a_regressor_that_predicts_a_column_gives_one_value_a_row(rng):
     X, y = rng.normal(size=(10, 2)), rng.normal(size=10)
-    predicted = GeneZTarget(Columns()).fit(X, y).predict(X)
-    assert_exact(predicted, GeneZTarget(LinearRegression()).fit(X, y).predict(X))
+    predicted = GeneZTarget(Columns(), one_gene=True).fit(X, y).predict(X)
+    assert_exact(predicted, GeneZTarget(LinearRegression(), one_gene=True).fit(X, y).predict(X))
 
 
 def test_two_values_for_one_row_are_refused(rng):
@@ -298,7 +298,7 @@ def test_two_values_for_one_row_are_refused(rng):
             return np.column_stack([super().predict(X)] * 2)
 
     with pytest.raises(ValueError, match=r"predicts shape \(1, 2\), wanted one value for each of 1 rows"):
-        GeneZTarget(Both()).fit(X, y).predict(X[:1])
+        GeneZTarget(Both(), one_gene=True).fit(X, y).predict(X[:1])
 
 
 @pytest.mark.parametrize("rows", ["pairs", "array"])
@@ -306,8 +306,8 @@ def test_a_column_of_targets_is_flattened_with_a_warning(rows):
     X, y = two_genes().pairs(return_X_y=True)
     X = X if rows == "pairs" else np.arange(4.0)[:, None]
     with pytest.warns(DataConversionWarning, match="column-vector"):
-        model = GeneZTarget(Recorder()).fit(X, y[:, None])
-    np.testing.assert_array_equal(model.regressor_.z_, GeneZTarget(Recorder()).fit(X, y).regressor_.z_)
+        model = GeneZTarget(Recorder(), one_gene=True).fit(X, y[:, None])
+    np.testing.assert_array_equal(model.regressor_.z_, GeneZTarget(Recorder(), one_gene=True).fit(X, y).regressor_.z_)
 
 
 @pytest.mark.parametrize("rows", ["pairs", "array"])
@@ -315,7 +315,7 @@ def test_targets_are_left_alone_and_may_be_whole_numbers(rows):
     X = two_genes().pairs()
     X = X if rows == "pairs" else np.arange(4.0)[:, None]
     y = np.array([1, 3, 6, 14])
-    whole, real = (GeneZTarget(Recorder()).fit(X, values) for values in (y, y.astype(float)))
+    whole, real = (GeneZTarget(Recorder(), one_gene=True).fit(X, values) for values in (y, y.astype(float)))
     np.testing.assert_array_equal(whole.regressor_.z_, real.regressor_.z_)
     np.testing.assert_array_equal(y, [1, 3, 6, 14])
 
@@ -373,14 +373,14 @@ def test_a_regressor_that_is_none_is_refused(regressor):
 def test_targets_that_cannot_be_used_are_refused():
     X, y = two_genes().pairs(return_X_y=True)
     with pytest.raises(ValueError, match="y has 3 values for 4 pairs"):
-        GeneZTarget(Recorder()).fit(X, y[:3])
+        GeneZTarget(Recorder(), one_gene=True).fit(X, y[:3])
     for bad in (np.nan, np.inf):
         with pytest.raises(ValueError, match="y holds NaN or infinite values"):
-            GeneZTarget(Recorder()).fit(X, [1, 2, 3, bad])
+            GeneZTarget(Recorder(), one_gene=True).fit(X, [1, 2, 3, bad])
         with pytest.raises(ValueError, match="Input y contains"):
-            GeneZTarget(Recorder()).fit(np.zeros((4, 1)), [1, 2, 3, bad])
+            GeneZTarget(Recorder(), one_gene=True).fit(np.zeros((4, 1)), [1, 2, 3, bad])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        GeneZTarget(Recorder()).fit(np.zeros((4, 1)), [1, 2, 3])
+        GeneZTarget(Recorder(), one_gene=True).fit(np.zeros((4, 1)), [1, 2, 3])
 
 
 def test_sample_weights_are_refused():
@@ -398,7 +398,7 @@ def test_an_unfitted_model_says_so():
 
 
 def test_a_plain_array_of_another_width_is_refused(rng):
-    model = GeneZTarget(Ridge()).fit(rng.normal(size=(5, 2)), rng.normal(size=5))
+    model = GeneZTarget(Ridge(), one_gene=True).fit(rng.normal(size=(5, 2)), rng.normal(size=5))
     with pytest.raises(ValueError, match="3 features, but GeneZTarget is expecting 2"):
         model.predict(np.zeros((4, 3)))
 
@@ -426,8 +426,8 @@ def test_z_scores_per_gene_by_hand():
 
 def test_pairs_and_plain_arrays_do_not_mix(pairs):
     X, y = pairs
-    on_array = GeneZTarget(DummyRegressor()).fit(np.ones((4, 1)), np.arange(4.0))
+    on_array = GeneZTarget(DummyRegressor(), one_gene=True).fit(np.ones((4, 1)), np.arange(4.0))
     with pytest.raises(ValueError, match="fitted on pairs and asked about a plain array, or the other way round"):
         on_array.predict(X)
     with pytest.raises(ValueError, match="fitted on pairs and asked about a plain array, or the other way round"):
-        GeneZTarget(DummyRegressor()).fit(X, y).training_mean(np.ones((4, 1)))
+        GeneZTarget(DummyRegressor(), one_gene=True).fit(X, y).training_mean(np.ones((4, 1)))

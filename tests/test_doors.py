@@ -273,7 +273,12 @@ def test_masked_targets_edges_cells_and_labels_are_refused(what, use):
         use(np.ma.array([0, 1, 2], mask=[False, True, False]))
 
 
-ESTIMATORS = [LassoBaseline(), LassoBaselineCV([0.1], cv=2), GeneZTarget(Ridge()), ExpressionMLP((2,), max_epochs=1)]
+ESTIMATORS = [
+    LassoBaseline(),
+    LassoBaselineCV([0.1], cv=2, one_gene=True),
+    GeneZTarget(Ridge(), one_gene=True),
+    ExpressionMLP((2,), max_epochs=1),
+]
 
 
 @pytest.mark.parametrize(

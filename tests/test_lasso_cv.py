@@ -54,7 +54,7 @@ def moments_summed(X, y):
 
 def explicit(model, lam):
     """The pipeline that ``model`` stands for."""
-    last = GeneZTarget(LassoBaseline(lam, tol=model.tol), sd_offset=model.sd_offset)
+    last = GeneZTarget(LassoBaseline(lam, tol=model.tol), sd_offset=model.sd_offset, one_gene=model.one_gene)
     return last if model.scaler == "passthrough" else make_pipeline(clone(model.scaler or LogZScaler()), last)
 
 
@@ -157,8 +157,8 @@ def test_equals_an_explicit_loop_on_scaled_rows(rows):
 def test_equals_an_explicit_loop_on_a_plain_array(rng, scoring):
     X = rng.exponential(size=(60, 5))
     y = np.log1p(X[:, 0]) - X[:, 1] / 5 + rng.normal(size=60)
-    assert_equals_the_loop(LassoBaselineCV(LAMS, cv=KFold(4), scoring=scoring), X, y)
-    assert_equals_the_loop(LassoBaselineCV(LAMS, scaler="passthrough", scoring=scoring), X - 1, y)
+    assert_equals_the_loop(LassoBaselineCV(LAMS, cv=KFold(4), scoring=scoring, one_gene=True), X, y)
+    assert_equals_the_loop(LassoBaselineCV(LAMS, scaler="passthrough", scoring=scoring, one_gene=True), X - 1, y)
 
 
 @pytest.mark.parametrize("taken", ["some", "shuffled", "repeated cell types"])
@@ -250,30 +250,37 @@ def test_scores_do_not_depend_on_the_unit_of_expression(rng):
     """A fold with small squared deviations still has a score. Powers of 2 scale without rounding."""
     X = rng.exponential(size=(30, 3))
     y = X[:, 0] + rng.normal(size=30)
-    whole, small = (LassoBaselineCV(LAMS, cv=3, sd_offset=unit).fit(X, y * unit).cv_results_ for unit in (1, 2**-10))
+    whole, small = (
+        LassoBaselineCV(LAMS, cv=3, sd_offset=unit, one_gene=True).fit(X, y * unit).cv_results_ for unit in (1, 2**-10)
+    )
     assert_exact(small, whole)
 
 
 def test_a_fold_whose_truth_varies_by_rounding_alone_has_no_score(rng):
     """The mean of three times 0.1 is not 0.1 in floating point: a share of that difference means nothing."""
     X, y = rng.exponential(size=(9, 2)), np.r_[[0.1] * 3, rng.normal(size=6)]
-    found = LassoBaselineCV(LAMS, cv=KFold(3), scoring="within_gene_skill").fit(X, y).cv_results_
+    found = LassoBaselineCV(LAMS, cv=KFold(3), scoring="within_gene_skill", one_gene=True).fit(X, y).cv_results_
     assert found["split0_test_score"].isna().all()
     assert found["split1_test_score"].notna().all()
     assert found["pooled_score"].notna().all()
     with pytest.raises(ValueError, match="the test targets do not vary in any fold"):
-        LassoBaselineCV(LAMS, cv=[(np.arange(3, 9), np.arange(3))], scoring="within_gene_skill").fit(X, y)
+        LassoBaselineCV(LAMS, cv=[(np.arange(3, 9), np.arange(3))], scoring="within_gene_skill", one_gene=True).fit(
+            X, y
+        )
 
 
 def test_a_fold_with_small_differences_keeps_its_score(rng):
     """Cell types of one lineage may hardly differ beside the others: that is not rounding."""
     X, y = rng.exponential(size=(9, 2)), np.r_[1e-5 * rng.normal(size=3), rng.normal(size=6)]
-    found = LassoBaselineCV(LAMS, cv=KFold(3), scoring="within_gene_skill").fit(X, y).cv_results_
+    found = LassoBaselineCV(LAMS, cv=KFold(3), scoring="within_gene_skill", one_gene=True).fit(X, y).cv_results_
     assert found["split0_test_score"].notna().all()
 
 
 def largest_gap(X, y, trainings, **settings):
-    return max(GeneZTarget(LassoBaseline(**settings)).fit(X[rows], y[rows]).regressor_.dual_gap_ for rows in trainings)
+    return max(
+        GeneZTarget(LassoBaseline(**settings), one_gene=True).fit(X[rows], y[rows]).regressor_.dual_gap_
+        for rows in trainings
+    )
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -281,7 +288,7 @@ def test_the_gap_is_the_largest_of_all_fits(rng):
     """A single fold that did not converge makes the scores doubtful, so its gap is the one to see."""
     X = rng.exponential(size=(40, 1)) + 0.1 * rng.exponential(size=(40, 10))
     y, cv, stop = rng.normal(size=40), KFold(3), {"tol": 1e-15, "max_iter": 3}
-    found = LassoBaselineCV([1e-4], cv=cv, scaler="passthrough", **stop).fit(X, y).cv_results_
+    found = LassoBaselineCV([1e-4], cv=cv, scaler="passthrough", **stop, one_gene=True).fit(X, y).cv_results_
     trainings = [train for train, _ in cv.split(X)] + [np.arange(40)]
     assert found["dual_gap"].tolist() == pytest.approx([largest_gap(X, y, trainings, lam=1e-4, **stop)])
     assert found["dual_gap"][0] > 1.1 * min(largest_gap(X, y, [rows], lam=1e-4, **stop) for rows in trainings)
@@ -303,7 +310,7 @@ def test_penalties_by_number(rows):
 def test_two_penalties_by_number_are_both_ends_of_the_path(rng):
     """Two is the least number that spans the path; one penalty is given as a list."""
     X = rng.exponential(size=(30, 3))
-    lams = LassoBaselineCV(2, eps=0.1, cv=3).fit(X, X[:, 0]).cv_results_["lam"]
+    lams = LassoBaselineCV(2, eps=0.1, cv=3, one_gene=True).fit(X, X[:, 0]).cv_results_["lam"]
     assert lams[1] / lams[0] == pytest.approx(0.1)
 
 
@@ -318,7 +325,7 @@ def test_the_path_is_that_of_the_final_fit(rows):
     X, y = rows
     model = LassoBaselineCV(LAMS, cv=3).fit(X, y)
     scaled = LogZScaler().fit_transform(X)
-    target = GeneZTarget(LassoBaseline())
+    target = GeneZTarget(LassoBaseline(), one_gene=True)
     target.fit(scaled, y)
     z = (y - target.gene_mean_.to_numpy()[X.gene_codes]) / (target.gene_sd_.to_numpy()[X.gene_codes] + 1)
     for found, expected in zip(
@@ -343,7 +350,7 @@ def test_unseen_genes_and_scorers(rows, simulated):
 def test_groups_reach_the_splitter(rng):
     X, y = rng.exponential(size=(30, 3)), rng.normal(size=30)
     groups = np.repeat(np.arange(6), 5)
-    model = LassoBaselineCV(LAMS, cv=CellTypeKFold(3)).fit(X, y, groups=groups)
+    model = LassoBaselineCV(LAMS, cv=CellTypeKFold(3), one_gene=True).fit(X, y, groups=groups)
     splits = list(CellTypeKFold(3).split(X, y, groups))
     wanted = by_loop(model, X, y, splits)[0]
     assert_float64_sums(model.cv_results_.filter(regex="^split"), wanted, summed=1 + np.abs(wanted), condition=100)
@@ -376,7 +383,7 @@ def sparse_rows(seed):
 @given(seed=st.integers(0, 10_000), scoring=st.sampled_from(["skill", "within_gene_skill"]))
 def test_sparse_rows_equal_dense_rows(seed, scaler, scoring):
     X, y = sparse_rows(seed)
-    model = LassoBaselineCV(LAMS, cv=KFold(4), scaler=scaler, scoring=scoring)
+    model = LassoBaselineCV(LAMS, cv=KFold(4), scaler=scaler, scoring=scoring, one_gene=True)
     dense, sparse = clone(model).fit(X, y), clone(model).fit(sp.csr_array(X), y)
     assert sparse.lam_ == dense.lam_
     scores = [one.cv_results_.drop(columns=["dual_gap", "n_weights"]) for one in (sparse, dense)]
@@ -392,7 +399,7 @@ def test_sparse_rows_equal_dense_rows(seed, scaler, scoring):
 @given(st.integers(0, 10_000))
 def test_the_final_fit_to_sparse_rows_is_scikit_learn_s_lasso(seed):
     X, y = sparse_rows(seed)
-    model = LassoBaselineCV(LAMS, scaler="passthrough", sd_offset=0.0).fit(sp.csr_array(X), y)
+    model = LassoBaselineCV(LAMS, scaler="passthrough", sd_offset=0.0, one_gene=True).fit(sp.csr_array(X), y)
     z = (y - y.mean()) / y.std()
     wanted = Lasso(model.lam_ / 2, tol=1e-14, max_iter=1_000_000).fit(X, z)
     assert_within(model.coef_, wanted.coef_, 1e-6, "scikit-learn stops early")
@@ -405,14 +412,14 @@ def test_sparse_rows_are_left_as_they_are_and_never_made_dense(rng):
     X = sp.csr_array((rng.random(n), (np.arange(n), rng.integers(0, p, n))), shape=(n, p))
     y, before = rng.normal(size=n), X.copy()
     tracemalloc.start()
-    LassoBaselineCV([0.1, 0.01], cv=2).fit(X, y).predict(X)
+    LassoBaselineCV([0.1, 0.01], cv=2, one_gene=True).fit(X, y).predict(X)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 40e6
     assert (before != X).nnz == 0
 
 
-@pytest.mark.parametrize("model", [LassoBaseline(), LassoBaselineCV(LAMS, cv=3)], ids=repr)
+@pytest.mark.parametrize("model", [LassoBaseline(), LassoBaselineCV(LAMS, cv=3, one_gene=True)], ids=repr)
 def test_a_model_of_sparse_rows_is_saved_pickled_and_cloned(model, tmp_path):
     X, y = sparse_rows(1)
     fitted = clone(model).fit(sp.csr_array(X), y)
@@ -425,12 +432,12 @@ def test_a_model_of_sparse_rows_is_saved_pickled_and_cloned(model, tmp_path):
 
 def test_negative_openness_in_sparse_rows_is_refused():
     X, y = sparse_rows(0)
-    model = LassoBaselineCV(LAMS).fit(sp.csr_array(X), y)
+    model = LassoBaselineCV(LAMS, one_gene=True).fit(sp.csr_array(X), y)
     for refused in (model.predict, lambda rows: clone(model).fit(rows, y)):
         with pytest.raises(ValueError, match="Negative values in data passed to LogZScaler"):
             refused(sp.csr_array(-X))
     with pytest.raises(ValueError, match="scale_floor must be 0 or greater"):
-        LassoBaselineCV(LAMS, scaler=LogZScaler(-1.0)).fit(sp.csr_array(X), y)
+        LassoBaselineCV(LAMS, scaler=LogZScaler(-1.0), one_gene=True).fit(sp.csr_array(X), y)
 
 
 # --- errors
@@ -469,9 +476,9 @@ def test_settings_out_of_range(rows, settings_, message):
 def test_a_path_that_ends_at_0_and_a_mask_without_rows_are_refused(rng):
     X, y = rng.exponential(size=(9, 2)), rng.normal(size=9)
     with pytest.raises(ValueError, match="eps must be a number with 0 < eps < 1"):
-        LassoBaselineCV(3, eps=0.0, cv=3).fit(X, y)
+        LassoBaselineCV(3, eps=0.0, cv=3, one_gene=True).fit(X, y)
     with pytest.raises(ValueError, match="without training rows"):
-        LassoBaselineCV(LAMS, cv=[(np.zeros(9, dtype=bool), np.arange(9))]).fit(X, y)
+        LassoBaselineCV(LAMS, cv=[(np.zeros(9, dtype=bool), np.arange(9))], one_gene=True).fit(X, y)
 
 
 def test_rows_that_cannot_be_used(rows, pairs):
@@ -490,4 +497,4 @@ def test_a_gap_that_is_not_reached_warns(rng):
     base = rng.exponential(size=(40, 1))
     X = base + 1e-3 * rng.exponential(size=(40, 30))
     with pytest.warns(ConvergenceWarning, match="duality gap"):
-        LassoBaselineCV([1e-7], cv=3, tol=1e-15, max_iter=1).fit(X, rng.normal(size=40))
+        LassoBaselineCV([1e-7], cv=3, tol=1e-15, max_iter=1, one_gene=True).fit(X, rng.normal(size=40))

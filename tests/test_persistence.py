@@ -154,10 +154,10 @@ ON_ARRAYS = [
     LogZScaler(scale_floor=float("inf")),
     Materialize("csr"),
     LassoBaseline(lam=1e-2),
-    LassoBaselineCV([1e-2, 1e-1], cv=2),
+    LassoBaselineCV([1e-2, 1e-1], cv=2, one_gene=True),
     NET,
-    GeneZTarget(),
-    GeneZTarget(make_pipeline(StandardScaler(), PCA(2), Ridge())),
+    GeneZTarget(one_gene=True),
+    GeneZTarget(make_pipeline(StandardScaler(), PCA(2), Ridge()), one_gene=True),
 ]
 
 
@@ -510,7 +510,9 @@ def test_what_cannot_be_saved_is_named_and_nothing_is_written(value, error, mess
     ],
 )
 def test_compiled_parts_are_named(regressor, message, tmp_path, rng):
-    model = make_pipeline(StandardScaler(), GeneZTarget(regressor)).fit(rng.normal(size=(20, 2)), rng.normal(size=20))
+    model = make_pipeline(StandardScaler(), GeneZTarget(regressor, one_gene=True)).fit(
+        rng.normal(size=(20, 2)), rng.normal(size=20)
+    )
     with pytest.raises(TypeError, match=message):
         save_model(model, tmp_path / "model.skepi")
     assert list(tmp_path.iterdir()) == []
@@ -941,7 +943,7 @@ def test_one_number_is_no_column(tmp_path):
 
 @pytest.fixture
 def small(tmp_path, rng):
-    model = make_pipeline(StandardScaler(), GeneZTarget(LassoBaseline())).fit(
+    model = make_pipeline(StandardScaler(), GeneZTarget(LassoBaseline(), one_gene=True)).fit(
         rng.normal(size=(9, 2)), rng.normal(size=9)
     )
     save_model(model, tmp_path / "small.skepi")

@@ -191,9 +191,9 @@ def test_bad_histories_are_refused(plain):
     with pytest.raises(NotFittedError):
         TrainingCurveDisplay.from_estimator(ExpressionMLP())
     with pytest.raises(NotFittedError):
-        TrainingCurveDisplay.from_estimator(make_pipeline(LogZScaler(), GeneZTarget(ExpressionMLP())))
+        TrainingCurveDisplay.from_estimator(make_pipeline(LogZScaler(), GeneZTarget(ExpressionMLP(), one_gene=True)))
     with pytest.raises(TypeError, match="GeneZTarget keeps no history_ and best_epoch_: wanted a fitted ExpressionMLP"):
-        TrainingCurveDisplay.from_estimator(GeneZTarget(DummyRegressor()).fit(*plain))
+        TrainingCurveDisplay.from_estimator(GeneZTarget(DummyRegressor(), one_gene=True).fit(*plain))
     with pytest.raises(ValueError, match=r"history: missing columns \['dev_mse'\]"):
         TrainingCurveDisplay.from_history(pd.DataFrame({"epoch": [1], "train_mse": [1.0]}))
     history = pd.DataFrame({"epoch": [1], "train_mse": [1.0], "dev_mse": [1.0]})

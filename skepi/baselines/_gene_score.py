@@ -31,7 +31,7 @@ class GeneScoreRule(PairRule, StandardizesGenes):
             Log expression.
         """
         self._check_settings()
-        self._check_offset()
+        self._check_target_settings()
         X, y = self._checked_training(X, y)
         self.n_features_in_ = X.shape[1]
         scale = GeneScale.of(X, y, self.sd_offset)

@@ -88,7 +88,7 @@ class GeneZTarget(MetaEstimatorMixin, StandardizesGenes, BaseEstimator):
         """
         if "sample_weight" in fit_params:
             raise ValueError("sample_weight is not supported: means and SDs of genes give every pair equal weight")
-        self._check_offset()
+        self._check_target_settings()
         if self.regressor is not None:
             check_predictor("regressor", self.regressor)
         X, y = self._checked_training(X, y)

@@ -173,7 +173,7 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         y : array-like of shape (n_pairs,)
             Log expression.
         """
-        self._check_offset()
+        self._check_target_settings()
         check_settings(self.own_cis, self.cis_penalty, self.min_shared_genes)
         check_openness(X)
         y = checked_expression(X, y)

@@ -200,7 +200,7 @@ class LassoBaselineCV(CrossValidatedPath, StandardizesGenes, BaseEstimator):
         return scaled_prediction(self.scaler_, X, self.coef_, self.intercept_)
 
     def _check_settings(self) -> None:
-        self._check_offset()
+        self._check_target_settings()
         check_choice("scoring", self.scoring, _SCORING)
         check_solver(self.tol, self.max_iter)
         self._check_lams(self.lams)
