@@ -58,7 +58,7 @@ def check_binned(X: Any, estimator: Any, binner: str = "TSSBinner()") -> None:
     """Refuse rows that do not give the openness of bins; ``binner`` is the step that would make them."""
     if is_binned(X):
         return
-    lacking = [member for member in _TIER_ONE if not hasattr(X, member)]
+    lacking = missing_of_tier_one(X)
     if is_pairs(X) and len(lacking) < len(_TIER_ONE) // 2:
         raise TypeError(
             f"{_name(estimator)} needs rows that keep skepi.rows.BinnedRows, and {type(X).__name__} lacks "
@@ -69,6 +69,11 @@ def check_binned(X: Any, estimator: Any, binner: str = "TSSBinner()") -> None:
         f"{_name(estimator)} needs pairs whose openness is binned, got {type(X).__name__}: {source}put {binner} before "
         "it in a Pipeline"
     )
+
+
+def missing_of_tier_one(X: Any) -> list[str]:
+    """Members of :class:`skepi.rows.BinnedRows` that rows lack."""
+    return [member for member in _TIER_ONE if not hasattr(X, member)]
 
 
 def pairs_with_peaks(X: Any, estimator: Any) -> Any:
