@@ -14,7 +14,7 @@ from skepi.rows import BinnedRows, PairRows, has_map, is_binned, is_pairs
 _TIER_ONE = (
     *("genes", "cell_types", "gene_codes", "cell_type_codes", "shape", "edges", "slots", "appended", "knows_targets"),
     *("feature_names", "is_scaled", "dense", "tocsr", "gene_blocks", "in_cell_types", "scaled", "unscaled"),
-    *("with_appended", "slot_totals"),
+    *("with_appended", "slot_totals", "__array__"),
 )
 
 

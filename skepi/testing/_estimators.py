@@ -152,7 +152,8 @@ def _outcome(check: PairCheck, estimator: Any, X: Any, y: Any) -> str:
 
 def _pairs(X: Any, y: Any) -> tuple[Any, NDArray[np.float64]]:
     if X is None:
-        return _small_pairs()
+        X, y = _small_pairs()
+        return X, y.copy()  # an estimator may write into it, and the next one gets the same
     if not (is_pairs(X) and hasattr(X, "tables")):
         raise TypeError(
             f"X: wanted pairs that know their peaks, as PairedDataset(...).pairs() gives, got {type(X).__name__}; an "
@@ -297,8 +298,7 @@ def _check_training_mean(estimator: Any, X: Any, y: NDArray) -> None:
         _skip("it offers no training_mean, so skill cannot be measured: wrap it in GeneZTarget if it is to be judged")
     mean = np.bincount(X.gene_codes, weights=y) / np.maximum(np.bincount(X.gene_codes), 1)
     assert_float64_sums(keeper.training_mean(X), mean[X.gene_codes], summed=np.abs(y).max())
-    if not np.isfinite(skill_scorer(model, X, y)):
-        raise AssertionError("its skill is not a finite number")
+    skill_scorer(model, X, y)  # raises what stands in the way of a score
 
 
 def _check_standardized_model(estimator: Any, X: Any, y: NDArray) -> None:

@@ -140,10 +140,11 @@ def _check_dense(X: BinnedRows) -> NDArray[np.float32]:
     _equal("dense, appended columns", dense[:, n_bins:], X.appended)
     for rows in (slice(1, None, 2), np.arange(len(X)) % 2 == 1, np.arange(1, len(X), 2)[::-1]):
         _same(f"dense of rows chosen by {type(rows).__name__}", X.dense(rows), dense[rows], summed=dense.max())
-    dense_again = X.dense()
-    dense_again += 1
-    _equal("dense, after the caller changed what it got", X.dense(), dense)
-    return dense
+    kept = dense.copy()
+    dense += 1
+    _equal("dense, after the caller changed what it got", X.dense(), kept)
+    _equal("numpy.asarray, compared with dense", np.asarray(X), kept)
+    return kept
 
 
 def _check_csr(X: BinnedRows, dense: NDArray) -> None:
