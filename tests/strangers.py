@@ -9,7 +9,7 @@ from skepi.rows import GeneBlock, Slots
 
 
 class TableRows:
-    """Rows of a dense table of values, genes x cell types x bins: tier one of the contract and no more."""
+    """Rows of a table of openness, genes x cell types x bins: the first tier of the contract and no more."""
 
     def __init__(self, tables, edges, values, slots, codes, columns, names=(), knows_targets=False, scaling=None):
         self.genes, self.cell_types = tables
@@ -20,7 +20,7 @@ class TableRows:
 
     @classmethod
     def copy_of(cls, X):
-        """The numbers of other rows without appended columns."""
+        """The numbers of other rows, without appended columns."""
         values = np.zeros((len(X.genes), len(X.cell_types), X.slots.n_bins), dtype=np.float32)
         for block in X.gene_blocks():
             gene = np.repeat(block.genes, np.diff(block.ptr))
@@ -30,6 +30,7 @@ class TableRows:
         return cls((X.genes, X.cell_types), X.edges, values, slots, (X.gene_codes, X.cell_type_codes), nothing)
 
     def but(self, **changes):
+        """The same rows, but for some fields."""
         fields = {
             "tables": (self.genes, self.cell_types),
             "edges": self.edges,
@@ -64,7 +65,7 @@ class TableRows:
         return self.but(codes=codes, columns=self.appended[rows].reshape(codes[0].size, -1))
 
     def table(self):
-        """Values as they are shown, genes x cell types x bins."""
+        """Values as rows show them: openness, or log z-scores of slots and 0 elsewhere."""
         if self.scaling is None:
             return self.values
         out = np.zeros_like(self.values)

@@ -65,7 +65,7 @@ class PairCheck(NamedTuple):
             raise
         except Exception as error:
             raise AssertionError(
-                f"{self.name} failed for {type(estimator).__name__}: {type(error).__name__}: {error}\n{self.remedy}"
+                f"{self.name} failed for {_name(estimator)}: {type(error).__name__}: {error}\n{self.remedy}"
             ) from error
 
 
@@ -136,6 +136,12 @@ def parametrize_with_pair_checks(estimators: Iterable[Any] | Mapping[str, Any]) 
         pytest.param(estimator, check, id=f"{name}-{check.name}") for name, estimator in named for check in PAIR_CHECKS
     ]
     return pytest.mark.parametrize(("estimator", "check"), cases)
+
+
+def _name(estimator: Any) -> str:
+    """Class of an estimator, or of the last step of a pipeline."""
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    return type(last).__name__
 
 
 def _in_a_line(estimator: Any) -> str:
