@@ -1,11 +1,15 @@
 """The checks for others find each broken promise, and what others write works with skepi."""
 
+import ast
+from pathlib import Path
 from unittest import SkipTest
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
 from promises import assert_float32_sums
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
@@ -13,12 +17,14 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from strangers import GeneLevel, StrangersRidge, TableRows
 from test_estimators import EDGES, PAIR_MODELS, PAIR_STEPS, SEARCHES, VARIANTS, public_estimators
 
+import skepi.testing
 from skepi.baselines import DistanceDecay, PromoterSum, TrainingMean
 from skepi.binning import TSSBinner
 from skepi.comparison import compare_models
 from skepi.compose import BucketedRegressor, GeneZTarget
 from skepi.datasets import make_paired_openness
 from skepi.inspection import bin_importance, cell_type_influence, importance_profile, peak_gene_links
+from skepi.inspection._swapped import SwappedRows
 from skepi.model_selection import CellTypeKFold
 from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
@@ -743,3 +749,31 @@ def test_rows_too_few_to_compare_are_refused(rows):
         check_rows(LogZScaler().fit_transform(ours))
     with pytest.raises(AssertionError, match=r"ndarray lacks genes, cell_types, .* of skepi.rows.BinnedRows"):
         check_rows(ours.dense())
+
+
+# --- our own containers, whatever they hold
+
+
+@given(
+    edges=st.lists(st.integers(-60_000, 60_000), min_size=2, max_size=6, unique=True).map(sorted),
+    seed=st.integers(0, 5),
+    from_targets=st.booleans(),
+    data=st.data(),
+)
+def test_our_own_containers_keep_the_contract(edges, seed, from_targets, data):
+    X = make_paired_openness(6, 4, n_lineages=2, n_chromosomes=2, random_state=seed)[0].pairs()
+    rows = TSSBinner(edges=edges).fit_transform(X)
+    chosen = data.draw(st.lists(st.integers(0, len(X) - 1), min_size=2, max_size=12))
+    some = rows.with_appended(["age"], np.ones((len(X), 1)), from_targets=from_targets)[np.array(chosen)]
+    bins = np.array(data.draw(st.lists(st.booleans(), min_size=len(edges) - 1, max_size=len(edges) - 1)))
+    source = np.array(data.draw(st.permutations(range(4))))
+    for one in (some, SwappedRows(some, bins, source), TableRows.copy_of(rows)[np.array(chosen)]):
+        check_rows(one)
+
+
+def test_the_checks_are_at_hand_without_pytest():
+    modules = Path(skepi.testing.__file__).parent.glob("*.py")
+    at_import = [node for path in modules for node in ast.parse(path.read_text()).body]
+    imported = {alias.name for node in at_import if isinstance(node, ast.Import) for alias in node.names}
+    assert {"numpy", "pickle"} < imported
+    assert "pytest" not in imported | {node.module for node in at_import if isinstance(node, ast.ImportFrom)}
