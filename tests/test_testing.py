@@ -606,6 +606,72 @@ class ForgetsNames(TableRows):
         return super().with_appended([f"x{k}" for k in range(len(names))], values, from_targets=from_targets)
 
 
+class TakesTheOthersColumns(TableRows):
+    def in_cell_types(self, cell_type_codes):
+        return super().in_cell_types(cell_type_codes).but(columns=self.appended + 1)
+
+
+class SlicesMixGenes(TableRows):
+    def __getitem__(self, rows):
+        some = super().__getitem__(rows)
+        return some.but(codes=(some.gene_codes[::-1], some.cell_type_codes))
+
+
+class SlicesMixColumns(TableRows):
+    def __getitem__(self, rows):
+        some = super().__getitem__(rows)
+        return some.but(columns=some.appended + 1)
+
+
+class AppendsToItself(TableRows):
+    def with_appended(self, names, values, *, from_targets=False):
+        self.appended = super().with_appended(names, values).appended
+        return self
+
+
+class NeverAppendsSparse(TableRows):
+    def tocsr(self, rows=slice(None), dtype=np.float32):
+        return super().tocsr(rows, dtype) if len(self.names) < 2 else sp.csr_array(0 * self.dense(rows, dtype))
+
+
+class MovesItsColumns(TableRows):
+    def in_cell_types(self, cell_type_codes):
+        other = super().in_cell_types(cell_type_codes)
+        return other if len(self.names) < 2 else other.but(columns=self.appended[::-1])
+
+
+class NeverScalesSparse(TableRows):
+    def tocsr(self, rows=slice(None), dtype=np.float32):
+        return self.but(scaling=None).dense_as_csr(rows, dtype)
+
+    def dense_as_csr(self, rows, dtype):
+        return sp.csr_array(self.dense(rows, dtype))
+
+
+class NeverScalesBlocks(TableRows):
+    def gene_blocks(self, gene_codes=None):
+        return TableRows.gene_blocks(self.but(scaling=None), gene_codes)
+
+
+class TotalsOfWhatItShows(TableRows):
+    def slot_totals(self):
+        return self.but(values=self.table(), scaling=None).plain_totals()
+
+    def plain_totals(self):
+        return super().slot_totals()
+
+
+class UnscalesToLogs(TableRows):
+    def unscaled(self):
+        return self.but(values=np.log1p(self.values), scaling=None)
+
+
+class ScalesItself(TableRows):
+    def scaled(self, slot_keys, scaling):
+        self.scaling = scaling
+        return super().scaled(slot_keys, scaling)
+
+
 class ScalesOpenness(TableRows):
     def table(self):
         if self.scaling is None:
@@ -691,6 +757,17 @@ BROKEN_CLASSES = {
     ForgetsTargets: "with_appended, knows_targets: got False, wanted True",
     AppendsInFront: "with_appended, appended: ",
     ForgetsNames: "with_appended, feature_names: ",
+    TakesTheOthersColumns: "in_cell_types, appended: ",
+    SlicesMixGenes: r"X\[rows\].gene_codes: ",
+    SlicesMixColumns: r"X\[rows\].dense: ",
+    AppendsToItself: "with_appended, ",
+    NeverAppendsSparse: "with_appended, tocsr: ",
+    MovesItsColumns: "with_appended, then in_cell_types: ",
+    NeverScalesSparse: "scaled, tocsr: ",
+    NeverScalesBlocks: "scaled, gene_blocks: ",
+    TotalsOfWhatItShows: "scaled, slot_totals: ",
+    UnscalesToLogs: "unscaled, dense: ",
+    ScalesItself: "scaled must leave its rows as they are: is_scaled: got True, wanted False",
     ScalesOpenness: "scaled, dense: .* differ",
     KeepsItsSlots: "scaled, slots: ",
     IsNotScaled: "scaled, is_scaled: got False, wanted True",

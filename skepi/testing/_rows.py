@@ -225,7 +225,6 @@ def _check_appended(X: BinnedRows, dense: NDArray) -> None:
     _equal("with_appended, of chosen rows", more[::-2].appended, more.appended[::-2])
     elsewhere = more.in_cell_types(X.cell_type_codes[::-1].copy())
     _equal("with_appended, then in_cell_types", elsewhere.appended, more.appended)
-    _require(X.shape == dense.shape, "with_appended must leave its rows as they are: shape", X.shape, f"{dense.shape}")
 
 
 def _check_scaled(X: BinnedRows, dense: NDArray) -> None:
