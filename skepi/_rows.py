@@ -14,7 +14,7 @@ from skepi.rows import BinnedRows, PairRows, has_map, is_binned, is_pairs
 _TIER_ONE = (
     *("genes", "cell_types", "gene_codes", "cell_type_codes", "shape", "edges", "slots", "appended", "knows_targets"),
     *("feature_names", "is_scaled", "dense", "tocsr", "gene_blocks", "in_cell_types", "scaled", "unscaled"),
-    *("with_appended", "slot_totals"),
+    *("with_appended", "slot_totals", "__array__"),
 )
 
 
@@ -61,7 +61,7 @@ def check_binned(X: Any, estimator: Any, binner: str = "TSSBinner()") -> None:
     """Refuse rows that do not give the openness of bins; ``binner`` is the step that would make them."""
     if is_binned(X):
         return
-    lacking = [member for member in _TIER_ONE if not hasattr(X, member)]
+    lacking = missing_of_tier_one(X)
     if is_pairs(X) and len(lacking) < len(_TIER_ONE) // 2:
         raise TypeError(
             f"{_name(estimator)} needs rows that keep skepi.rows.BinnedRows, and {type(X).__name__} lacks "
@@ -72,6 +72,11 @@ def check_binned(X: Any, estimator: Any, binner: str = "TSSBinner()") -> None:
         f"{_name(estimator)} needs pairs whose openness is binned, got {type(X).__name__}: {source}put {binner} before "
         "it in a Pipeline"
     )
+
+
+def missing_of_tier_one(X: Any) -> list[str]:
+    """Members of :class:`skepi.rows.BinnedRows` that rows lack."""
+    return [member for member in _TIER_ONE if not hasattr(X, member)]
 
 
 def pairs_with_peaks(X: Any, estimator: Any) -> Any:

@@ -219,6 +219,10 @@ class BinnedRows(PairRows, Protocol):
         """The same as a scipy sparse array."""
         ...
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
+        """What :meth:`dense` gives of all rows: estimators that know nothing of these rows ask for an array."""
+        ...
+
     def gene_blocks(self, gene_codes: NDArray | None = None) -> Iterator[GeneBlock]:
         """Yield the slots of all genes, or of those chosen, a few genes at a time in increasing order.
 

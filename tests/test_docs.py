@@ -6,6 +6,8 @@ import importlib.util
 import inspect
 import pkgutil
 import re
+import sys
+import types
 import warnings
 from pathlib import Path
 
@@ -49,10 +51,16 @@ def test_pages_are_found():
         for name in sorted(set(PAGES) - RUN_ELSEWHERE - WITHOUT_EXAMPLES)
     ],
 )
-def test_page_runs(name):
+def test_page_runs(name, monkeypatch):
+    """As a script does: in a module, so that classes of the page can be pickled."""
+    module = types.ModuleType("page_of_the_docs")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    page = doctest.DocTestParser().get_doctest(PAGES[name].read_text(), {}, name, str(PAGES[name]), 0)
+    page.globs = vars(module)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        result = doctest.testfile(str(PAGES[name]), module_relative=False, optionflags=doctest.ELLIPSIS)
+        result = runner.run(page, clear_globs=False)
     assert result.attempted >= 2
     assert result.failed == 0
 

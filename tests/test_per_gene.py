@@ -10,22 +10,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_exact, assert_float32_sums, assert_float64_sums, assert_within
 from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.cross_decomposition import PLSRegression
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import (
+    BayesianRidge,
     ElasticNet,
+    GammaRegressor,
     HuberRegressor,
+    Lars,
     Lasso,
     LassoCV,
     LinearRegression,
+    LogisticRegression,
     PoissonRegressor,
     Ridge,
     RidgeCV,
+    SGDRegressor,
     TweedieRegressor,
 )
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR, LinearSVR
 from sklearn.utils import get_tags
 
 from skepi.binning import TSSBinner, symmetric_edges
@@ -53,6 +60,23 @@ class OwnPredict(Ridge):
 
     def predict(self, X):
         return np.maximum(super().predict(X), 2.0)
+
+
+class Bounded(Lasso):
+    """Without weights it is a constant, whatever the bound."""
+
+    def predict(self, X):
+        return super().predict(X).clip(0, 1e3)
+
+
+class Counting(Ridge):
+    """Counts the fits of all its clones."""
+
+    fits = 0
+
+    def fit(self, X, y):
+        type(self).fits += 1
+        return super().fit(X, y)
 
 
 class Complaining(RegressorMixin, BaseEstimator):
@@ -180,7 +204,7 @@ def test_counts_without_features_follow_exposure_by_hand():
     X = by_hand(genes=("a", "c"))[np.array([3, 4, 5])]
     sizes = pd.Series({"HSC": 1.0, "CLP": 3.0, "Ery": 2.0})
     model = PerGeneRegressor(exposure=sizes).fit(X, [5, 3, 4])
-    assert model.link_ == "log"
+    assert model.link_ == "identity"  # all models are constants
     assert model.exposure_mean_ == 2
     assert_float64_sums(model.predict(X), [2, 6, 4])
     # Skill is about counts, against their plain mean 4: squared errors 9 + 9 + 0 of 1 + 1 + 0.
@@ -232,7 +256,7 @@ def test_features_of_cell_types_by_hand():
         (LassoCV(alphas=[0.3, 0.1, 0.03, 0.01], cv=3, tol=1e-12, max_iter=100_000), "identity"),
         (LassoBaseline(0.04), "identity"),
         (PoissonRegressor(alpha=1.0, tol=1e-8), "log"),
-        (TweedieRegressor(alpha=1.0, tol=1e-8), None),
+        (TweedieRegressor(alpha=1.0, tol=1e-8), "identity"),
         (OwnPredict(), None),
         (KNeighborsRegressor(2), None),
         (make_pipeline(StandardScaler(), Ridge()), None),
@@ -251,16 +275,61 @@ def test_equals_a_loop_over_genes(scaled, estimator, link):
     assert_float32_sums(skill_scorer(model, X[test], y[test]), skill(y[test], wanted, means), summed=1)
 
 
+TABLES = {
+    "identity": [
+        LinearRegression(),
+        Ridge(),
+        RidgeCV(),
+        LassoCV(cv=3),
+        Lasso(1e6),  # all weights are 0
+        ElasticNet(),
+        Lars(),
+        BayesianRidge(),
+        SGDRegressor(random_state=0),
+        HuberRegressor(),
+        LinearSVR(max_iter=10_000, random_state=0),
+        LassoBaseline(),
+        TweedieRegressor(power=0),
+    ],
+    "log": [PoissonRegressor(), TweedieRegressor(power=1, link="log"), GammaRegressor()],
+    None: [
+        OwnPredict(),
+        Bounded(1e6),
+        SVR(kernel="linear"),  # its weights cannot be set
+        PLSRegression(1),  # centres its features
+        KNeighborsRegressor(2),
+        make_pipeline(StandardScaler(), Ridge()),
+        LogisticRegression(),
+    ],
+}
+
+
 @pytest.mark.parametrize(
-    "estimator",
-    [LinearRegression(), Ridge(), RidgeCV(), LassoCV(cv=3), HuberRegressor(), LassoBaseline(), OwnPredict()],
+    ("estimator", "link"), [(one, link) for link, some in TABLES.items() for one in some], ids=lambda value: repr(value)
 )
-def test_tables_are_kept_of_estimators_that_predict_linearly(estimator, rng):
+def test_tables_are_kept_where_predictions_follow_from_weights(estimator, link, rng):
     X = rng.normal(size=(30, 3))
-    fitted = estimator.fit(X, X @ [1.0, 0.0, -2.0] + rng.normal(size=30))
-    linear = np.abs(fitted.predict(X) - X @ fitted.coef_ - fitted.intercept_).max() < 1e-9
-    assert link_of(estimator) == ("identity" if linear else None)
-    assert linear == (not isinstance(estimator, OwnPredict))
+    y = np.exp(0.1 * (X @ [1.0, 0.0, -2.0] + rng.normal(size=30)))
+    model = clone(estimator).fit(X, y > 1 if isinstance(estimator, LogisticRegression) else y)
+    assert link_of(model) == link
+
+
+@pytest.mark.parametrize(
+    "estimator", [BayesianRidge(), TweedieRegressor(power=1, link="log", max_iter=1_000)], ids=repr
+)
+def test_tables_predict_as_the_models_themselves(scaled, estimator):
+    X, y = some_genes(scaled, 15)
+    y = y - y.min() + 1
+    model = PerGeneRegressor(estimator).fit(X, y)
+    assert model.link_ is not None
+    assert_within(model.predict(X), loop(estimator, X, y, X), 1e-6 * y.max(), STOPS_EARLY)
+
+
+def test_only_one_gene_is_fitted_twice(scaled):
+    X, y = some_genes(scaled, 5)
+    Counting.fits = 0
+    PerGeneRegressor(Counting()).fit(X, y)
+    assert Counting.fits == 5 + 1
 
 
 def test_unscaled_openness_equals_a_loop_over_genes(rows):

@@ -13,7 +13,7 @@ from sklearn.linear_model import PoissonRegressor, Ridge
 from skepi._doors import check_predictor
 from skepi._targets import FloatArray, GeneScale
 from skepi.compose._per_gene_cell_types import exposure_of, features_of
-from skepi.compose._per_gene_fit import TrainingRows, fit_genes, link_of, warn_together, weight_parameter
+from skepi.compose._per_gene_fit import TrainingRows, fit_genes, link_of_genes, warn_together, weight_parameter
 from skepi.compose._per_gene_rows import PerGeneModel, rows_of_genes
 from skepi.rows import BinnedRows
 
@@ -57,7 +57,8 @@ class PerGeneRegressor(MetaEstimatorMixin, PerGeneModel, BaseEstimator):
         Bin of each slot.
     link_ : {"identity", "log"} or None
         Linear models are kept as tables: the prediction is the linear predictor, or its exponential (times exposure).
-        ``None`` for all others, which are kept as they are.
+        ``None`` for all others, which are kept as they are. The model of the first gene that has something to learn is
+        tried: it must predict by its ``coef_`` and ``intercept_`` alone.
     slot_coef_ : ndarray of float64, shape (n_slots,)
         Weight of each slot; only linear models.
     cell_type_coef_ : DataFrame of float, genes x columns of ``cell_type_features``
@@ -148,11 +149,12 @@ class PerGeneRegressor(MetaEstimatorMixin, PerGeneModel, BaseEstimator):
         estimator = self._estimator()
         weighted = None if self.exposure is None else weight_parameter(estimator)
         self._set_cell_types(X, y)
-        jobs = (delayed(fit_genes)(estimator, some, weighted) for some in self._training_rows(X, y))
+        link = link_of_genes(estimator, self._training_rows(X, y), weighted)
+        jobs = (delayed(fit_genes)(estimator, some, weighted, link) for some in self._training_rows(X, y))
         blocks = Parallel(n_jobs=self.n_jobs)(jobs)
         self._set_scale(GeneScale.of(X, y, 0.0))
         self._set_slots(X)
-        self._set_models([one for models, _ in blocks for one in models], link_of(estimator))
+        self._set_models([one for models, _ in blocks for one in models], link)
         warn_together([one for _, found in blocks for one in found])
         return self
 
