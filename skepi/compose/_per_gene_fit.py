@@ -12,9 +12,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
+from skepi._lasso import varies
 from skepi._targets import FloatArray
 from skepi.linear_model import LassoBaseline
-from skepi.linear_model._gene_paths import varies
 
 # All linear models of scikit-learn predict by one of these, which they share in one way or another between versions.
 _IDENTITY_LINK = [kind.predict for kind in (LinearRegression, Ridge, RidgeCV, HuberRegressor, LassoBaseline)]
