@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._held_out import checked_held_out, deviations
 from skepi.exceptions import UnknownNameError
 from skepi.inspection import calibration, error_by
-from skepi.inspection._held_out import checked_held_out, deviations
 from skepi.model_selection import cross_val_pairs
 from skepi.paired._pairs import codes_of
 from skepi.plotting._density import MOST_POINTS, draw_points, limits, thinned, within
