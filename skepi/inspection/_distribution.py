@@ -5,8 +5,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
+from skepi._dataset import check_dataset
 from skepi._doors import check_count
-from skepi.inspection._checks import check_dataset
 from skepi.paired import PairedDataset
 
 FloatArray = NDArray[np.float64]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._dataset import check_dataset
 from skepi._doors import check_count
 from skepi._held_out import (
     Groups,
@@ -16,9 +17,8 @@ from skepi._held_out import (
     squared_error,
     squared_error_of_mean,
 )
-from skepi.inspection._checks import check_dataset
+from skepi._rows import codes_of
 from skepi.paired import PairedDataset
-from skepi.paired._pairs import codes_of
 from skepi.rows import is_binned
 
 FloatArray = NDArray[np.float64]

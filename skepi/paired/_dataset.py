@@ -7,9 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skepi._doors import check_row_labels
+from skepi._rows import codes_of
 from skepi.exceptions import MissingExpressionError, TableError
 from skepi.paired import _anndata, _checks, _saved
-from skepi.paired._pairs import GeneCellPairs, codes_of
+from skepi.paired._pairs import GeneCellPairs
 from skepi.paired._tables import OpennessTables
 
 

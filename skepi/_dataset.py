@@ -1,4 +1,4 @@
-"""What functions of this room ask of their arguments."""
+"""What every function of a data set asks of it."""
 
 from typing import Any
 
