@@ -7,11 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from skepi._matrices import check_expression
 from skepi._targets import training_means
 from skepi.comparison._controls import FloatArray
 from skepi.comparison._splits import BoolArray, Fold
 from skepi.paired import GeneCellPairs, OpennessTables
-from skepi.paired._checks import check_expression
 
 
 class FoldData(NamedTuple):
