@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from skepi._dataset import check_dataset
 from skepi._rows import codes_of
 from skepi.exceptions import MissingExpressionError
-from skepi.inspection import bin_track
-from skepi.inspection._fitted import take_apart
-from skepi.inspection._importance import unit_of
+from skepi.inspection import bin_track, importance_unit
 
 #: Cell types that are chosen where none are named.
 MOST_TRACKS = 12
@@ -53,7 +51,7 @@ def importance_around(estimator: Any, data: Any, gene: pd.Series, cell_types: An
             )
         y = data.expression[X.gene_codes, X.cell_type_codes]
     track = bin_track(estimator, X, gene["name"], method=method, y=y)
-    label = unit_of(method, take_apart(estimator, X).of_target)
+    label = importance_unit(estimator, X, method=method)
     return {"importance": track[["start", "end", "importance"]], "importance_label": label}
 
 
