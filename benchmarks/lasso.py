@@ -69,9 +69,9 @@ def time_cross_validation(path):
 
 
 def time_others(path, share):
+    from skepi._lasso._moments import moments_of_pairs
+    from skepi._lasso._solve import duality_gap
     from skepi.linear_model import LassoBaseline
-    from skepi.linear_model._moments import moments_of_pairs
-    from skepi.linear_model._solve import duality_gap
 
     X, y = opened(path, share)
     (rows, z), scaling = seconds(lambda: scaled(X, y))

@@ -66,6 +66,12 @@ def check_predictor(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be an estimator with fit and predict, such as Ridge(), got {value!r}")
 
 
+def check_splitter(cv: Any) -> None:
+    """Refuse numbers of folds and other things that do not split."""
+    if not hasattr(cv, "split"):
+        raise TypeError(f"cv must be a splitter such as CellTypeKFold(5), got {cv!r}")
+
+
 def frame_of(table: Any, what: str, wanted: Sequence[str] = ()) -> pd.DataFrame:
     """Return a table as a DataFrame; a DataFrame is returned as it is, not copied.
 

@@ -9,6 +9,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.validation import validate_data
 
 from skepi._doors import check_unmasked
+from skepi.exceptions import UnknownNameError
 from skepi.rows import BinnedRows, PairRows, has_map, is_binned, is_pairs
 
 _TIER_ONE = (
@@ -46,6 +47,16 @@ def genes_of(X: PairRows) -> NDArray[np.int64]:
 def chromosomes_of(X: PairRows) -> NDArray[np.int64]:
     """Code of the chromosome of each pair's gene."""
     return pd.factorize(X.genes["chrom"])[0][X.gene_codes]
+
+
+def codes_of(names: Any, table: pd.DataFrame, what: str) -> NDArray[np.int64]:
+    """Row numbers of names in a table; an absent name is an error."""
+    names = [names] if isinstance(names, str) else [str(name) for name in names]
+    codes = pd.Index(table["name"]).get_indexer(names)
+    if (codes < 0).any():
+        absent = [name for name, code in zip(names, codes, strict=True) if code < 0]
+        raise UnknownNameError(f"{what} not in the tables: {', '.join(absent[:5])} ({len(absent)} name(s))")
+    return codes.astype(np.int64)
 
 
 def check_pairs(X: Any, estimator: Any) -> None:

@@ -83,6 +83,13 @@ class GeneScale:
         return np.divide(y - mean[codes], scale[codes], out=np.zeros_like(y), where=scale[codes] > 0)
 
 
+def training_means(X: Any, y: FloatArray) -> FloatArray:
+    """Mean of ``y`` for each gene of the data set, (n_genes,); NaN for a gene without pairs."""
+    count = np.bincount(X.gene_codes, minlength=len(X.genes))
+    total = np.bincount(X.gene_codes, weights=y, minlength=len(X.genes))
+    return np.divide(total, count, out=np.full(count.size, np.nan), where=count > 0)
+
+
 class KeepsGeneMeans(RegressorMixin):
     """Keeps the mean of each gene over its training pairs, and is judged by skill over it.
 

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_float64_sums
 
-from skepi.linear_model._duality import relative_gaps
-from skepi.linear_model._gene_paths import duality_gaps
-from skepi.linear_model._moments import moments_of_array
-from skepi.linear_model._solve import duality_gap
+from skepi._lasso._duality import relative_gaps
+from skepi._lasso._gene_paths import duality_gaps
+from skepi._lasso._moments import moments_of_array
+from skepi._lasso._solve import duality_gap
 
 
 def test_by_hand():

@@ -20,7 +20,7 @@ from small_models import LINEAR, binner, fitted_linear, pipe, scaled_rows, small
 from skepi.baselines import TrainingMean
 from skepi.binning import TSSBinner
 from skepi.compose import GeneZTarget
-from skepi.inspection import attributions, bin_importance
+from skepi.inspection import attributions, bin_importance, importance_unit
 from skepi.preprocessing import LogZScaler, Materialize
 
 
@@ -273,7 +273,28 @@ def test_a_gene_that_does_not_vary_has_no_skill_to_lose(split):
     assert bin_importance(model, X, flat, method="permutation")["importance"].notna().all()
 
 
+@pytest.mark.parametrize(
+    ("method", "wanted"),
+    [
+        ("permutation", "skill lost"),
+        ("coefficients", "{} per unit of scaled openness"),
+        ("gradient", "{} per unit of scaled openness"),
+        ("integrated_gradients", "mean absolute contribution to {}"),
+    ],
+)
+def test_importance_has_a_unit(split, scaled, method, wanted):
+    per_gene, plain = pipe(Ridge()).fit(*split[:2]), Ridge().fit(scaled[0], split[1])
+    assert importance_unit(per_gene, split[2], method=method) == wanted.format("standardised expression")
+    assert importance_unit(plain, scaled[1], method=method) == wanted.format("expression")
+
+
 # Bad input
+
+
+@pytest.mark.parametrize("ask", [bin_importance, importance_unit])
+def test_an_unknown_method_is_refused(net, split, ask):
+    with pytest.raises(ValueError, match=r"method must be one of .*'permutation'.*, got 'shap'"):
+        ask(net, split[2], method="shap")
 
 
 @pytest.mark.parametrize(

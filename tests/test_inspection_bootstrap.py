@@ -7,7 +7,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from promises import assert_exact, assert_float64_sums, assert_within
 
-from skepi.inspection import _bootstrap, bootstrap_scores, calibration
+from skepi import _resampling
+from skepi.inspection import bootstrap_scores, calibration
 from skepi.metrics import skill, summarize, within_gene_skill
 
 # Groups that are drawn again, and whether their genes were unseen; the other two combinations are slow tests.
@@ -140,7 +141,7 @@ def test_a_stated_seed_repeats_and_blocks_make_no_difference(rng, monkeypatch):
     scores = bootstrap_scores(table, n_bootstrap=50, by="cell_type")
     assert_exact(bootstrap_scores(table, n_bootstrap=50, by="cell_type"), scores)
     assert not bootstrap_scores(table, n_bootstrap=50, by="cell_type", random_state=1).equals(scores)
-    monkeypatch.setattr(_bootstrap, "_BLOCK_VALUES", 7 * 12)
+    monkeypatch.setattr(_resampling, "_BLOCK_VALUES", 7 * 12)
     assert_float64_sums(bootstrap_scores(table, n_bootstrap=50, by="cell_type"), scores, summed=1)
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from promises import assert_float32_sums, assert_within
+from promises import assert_exact, assert_float32_sums, assert_within
 from scipy.stats import norm
 
-from skepi.inspection import distribution_summary, value_histogram
+from skepi.inspection import distribution_summary, value_histogram, value_summary
 from skepi.paired import PairedDataset
 
 numbers = st.floats(-100, 100).map(lambda value: round(value, 3))
@@ -64,6 +64,19 @@ def test_zeros_are_not_expected_where_nothing_was_cut_at_0():
     assert np.isnan(closed.loc["openness", "zero_excess"])
     equal = distribution_summary(tiny_data([[0.0, 5, 5, 5]]))
     assert equal.loc["openness", ["expected_zero_share", "zero_excess"]].tolist() == [0, 0.25]
+
+
+def test_values_are_summarised_as_the_expression_of_a_data_set():
+    values = [[0.0, 0, 2, 3, 4]]
+    summary = distribution_summary(tiny_data([[1.0] * 5], values))
+    assert_exact(value_summary(values), summary.loc["expression"].astype(float).rename(None))
+
+
+def test_values_without_a_summary_are_refused():
+    with pytest.raises(ValueError, match="values: no values to count"):
+        value_summary([])
+    with pytest.raises(ValueError, match="values: 2 of 3 are NaN or infinite"):
+        value_summary([1, np.nan, np.inf])
 
 
 def test_only_a_data_set_has_a_summary():

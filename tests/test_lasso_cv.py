@@ -16,12 +16,12 @@ from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 
+from skepi._lasso._moments import TrainingSet, moments_of_array, moments_of_sets
+from skepi._lasso._scatter import Adder, GeneMatrices
 from skepi.binning import TSSBinner, _binned, symmetric_edges
 from skepi.compose import GeneZTarget
 from skepi.exceptions import UnseenGeneWarning
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
-from skepi.linear_model._moments import TrainingSet, moments_of_array, moments_of_sets
-from skepi.linear_model._scatter import Adder, GeneMatrices
 from skepi.metrics import skill, skill_scorer, within_gene_skill
 from skepi.model_selection import (
     CellTypeKFold,

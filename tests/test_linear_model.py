@@ -13,10 +13,11 @@ from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFit
 from sklearn.linear_model import Lasso, LinearRegression
 from sklearn.pipeline import make_pipeline
 
+from skepi._lasso import _linear
+from skepi._lasso._moments import moments_of_array, moments_of_pairs
+from skepi._lasso._solve import duality_gap
 from skepi.binning import TSSBinner, _binned, symmetric_edges
-from skepi.linear_model import LassoBaseline, _lasso
-from skepi.linear_model._moments import moments_of_array, moments_of_pairs
-from skepi.linear_model._solve import duality_gap
+from skepi.linear_model import LassoBaseline
 from skepi.preprocessing import LogZScaler, Materialize
 
 
@@ -335,7 +336,7 @@ def test_a_path_of_one_number(rng):
 @pytest.mark.parametrize("lam", [1e-4, 1e-2])
 def test_lazy_rows_equal_dense_arrays(lazy, lam, block, monkeypatch):
     monkeypatch.setattr(_binned, "_BLOCK_VALUES", block)
-    monkeypatch.setattr(_lasso, "_ROWS_AT_ONCE", block)
+    monkeypatch.setattr(_linear, "_ROWS_AT_ONCE", block)
     X, y = lazy
     dense = np.asarray(X, dtype=np.float64)
     of_lazy, of_dense = LassoBaseline(lam).fit(X, y), LassoBaseline(lam).fit(dense, y)
@@ -376,7 +377,7 @@ def test_few_rows_and_whole_genes_are_predicted_alike(lazy, monkeypatch):
     X, y = lazy
     model, ways = LassoBaseline().fit(X, y), []
     for cost in (0, np.inf):
-        monkeypatch.setattr(_lasso, "_ROW_COST", cost)
+        monkeypatch.setattr(_linear, "_ROW_COST", cost)
         ways.append([model.predict(X), model.predict(X[::5]), model.predict(X[np.array([700, 1, 1])])])
     for one, other in zip(*ways, strict=True):
         assert_float32_sums(one, other)

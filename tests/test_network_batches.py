@@ -19,8 +19,7 @@ from skepi.datasets import make_paired_openness
 from skepi.neural_network import ExpressionMLP, _batches, _net, _operator
 from skepi.neural_network._batches import Batches, FeaturePlan, half_of_free, plan_features, predicted_batches
 from skepi.neural_network._operator import OperatorRows, OperatorTables, joined_ranges, operator_bytes, run_sums
-from skepi.paired import GeneCellPairs
-from skepi.paired._tables import OpennessTables
+from skepi.paired import GeneCellPairs, OpennessTables
 from skepi.preprocessing import LogZScaler
 from skepi.rows import SlotScaling
 

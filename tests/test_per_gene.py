@@ -35,13 +35,14 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR, LinearSVR
 from sklearn.utils import get_tags
 
+from skepi._lasso import _gene_paths, _path_cv
+from skepi._lasso._gene_paths import duality_gaps, greatest_lam, lasso_of_gene
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose import GeneZTarget, PerGeneLassoCV, PerGeneRegressor, _per_gene_paths, _per_gene_rows
 from skepi.compose._per_gene_fit import link_of
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import UnfittedSignalWarning, UnknownNameError, UnmatchedDataError, UnseenGeneWarning
-from skepi.linear_model import LassoBaseline, _gene_paths, _path_cv
-from skepi.linear_model._gene_paths import duality_gaps, greatest_lam, lasso_of_gene
+from skepi.linear_model import LassoBaseline
 from skepi.metrics import skill, skill_scorer, summarize
 from skepi.model_selection import CellTypeKFold, GeneKFold, LeaveOneCellTypeOut, cross_val_pairs, shuffle_control
 from skepi.paired import PairedDataset

@@ -10,7 +10,7 @@ from skepi._targets import FloatArray
 from skepi.baselines._gene_score import GeneScoreRule, check_bp, check_depth
 from skepi.baselines._peak_weights import NearPeaks, gene_lengths, weighted_openness
 from skepi.intervals import MAX_POSITION
-from skepi.paired._tables import OpennessTables
+from skepi.paired import OpennessTables
 
 IntArray = NDArray[np.int64]
 

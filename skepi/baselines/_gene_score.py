@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from skepi._rows import pairs_with_peaks
 from skepi._targets import FloatArray, GeneScale, StandardizesGenes
 from skepi.baselines._pair_rule import PairRule
-from skepi.paired._tables import OpennessTables
+from skepi.paired import OpennessTables
 
 IntArray = NDArray[np.int64]
 

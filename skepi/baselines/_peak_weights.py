@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from skepi._doors import positions_of
 from skepi.exceptions import TableError
 from skepi.intervals import IntervalIndex, to_offsets
-from skepi.paired._tables import OpennessTables
+from skepi.paired import OpennessTables
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

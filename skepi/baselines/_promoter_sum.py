@@ -8,7 +8,7 @@ from skepi._targets import FloatArray
 from skepi.baselines._gene_score import GeneScoreRule, check_bp, check_depth
 from skepi.baselines._peak_weights import NearPeaks, gene_lengths, weighted_openness
 from skepi.intervals import MAX_POSITION, overlap_bp
-from skepi.paired._tables import OpennessTables
+from skepi.paired import OpennessTables
 
 
 class PromoterSum(GeneScoreRule, BaseEstimator):

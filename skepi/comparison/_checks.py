@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from skepi._dataset import check_dataset
+from skepi._doors import check_count
+from skepi._resampling import check_bootstrap
 from skepi.comparison._controls import CONTROLS
 from skepi.exceptions import MissingExpressionError
-from skepi.inspection._bootstrap import check_bootstrap
-from skepi.inspection._checks import check_count, check_dataset
 from skepi.paired import PairedDataset
 
 _NO_NUMBERS = "pairs have no numbers yet"  # what pairs say when they are taken for an array

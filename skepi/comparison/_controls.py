@@ -7,8 +7,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from skepi.paired import GeneCellPairs, PairedDataset
-from skepi.paired._tables import OpennessTables
+from skepi.paired import GeneCellPairs, OpennessTables, PairedDataset
 
 FloatArray = NDArray[np.float64]
 

@@ -15,11 +15,11 @@ from sklearn.base import clone
 from skepi import __version__
 from skepi._files import read_arrays, write_arrays
 from skepi._fitted import last_step, part_with
+from skepi._keys import described, digest, key_part
 from skepi.comparison._controls import FloatArray
 from skepi.comparison._fold_data import data_of
 from skepi.comparison._splits import Fold
 from skepi.exceptions import UnseenGeneWarning
-from skepi.model_selection._outcomes import described, digest, key_part
 
 _KIND = "skepi comparison 1"
 

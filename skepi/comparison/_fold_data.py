@@ -7,12 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from skepi._matrices import check_expression
+from skepi._targets import training_means
 from skepi.comparison._controls import FloatArray
 from skepi.comparison._splits import BoolArray, Fold
-from skepi.model_selection._held_out import training_means
-from skepi.paired import GeneCellPairs
-from skepi.paired._checks import check_expression
-from skepi.paired._tables import OpennessTables
+from skepi.paired import GeneCellPairs, OpennessTables
 
 
 class FoldData(NamedTuple):

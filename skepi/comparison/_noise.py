@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skepi._held_out import deviations
+from skepi._rows import codes_of
 from skepi.comparison._controls import FloatArray
 from skepi.comparison._plan import SplitPlan
-from skepi.inspection._held_out import deviations
 from skepi.paired import PairedDataset
-from skepi.paired._pairs import codes_of
 
 
 def replicate_variance(replicates: pd.DataFrame, cell_types: Any) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from skepi._held_out import deviations
 from skepi.comparison._controls import FloatArray, Source
 from skepi.comparison._fold_data import (
     FoldData,
@@ -17,7 +18,6 @@ from skepi.comparison._fold_data import (
     truth_of,
 )
 from skepi.comparison._splits import Fold, folds_of
-from skepi.inspection._held_out import deviations
 
 
 class SplitPlan(NamedTuple):

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from skepi.inspection._bootstrap import groups_to_resample, n_units, resamples, share, squares_of_weights
-from skepi.inspection._held_out import Deviations, deviations
+from skepi._held_out import Deviations, deviations
+from skepi._resampling import groups_to_resample, n_units, resamples, share, squares_of_weights
 from skepi.metrics import gene_correlation, summarize
 
 #: Columns of the table of scores, in their order.

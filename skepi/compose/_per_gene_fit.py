@@ -12,8 +12,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 from threadpoolctl import threadpool_limits
 
+from skepi._lasso import varies
 from skepi._targets import FloatArray
-from skepi.linear_model._gene_paths import varies
 
 # Predictions at this many points tell whether they follow from the weights, up to this share of the largest.
 _N_POINTS = 32

@@ -13,6 +13,18 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
 from skepi._doors import check_choice
+from skepi._lasso import (
+    PATH_TOL,
+    CrossValidatedPath,
+    LazyRows,
+    best_penalty,
+    checked_lams,
+    mask_of,
+    scores_of_path,
+    skill_of_sums,
+    training_sets,
+    without_rounding,
+)
 from skepi._targets import FloatArray
 from skepi.compose._per_gene_paths import (
     Paths,
@@ -22,17 +34,6 @@ from skepi.compose._per_gene_paths import (
     weights_at,
 )
 from skepi.compose._per_gene_rows import PerGeneModel, slots_of_genes
-from skepi.linear_model._fold_rows import LazyRows, _mask
-from skepi.linear_model._gene_paths import PATH_TOL
-from skepi.linear_model._lasso import checked_lams
-from skepi.linear_model._path_cv import (
-    CrossValidatedPath,
-    best_penalty,
-    scores_of_path,
-    skill_of_sums,
-    training_sets,
-    without_rounding,
-)
 from skepi.rows import BinnedRows
 
 _SELECT = ("pooled", "gene")
@@ -205,7 +206,7 @@ class PerGeneLassoCV(CrossValidatedPath, PerGeneModel, BaseEstimator):
         """Paths of all genes on the training rows of each split and on all rows, penalties, and training sets."""
         trainings, scales = training_sets(X, y, splits, 0.0)
         rows = LazyRows(X, y, trainings, scales, self._scaler())
-        tests = np.array([_mask(test, len(y)) for _, test in splits]).reshape(len(splits), len(y))
+        tests = np.array([mask_of(test, len(y)) for _, test in splits]).reshape(len(splits), len(y))
         lams = self._lams(lams, X, y, rows)
         found = paths_of_genes(X, y, rows.sets, tests, lams, self.n_jobs)
         poor = (found.gaps > PATH_TOL).any(axis=1)

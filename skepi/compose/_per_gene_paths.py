@@ -10,11 +10,10 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from skepi._lasso import TrainingSet, greatest_lam, lasso_of_gene, varies
 from skepi._scaling import SlotScaling
 from skepi._targets import FloatArray
 from skepi.compose._per_gene_rows import rows_of_genes
-from skepi.linear_model._gene_paths import greatest_lam, lasso_of_gene, varies
-from skepi.linear_model._moments import TrainingSet
 from skepi.rows import BinnedRows
 
 

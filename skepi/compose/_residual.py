@@ -13,12 +13,12 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.validation import check_is_fitted
 
+from skepi._doors import check_splitter
 from skepi._rows import check_binned, check_targets
 from skepi._targets import FloatArray, KeepsGeneMeans
 from skepi.exceptions import DistantCellTypeWarning
 from skepi.gaussian_process import CisTransRegressor
 from skepi.model_selection import CellTypeKFold, LineageKFold
-from skepi.model_selection._held_out import check_splitter
 
 # Feature of the base model that errors are divided by.
 _SCALE = "gene_scale"

@@ -4,9 +4,9 @@ from skepi.inspection._attribution import attributions
 from skepi.inspection._bootstrap import bootstrap_scores
 from skepi.inspection._calibration import calibration
 from skepi.inspection._concentration import error_concentration, removal_curve
-from skepi.inspection._distribution import distribution_summary, value_histogram
+from skepi.inspection._distribution import distribution_summary, value_histogram, value_summary
 from skepi.inspection._error_groups import error_by, open_bin_counts
-from skepi.inspection._importance import bin_importance
+from skepi.inspection._importance import bin_importance, importance_unit
 from skepi.inspection._influence import cell_type_influence
 from skepi.inspection._links import bin_track, peak_gene_links, peak_scores
 from skepi.inspection._outliers import cell_type_components, cell_type_outliers
@@ -28,10 +28,12 @@ __all__ = [
     "error_by",
     "error_concentration",
     "importance_profile",
+    "importance_unit",
     "open_bin_counts",
     "part_contributions",
     "peak_gene_links",
     "peak_scores",
     "removal_curve",
     "value_histogram",
+    "value_summary",
 ]

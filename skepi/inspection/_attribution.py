@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from skepi._dense import MAX_DENSE_BYTES, check_dense_size
+from skepi._doors import check_count
 from skepi.exceptions import CompletenessWarning
-from skepi.inspection._checks import check_count
 from skepi.inspection._fitted import FittedParts, has_linear_coef, take_apart, weights_of
 from skepi.preprocessing import Materialize
 from skepi.rows import BinnedRows

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skepi.inspection._bootstrap import (
+from skepi._held_out import checked_held_out, deviations
+from skepi._resampling import (
     Squares,
     check_bootstrap,
     groups_to_resample,
@@ -15,7 +16,6 @@ from skepi.inspection._bootstrap import (
     share,
     squares_of_weights,
 )
-from skepi.inspection._held_out import checked_held_out, deviations
 
 
 def calibration(

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from skepi.inspection._held_out import (
+from skepi._held_out import (
     Groups,
     checked_held_out,
     groups_by,

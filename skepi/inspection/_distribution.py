@@ -5,7 +5,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
-from skepi.inspection._checks import check_count, check_dataset
+from skepi._dataset import check_dataset
+from skepi._doors import check_count
 from skepi.paired import PairedDataset
 
 FloatArray = NDArray[np.float64]
@@ -55,9 +56,9 @@ def distribution_summary(data: PairedDataset) -> pd.DataFrame:
     [4.0, 0.5]
     """
     check_dataset(data)
-    rows = {"openness": value_summary(np.log1p(data.openness))}
+    rows = {"openness": _summary(np.log1p(data.openness))}
     if data.expression is not None:
-        rows["expression"] = value_summary(data.expression)
+        rows["expression"] = _summary(data.expression)
     return pd.DataFrame.from_dict(rows, orient="index").astype({"n": np.int64})
 
 
@@ -91,11 +92,7 @@ def value_histogram(values: ArrayLike, *, n_bins: int = 50) -> pd.DataFrame:
     1   1.0  3.0  3  0.500000
     2   3.0  5.0  1  0.166667
     """
-    array = np.asarray(values, dtype=np.float64).ravel()
-    if array.size == 0:
-        raise ValueError("values: no values to count")
-    if not np.isfinite(array).all():
-        raise ValueError(f"values: {int((~np.isfinite(array)).sum())} of {array.size} are NaN or infinite")
+    array = _finite(values)
     check_count("n_bins", n_bins, 1)
     count, edges = _counts(array[array != 0], int(n_bins))
     table = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "n": count})
@@ -104,8 +101,43 @@ def value_histogram(values: ArrayLike, *, n_bins: int = 50) -> pd.DataFrame:
     return table.assign(share=table["n"] / array.size)
 
 
-def value_summary(values: NDArray) -> dict[str, float]:
-    """One row of :func:`distribution_summary`, of values of any shape."""
+def value_summary(values: ArrayLike) -> pd.Series:
+    """Summarise any values as :func:`distribution_summary` summarises openness and expression.
+
+    Parameters
+    ----------
+    values : array-like
+        Any shape; finite.
+
+    Returns
+    -------
+    Series of float64
+        One row of :func:`distribution_summary`, in units of the values.
+
+    Raises
+    ------
+    ValueError
+        For no values, and values that are not finite.
+
+    Examples
+    --------
+    >>> value_summary([0, 0, 2, 4])[["n", "zero_share", "mean", "median"]].tolist()
+    [4.0, 0.5, 1.5, 1.0]
+    """
+    return pd.Series(_summary(_finite(values)), dtype=np.float64)
+
+
+def _finite(values: ArrayLike) -> FloatArray:
+    """At least one value, all finite, in one dimension."""
+    array = np.asarray(values, dtype=np.float64).ravel()
+    if array.size == 0:
+        raise ValueError("values: no values to count")
+    if not np.isfinite(array).all():
+        raise ValueError(f"values: {int((~np.isfinite(array)).sum())} of {array.size} are NaN or infinite")
+    return array
+
+
+def _summary(values: NDArray) -> dict[str, float]:
     quartiles = np.quantile(values, [0.25, 0.5, 0.75])
     zero_share, expected = float(np.mean(values == 0)), _expected_zero_share(values)
     return {

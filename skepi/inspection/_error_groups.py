@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi.inspection._checks import check_count, check_dataset
-from skepi.inspection._held_out import (
+from skepi._dataset import check_dataset
+from skepi._doors import check_count
+from skepi._held_out import (
     Groups,
     checked_held_out,
     checked_labels,
@@ -16,8 +17,8 @@ from skepi.inspection._held_out import (
     squared_error,
     squared_error_of_mean,
 )
+from skepi._rows import codes_of
 from skepi.paired import PairedDataset
-from skepi.paired._pairs import codes_of
 from skepi.rows import is_binned
 
 FloatArray = NDArray[np.float64]

@@ -107,8 +107,7 @@ def bin_importance(
     >>> bool(np.isclose(table["importance"][0], model.coef_[:2].mean()))
     True
     """
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {METHODS}, got {method!r}")
+    check_method(method)
     if by not in _BY:
         raise ValueError(f"by must be one of {_BY}, got {by!r}")
     found = importance_sums(estimator, X, y, method, bands, by, n_steps, n_repeats, random_state)
@@ -116,6 +115,41 @@ def bin_importance(
     if by == "gene":
         return pd.DataFrame(values, pd.Index(found.groups, name="gene"), band_columns(found.edges))
     return band_table(found.edges, values[0])
+
+
+def importance_unit(estimator: Any, X: Any, *, method: str = "gradient") -> str:
+    """Say what the importance of bins is measured in, such as for the label of an axis.
+
+    Parameters
+    ----------
+    estimator, X
+        As in :func:`bin_importance`.
+    method : str, default="gradient"
+        One of those of :func:`bin_importance`.
+
+    Returns
+    -------
+    str
+        As ``unit`` of :class:`ImportanceProfile`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`bin_importance`.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from skepi.binning import TSSBinner
+    >>> from skepi.datasets import make_paired_openness
+    >>> X, y = make_paired_openness(n_genes=20, n_cell_types=6, n_lineages=2)[0].pairs(return_X_y=True)
+    >>> bins = TSSBinner(edges=[-1_000, 0, 1_000]).fit_transform(X)
+    >>> importance_unit(Ridge().fit(bins, y), bins, method="coefficients")
+    'expression per unit of scaled openness'
+    """
+    check_method(method)
+    of_target = "expression" if method == "permutation" else take_apart(estimator, X).of_target
+    return unit_of(method, of_target)
 
 
 class ImportanceSums(NamedTuple):
@@ -166,6 +200,12 @@ def importance_sums(
     edges, (groups, names) = band_edges(parts.rows.edges, bands), _groups(parts.rows, by)
     bounds = bins_of_bands(parts.rows.edges, edges)
     return ImportanceSums(edges, names, *_attribution_sums(parts, method, bounds, groups, n_steps), parts.of_target)
+
+
+def check_method(method: Any) -> None:
+    """Refuse anything but the name of a method."""
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {METHODS}, got {method!r}")
 
 
 def unit_of(method: str, of_target: str) -> str:

@@ -9,13 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
+from skepi._doors import check_count, check_splitter
+from skepi._held_out import check_one_kind, mean_of_unit
 from skepi._rows import check_targets
-from skepi.inspection._checks import check_count
-from skepi.inspection._held_out import check_one_kind, mean_of_unit
+from skepi._targets import training_means
 from skepi.inspection._null import check_permutations, simultaneous_limits
 from skepi.metrics import negligible
 from skepi.model_selection import permute_cell_types
-from skepi.model_selection._held_out import check_splitter, training_means
 from skepi.rows import is_pairs
 
 FloatArray = NDArray[np.float64]

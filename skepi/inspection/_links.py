@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skepi._doors import check_count
 from skepi._rows import check_targets
 from skepi.exceptions import UnknownNameError
 from skepi.inspection._attribution import attribution_chunks, check_rows
-from skepi.inspection._checks import check_count
 from skepi.inspection._fitted import FittedParts, take_apart
 from skepi.inspection._importance import bin_importance
 from skepi.intervals import concatenate_ranges, from_offsets, to_offsets

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skepi.inspection._checks import check_count
+from skepi._doors import check_count
 
 FloatArray = NDArray[np.float64]
 

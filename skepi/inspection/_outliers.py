@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._dataset import check_dataset
+from skepi._doors import check_count
 from skepi.exceptions import MissingExpressionError
-from skepi.inspection._checks import check_count, check_dataset
 from skepi.paired import PairedDataset
 
 FloatArray = NDArray[np.float64]

@@ -10,11 +10,11 @@ from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn.pipeline import Pipeline
 
+from skepi._doors import check_splitter
 from skepi._fitted import part_with, transformed
-from skepi.inspection._held_out import Groups, checked_held_out, deviations, groups_by, mean_of_unit
+from skepi._held_out import Groups, checked_held_out, deviations, groups_by, mean_of_unit
 from skepi.metrics import gene_correlation
 from skepi.model_selection import cross_val_pairs
-from skepi.model_selection._held_out import check_splitter
 
 FloatArray = NDArray[np.float64]
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
+from skepi._doors import check_count
 from skepi._fitted import part_with
+from skepi._held_out import mean_of_unit
 from skepi.exceptions import UnseenGeneWarning
-from skepi.inspection._checks import check_count
-from skepi.inspection._held_out import mean_of_unit
 from skepi.inspection._swapped import SwappedRows
 from skepi.metrics import negligible
 from skepi.rows import BinnedRows

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
+from skepi._doors import check_splitter
 from skepi._rows import check_targets
 from skepi.inspection._bands import band_table
-from skepi.inspection._importance import METHODS, SIGNED, ImportanceSums, importance_sums, unit_of
+from skepi.inspection._importance import SIGNED, ImportanceSums, check_method, importance_sums, unit_of
 from skepi.inspection._null import adjusted_p_values, check_permutations, simultaneous_limits
 from skepi.model_selection import permute_cell_types
-from skepi.model_selection._held_out import check_splitter
 from skepi.rows import is_pairs
 
 FloatArray = NDArray[np.float64]
@@ -141,8 +141,7 @@ def importance_profile(
     """
     check_permutations(n_permutations, level)
     check_splitter(cv)
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {METHODS}, got {method!r}")
+    check_method(method)
     if not is_pairs(X):
         raise TypeError(f"wanted pairs, which know their gene and cell type; got {type(X).__name__}")
     y = check_targets(X, y)

@@ -4,23 +4,25 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._doors import check_number
+from skepi._lasso import (
+    Moments,
+    Solution,
+    check_solver,
+    checked_lams,
+    linear_prediction,
+    moments_of_array,
+    moments_of_pairs,
+    solve_path,
+)
 from skepi._rows import check_arrays, check_n_features, check_targets
-from skepi.linear_model._moments import Moments, moments_of_array, moments_of_pairs
-from skepi.linear_model._solve import Solution, check_solver, solve_path
-from skepi.rows import BinnedRows, is_binned
+from skepi.rows import is_binned
 
 FloatArray = NDArray[np.float64]
-
-_ROWS_AT_ONCE = 4_096
-
-# A slot of a single row takes about as long as in this many cell types of a block of genes.
-_ROW_COST = 10
 
 
 class LassoBaseline(RegressorMixin, BaseEstimator):
@@ -136,52 +138,7 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
         return tags
 
 
-class Linear:
-    """A linear model that has weights and nothing else."""
-
-    def __init__(self, coef: FloatArray, intercept: float) -> None:
-        self.coef_, self.intercept_ = coef, intercept
-
-    def predict(self, X: Any) -> FloatArray:
-        """``X @ coef + intercept``, (n_rows,), for lazy rows or an array."""
-        return linear_prediction(X, self.coef_, self.intercept_)
-
-
-def linear_prediction(X: Any, coef: FloatArray, intercept: float) -> FloatArray:
-    """``X @ coef + intercept``, (n_rows,), for lazy rows, an array or a sparse array."""
-    if not is_binned(X):
-        return X @ coef + intercept
-    if len(X) * _ROW_COST > np.unique(X.gene_codes).size * len(X.cell_types):
-        of_bins = _prediction_table(X, coef)[X.gene_codes, X.cell_type_codes]
-        return of_bins + X.appended @ coef[X.slots.n_bins :] + intercept
-    out = np.full(len(X), intercept)
-    for first in range(0, len(X), _ROWS_AT_ONCE):
-        rows = slice(first, first + _ROWS_AT_ONCE)
-        out[rows] += X.tocsr(rows) @ coef
-    return out
-
-
-def _prediction_table(X: BinnedRows, coef: FloatArray) -> FloatArray:
-    """What the bins of every gene of the rows add in every cell type of the data set, (n_genes, n_cell_types)."""
-    out = np.zeros((len(X.genes), len(X.cell_types)))
-    for genes, ptr, slots, values in X.gene_blocks(X.gene_codes):
-        weights = coef[X.slots.slot_bin[slots]]
-        out[genes] = sp.csr_array((weights, np.arange(weights.size), ptr), shape=(genes.size, weights.size)) @ values
-    return out
-
-
 def path_table(path: list[Solution]) -> pd.DataFrame:
     """One row a penalty: ``lam, intercept, dual_gap, n_iter, coef``."""
     columns = ["lam", "intercept", "dual_gap", "n_iter", "coef"]
     return pd.DataFrame([{name: getattr(one, name) for name in columns} for one in path])
-
-
-def checked_lams(lams: ArrayLike) -> FloatArray:
-    """Penalties as an array; negative, infinite and missing ones are refused."""
-    try:
-        values = np.atleast_1d(np.asarray(lams, dtype=np.float64))
-    except (TypeError, ValueError):
-        raise ValueError(f"lams must be finite and 0 or greater, got {lams!r}") from None
-    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all() or (values < 0).any():
-        raise ValueError(f"lams must be finite and 0 or greater, got {lams!r}")
-    return values

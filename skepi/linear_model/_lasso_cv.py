@@ -9,20 +9,25 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._doors import check_choice
-from skepi._rows import check_binned, check_n_features, check_no_leak
-from skepi._targets import FloatArray, StandardizesGenes
-from skepi.linear_model._fold_rows import LazyRows, PlainRows
-from skepi.linear_model._lasso import Linear, checked_lams, path_table
-from skepi.linear_model._log_scale import scaled_prediction
-from skepi.linear_model._moments import Moments
-from skepi.linear_model._path_cv import (
+from skepi._lasso import (
     CrossValidatedPath,
+    LazyRows,
+    Linear,
+    Moments,
+    PlainRows,
+    Solution,
     best_penalty,
+    check_solver,
+    checked_lams,
+    scaled_prediction,
     scores_of_path,
+    solve_path,
     training_sets,
     without_rounding,
 )
-from skepi.linear_model._solve import Solution, check_solver, solve_path
+from skepi._rows import check_binned, check_n_features, check_no_leak
+from skepi._targets import FloatArray, StandardizesGenes
+from skepi.linear_model._lasso import path_table
 from skepi.rows import is_binned, is_pairs
 
 _SCORING = ("skill", "within_gene_skill")

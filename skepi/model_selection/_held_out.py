@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
+from skepi._doors import check_splitter
 from skepi._rows import check_targets
+from skepi._targets import training_means
 from skepi.metrics import gene_in_fold, skill, within_gene_skill
 from skepi.rows import is_pairs
 
@@ -71,19 +73,6 @@ def cross_val_pairs(
     results = Parallel(n_jobs=n_jobs)(delayed(of_fold)(fold, train, test) for fold, (train, test) in folds)
     table = pd.concat([frame for frame, _ in results], ignore_index=True)
     return (table, [model for _, model in results]) if return_estimators else table
-
-
-def check_splitter(cv: Any) -> None:
-    """Refuse numbers of folds and other things that do not split."""
-    if not hasattr(cv, "split"):
-        raise TypeError(f"cv must be a splitter such as CellTypeKFold(5), got {cv!r}")
-
-
-def training_means(X: Any, y: FloatArray) -> FloatArray:
-    """Mean of ``y`` for each gene of the data set, (n_genes,); NaN for a gene without pairs."""
-    count = np.bincount(X.gene_codes, minlength=len(X.genes))
-    total = np.bincount(X.gene_codes, weights=y, minlength=len(X.genes))
-    return np.divide(total, count, out=np.full(count.size, np.nan), where=count > 0)
 
 
 def permute_cell_types(X: Any, y: ArrayLike, random_state: Any = None) -> FloatArray:

@@ -22,7 +22,8 @@ from sklearn.utils.parallel import Parallel, delayed
 from tqdm import tqdm
 
 from skepi import __version__
-from skepi.model_selection._outcomes import described, digest, keep, key_part, read
+from skepi._keys import described, digest, key_part
+from skepi.model_selection._outcomes import keep, read
 
 _RESULTS = ("mean_fit_time", "mean_score_time", "split0_")
 _CHOSEN = ("cv_results_", "best_index_", "best_score_", "best_params_", "multimetric_", "n_splits_")

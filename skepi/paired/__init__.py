@@ -2,5 +2,6 @@
 
 from skepi.paired._dataset import PairedDataset
 from skepi.paired._pairs import GeneCellPairs
+from skepi.paired._tables import OpennessTables
 
-__all__ = ["GeneCellPairs", "PairedDataset"]
+__all__ = ["GeneCellPairs", "OpennessTables", "PairedDataset"]

@@ -7,9 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skepi._doors import check_row_labels
+from skepi._matrices import check_expression, check_matrix, check_openness
+from skepi._rows import codes_of
 from skepi.exceptions import MissingExpressionError, TableError
 from skepi.paired import _anndata, _checks, _saved
-from skepi.paired._pairs import GeneCellPairs, codes_of
+from skepi.paired._pairs import GeneCellPairs
 from skepi.paired._tables import OpennessTables
 
 
@@ -75,21 +77,21 @@ class PairedDataset:
     def __init__(self, openness: Any, peaks: Any, genes: Any, expression: Any = None, cell_types: Any = None) -> None:
         peak_table = _checks.check_peaks(peaks)
         gene_table = _checks.check_genes(genes)
-        openness = _checks.check_matrix(openness, "openness")
+        openness = check_matrix(openness, "openness")
         named = None if cell_types is None else _checks.check_cell_types(cell_types, openness)
         _checks.check_orientation(openness, len(peak_table), named)
         cell_type_table = _checks.check_cell_types(None, openness) if named is None else named
         check_row_labels(openness, peaks, "openness", "peaks")
         _checks.check_interval_labels(openness, peak_table)
-        values = _checks.check_openness(openness, peak_table, cell_type_table)
+        values = check_openness(openness, peak_table, cell_type_table)
         _checks.warn_of_lonely_genes(_checks.check_shared_chromosomes(peak_table, gene_table), gene_table)
         self.tables: OpennessTables = OpennessTables(peak_table, gene_table, cell_type_table, values)
         self.expression: NDArray[np.float64] | None = None
         if expression is not None:
-            expression = _checks.check_matrix(expression, "expression")
+            expression = check_matrix(expression, "expression")
             _checks.check_expression_orientation(expression, gene_table, cell_type_table)
             check_row_labels(expression, genes, "expression", "genes")
-            self.expression = _checks.check_expression(expression, gene_table, cell_type_table)
+            self.expression = check_expression(expression, gene_table, cell_type_table)
 
     @classmethod
     def from_anndata(

@@ -7,7 +7,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skepi._rows import resolve_rows, unstack
-from skepi.exceptions import UnknownNameError
 from skepi.paired._anndata import write_layer
 from skepi.paired._tables import OpennessTables
 
@@ -165,16 +164,6 @@ class GeneCellPairs:
             Where the lengths differ or a pair occurs twice.
         """
         return unstack(self, values)
-
-
-def codes_of(names: Any, table: pd.DataFrame, what: str) -> NDArray[np.int64]:
-    """Row numbers of names in a table; an absent name is an error."""
-    names = [names] if isinstance(names, str) else [str(name) for name in names]
-    codes = pd.Index(table["name"]).get_indexer(names)
-    if (codes < 0).any():
-        absent = [name for name, code in zip(names, codes, strict=True) if code < 0]
-        raise UnknownNameError(f"{what} not in the tables: {', '.join(absent[:5])} ({len(absent)} name(s))")
-    return codes.astype(np.int64)
 
 
 def _frozen_codes(codes: NDArray, size: int, what: str) -> NDArray[np.int64]:

@@ -25,10 +25,13 @@ _derived: dict[Hashable, Any] = {}
 class OpennessTables:
     """Peaks, genes, cell types and openness of one data set, shared by all its pairs.
 
+    :class:`PairedDataset` checks the tables and makes this object. ``GeneCellPairs.tables`` returns it, and so a model
+    reaches the openness of peaks but never expression.
+
     Parameters
     ----------
     peaks, genes, cell_types : DataFrame
-        Checked tables in the user's row order.
+        Checked tables in the user's row order, with 0-based half-open positions in bp.
     openness : ndarray of float32, shape (n_peaks, n_cell_types)
         Signal of each peak in each cell type; read-only.
 
@@ -37,6 +40,15 @@ class OpennessTables:
     What depends on these and on settings alone (the overlap of peaks with bins) is kept for reuse: the last two of a
     process, found by an identity that travels with the pickled tables. The same data have the same identity, however
     often and wherever they are made.
+
+    Examples
+    --------
+    >>> from skepi.datasets import make_paired_openness
+    >>> X = make_paired_openness(n_genes=2, n_cell_types=3, n_lineages=1, n_chromosomes=1)[0].pairs()
+    >>> X.tables.openness.shape == (len(X.peaks), 3)
+    True
+    >>> X[:1].tables is X.tables  # shared, not copied
+    True
     """
 
     def __init__(

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from skepi.inspection import distribution_summary, value_histogram
-from skepi.inspection._distribution import value_summary
+from skepi.inspection import distribution_summary, value_histogram, value_summary
 from skepi.plotting._labels import label_axes, write_above
 from skepi.plotting._style import BLUE, VERMILLION, axes, check_table, panel_kinds, percent, pyplot
 
@@ -86,7 +85,7 @@ class DistributionDisplay:
         ax : Axes, optional
         """
         histogram = value_histogram(values, n_bins=n_bins)
-        summary = pd.DataFrame.from_dict({label: value_summary(np.asarray(values, dtype=np.float64))}, orient="index")
+        summary = value_summary(values).to_frame(label).T.astype({"n": np.int64})
         return cls(histograms={label: histogram}, summary=summary, labels={label: label}).plot(ax)
 
     def plot(self, ax: Any = None, *, kind: str | None = None) -> Self:

@@ -6,12 +6,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._dataset import check_dataset
+from skepi._rows import codes_of
 from skepi.exceptions import MissingExpressionError
-from skepi.inspection import bin_track
-from skepi.inspection._fitted import take_apart
-from skepi.inspection._importance import unit_of
-from skepi.paired import PairedDataset
-from skepi.paired._pairs import codes_of
+from skepi.inspection import bin_track, importance_unit
 
 #: Cell types that are chosen where none are named.
 MOST_TRACKS = 12
@@ -19,8 +17,7 @@ MOST_TRACKS = 12
 
 def neighbourhood(data: Any, gene: str, cell_types: Any, flank: int, depth: str | None) -> dict[str, Any]:
     """Tables of what lies around a gene, as :class:`LocusDisplay` takes them."""
-    if not isinstance(data, PairedDataset):
-        raise TypeError(f"data: wanted a PairedDataset, got {type(data).__name__}")
+    check_dataset(data)
     if isinstance(flank, bool) or not isinstance(flank, int | np.integer) or flank < 1:
         raise ValueError(f"flank must be a whole number of bp, 1 or more, got {flank!r}")
     if depth not in ("mean", None):
@@ -54,7 +51,7 @@ def importance_around(estimator: Any, data: Any, gene: pd.Series, cell_types: An
             )
         y = data.expression[X.gene_codes, X.cell_type_codes]
     track = bin_track(estimator, X, gene["name"], method=method, y=y)
-    label = unit_of(method, take_apart(estimator, X).of_target)
+    label = importance_unit(estimator, X, method=method)
     return {"importance": track[["start", "end", "importance"]], "importance_label": label}
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._held_out import checked_held_out, deviations
+from skepi._rows import codes_of
 from skepi.exceptions import UnknownNameError
 from skepi.inspection import calibration, error_by
-from skepi.inspection._held_out import checked_held_out, deviations
 from skepi.model_selection import cross_val_pairs
-from skepi.paired._pairs import codes_of
 from skepi.plotting._density import MOST_POINTS, draw_points, limits, thinned, within
 from skepi.plotting._labels import label_axes, make_room_top, shortened, size_in_points, text_width
 from skepi.plotting._style import BLACK, BLUE, GREY, SMALL, VERMILLION, axes, check_kind, halo, pyplot

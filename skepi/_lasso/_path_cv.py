@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import KFold, check_cv
 
 from skepi._doors import check_count, check_number
+from skepi._lasso._solve import checked_lams
 from skepi._targets import FloatArray, GeneScale
-from skepi.linear_model._lasso import checked_lams
 from skepi.metrics import negligible
 from skepi.model_selection import CellTypeKFold
 from skepi.preprocessing import LogZScaler

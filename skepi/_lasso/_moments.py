@@ -11,8 +11,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from skepi._lasso._scatter import Adder, GeneMatrices
 from skepi._scaling import SlotScaling
-from skepi.linear_model._scatter import Adder, GeneMatrices
 from skepi.rows import BinnedRows
 
 FloatArray = NDArray[np.float64]

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from skepi._lasso._moments import RowsByGene, TrainingSet
+from skepi._lasso._solve import Solution
 from skepi._targets import GeneScale
-from skepi.linear_model._moments import RowsByGene, TrainingSet
-from skepi.linear_model._solve import Solution
 
 FloatArray = NDArray[np.float64]
 

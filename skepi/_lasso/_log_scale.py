@@ -7,9 +7,9 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from skepi._lasso._linear import linear_prediction
+from skepi._lasso._moments import Moments, moments_of_array
 from skepi._targets import FloatArray
-from skepi.linear_model._lasso import linear_prediction
-from skepi.linear_model._moments import Moments, moments_of_array
 from skepi.preprocessing import LogZScaler
 from skepi.rows import is_pairs
 

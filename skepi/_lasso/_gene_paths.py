@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import lars_path, lasso_path
 
-from skepi.linear_model._duality import relative_gaps
+from skepi._lasso._duality import relative_gaps
 
 FloatArray = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ def varies(target: FloatArray) -> bool:
 def duality_gaps(X: FloatArray, y: FloatArray, coefs: FloatArray, lams: FloatArray) -> FloatArray:
     """Relative gap at each penalty, (n_lams,), of weights (n_lams, n_features); ``X`` and ``y`` are centred.
 
-    See :func:`skepi.linear_model._duality.relative_gaps`.
+    See :func:`skepi._lasso._duality.relative_gaps`.
     """
     residual = y[:, None] - X @ coefs.T
     rr, ry = (residual**2).sum(axis=0), y @ residual

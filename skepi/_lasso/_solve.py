@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import lasso_path
 
 from skepi._doors import check_count, check_number
-from skepi.linear_model._duality import relative_gaps
-from skepi.linear_model._moments import Moments
+from skepi._lasso._duality import relative_gaps
+from skepi._lasso._moments import Moments
 
 FloatArray = NDArray[np.float64]
 
@@ -36,6 +36,17 @@ class Solution:
     intercept: float
     dual_gap: float
     n_iter: int
+
+
+def checked_lams(lams: ArrayLike) -> FloatArray:
+    """Penalties as an array; negative, infinite and missing ones are refused."""
+    try:
+        values = np.atleast_1d(np.asarray(lams, dtype=np.float64))
+    except (TypeError, ValueError):
+        raise ValueError(f"lams must be finite and 0 or greater, got {lams!r}") from None
+    if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all() or (values < 0).any():
+        raise ValueError(f"lams must be finite and 0 or greater, got {lams!r}")
+    return values
 
 
 def check_solver(tol: Any, max_iter: Any) -> None:
@@ -111,7 +122,7 @@ def _descend(moments: Moments, lam: float, stop: float, max_iter: int, start: Fl
 
 
 def duality_gap(moments: Moments, coef: FloatArray, lam: float) -> float:
-    """Relative duality gap; see :func:`skepi.linear_model._duality.relative_gaps`.
+    """Relative duality gap; see :func:`skepi._lasso._duality.relative_gaps`.
 
     Without a penalty the dual point would be 0, and the gap is what least squares would still save.
     """

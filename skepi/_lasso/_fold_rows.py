@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skepi._lasso._log_scale import fitted_scaler, scaled_moments, scaled_prediction
+from skepi._lasso._moments import Moments, TrainingSet, moments_of_sets
+from skepi._lasso._path_scores import Fold, path_errors
+from skepi._lasso._solve import Solution
 from skepi._targets import GeneScale
-from skepi.linear_model._log_scale import fitted_scaler, scaled_moments, scaled_prediction
-from skepi.linear_model._moments import Moments, TrainingSet, moments_of_sets
-from skepi.linear_model._path_scores import Fold, path_errors
-from skepi.linear_model._solve import Solution
 from skepi.preprocessing import LogZScaler
 
 FloatArray = NDArray[np.float64]
@@ -44,7 +44,7 @@ class LazyRows:
         self.sets = []
         for rows, scale, fitted in zip(trainings, scales, scalers, strict=True):
             scaling = None if fitted is None else fitted.slot_scaling(X)[1]
-            self.sets.append(TrainingSet(_mask(rows, len(y)), *scale.of_genes(names), scaling))
+            self.sets.append(TrainingSet(mask_of(rows, len(y)), *scale.of_genes(names), scaling))
 
     def moments(self) -> list[Moments]:
         """Centred moments of each training set on its own scale."""
@@ -53,7 +53,7 @@ class LazyRows:
     def errors(
         self, tests: list[NDArray], paths: list[list[Solution]], within_gene: bool
     ) -> tuple[FloatArray, FloatArray]:
-        """See :func:`skepi.linear_model._path_scores.path_errors`."""
+        """See :func:`skepi._lasso._path_scores.path_errors`."""
         parts = zip(tests, self.sets, self.scales, paths, strict=False)  # the last set has no test rows
         folds = [Fold(self.X, self.y, test, one, scale, path) for test, one, scale, path in parts]
         return path_errors(self.X, folds, within_gene)
@@ -79,7 +79,7 @@ class PlainRows:
     def errors(
         self, tests: list[NDArray], paths: list[list[Solution]], within_gene: bool
     ) -> tuple[FloatArray, FloatArray]:
-        """See :func:`skepi.linear_model._path_scores.path_errors`."""
+        """See :func:`skepi._lasso._path_scores.path_errors`."""
         left, total = np.zeros((len(tests), len(paths[0]))), np.zeros(len(tests))
         parts = zip(tests, self.scales, self.scalers, paths, strict=False)  # the last set has no test rows
         for k, (rows, scale, scaler, path) in enumerate(parts):
@@ -96,7 +96,7 @@ class PlainRows:
         return left, total
 
 
-def _mask(rows: NDArray, n_rows: int) -> NDArray[np.bool_]:
+def mask_of(rows: NDArray, n_rows: int) -> NDArray[np.bool_]:
     """Membership of rows; one that is named twice would count once, so it is refused."""
     mask = np.zeros(n_rows, dtype=bool)
     mask[rows] = True
