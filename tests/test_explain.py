@@ -149,7 +149,15 @@ def test_links_of_models_with_gradients_and_the_way_out_for_others(kind, fitted,
             bin_importance(fitted(kind), planted[2], method="coefficients")
 
 
-@pytest.mark.parametrize("kind", [*READERS, *OTHERS], ids=lambda kind: kind.__name__)
+#: Fits of these take long; their influence is tested with the slow tests.
+SLOW_TO_FIT = {ResumableGridSearchCV, ExpressionMLP, ResidualRegressor, PerGeneLassoCV, LassoBaselineCV}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW_TO_FIT)) for kind in [*READERS, *OTHERS]],
+    ids=lambda kind: kind.__name__,
+)
 def test_influence_of_cell_types_in_every_model(kind, planted):
     X, y = planted[:2]
     few = (X.gene_codes < 10) & (X.cell_type_codes < 8)

@@ -268,6 +268,7 @@ def test_states_of_sisters_are_most_alike():
     assert np.mean(sisters**2) < 0.5 * np.mean(cousins**2)
 
 
+@pytest.mark.slow
 def test_states_move_openness_all_over_the_genome():
     """Log signal follows the state more than that of other seeds, which lineages also share."""
     runs = [make_paired_openness(100, 24, n_programs=1, random_state=seed)[1] for seed in range(8)]
