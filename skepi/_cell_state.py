@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._rows import check_edges
 from skepi.exceptions import UnfittedSignalWarning, UnmatchedDataError
 from skepi.persistence import FittedPart
 from skepi.rows import BinnedRows
@@ -92,11 +93,7 @@ class BandContrasts(FittedPart):
 
     def of(self, X: BinnedRows, cells: NDArray[np.int64]) -> Contrasts:
         """Standardise cell types of a data set, over the genes that it shares with the training data."""
-        if not np.array_equal(X.edges, self.edges):
-            raise ValueError(
-                f"rows have {_described(X.edges)}, but the model was fitted on {_described(self.edges)}: bin rows at "
-                "the edges of the fit"
-            )
+        check_edges(X, self.edges)
         known = pd.Index(self.gene_names).get_indexer(X.genes["name"])
         rows = np.flatnonzero(known >= 0)
         if rows.size == 0:
@@ -323,7 +320,3 @@ def _divide(values: Float32Array, scale: FloatArray) -> None:
 
 def _names(X: BinnedRows, cells: NDArray[np.int64]) -> NDArray[np.object_]:
     return X.cell_types["name"].to_numpy(dtype=object)[cells]
-
-
-def _described(edges: NDArray[np.int64]) -> str:
-    return f"{edges.size - 1} bins with edges {np.array2string(edges, threshold=6, separator=', ')} bp"

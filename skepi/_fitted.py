@@ -47,6 +47,14 @@ def last_step(estimator: Any) -> Any:
     return estimator
 
 
+def flat_steps(pipeline: Pipeline) -> list[Any]:
+    """Steps of a pipeline and of the pipelines inside it, in the order in which rows pass them."""
+    steps = []
+    for _, step in pipeline.steps:
+        steps += flat_steps(step) if isinstance(step, Pipeline) else [step]
+    return steps
+
+
 def transformed(step: Any, X: Any) -> Any:
     """Rows behind a step of a pipeline, which may be ``"passthrough"``."""
     return X if step is None or isinstance(step, str) else step.transform(X)

@@ -138,14 +138,27 @@ def check_bins_alone(X: BinnedRows, estimator: Any) -> None:
         )
 
 
-def check_no_leak(X: BinnedRows, estimator: Any) -> None:
-    """Refuse columns made from targets where inner folds would know those of their test pairs."""
-    if X.knows_targets:
+def check_no_leak(X: Any, whose: Any) -> None:
+    """Refuse columns made from targets where folds of an estimator or function would know those of their test pairs."""
+    if is_binned(X) and X.knows_targets:
         raise ValueError(
             f"X has appended columns that were made from the targets of all training pairs, those of the inner test "
-            f"pairs of {_name(estimator)} among them, so its scores would be too good; use GridSearchCV over the whole "
-            "pipeline, which makes them anew in every fold"
+            f"pairs of {_name(whose)} among them, so its scores would be too good; give pairs to a pipeline with "
+            "AppendContext, or use GridSearchCV over the whole pipeline: both make them anew in every fold"
         )
+
+
+def check_edges(X: BinnedRows, edges: NDArray[np.int64]) -> None:
+    """Refuse rows that are binned at other edges than in ``fit``."""
+    if not np.array_equal(X.edges, edges):
+        raise ValueError(
+            f"rows have {_described(X.edges)}, but the model was fitted on {_described(edges)}: bin rows at the edges "
+            "of the fit"
+        )
+
+
+def _described(edges: NDArray[np.int64]) -> str:
+    return f"{edges.size - 1} bins with edges {np.array2string(edges, threshold=6, separator=', ')} bp"
 
 
 def check_n_features(X: Any, estimator: Any) -> None:

@@ -1,11 +1,13 @@
 """Every public estimator can be explained, or says which method works: permutation, profile, links and influence."""
 
+import pickle
 import tempfile
 
 import numpy as np
 import pytest
 from discovery import public_estimators
 from promises import assert_exact, assert_float32_sums, assert_float64_sums
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
@@ -16,7 +18,7 @@ from skepi.gaussian_process import CisTransRegressor
 from skepi.inspection import bin_importance, cell_type_influence, importance_profile, peak_gene_links
 from skepi.inspection._swapped import SwappedRows
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
-from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV
+from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV, cross_val_pairs
 from skepi.neural_network import ExpressionMLP
 from skepi.paired import PairedDataset
 from skepi.preprocessing import AppendContext, LogZScaler
@@ -55,7 +57,7 @@ READERS = {
 }
 #: Models that do not look at bins, with what they say where these are permuted.
 OTHERS = {
-    TrainingMean: (of_bins(TrainingMean()), "TrainingMean|Pipeline predicts without reading the bins"),
+    TrainingMean: (of_bins(TrainingMean()), "^TrainingMean predicts without reading the bins"),
     PromoterSum: (of_bins(PromoterSum()), "PromoterSum reads the openness of peaks"),
     DistanceDecay: (of_bins(DistanceDecay()), "DistanceDecay reads the openness of peaks"),
     BucketedRegressor: (
@@ -167,6 +169,42 @@ def test_influence_of_cell_types_in_every_model(kind, planted):
     assert np.isfinite(table["prediction_change"]).all()
 
 
+def test_a_pipeline_inside_a_pipeline_has_the_same_importance(planted):
+    """The state of the cell, inside the inner one, is computed from the permuted openness too."""
+    steps = TSSBinner(edges=EDGES), AppendContext(2)
+    flat, nested = (
+        make_pipeline(*steps, GeneZTarget(Ridge())),
+        make_pipeline(make_pipeline(*steps), GeneZTarget(Ridge())),
+    )
+    tables = [
+        bin_importance(model.fit(*planted[:2]), *planted[2:], method="permutation", bands="bins", n_repeats=1)
+        for model in (flat, nested)
+    ]
+    assert_exact(tables[0], tables[1])
+    with pytest.raises(ValueError, match="permuting bins would leave those as they are; give pairs"):
+        bin_importance(flat[2], flat[:2].transform(planted[2]), planted[3], method="permutation")
+
+
+class ReadsElsewhere(RegressorMixin, BaseEstimator):
+    """Reads its rows in another process, where nobody sees that it does."""
+
+    def fit(self, X, y):
+        self.coef = np.linalg.lstsq(X.dense(dtype=np.float64), y)[0]
+        return self
+
+    def predict(self, X):
+        return pickle.loads(pickle.dumps(X)).dense(dtype=np.float64) @ self.coef
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "coef")
+
+
+def test_a_model_that_reads_in_another_process_is_believed(planted):
+    model = of_bins(LogZScaler(), GeneZTarget(ReadsElsewhere())).fit(*planted[:2])
+    found = bin_importance(model, *planted[2:], method="permutation", bands="bins", n_repeats=1)
+    assert found["importance"].idxmax() == PLANTED
+
+
 # Views
 
 
@@ -247,8 +285,18 @@ def test_appended_columns_that_do_not_know_targets_are_cross_validated(planted):
 def test_columns_made_from_targets_do_not_leak_into_inner_folds(planted):
     X, y = planted[:2]
     rows = make_pipeline(TSSBinner(edges=EDGES), AppendContext(2)).fit_transform(X, y)
-    with pytest.raises(ValueError, match=r"made from the targets of all training pairs.*GridSearchCV over the whole"):
-        LassoBaselineCV([1e-2]).fit(rows, y)
+    cv = CellTypeKFold(3)
+    search = ResumableGridSearchCV(GeneZTarget(Ridge()), {"sd_offset": [0, 1]}, folder=FOLDER.name, cv=cv)
+    for leak in (
+        lambda: LassoBaselineCV([1e-2]).fit(rows, y),
+        lambda: search.fit(rows, y),
+        lambda: cross_val_pairs(GeneZTarget(Ridge()), rows, y, cv),
+        lambda: cell_type_influence(GeneZTarget(Ridge()), rows, y, cv),
+        lambda: importance_profile(GeneZTarget(Ridge()), rows, y, cv),
+        lambda: ResidualRegressor().fit(rows, y),
+    ):
+        with pytest.raises(ValueError, match=r"made from the targets of all training pairs.*over the whole pipeline"):
+            leak()
 
 
 @pytest.mark.parametrize("model", [CisTransRegressor(), PerGeneRegressor(), PerGeneLassoCV(), NearestCellTypes()])

@@ -24,6 +24,7 @@ from skepi.paired import PairedDataset
 from skepi.preprocessing import LogZScaler, Materialize
 
 EDGES = [-10, 0, 10]
+EDGES_OF_SIX = np.array([-30_000, -5_000, -1_000, 0, 1_000, 5_000, 30_000])
 FLOORS = [0, 0.3, 1.0, np.inf]
 ROOT2 = np.sqrt(2)
 
@@ -431,6 +432,16 @@ def test_rows_are_scaled_once(fitted_on):
     for again in (scaler.fit, scaler.transform, scaler.fitted_share):
         with pytest.raises(ValueError, match="scaled already: LogZScaler takes logs and scales itself"):
             again(scaled)
+
+
+def test_other_edges_than_in_fit_are_refused(pairs):
+    """As many columns in all, but others: bins of the fit must be bins of the rows."""
+    six, four = (TSSBinner(edges=edges).fit_transform(pairs[0]) for edges in (EDGES_OF_SIX, EDGES_OF_SIX[1:-1]))
+    scaler = LogZScaler().fit(six)
+    beside = four.with_appended(["one", "two"], np.zeros((len(four), 2)))
+    for rows in (beside, TSSBinner(edges=EDGES_OF_SIX * 2).fit_transform(pairs[0])):
+        with pytest.raises(ValueError, match="but the model was fitted on 6 bins with edges"):
+            scaler.transform(rows)
 
 
 def test_other_bins_than_in_fit_are_refused(fitted_on):

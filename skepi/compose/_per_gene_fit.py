@@ -59,13 +59,17 @@ def fit_genes(
 
 
 def link_of_genes(estimator: Any, blocks: Iterable[list[TrainingRows]], weighted: str | None) -> str | None:
-    """Link of the model of the first gene that has something to learn; ``"identity"`` where none has."""
+    """Link of the model of the first gene that has something to learn; ``"identity"`` where none has.
+
+    Its features are shifted: of centred ones, as scaling gives them, a model that takes their means off by itself could
+    not be told from one that does not.
+    """
     rows = next((one for some in blocks for one in some if _has_something_to_learn(one)), None)
     if rows is None:  # all models are constants
         return "identity"
     with threadpool_limits(limits=1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the gene is fitted again with the others
-        return link_of(_learned(estimator, rows, weighted))
+        return link_of(_learned(estimator, rows._replace(values=rows.values + 1, extra=rows.extra + 1), weighted))
 
 
 def link_of(model: Any) -> str | None:

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._fitted import transformed
+from skepi._fitted import flat_steps, transformed
 from skepi.preprocessing import LogZScaler, Materialize
 from skepi.rows import BinnedRows, is_binned
 
@@ -86,13 +86,14 @@ def open_at_bins(estimator: Any, X: Any) -> tuple[BinnedRows, Callable[[Any], ND
     if is_binned(X):
         return X, estimator.predict
     if isinstance(estimator, Pipeline):
-        for k, (_, step) in enumerate(estimator.steps[:-1]):
+        steps = flat_steps(estimator)
+        for k, step in enumerate(steps[:-1]):
             if isinstance(step, LogZScaler | Materialize):
                 raise _unbinned(X, step)
             X = transformed(step, X)
             if is_binned(X):
-                return X, Pipeline(estimator.steps[k + 1 :]).predict
-        return open_at_bins(estimator.steps[-1][1], X)
+                return X, Pipeline([(str(place), rest) for place, rest in enumerate(steps[k + 1 :])]).predict
+        return open_at_bins(steps[-1], X)
     if not (hasattr(estimator, "standardized_model") and hasattr(estimator, "regressor_")):
         raise _unbinned(X, estimator)
     rows, predict = open_at_bins(estimator.regressor_, X)

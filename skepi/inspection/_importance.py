@@ -10,7 +10,7 @@ from skepi._rows import check_targets
 from skepi.inspection._attribution import ATTRIBUTIONS, attribution_chunks, check_rows
 from skepi.inspection._bands import band_columns, band_edges, band_table, bins_of_bands, sum_bands
 from skepi.inspection._fitted import FittedParts, open_at_bins, take_apart
-from skepi.inspection._permutation import Asked, loss_sums, training_mean_of
+from skepi.inspection._permutation import Asked, check_made_anew, loss_sums, training_mean_of
 from skepi.rows import BinnedRows
 
 FloatArray = NDArray[np.float64]
@@ -191,6 +191,7 @@ def importance_sums(
             raise ValueError("method='permutation' needs y, the truth that predictions are compared with")
         rows, predict = open_at_bins(estimator, X)
         check_rows(rows)
+        check_made_anew(rows)
         edges, (groups, names) = band_edges(rows.edges, bands), _groups(rows, by)
         asked = Asked(estimator, rows, predict, check_targets(rows, y), training_mean_of(estimator, rows))
         bounds = bins_of_bands(rows.edges, edges)

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 
 from skepi._doors import check_count, check_splitter
 from skepi._held_out import check_one_kind, mean_of_unit
-from skepi._rows import check_targets
+from skepi._rows import check_no_leak, check_targets
 from skepi._targets import training_means
 from skepi.inspection._null import check_permutations, simultaneous_limits
 from skepi.metrics import negligible
@@ -105,6 +105,7 @@ def cell_type_influence(
     if not is_pairs(X):
         raise TypeError(f"wanted pairs, which know their gene and cell type; got {type(X).__name__}")
     y = check_targets(X, y)
+    check_no_leak(X, "cell_type_influence")
     check_splitter(cv)
     check_count("n_permutations", n_permutations, 0)
     check_permutations(n_permutations, level)

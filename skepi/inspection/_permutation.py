@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from skepi._doors import check_count
-from skepi._fitted import part_with
+from skepi._fitted import last_step, part_with
 from skepi._held_out import mean_of_unit
 from skepi.exceptions import UnseenGeneWarning
 from skepi.inspection._swapped import SwappedRows
@@ -70,6 +70,15 @@ def training_mean_of(estimator: Any, rows: BinnedRows) -> FloatArray:
     return np.full(len(rows), np.nan) if keeper is None else keeper.training_mean(rows)
 
 
+def check_made_anew(rows: BinnedRows) -> None:
+    """Refuse columns of ``AppendContext`` that are there before bins are permuted: they would keep what was known."""
+    if rows.knows_targets:
+        raise ValueError(
+            "these rows have columns that AppendContext made from their openness, and permuting bins would leave those "
+            "as they are; give pairs to the whole pipeline, which makes them anew"
+        )
+
+
 def loss_sums(
     asked: Asked, bounds: IntArray, groups: IntArray, n_repeats: int, random_state: Any
 ) -> tuple[FloatArray, FloatArray]:
@@ -81,26 +90,43 @@ def loss_sums(
     total[negligible(total, asked.truth @ asked.truth)] = np.nan
     if np.isnan(total).all():
         raise ValueError("the targets do not vary within genes, so skill is not defined")
-    error = (truth - asked.centred(asked.prediction(asked.rows))) ** 2
+    own = asked.prediction(asked.rows)
+    error = (truth - asked.centred(own)) ** 2
     loss, rng = np.zeros((n_groups, n_bands)), check_random_state(random_state)
-    for _ in range(n_repeats):
+    for repeat in range(n_repeats):
         source = _other_cell_types(asked.rows, rng)
+        if repeat == 0:
+            _check_reads_bins(asked, own, source)
         for band in range(n_bands):
             bins = np.zeros(asked.rows.slots.n_bins, dtype=bool)
             bins[bounds[band] : bounds[band + 1]] = True
-            permuted = (truth - asked.centred(_from_view(asked, bins, source))) ** 2
+            permuted = (truth - asked.centred(_from_view(asked, bins, source)[0])) ** 2
             loss[:, band] += np.bincount(groups, weights=permuted - error, minlength=n_groups)
     return loss / n_repeats, total
 
 
-def _from_view(asked: Asked, bins: NDArray[np.bool_], source: IntArray) -> FloatArray:
-    """Prediction with these bins from other cell types; a model that does not look at them is refused."""
+def _from_view(asked: Asked, bins: NDArray[np.bool_], source: IntArray) -> tuple[FloatArray, bool]:
+    """Prediction with these bins from other cell types, and whether the model looked at them, as far as is known."""
     view = SwappedRows(asked.rows, bins, source)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the prediction from the rows themselves has warned
         values = asked.prediction(view)
-    view.check_read(asked.estimator)
-    return values
+    return values, view.was_read
+
+
+def _check_reads_bins(asked: Asked, own: FloatArray, source: IntArray) -> None:
+    """Refuse a model that predicts the same whatever the bins hold, and never looked at them.
+
+    A model that reads in other processes is not seen to look, and one whose weights are all 0 looks for nothing: either
+    alone is no reason.
+    """
+    everything = np.ones(asked.rows.slots.n_bins, dtype=bool)
+    values, was_read = _from_view(asked, everything, source)
+    if not was_read and np.array_equal(values, own):
+        raise TypeError(
+            f"{type(last_step(asked.estimator)).__name__} predicts without reading the bins of its rows, so permuting "
+            "them shows nothing: importance needs a model that predicts from bins"
+        )
 
 
 def _other_cell_types(rows: BinnedRows, rng: np.random.RandomState) -> IntArray:

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from skepi._doors import check_splitter
-from skepi._rows import check_targets
+from skepi._rows import check_no_leak, check_targets
 from skepi.inspection._bands import band_table
 from skepi.inspection._importance import SIGNED, ImportanceSums, check_method, importance_sums, unit_of
 from skepi.inspection._null import adjusted_p_values, check_permutations, simultaneous_limits
@@ -145,6 +145,7 @@ def importance_profile(
     if not is_pairs(X):
         raise TypeError(f"wanted pairs, which know their gene and cell type; got {type(X).__name__}")
     y = check_targets(X, y)
+    check_no_leak(X, "importance_profile")
     folds = [(np.arange(len(y))[train], np.arange(len(y))[test]) for train, test in cv.split(X, y)]
     if not folds:
         raise ValueError(f"cv={cv!r} gives no split")

@@ -160,19 +160,10 @@ class SwappedRows:
             raise ValueError("rows are computed on demand, so a dense array is always a copy")
         return self.dense(dtype=dtype or np.float32)
 
-    def check_read(self, reader: Any) -> None:
-        """Refuse a prediction that was made without a look at the values of these rows.
-
-        Raises
-        ------
-        TypeError
-            Where no value was asked for since the view was made: what is permuted cannot have made a difference.
-        """
-        if not self._reads[0]:
-            raise TypeError(
-                f"{type(reader).__name__} predicts without reading the bins of its rows, so permuting them shows "
-                "nothing"
-            )
+    @property
+    def was_read(self) -> bool:
+        """Whether a value was asked for in this process, of the view or of rows made from it."""
+        return self._reads[0] > 0
 
     def _elsewhere(self) -> BinnedRows:
         return self._rows.in_cell_types(self._source[self.cell_type_codes])

@@ -155,8 +155,7 @@ class LassoBaselineCV(CrossValidatedPath, StandardizesGenes, BaseEstimator):
         if is_pairs(X):
             check_binned(X, self)
         X, y = self._checked_training(X, y)
-        if is_binned(X):
-            check_no_leak(X, self)
+        check_no_leak(X, self)
         splits = self._splits(X, y, groups)
         trainings, scales = training_sets(X, y, splits, self.sd_offset)
         engine = LazyRows if is_binned(X) else PlainRows

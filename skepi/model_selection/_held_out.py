@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from skepi._doors import check_splitter
-from skepi._rows import check_targets
+from skepi._rows import check_no_leak, check_targets
 from skepi._targets import training_means
 from skepi.metrics import gene_in_fold, skill, within_gene_skill
 from skepi.rows import is_pairs
@@ -58,6 +58,7 @@ def cross_val_pairs(
     [[0.0, 0.0, 3.0, 3.0], [1.0, 0.0, 3.0, 3.0], [2.0, 6.0, 0.0, 0.0]]
     """
     y = _checked(X, y)
+    check_no_leak(X, "cross_val_pairs")
     check_splitter(cv)
 
     def of_fold(fold: int, train: NDArray, test: NDArray) -> tuple[pd.DataFrame, Any]:

@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from skepi import __version__
 from skepi._keys import described, digest, key_part
+from skepi._rows import check_no_leak
 from skepi.model_selection._outcomes import keep, read
 
 _RESULTS = ("mean_fit_time", "mean_score_time", "split0_")
@@ -134,6 +135,7 @@ class ResumableGridSearchCV(GridSearchCV):
             enabled.
         """
         X, y = indexable(X, y)
+        check_no_leak(X, self)
         scorer = _scorers(self.estimator, self.scoring)
         fit_params, split_params, sent = self._routed(params)
         splitter = check_cv(self.cv, y, classifier=is_classifier(self.estimator))

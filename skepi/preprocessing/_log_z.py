@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, 
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._output import KeepsPairs
-from skepi._rows import check_arrays, check_n_features, check_unscaled
+from skepi._rows import check_arrays, check_edges, check_n_features, check_unscaled
 from skepi._scaling import SlotScaling, inverse_scale, mean_and_variance
 from skepi.exceptions import UnfittedSignalWarning, UnmatchedDataError
 from skepi.intervals import concatenate_ranges
@@ -52,8 +52,10 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         Of ln(1 + openness) over the training cell types; shape (n_features,) and the type of ``X`` on plain arrays.
     pooled_ : ndarray of float64, shape (n_bins,)
         Pooled scale of each bin; 0 where no peak touches it.
+    edges_ : ndarray of int64, shape (n_bins + 1,)
+        Of the bins, in bp from the TSS.
     n_features_in_ : int
-        Number of bins.
+        Number of columns, those beside the bins included.
 
     Raises
     ------
@@ -183,7 +185,7 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         self.mean_, self.sd_, self.pooled_ = statistics
         self.gene_names_ = X.genes["name"].to_numpy(dtype=object)
         self.gene_ptr_, self.slot_bin_ = X.slots.gene_ptr, X.slots.slot_bin
-        self.n_features_in_ = X.shape[1]
+        self.edges_, self.n_features_in_ = X.edges, X.shape[1]
         return self
 
     def _fit_columns(self, X: ArrayLike) -> None:
@@ -191,7 +193,7 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         self.mean_ = values.mean(axis=0)
         self.sd_ = np.where(np.ptp(values, axis=0) == 0, 0.0, values.std(axis=0))
         self.pooled_ = self.sd_
-        for name in ("gene_names_", "gene_ptr_", "slot_bin_"):
+        for name in ("gene_names_", "gene_ptr_", "slot_bin_", "edges_"):
             self.__dict__.pop(name, None)
 
     def _inverse_scale(self, sd: NDArray, bins: NDArray) -> NDArray:
@@ -241,6 +243,7 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
             raise ValueError("fitted on a plain array: pairs were not expected")
         check_unscaled(X, self)
         check_n_features(X, self)
+        check_edges(X, self.edges_)
 
     def _checked_array(self, X: ArrayLike, reset: bool) -> NDArray:
         if not reset and hasattr(self, "gene_names_"):

@@ -33,7 +33,7 @@ class Materialize(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Attributes
     ----------
     n_features_in_ : int
-        Number of bins.
+        Number of columns.
 
     Raises
     ------
