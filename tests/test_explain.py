@@ -65,8 +65,15 @@ OTHERS = {
         "BucketedRegressor reads the openness of peaks",
     ),
 }
+#: Where models are fitted many times, these are left to the slow tests.
+SLOW_TO_FIT = {ResumableGridSearchCV, ExpressionMLP, ResidualRegressor, PerGeneLassoCV, LassoBaselineCV}
 LINEAR = {LassoBaseline, LassoBaselineCV, GeneZTarget, ResumableGridSearchCV}
 WITH_GRADIENTS = LINEAR | {ExpressionMLP}
+
+
+def of_kinds(kinds):
+    """Parameters of a test that fits each kind many times."""
+    return [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW_TO_FIT)) for kind in kinds]
 
 
 def test_every_public_estimator_is_explained_or_refuses():
@@ -122,7 +129,7 @@ def test_the_planted_band_is_found_first_by_permutation(kind, fitted, planted):
     assert by_gene.to_numpy().argmax(axis=1).tolist().count(PLANTED) > 40
 
 
-@pytest.mark.parametrize("kind", READERS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", of_kinds(READERS), ids=lambda kind: kind.__name__)
 def test_a_profile_of_every_reader(kind, planted):
     profile = importance_profile(
         READERS[kind], *planted[:2], CellTypeKFold(3), method="permutation", bands="bins", n_permutations=0, n_repeats=1
@@ -151,15 +158,7 @@ def test_links_of_models_with_gradients_and_the_way_out_for_others(kind, fitted,
             bin_importance(fitted(kind), planted[2], method="coefficients")
 
 
-#: Fits of these take long; their influence is tested with the slow tests.
-SLOW_TO_FIT = {ResumableGridSearchCV, ExpressionMLP, ResidualRegressor, PerGeneLassoCV, LassoBaselineCV}
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [pytest.param(kind, marks=[pytest.mark.slow] * (kind in SLOW_TO_FIT)) for kind in [*READERS, *OTHERS]],
-    ids=lambda kind: kind.__name__,
-)
+@pytest.mark.parametrize("kind", of_kinds([*READERS, *OTHERS]), ids=lambda kind: kind.__name__)
 def test_influence_of_cell_types_in_every_model(kind, planted):
     X, y = planted[:2]
     few = (X.gene_codes < 10) & (X.cell_type_codes < 8)
