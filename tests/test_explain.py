@@ -261,6 +261,19 @@ def test_lasso_with_context_takes_the_exact_engine(planted, monkeypatch):
         assert np.count_nonzero(exact.coef_[6:]) > 0
 
 
+def test_large_appended_columns_lose_no_digits(planted):
+    X, y = planted[:2]
+    small = np.cos(np.arange(16))[X.cell_type_codes][:, None]
+    rows = TSSBinner(edges=EDGES).fit_transform(X)
+    level = 2.0**23  # with a step of 1 in float32
+    whole = np.round(small * 100)
+    near, far = (LassoBaseline(1e-3).fit(rows.with_appended(["c"], whole + at), y) for at in (0, level))
+    assert_float64_sums(far.coef_, near.coef_, condition=1e4)
+    assert_float64_sums(
+        far.intercept_ + level * far.coef_[-1], near.intercept_, condition=1e4, summed=level * far.coef_[-1]
+    )
+
+
 def test_appended_columns_that_do_not_know_targets_are_cross_validated(planted):
     """Columns of the cell type alone: the folds of the exact engine equal those of plain arrays."""
     X, y = planted[:2]

@@ -141,7 +141,7 @@ def moments_of_pairs(X: BinnedRows, y: FloatArray) -> Moments:
                 found = parts.products(gene, values[ptr[i] : ptr[i + 1]].astype(np.float64))
                 matrices.of_gene(flat, i)[:] = found[0]
             adder.add(sums, matrices, [flat])
-    moments = Moments.of_sums(sums[0])
+    moments = parts.moments(sums[0])
     return replace(moments, y_mean=moments.y_mean + y_mean)
 
 
@@ -177,7 +177,7 @@ def moments_of_sets(X: BinnedRows, y: FloatArray, sets: list[TrainingSet]) -> li
                         mean, inverse_scale = one.of_gene(gene, own, n_appended)
                         _put_on_scale(out, mean - shift, inverse_scale)
             adder.add(sums, matrices, flats)
-    return [Moments.of_sums(sums.pop(0)) for _ in sets]  # each large array goes as soon as it is used
+    return [parts.moments(sums.pop(0)) for _ in sets]  # each large array goes as soon as it is used
 
 
 class _Parts:
@@ -196,6 +196,13 @@ class _Parts:
         example[part] = np.arange(part.size)
         self.include = np.array([member[example] for member in memberships])
         self._rows = RowsByGene(X, y, part)
+        self._appended_mean = X.appended.mean(axis=0, dtype=np.float64)
+
+    def moments(self, sums: FloatArray) -> Moments:
+        """Moments from the sums of all products, with the means that were taken off appended columns."""
+        moments = Moments.of_sums(sums)
+        moments.x_mean[moments.x_mean.size - self._appended_mean.size :] += self._appended_mean
+        return moments
 
     def products(self, gene: int, values: FloatArray) -> dict[int, FloatArray]:
         """Sum over the rows of each part of the products of (bins, appended, target, 1) of one gene.
@@ -207,7 +214,8 @@ class _Parts:
         cuts = [0, *(np.flatnonzero(np.diff(part)) + 1).tolist(), part.size]
         for a, b in pairwise(cuts):
             if b > a and self.include[:, part[a]].any():
-                columns = values[:, cell_types[a:b]], appended[a:b].T, y[None, a:b], np.ones((1, b - a))
+                beside = (appended[a:b] - self._appended_mean).T
+                columns = values[:, cell_types[a:b]], beside, y[None, a:b], np.ones((1, b - a))
                 augmented = np.concatenate(columns, dtype=np.float64)
                 found[int(part[a])] = augmented @ augmented.T
         return found
