@@ -10,13 +10,9 @@ from sklearn.utils.validation import validate_data
 
 from skepi._doors import check_unmasked
 from skepi.exceptions import UnknownNameError
-from skepi.rows import BinnedRows, PairRows, has_map, is_binned, is_pairs
+from skepi.rows import BinnedRows, PairRows, has_map, is_binned, is_pairs, members_of
 
-_TIER_ONE = (
-    *("genes", "cell_types", "gene_codes", "cell_type_codes", "shape", "edges", "slots", "appended", "knows_targets"),
-    *("feature_names", "is_scaled", "dense", "tocsr", "gene_blocks", "in_cell_types", "scaled", "unscaled"),
-    *("with_appended", "slot_totals", "__array__"),
-)
+_TIER_ONE = members_of(BinnedRows)
 
 
 def resolve_rows(rows: Any, n_rows: int) -> NDArray[np.int64]:
@@ -62,6 +58,7 @@ def codes_of(names: Any, table: pd.DataFrame, what: str) -> NDArray[np.int64]:
 def check_pairs(X: Any, estimator: Any) -> None:
     """Refuse rows that do not know their gene and cell type."""
     if not is_pairs(X):
+        check_whole(X, estimator)
         raise TypeError(
             f"{_name(estimator)} needs pairs of genes and cell types, got {type(X).__name__}: use "
             "PairedDataset(...).pairs()"
@@ -72,17 +69,22 @@ def check_binned(X: Any, estimator: Any, binner: str = "TSSBinner()") -> None:
     """Refuse rows that do not give the openness of bins; ``binner`` is the step that would make them."""
     if is_binned(X):
         return
-    lacking = missing_of_tier_one(X)
-    if is_pairs(X) and len(lacking) < len(_TIER_ONE) // 2:
-        raise TypeError(
-            f"{_name(estimator)} needs rows that keep skepi.rows.BinnedRows, and {type(X).__name__} lacks "
-            f"{', '.join(lacking)}"
-        )
+    check_whole(X, estimator)
     source = "" if is_pairs(X) else "use PairedDataset(...).pairs() and "
     raise TypeError(
         f"{_name(estimator)} needs pairs whose openness is binned, got {type(X).__name__}: {source}put {binner} before "
         "it in a Pipeline"
     )
+
+
+def check_whole(X: Any, estimator: Any) -> None:
+    """Refuse a container that has most of the first tier, and not all."""
+    lacking = missing_of_tier_one(X)
+    if 0 < len(lacking) < len(_TIER_ONE) // 2:
+        raise TypeError(
+            f"{_name(estimator)} needs rows that keep skepi.rows.BinnedRows, and {type(X).__name__} lacks "
+            f"{', '.join(lacking)}"
+        )
 
 
 def missing_of_tier_one(X: Any) -> list[str]:

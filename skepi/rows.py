@@ -285,6 +285,27 @@ class MappedRows(BinnedRows, Protocol):
         ...
 
 
+_SPECIAL = ("__len__", "__getitem__", "__array__")
+
+
+def members_of(protocol: type) -> tuple[str, ...]:
+    """Names of all that a protocol of this module asks for, the least first."""
+    kinds = [kind for kind in reversed(protocol.__mro__) if kind.__module__ == __name__]
+    names = [name for kind in kinds for name in vars(kind) if name in _SPECIAL or not name.startswith("_")]
+    return tuple(dict.fromkeys(names))
+
+
+_MEMBERS: dict[type, tuple[str, ...]] = {
+    protocol: members_of(protocol) for protocol in (PairRows, BinnedRows, MappedRows)
+}
+
+
+def _offers(X: object, protocol: type) -> bool:
+    """Whether rows have all members; asked of their class first, so that no property is worked out."""
+    names = _MEMBERS[protocol]
+    return all(hasattr(type(X), name) for name in names) or all(hasattr(X, name) for name in names)
+
+
 def is_pairs(X: object) -> TypeGuard[PairRows]:
     """Whether rows of ``X`` know their gene and cell type.
 
@@ -293,7 +314,7 @@ def is_pairs(X: object) -> TypeGuard[PairRows]:
     >>> is_pairs(np.zeros((3, 2)))
     False
     """
-    return isinstance(X, PairRows)
+    return _offers(X, PairRows)
 
 
 def is_binned(X: object) -> TypeGuard[BinnedRows]:
@@ -304,7 +325,7 @@ def is_binned(X: object) -> TypeGuard[BinnedRows]:
     >>> is_binned(np.zeros((3, 2)))
     False
     """
-    return isinstance(X, BinnedRows)
+    return _offers(X, BinnedRows)
 
 
 def has_map(X: object) -> TypeGuard[MappedRows]:
@@ -315,4 +336,4 @@ def has_map(X: object) -> TypeGuard[MappedRows]:
     >>> has_map(np.zeros((3, 2)))
     False
     """
-    return isinstance(X, MappedRows)
+    return _offers(X, MappedRows)

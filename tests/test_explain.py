@@ -344,3 +344,43 @@ def test_plain_arrays_are_one_gene_only_where_that_is_said(planted):
             model.fit(dense, y)
         model.set_params(one_gene=True).fit(dense, y)
         assert_float64_sums(model.training_mean(dense), np.full(len(y), y.mean()))
+
+
+# Containers
+
+
+class Delegating:
+    """Rows that hand on all that is asked of them, but what they lack."""
+
+    def __init__(self, rows, lacks=""):
+        self._rows, self._lacks = rows, lacks
+
+    def __getattr__(self, name):
+        if name.startswith("_") or name == self._lacks:
+            raise AttributeError(name)
+        return getattr(self._rows, name)
+
+
+class Whole(Delegating):
+    def __len__(self):
+        return len(self._rows)
+
+    def __getitem__(self, rows):
+        return self._rows[rows]
+
+    def __array__(self, dtype=None, copy=None):
+        return self._rows.__array__(dtype)
+
+
+def test_a_container_counts_by_what_it_offers(planted):
+    """Delegation counts as well as methods of its own; what is missing is named by whoever needs it."""
+    X, y = planted[:2]
+    rows = TSSBinner(edges=EDGES).fit_transform(X)
+    wanted = GeneZTarget(LassoBaseline()).fit(rows, y).predict(rows)
+    assert_exact(GeneZTarget(LassoBaseline()).fit(Whole(rows), y).predict(Whole(rows)), wanted)
+    for broken, lacking in ((Delegating(rows), "__len__, __getitem__"), (Whole(rows, "gene_blocks"), "gene_blocks")):
+        for model in (LassoBaselineCV([1e-2]), CisTransRegressor(), TrainingMean()):
+            if isinstance(model, TrainingMean) and lacking == "gene_blocks":
+                continue  # which needs pairs alone
+            with pytest.raises(TypeError, match=f"{type(model).__name__} needs rows that keep .* lacks {lacking}"):
+                model.fit(broken, y)
