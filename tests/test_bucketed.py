@@ -591,6 +591,7 @@ def test_compare_needs_genes_with_a_training_mean(by_hand):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["Ridge", "cis and cell state"])
+@pytest.mark.long
 def test_blood(blood_path, capsys, name):
     """Population-out skill on 14 blood populations, bucketed against pooled: printed, and loosely bounded."""
     tables = {one: pd.read_parquet(blood_path / f"{one}.parquet") for one in ("peaks", "openness", "genes")}

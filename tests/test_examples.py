@@ -21,6 +21,7 @@ def test_the_quick_start_ends_with_a_table_and_a_figure(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_sweep_finds_a_model_better_than_the_gene_mean(tmp_path):
     output = run("examples/plot_sweep.py", tmp_path)
     assert (tmp_path / "figures" / "sweep.png").stat().st_size > 20_000
@@ -40,6 +41,7 @@ def test_the_error_analysis_finds_the_corrupted_cell_type_on_three_roads(tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_importance_follows_the_planted_decay_and_finds_nothing_in_noise(tmp_path):
     output = run("examples/plot_importance.py", tmp_path)
     found = [float(value) for value in re.findall(r"rank correlation with the law (-?\d\.\d+)", output)]

@@ -712,6 +712,7 @@ def test_a_model_of_the_real_fourteen_predicts_the_other_two(real):
 
 
 @slow
+@pytest.mark.long
 def test_kills_at_random_moments_of_the_real_build_leave_nothing_broken(real_mirror, real_home, real, tmp_path, helper):
     began = time.perf_counter()
     assert helper("at_once", n=1, work="blood", folder=str(tmp_path / "undisturbed")) == [{"status": 0}]
@@ -725,6 +726,7 @@ def test_kills_at_random_moments_of_the_real_build_leave_nothing_broken(real_mir
 
 
 @slow
+@pytest.mark.long
 def test_two_real_builds_at_once_are_both_right(real_mirror, real_home, real, tmp_path, helper):
     assert helper("at_once", n=2, work="blood", folder=str(tmp_path)) == [{"status": 0}] * 2
     assert_same_data(fetch_hematopoiesis(data_home=tmp_path, download_if_missing=False), real)

@@ -453,6 +453,8 @@ def test_stopped_with_two_processes(tmp_path, how):
     """While the fits after the first four wait at a gate, so that the sweep is under way when the signal comes."""
     job = {name: str(tmp_path / name) for name in ("folder", "log", "results", "gate")} | {"n_jobs": 2}
     program = "import json, sys, test_resumable\ntest_resumable.sweep(json.loads(sys.argv[1]))"
+    # In the background, a shell tells programs to ignore interrupts, and their children inherit that.
+    program = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n" + program
     environment = {**os.environ, "PYTHONPATH": str(TESTS)}
     command = [sys.executable, "-c", program, json.dumps(job)]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)

@@ -151,7 +151,7 @@ class BinnedOpenness:
 
     def scaled(self, slot_keys: NDArray[np.int64], scaling: SlotScaling) -> "BinnedOpenness":
         """Same pairs with log and z-score of the slots of these keys, increasing, which include the present slots."""
-        same = np.array_equal(slot_keys, self.operator.slot_keys())
+        same = len(slot_keys) == self.operator.n_slots  # as many that include the present ones are the present ones
         return self._with(operator=self.operator if same else self.operator.with_slots(slot_keys), scaling=scaling)
 
     def unscaled(self) -> "BinnedOpenness":

@@ -12,6 +12,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._fitted import flat_steps, transformed
+from skepi.exceptions import UnseenGeneWarning
 from skepi.preprocessing import LogZScaler, Materialize
 from skepi.rows import BinnedRows, is_binned
 
@@ -97,7 +98,9 @@ def open_at_bins(estimator: Any, X: Any) -> tuple[BinnedRows, Callable[[Any], ND
     if not (hasattr(estimator, "standardized_model") and hasattr(estimator, "regressor_")):
         raise _unbinned(X, estimator)
     rows, predict = open_at_bins(estimator.regressor_, X)
-    mean, scale = estimator.gene_levels(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnseenGeneWarning)  # only differences within such a gene are judged
+        mean, scale = estimator.gene_levels(X)
     return rows, lambda view: mean + scale * np.ravel(predict(view))
 
 

@@ -155,7 +155,10 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
     def slot_scaling(self, X: BinnedRows) -> tuple[NDArray[np.int64], SlotScaling]:
         """Keys of the slots of ``X`` and of those seen in ``fit`` together, increasing, and how each is scaled."""
         fitted, own, shared = self._keys_in(X), X.slots.slot_keys(), self._shared_slots(X)
-        keys = own if np.array_equal(fitted, own) else np.union1d(fitted, own)
+        if np.array_equal(fitted, own):
+            scaling = SlotScaling(self.mean_[shared], self._inverse_scale(self.sd_[shared], X.slots.slot_bin))
+            return own, scaling
+        keys = np.union1d(fitted, own)
         mean, sd = np.zeros(keys.size, np.float32), np.zeros(keys.size, np.float32)
         place = np.searchsorted(keys, fitted)
         mean[place], sd[place] = self.mean_[shared], self.sd_[shared]
