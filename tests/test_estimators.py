@@ -194,7 +194,13 @@ def run(estimator, check):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PAIR_MODELS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.long] * (name not in ("Lasso", "network", "cis and cell state")))
+        for name in PAIR_MODELS
+    ],
+)
 def test_two_processes_give_the_same_as_one(name, pairs):
     X, y = pairs
     model = PAIR_MODELS[name]

@@ -29,6 +29,7 @@ def test_the_sweep_finds_a_model_better_than_the_gene_mean(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_error_analysis_finds_the_corrupted_cell_type_on_three_roads(tmp_path):
     output = run("examples/plot_error_analysis.py", tmp_path)
     corrupted = re.search(r"corrupted: (\w+)", output).group(1)

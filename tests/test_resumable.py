@@ -176,7 +176,7 @@ SEARCHES = {
 
 
 @pytest.mark.parametrize("name", SEARCHES)
-@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=[pytest.mark.slow, pytest.mark.long])])
 def test_results_are_those_of_a_plain_search(tmp_path, name, n_jobs):
     settings = {"param_grid": ALPHAS, "cv": 4, "n_jobs": n_jobs, **SEARCHES[name]}
     X, y = arrays()
