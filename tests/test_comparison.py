@@ -1107,6 +1107,7 @@ def test_a_fold_is_small_and_gives_back_its_pairs(data):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_known_skill_on_blood(blood_path):
     """Bands with one scale each, ridge, populations and lineages left out: near what was found before skepi was."""
     openness, peaks, genes, expression = (

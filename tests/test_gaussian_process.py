@@ -1543,7 +1543,10 @@ def held_out_blood(data, folds, permutation=None):
 
 @far_is_fine
 @pytest.mark.slow
-@pytest.mark.parametrize(("held_out", "least_skill", "least_r"), [("name", 0.52, 0.67), ("lineage", 0.37, 0.57)])
+@pytest.mark.parametrize(
+    ("held_out", "least_skill", "least_r"),
+    [("name", 0.52, 0.67), pytest.param("lineage", 0.37, 0.57, marks=pytest.mark.long)],
+)
 def test_the_known_skill_on_blood(blood, capsys, held_out, least_skill, least_r):
     folds = list(blood.cell_types.groupby(held_out, sort=False)["name"].agg(list))
     assert len(folds) == (14 if held_out == "name" else 5)

@@ -641,6 +641,7 @@ def test_the_public_files_are_those_named(mirror):
 
 
 @slow
+@pytest.mark.long
 def test_the_real_populations_are_those_of_the_other_derivation(real, heme14):
     lineages = heme14.samples.set_index("cell_type")["lineage"]
     assert real.dataset.cell_types["name"].tolist() == PAIRED == lineages.index.tolist()
@@ -649,6 +650,7 @@ def test_the_real_populations_are_those_of_the_other_derivation(real, heme14):
 
 
 @slow
+@pytest.mark.long
 def test_the_real_genes_and_counts_are_those_of_the_other_derivation(real, heme14):
     genes, wanted = real.counts.genes.set_index("name"), heme14.genes.set_index("gene")
     assert set(genes.index) == set(wanted.index[wanted["chrom"] != "chrY"])
@@ -663,6 +665,7 @@ def test_the_real_genes_and_counts_are_those_of_the_other_derivation(real, heme1
 
 
 @slow
+@pytest.mark.long
 def test_the_real_promoters_are_as_open_as_in_the_other_derivation(real, heme14):
     genes = real.dataset.genes
     other = PairedDataset(heme14.openness[PAIRED], heme14.peaks, genes, cell_types=real.dataset.cell_types)
@@ -679,6 +682,7 @@ def promoters(data, genes):
 
 
 @slow
+@pytest.mark.long
 def test_the_real_tables_are_bit_equal_from_the_cache(real_mirror, real, tmp_path):
     for path in real.filenames:  # the files are there, the table of openness is not
         (tmp_path / "hematopoiesis").mkdir(exist_ok=True)

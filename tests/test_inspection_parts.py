@@ -487,6 +487,7 @@ def blood(blood_path):
 
 @pytest.mark.slow
 @distant
+@pytest.mark.long
 def test_the_state_of_blood_cells_says_less_where_no_relative_is_in_training(blood):
     model = make_pipeline(TSSBinner(edges=symmetric_edges()), CisTransRegressor())
     population, lineage = (

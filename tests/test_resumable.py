@@ -1014,6 +1014,7 @@ def results(search):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_sweep_of_the_report(tmp_path, capsys):
     search, n_settings = sweep_once(tmp_path, 13, 9, n_jobs=2)
     assert n_settings == 468
