@@ -1,8 +1,5 @@
 """What every estimator promises: scikit-learn's checks on arrays, skepi's own on pairs."""
 
-import importlib
-import inspect
-import pkgutil
 import warnings
 from collections import Counter
 from unittest import SkipTest
@@ -10,15 +7,14 @@ from unittest import SkipTest
 import numpy as np
 import pandas as pd
 import pytest
+from discovery import public_estimators
 from promises import assert_float32_sums
-from sklearn.base import BaseEstimator
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
 
-import skepi
 from skepi.baselines import DistanceDecay, NearestCellTypes, PromoterSum, TrainingMean
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose import BucketedRegressor, GeneZTarget, PerGeneLassoCV, PerGeneRegressor, ResidualRegressor
@@ -111,17 +107,6 @@ PAIR_STEPS = {
     "AppendContext": on_pairs(("scale", LogZScaler()), ("context", AppendContext(2))),
     "Materialize": on_pairs(("scale", LogZScaler()), ("dense", Materialize())),
 }
-
-
-def public_estimators():
-    found = set()
-    for module in pkgutil.walk_packages(skepi.__path__, "skepi."):
-        if "._" in module.name:
-            continue
-        for _, member in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
-            if member.__module__.startswith("skepi") and issubclass(member, BaseEstimator):
-                found.add(member)
-    return found
 
 
 def test_every_public_estimator_is_checked():

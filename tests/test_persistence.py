@@ -2,13 +2,11 @@
 
 import errno
 import hashlib
-import importlib
 import inspect
 import json
 import os
 import pathlib
 import pickle
-import pkgutil
 import signal
 import subprocess
 import sys
@@ -22,6 +20,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 import sklearn
+from discovery import public_estimators
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -193,17 +192,6 @@ ON_PAIRS = {
         scoring=skill_scorer,
     ),
 }
-
-
-def public_estimators():
-    found = set()
-    for module in pkgutil.walk_packages(skepi.__path__, "skepi."):
-        if "._" in module.name:
-            continue
-        for _, member in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
-            if member.__module__.startswith("skepi") and issubclass(member, BaseEstimator):
-                found.add(member)
-    return found
 
 
 def test_every_public_estimator_is_stored():

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+from discovery import public_estimators
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_float32_sums
@@ -15,7 +16,7 @@ from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from strangers import GeneLevel, StrangersRidge, TableRows
-from test_estimators import EDGES, PAIR_MODELS, PAIR_STEPS, SEARCHES, VARIANTS, public_estimators
+from test_estimators import EDGES, PAIR_MODELS, PAIR_STEPS, SEARCHES, VARIANTS
 
 import skepi.testing
 from skepi.baselines import DistanceDecay, PromoterSum, TrainingMean
@@ -29,7 +30,7 @@ from skepi.model_selection import CellTypeKFold
 from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
 from skepi.preprocessing import LogZScaler, Materialize
-from skepi.rows import Slots, has_map, is_binned
+from skepi.rows import Slots, SlotScaling, has_map, is_binned
 from skepi.testing import PAIR_CHECKS, check_pair_estimator, check_rows, parametrize_with_pair_checks
 
 # --- estimators that break one promise
@@ -693,15 +694,17 @@ class ScalesItself(TableRows):
         return super().scaled(slot_keys, scaling)
 
 
+class WithoutLogs(SlotScaling):
+    """Scales openness as it is."""
+
+    @staticmethod
+    def logs(values):
+        return values
+
+
 class ScalesOpenness(TableRows):
-    def table(self):
-        if self.scaling is None:
-            return self.values
-        out = np.zeros_like(self.values)
-        gene = np.repeat(np.arange(self.slots.n_genes), np.diff(self.slots.gene_ptr))
-        place = gene, slice(None), self.slots.slot_bin
-        out[place] = self.scaling.of_logs(self.values[place], slice(None))
-        return out
+    def scaled(self, slot_keys, scaling):
+        return super().scaled(slot_keys, WithoutLogs(scaling.mean, scaling.inverse_scale))
 
 
 class KeepsItsSlots(TableRows):
