@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
+from sklearn.utils.sparsefuncs import mean_variance_axis
 
 Float32Array = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
@@ -68,6 +70,32 @@ def mean_and_variance(logs: NDArray) -> tuple[FloatArray, FloatArray]:
     # Without a floor on scales, rounding would be divided by itself.
     variance[np.ptp(logs, axis=1) <= 4 * np.finfo(logs.dtype).eps * logs.max(axis=1)] = 0
     return mean, variance
+
+
+def logs_of(X: Any) -> Any:
+    """``ln(1 + x)`` of openness, dense or sparse; the caller's stays as it is."""
+    if not sp.issparse(X):
+        _check_openness(X)
+        return SlotScaling.logs(X)
+    logs = sp.csr_array(X, copy=True)
+    logs.sum_duplicates()
+    _check_openness(logs.data)
+    logs.data = SlotScaling.logs(logs.data)
+    return logs
+
+
+def _check_openness(values: NDArray) -> None:
+    if (values < 0).any():
+        raise ValueError("Negative values in data passed to LogZScaler: wanted openness on a linear scale")
+
+
+def column_statistics(logs: Any) -> tuple[NDArray, NDArray]:
+    """Mean and SD of each column, dense or sparse; the SD of equal values is 0."""
+    if not sp.issparse(logs):
+        return logs.mean(axis=0), np.where(np.ptp(logs, axis=0) == 0, 0.0, logs.std(axis=0))
+    mean, variance = mean_variance_axis(logs, axis=0)
+    low, high = (extreme.toarray().ravel() for extreme in (logs.min(axis=0), logs.max(axis=0)))
+    return mean, np.where(low == high, 0.0, np.sqrt(variance))
 
 
 def _by_row(statistic: NDArray, values: NDArray) -> NDArray:

@@ -380,6 +380,28 @@ def test_columns_of_an_array_agree_with_scikit_learn(rng, floor, factor):
     assert_float64_sums(LogZScaler(floor).fit_transform(values), expected)
 
 
+@pytest.mark.parametrize("form", [sp.csr_array, sp.csc_matrix, sp.coo_array])
+@pytest.mark.parametrize("floor", [0.0, 1.0, np.inf])
+def test_sparse_columns_are_scaled_as_dense_ones(rng, form, floor):
+    """Every second value is 0, one column is always open, one always closed, one has equal values."""
+    X = rng.exponential(size=(40, 5)) * (np.arange(200).reshape(40, 5) % 2)
+    X[:, 1], X[:, 2], X[:, 3] = X[:, 1] + 3, 0, 7
+    dense, sparse = LogZScaler(floor).fit(X), LogZScaler(floor).fit(form(X))
+    for name in ("mean_", "sd_", "pooled_"):
+        assert_float64_sums(getattr(sparse, name), getattr(dense, name), summed=10)
+    assert (sparse.sd_[[2, 3]] == 0).all()
+    assert_float64_sums(sparse.transform(form(X)), dense.transform(X), summed=10, condition=20)
+    with pytest.raises(ValueError, match="Negative values in data passed to LogZScaler"):
+        LogZScaler().fit(form(-X))
+
+
+def test_a_sparse_array_too_large_to_be_dense_is_not_scaled(monkeypatch):
+    X = sp.csr_array(np.ones((4, 3)))
+    monkeypatch.setattr("skepi.preprocessing._log_z.MAX_DENSE_BYTES", 4 * 3 * 8 - 1)
+    with pytest.raises(MemoryError, match="a dense 4 x 3 array of float64"):
+        LogZScaler().fit(X).transform(X)
+
+
 def test_columns_that_do_not_vary_become_0_whatever_their_level():
     """Rounding leaves a standard deviation behind at many levels; without a floor it would be divided by itself."""
     levels = np.tile(np.linspace(0.1, 9, 50), (7, 1))

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 
-from skepi._lasso._log_scale import fitted_scaler, scaled_moments, scaled_prediction
+from skepi._lasso._log_scale import scaled_moments, scaled_prediction
 from skepi._lasso._moments import Moments, TrainingSet, moments_of_sets
 from skepi._lasso._path_scores import Fold, path_errors
 from skepi._lasso._solve import Solution
@@ -66,7 +67,7 @@ class PlainRows:
         self, X: Any, y: FloatArray, trainings: list[NDArray], scales: list[GeneScale], scaler: LogZScaler | None
     ) -> None:
         self.X, self.y, self.trainings, self.scales = X, y, trainings, scales
-        self.scalers = [None if scaler is None else fitted_scaler(scaler, X[rows]) for rows in trainings]
+        self.scalers = [None if scaler is None else clone(scaler).fit(X[rows]) for rows in trainings]
         self.scaler = self.scalers[-1]
 
     def moments(self) -> list[Moments]:

@@ -4,27 +4,13 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.base import clone
-from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from skepi._lasso._linear import linear_prediction
 from skepi._lasso._moments import Moments, moments_of_array
+from skepi._scaling import logs_of
 from skepi._targets import FloatArray
 from skepi.preprocessing import LogZScaler
 from skepi.rows import is_pairs
-
-
-def fitted_scaler(scaler: LogZScaler, X: Any) -> LogZScaler:
-    """Fit a clone to plain rows; what it learns from sparse rows is what it learns from the same rows made dense."""
-    if not sp.issparse(X):
-        return clone(scaler).fit(X)
-    logs = _logs(X)
-    mean, variance = mean_variance_axis(logs, axis=0)
-    low, high = (extreme.toarray().ravel() for extreme in (logs.min(axis=0), logs.max(axis=0)))
-    fitted = clone(scaler).fit(np.zeros((1, X.shape[1])))  # checks its settings
-    fitted.mean_, fitted.sd_ = mean, np.where(low == high, 0.0, np.sqrt(variance))
-    fitted.pooled_ = fitted.sd_
-    return fitted
 
 
 def scaled_moments(scaler: LogZScaler | None, X: Any, y: FloatArray) -> Moments:
@@ -34,7 +20,7 @@ def scaled_moments(scaler: LogZScaler | None, X: Any, y: FloatArray) -> Moments:
     if not sp.issparse(X):
         return moments_of_array(_scaled(scaler, X), y)
     at_zero, slope = _line(scaler)
-    return moments_of_array(_logs(X), y).on_line(at_zero, slope)
+    return moments_of_array(logs_of(X), y).on_line(at_zero, slope)
 
 
 def scaled_prediction(scaler: LogZScaler | None, X: Any, coef: FloatArray, intercept: Any) -> FloatArray:
@@ -47,22 +33,12 @@ def scaled_prediction(scaler: LogZScaler | None, X: Any, coef: FloatArray, inter
     if not sp.issparse(X):
         return linear_prediction(_scaled(scaler, X), coef, intercept)
     at_zero, slope = _line(scaler)
-    return linear_prediction(_logs(X), (slope * coef.T).T, intercept + at_zero @ coef)
+    return linear_prediction(logs_of(X), (slope * coef.T).T, intercept + at_zero @ coef)
 
 
 def _scaled(scaler: LogZScaler, X: Any) -> Any:
     """Lazy rows as they come; arrays as arrays, where ``transform_output`` of scikit-learn asks for tables too."""
     return scaler.transform(X) if is_pairs(X) else np.asarray(scaler.transform(X))
-
-
-def _logs(X: Any) -> sp.csr_array:
-    """``ln(1 + x)`` of sparse rows; the caller's stay as they are."""
-    logs = sp.csr_array(X, copy=True)
-    logs.sum_duplicates()
-    if (logs.data < 0).any():
-        raise ValueError("Negative values in data passed to LogZScaler: wanted openness on a linear scale")
-    np.log1p(logs.data, out=logs.data)
-    return logs
 
 
 def _line(scaler: LogZScaler) -> tuple[FloatArray, FloatArray]:

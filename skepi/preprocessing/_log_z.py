@@ -5,13 +5,15 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from skepi._dense import MAX_DENSE_BYTES, check_dense_size
 from skepi._output import KeepsPairs
 from skepi._rows import check_arrays, check_edges, check_n_features, check_unscaled
-from skepi._scaling import SlotScaling, inverse_scale, mean_and_variance
+from skepi._scaling import SlotScaling, column_statistics, inverse_scale, logs_of, mean_and_variance
 from skepi.exceptions import UnfittedSignalWarning, UnmatchedDataError
 from skepi.intervals import concatenate_ranges
 from skepi.rows import BinnedRows, gene_and_bin, is_binned, slot_key
@@ -98,7 +100,7 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
 
         Parameters
         ----------
-        X : BinnedOpenness or array-like of shape (n_rows, n_bins)
+        X : BinnedRows, array-like or sparse array of shape (n_rows, n_features)
         y : None
             Ignored.
         """
@@ -114,7 +116,7 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
 
         Parameters
         ----------
-        X : BinnedOpenness of shape (n_rows, n_bins)
+        X : BinnedRows of shape (n_rows, n_features)
         row_sets : list of ndarray
             Masks or row numbers; ``fit_each(X, [rows])[0]`` equals ``clone(self).fit(X[rows])``.
         """
@@ -130,18 +132,21 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
 
         Parameters
         ----------
-        X : BinnedOpenness or array-like of shape (n_rows, n_bins)
+        X : BinnedRows, array-like or sparse array of shape (n_rows, n_features)
 
         Returns
         -------
-        BinnedOpenness or ndarray
-            Same kind and shape as ``X``.
+        BinnedRows or ndarray
+            Of the shape of ``X``; rows of the same kind for binned rows, else dense: closed bins have a z-score, too.
         """
         check_is_fitted(self)
         if not is_binned(X):
             values = self._checked_array(X, reset=False)
+            if sp.issparse(values):  # 0 is not 0 on the scale
+                check_dense_size(values.shape, values.dtype, MAX_DENSE_BYTES)
+                values = values.toarray()
             scaling = SlotScaling(self.mean_, self._inverse_scale(self.sd_, np.arange(self.n_features_in_)))
-            return scaling.apply(values.T, slice(None)).T
+            return scaling.of_logs(logs_of(values).T, slice(None)).T
         self._check_rows(X)
         keys, scaling = self.slot_scaling(X)
         own = X.slots.slot_keys()
@@ -192,9 +197,7 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         return self
 
     def _fit_columns(self, X: ArrayLike) -> None:
-        values = np.log1p(self._checked_array(X, reset=True))
-        self.mean_ = values.mean(axis=0)
-        self.sd_ = np.where(np.ptp(values, axis=0) == 0, 0.0, values.std(axis=0))
+        self.mean_, self.sd_ = column_statistics(logs_of(self._checked_array(X, reset=True)))
         self.pooled_ = self.sd_
         for name in ("gene_names_", "gene_ptr_", "slot_bin_", "edges_"):
             self.__dict__.pop(name, None)
@@ -248,17 +251,15 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         check_n_features(X, self)
         check_edges(X, self.edges_)
 
-    def _checked_array(self, X: ArrayLike, reset: bool) -> NDArray:
+    def _checked_array(self, X: ArrayLike, reset: bool) -> Any:
         if not reset and hasattr(self, "gene_names_"):
             raise ValueError("fitted on pairs: a plain array has no genes to look up")
-        values = check_arrays(self, X, reset=reset, dtype=(np.float64, np.float32))
-        if (values < 0).any():
-            raise ValueError("Negative values in data passed to LogZScaler: wanted openness on a linear scale")
-        return values
+        return check_arrays(self, X, reset=reset, accept_sparse="csr", dtype=(np.float64, np.float32))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
+        tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
