@@ -60,6 +60,19 @@ def transformed(step: Any, X: Any) -> Any:
     return X if step is None or isinstance(step, str) else step.transform(X)
 
 
+def end_with(estimator: Any, X: Any, name: str) -> tuple[Any, Any]:
+    """The first part of a fitted estimator that offers a method, or its end, and the rows that this part sees."""
+    while not hasattr(estimator, name):
+        if isinstance(estimator, Pipeline):
+            for _, step in estimator.steps[:-1]:
+                X = transformed(step, X)
+        inner = _inner(estimator, through_targets=False)
+        if inner is None:
+            break
+        estimator = inner
+    return estimator, X
+
+
 def _inner(estimator: Any, through_targets: bool) -> Any:
     if isinstance(estimator, Pipeline):
         return estimator.steps[-1][1] if estimator.steps else None

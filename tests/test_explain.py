@@ -207,7 +207,7 @@ def test_a_model_that_reads_in_another_process_is_believed(planted):
 # Views
 
 
-def test_a_view_takes_chosen_bins_from_other_cell_types_on_every_way_out(planted):
+def test_a_view_takes_chosen_bins_from_other_cell_types_on_every_way_out(planted, monkeypatch):
     X = planted[2]
     rows = TSSBinner(edges=EDGES).fit_transform(X)
     scaled = LogZScaler().fit_transform(rows)
@@ -225,6 +225,10 @@ def test_a_view_takes_chosen_bins_from_other_cell_types_on_every_way_out(planted
             table[np.repeat(genes, 6), view.slots.slot_bin[slots]] = values
         assert_exact(table[view.gene_codes, :, view.cell_type_codes], wanted)
     view = SwappedRows(rows, bins, source)
+    monkeypatch.setattr("skepi.inspection._swapped.MAX_DENSE_BYTES", 4 * len(X) * 6)
+    assert_exact(np.asarray(view), view.dense())
+    with pytest.raises(MemoryError, match="a dense 240 x 6 array of float64"):
+        np.asarray(view, dtype=np.float64)
     assert_exact(LogZScaler().fit(rows).transform(view).dense(), SwappedRows(scaled, bins, source).dense())
     assert_exact(view.in_cell_types(source[view.cell_type_codes]).unscaled().dense()[0].shape, (6,))
 

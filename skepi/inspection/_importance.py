@@ -1,16 +1,16 @@
 """Importance of bins, distance bands and genes on rows that a fitted estimator has not seen."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skepi._rows import check_targets
 from skepi.inspection._attribution import ATTRIBUTIONS, attribution_chunks, check_rows
 from skepi.inspection._bands import band_columns, band_edges, band_table, bins_of_bands, sum_bands
-from skepi.inspection._fitted import FittedParts, open_at_bins, take_apart
-from skepi.inspection._permutation import Asked, check_made_anew, loss_sums, training_mean_of
+from skepi.inspection._fitted import FittedParts, take_apart
+from skepi.inspection._permutation import asked_of, loss_sums
 from skepi.rows import BinnedRows
 
 FloatArray = NDArray[np.float64]
@@ -171,7 +171,7 @@ class ImportanceSums(NamedTuple):
     groups: NDArray
     sums: FloatArray
     weights: FloatArray
-    of_target: str = "expression"
+    of_target: str
 
 
 def importance_sums(
@@ -187,20 +187,15 @@ def importance_sums(
 ) -> ImportanceSums:
     """Add up importance over the pairs of each group; settings are those of :func:`bin_importance`."""
     if method == "permutation":
-        if y is None:
-            raise ValueError("method='permutation' needs y, the truth that predictions are compared with")
-        rows, predict = open_at_bins(estimator, X)
-        check_rows(rows)
-        check_made_anew(rows)
-        edges, (groups, names) = band_edges(rows.edges, bands), _groups(rows, by)
-        asked = Asked(estimator, rows, predict, check_targets(rows, y), training_mean_of(estimator, rows))
-        bounds = bins_of_bands(rows.edges, edges)
-        return ImportanceSums(edges, names, *loss_sums(asked, bounds, groups, n_repeats, random_state))
-    parts = take_apart(estimator, X)
-    check_rows(parts.rows)
-    edges, (groups, names) = band_edges(parts.rows.edges, bands), _groups(parts.rows, by)
-    bounds = bins_of_bands(parts.rows.edges, edges)
-    return ImportanceSums(edges, names, *_attribution_sums(parts, method, bounds, groups, n_steps), parts.of_target)
+        asked, of_target = asked_of(estimator, X, y), "expression"
+        rows, sums = asked.rows, partial(loss_sums, asked, n_repeats=n_repeats, random_state=random_state)
+    else:
+        parts = take_apart(estimator, X)
+        rows, of_target = parts.rows, parts.of_target
+        sums = partial(_attribution_sums, parts, method=method, n_steps=n_steps)
+    check_rows(rows)
+    edges, (groups, names) = band_edges(rows.edges, bands), _groups(rows, by)
+    return ImportanceSums(edges, names, *sums(bins_of_bands(rows.edges, edges), groups), of_target)
 
 
 def check_method(method: Any) -> None:
@@ -227,7 +222,7 @@ def _groups(rows: BinnedRows, by: str) -> tuple[IntArray, NDArray]:
 
 
 def _attribution_sums(
-    parts: FittedParts, method: str, bounds: IntArray, groups: IntArray, n_steps: int
+    parts: FittedParts, bounds: IntArray, groups: IntArray, method: str, n_steps: int
 ) -> tuple[FloatArray, FloatArray]:
     """Sums over the rows of each group, and the number of rows."""
     total = np.zeros((groups.max() + 1, bounds.size - 1))

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
-from sklearn.pipeline import Pipeline
 
 from skepi._doors import check_splitter
-from skepi._fitted import part_with, transformed
+from skepi._fitted import end_with, part_with
 from skepi._held_out import Groups, checked_held_out, deviations, groups_by, mean_of_unit
 from skepi.metrics import gene_correlation
 from skepi.model_selection import cross_val_pairs
@@ -223,13 +222,7 @@ def _check_keeps_parts(estimator: Any) -> None:
 
 def _predicted_parts(model: Any, rows: Any) -> pd.DataFrame:
     """Follow fitted pipelines and searches down to ``predict_parts``."""
-    while not hasattr(model, "predict_parts"):
-        if isinstance(model, Pipeline):
-            for _, step in model.steps[:-1]:
-                rows = transformed(step, rows)
-            model = model.steps[-1][1]
-        else:
-            model = model.best_estimator_
+    model, rows = end_with(model, rows, "predict_parts")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # predict has warned of the same rows
         parts = model.predict_parts(rows)

@@ -5,13 +5,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
 from skepi._doors import check_count
 from skepi._fitted import last_step, part_with
 from skepi._held_out import mean_of_unit
+from skepi._rows import check_targets
 from skepi.exceptions import UnseenGeneWarning
+from skepi.inspection._fitted import open_at_bins
 from skepi.inspection._swapped import SwappedRows
 from skepi.metrics import negligible
 from skepi.rows import BinnedRows
@@ -64,13 +66,18 @@ class Asked(NamedTuple):
         return type(self.estimator).__name__
 
 
-def training_mean_of(estimator: Any, rows: BinnedRows) -> FloatArray:
-    """Training mean of the gene of each row where the estimator, or a part of it, keeps it; NaN else."""
-    keeper = part_with(estimator, "training_mean")
-    return np.full(len(rows), np.nan) if keeper is None else keeper.training_mean(rows)
+def asked_of(estimator: Any, X: Any, y: ArrayLike | None) -> Asked:
+    """Open a fitted estimator where its rows have bins, and check what its predictions are compared with."""
+    if y is None:
+        raise ValueError("method='permutation' needs y, the truth that predictions are compared with")
+    rows, predict = open_at_bins(estimator, X)
+    _check_made_anew(rows)
+    truth, keeper = check_targets(rows, y), part_with(estimator, "training_mean")
+    mean = np.full(len(rows), np.nan) if keeper is None else keeper.training_mean(rows)
+    return Asked(estimator, rows, predict, truth, mean)
 
 
-def check_made_anew(rows: BinnedRows) -> None:
+def _check_made_anew(rows: BinnedRows) -> None:
     """Refuse columns of ``AppendContext`` that are there before bins are permuted: they would keep what was known."""
     if rows.knows_targets:
         raise ValueError(

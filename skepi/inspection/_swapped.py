@@ -8,6 +8,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from skepi._dense import MAX_DENSE_BYTES, check_dense_size
 from skepi.rows import BinnedRows, GeneBlock, Slots, SlotScaling
 
 IntArray = NDArray[np.int64]
@@ -158,7 +159,9 @@ class SwappedRows:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
         if copy is False:
             raise ValueError("rows are computed on demand, so a dense array is always a copy")
-        return self.dense(dtype=dtype or np.float32)
+        dtype = np.dtype(dtype or np.float32)
+        check_dense_size(self.shape, dtype, MAX_DENSE_BYTES)
+        return self.dense(dtype=dtype)
 
     @property
     def was_read(self) -> bool:

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
-from skepi._fitted import part_with, transformed
+from skepi._fitted import end_with, part_with
 from skepi.metrics import skill_scorer
 from skepi.paired import PairedDataset
 from skepi.testing._promises import assert_exact, assert_float32_sums, assert_float64_sums
@@ -199,11 +199,7 @@ def check_parts_of_predictions(estimator: Any, X: Any, y: NDArray) -> None:
 
 def _fitted_end(estimator: Any, X: Any, y: NDArray, name: str) -> tuple[Any, Any]:
     """The fitted estimator at the end of pipelines and the rows that it sees, where it offers a method."""
-    model = estimator.fit(X, y)
-    while isinstance(model, Pipeline):
-        for _, step in model.steps[:-1]:
-            X = transformed(step, X)
-        model = model.steps[-1][1]
+    model, X = end_with(estimator.fit(X, y), X, name)
     if not hasattr(model, name):
         _skip(f"{type(model).__name__} offers no {name}")
     return model, X
