@@ -72,6 +72,16 @@ def check_splitter(cv: Any) -> None:
         raise TypeError(f"cv must be a splitter such as CellTypeKFold(5), got {cv!r}")
 
 
+def check_pair_labels(labels: Any, n_pairs: int, where: str = "") -> NDArray:
+    """One label per pair, by position, none missing; ``where`` begins messages."""
+    array = np.asarray(labels)
+    if array.shape != (n_pairs,):
+        raise ValueError(f"{where}labels have shape {array.shape}, wanted ({n_pairs},): one per pair")
+    if pd.isna(array).any():
+        raise ValueError(f"{where}{int(pd.isna(array).sum())} pair(s) have no label")
+    return array
+
+
 def frame_of(table: Any, what: str, wanted: Sequence[str] = ()) -> pd.DataFrame:
     """Return a table as a DataFrame; a DataFrame is returned as it is, not copied.
 

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from skepi.metrics import gene_in_fold
 
@@ -126,16 +126,6 @@ def check_one_kind(train_mean: FloatArray) -> None:
 def mean_of_unit(values: FloatArray, units: IntArray) -> FloatArray:
     """Mean over each pair's unit, (n_pairs,)."""
     return (np.bincount(units, weights=values) / np.maximum(np.bincount(units), 1))[units]
-
-
-def checked_labels(labels: ArrayLike, n_pairs: int) -> NDArray:
-    """One label a pair, by position."""
-    array = np.asarray(labels)
-    if array.shape != (n_pairs,):
-        raise ValueError(f"by: labels have shape {array.shape}, wanted ({n_pairs},): one a pair")
-    if pd.isna(array).any():
-        raise ValueError(f"by: {int(pd.isna(array).sum())} pair(s) have no label")
-    return array
 
 
 def _numbers(column: pd.Series) -> FloatArray:

@@ -104,6 +104,12 @@ def pairs_with_peaks(X: Any, estimator: Any) -> Any:
     )
 
 
+def names_of_pairs(X: PairRows) -> pd.DataFrame:
+    """Names of each pair: DataFrame with columns ``gene, cell_type``."""
+    genes, cells = X.genes["name"].to_numpy(), X.cell_types["name"].to_numpy()
+    return pd.DataFrame({"gene": genes[X.gene_codes], "cell_type": cells[X.cell_type_codes]})
+
+
 def unstack(X: PairRows, values: ArrayLike) -> pd.DataFrame:
     """One value per pair as a table of the genes and cell types that occur; see ``GeneCellPairs.unstack``."""
     values = np.asarray(values)

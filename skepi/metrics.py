@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skepi._doors import check_pair_labels
 from skepi._fitted import part_with
 from skepi.rows import is_pairs
 
@@ -67,7 +68,7 @@ def skill_by(y_true: ArrayLike, y_pred: ArrayLike, train_mean: ArrayLike, by: Ar
     """
     truth, prediction, mean = _columns(y_true, y_pred, train_mean)
     table = pd.DataFrame({"mse": (truth - prediction) ** 2, "mse_mean": (truth - mean) ** 2})
-    groups = table.groupby(_labels(by, truth.size), sort=False)
+    groups = table.groupby(check_pair_labels(by, truth.size), sort=False)
     out = groups.mean()
     out.insert(0, "skill", 1 - out["mse"] / out["mse_mean"].where(out["mse_mean"] > 0))
     out["n_pairs"] = groups.size()
@@ -99,7 +100,7 @@ def gene_correlation(y_true: ArrayLike, y_pred: ArrayLike, train_mean: ArrayLike
     """
     truth, prediction, mean = _columns(y_true, y_pred, train_mean)
     table = pd.DataFrame({"t": truth - mean, "p": prediction - mean})
-    labels = _labels(genes, truth.size)
+    labels = check_pair_labels(genes, truth.size)
     table = _less_group_means(table, labels, rounding=_rounding(truth, prediction, mean))
     products = pd.DataFrame({"tp": table["t"] * table["p"], "tt": table["t"] ** 2, "pp": table["p"] ** 2})
     sums = products.groupby(labels, sort=False).sum()
@@ -124,7 +125,7 @@ def within_gene_skill(y_true: ArrayLike, y_pred: ArrayLike, genes: ArrayLike) ->
     """
     truth, prediction = _columns(y_true, y_pred)
     table = pd.DataFrame({"t": truth, "p": prediction})
-    table = _less_group_means(table, _labels(genes, truth.size), rounding=_rounding(truth, prediction))
+    table = _less_group_means(table, check_pair_labels(genes, truth.size), rounding=_rounding(truth, prediction))
     return 1 - _ratio(np.sum((table["t"] - table["p"]) ** 2), np.sum(table["t"] ** 2))
 
 
@@ -261,15 +262,6 @@ def negligible(deviations: Any, level: Any) -> Any:
 def _rounding(*columns: FloatArray) -> float:
     """What cannot be told from 0 in differences of these values."""
     return 1e-12 * max(float(np.abs(column).max()) for column in columns)
-
-
-def _labels(labels: ArrayLike, size: int) -> NDArray:
-    array = np.asarray(labels)
-    if array.shape != (size,):
-        raise ValueError(f"labels have shape {array.shape}, wanted ({size},): one a pair")
-    if pd.isna(array).any():
-        raise ValueError(f"{int(pd.isna(array).sum())} pair(s) have no label")
-    return array
 
 
 def _ratio(error: float, variation: float) -> float:

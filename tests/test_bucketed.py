@@ -532,7 +532,7 @@ def test_targets_must_fit_the_pairs():
 
 def test_pairs_and_bins_are_not_mixed(fitted, pairs):
     bins = TSSBinner(edges=EDGES).fit_transform(pairs[0])
-    with pytest.raises(ValueError, match=r"X has 8 columns, but BucketedRegressor is expecting 2 \(2 are pairs"):
+    with pytest.raises(ValueError, match="X has 8 features, but BucketedRegressor is expecting 2 features"):
         fitted.predict(bins)
 
 

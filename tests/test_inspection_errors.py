@@ -300,7 +300,7 @@ def test_names_that_match_nothing_are_refused(simulated, binned, held_out):
 def test_groups_that_cannot_be_made_are_refused():
     with pytest.raises(ValueError, match=r"by must be one of 'cell_type', 'gene', 'chromosome'.*got 'fold'"):
         error_by(FOUR, "fold")
-    with pytest.raises(ValueError, match=r"by: labels have shape \(3,\), wanted \(4,\): one a pair"):
+    with pytest.raises(ValueError, match=r"by: labels have shape \(3,\), wanted \(4,\): one per pair"):
         error_by(FOUR, ["a"] * 3)
     with pytest.raises(ValueError, match=r"by: 2 pair\(s\) have no label"):
         error_by(FOUR, ["a", None, np.nan, "b"])

@@ -371,7 +371,7 @@ def test_columns_that_cannot_be_scored_are_refused(measure):
 
 @pytest.mark.parametrize("bad", [["g"], [["g"], ["h"]], ["g"] * 3], ids=["short", "column", "long"])
 def test_labels_that_do_not_match_the_pairs_are_refused(bad):
-    message = r"labels have shape .*, wanted \(2,\): one a pair"
+    message = r"labels have shape .*, wanted \(2,\): one per pair"
     with pytest.raises(ValueError, match=message):
         skill_by([1, 2], [1, 2], [0, 0], bad)
     with pytest.raises(ValueError, match=message):

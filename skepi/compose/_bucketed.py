@@ -1,7 +1,7 @@
 """BucketedRegressor: one model a bucket of similar cell types."""
 
 import warnings
-from numbers import Integral
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._cell_state import BandContrasts, occurring, unit_kernel, warn_of_few_genes
-from skepi._rows import check_targets
+from skepi._doors import check_choice, check_count, check_predictor
+from skepi._rows import check_n_features, check_targets
 from skepi._targets import FloatArray, GeneScale, KeepsGeneMeans, genes_of_rows
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose._buckets import (
@@ -26,6 +27,7 @@ from skepi.compose._buckets import (
     cluster,
     components_of,
     expression_kernel,
+    nearest_buckets,
     reaches,
     warn_of_distant,
 )
@@ -316,28 +318,15 @@ class BucketedRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
     def _assigned(self, X: Any) -> tuple[pd.DataFrame, IntArray]:
         """What :meth:`assign` says, and the row of each pair in it."""
         binned = bands_of(X)
-        if X.shape[1] != self.n_features_in_:
-            raise ValueError(
-                f"X has {X.shape[1]} columns, but BucketedRegressor is expecting {self.n_features_in_} (2 are pairs, "
-                "others bins): give the same rows as in fit"
-            )
+        check_n_features(X, self)
         cells, column = occurring(X.cell_type_codes)
         contrasts = self.centres_.bands.of(binned, cells)
         distances = self.centres_.over(contrasts.known).distances(contrasts.z)
         so_what = "the buckets of its cell types are read from these"
         warn_of_few_genes(contrasts.share, _MIN_SHARED_GENES, so_what, stacklevel=4)
-        bucket = distances.argmin(axis=1)
-        distance = distances[np.arange(cells.size), bucket]
-        relative = distance / self.reach_[bucket]
-        near = (relative <= self.max_distance) & np.isin(bucket, list(self.models_))
-        columns = {
-            "bucket": bucket,
-            "distance": distance,
-            "relative": relative,
-            "answered_by": np.where(near, "bucket", "pooled").astype(object),
-        }
+        table = nearest_buckets(distances, self.reach_, list(self.models_), self.max_distance)
         names = X.cell_types["name"].to_numpy(dtype=object)[cells]
-        return pd.DataFrame(columns, index=pd.Index(names, name="cell_type")), column
+        return table.set_axis(pd.Index(names, name="cell_type")), column
 
     def _answering(self, X: Any, table: pd.DataFrame, column: IntArray) -> IntArray:
         bucket = np.where(table["answered_by"] == "bucket", table["bucket"], NO_BUCKET)[column]
@@ -354,13 +343,12 @@ class BucketedRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         return model if is_binned(X) else make_pipeline(TSSBinner(edges=symmetric_edges()), model)
 
     def _check_settings(self) -> None:
-        if self.phenotype not in _PHENOTYPES:
-            raise ValueError(f"phenotype must be one of {_PHENOTYPES}, got {self.phenotype!r}")
-        for name, least in (("n_components", 1), ("min_cell_types", 2)):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-                raise ValueError(f"{name} must be a whole number of {least} or more, got {value!r}")
-        if not self.max_distance > 0:
+        if self.estimator is not None:
+            check_predictor("estimator", self.estimator)
+        check_choice("phenotype", self.phenotype, _PHENOTYPES)
+        check_count("n_components", self.n_components, 1)
+        check_count("min_cell_types", self.min_cell_types, 2)
+        if not isinstance(self.max_distance, Real) or not self.max_distance > 0:  # which may be infinite
             raise ValueError(f"max_distance must be greater than 0, got {self.max_distance!r}")
 
     def __sklearn_tags__(self) -> Any:

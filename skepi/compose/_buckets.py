@@ -144,6 +144,18 @@ def reaches(distances: FloatArray, buckets: IntArray) -> FloatArray:
     return out
 
 
+def nearest_buckets(
+    distances: FloatArray, reach: FloatArray, with_model: list[int], max_distance: float
+) -> pd.DataFrame:
+    """Nearest bucket of each cell type, how far it is, and whether its model answers; see ``assign``."""
+    bucket = distances.argmin(axis=1)
+    distance = distances[np.arange(len(distances)), bucket]
+    relative = distance / reach[bucket]
+    near = (relative <= max_distance) & np.isin(bucket, with_model)
+    answered_by = np.where(near, "bucket", "pooled").astype(object)
+    return pd.DataFrame({"bucket": bucket, "distance": distance, "relative": relative, "answered_by": answered_by})
+
+
 def _numbered(labels: IntArray) -> IntArray:
     out = np.full(labels.size, NO_BUCKET, dtype=np.int64)
     place: dict[int, int] = {}

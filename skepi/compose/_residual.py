@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._doors import check_splitter
+from skepi._doors import check_predictor, check_splitter
 from skepi._rows import check_binned, check_no_leak, check_targets
 from skepi._targets import FloatArray, KeepsGeneMeans
 from skepi.exceptions import DistantCellTypeWarning
@@ -167,6 +167,8 @@ class ResidualRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
     def _checked_base(self, X: Any) -> Any:
         check_binned(X, self, "TSSBinner(edges=symmetric_edges())")
         check_no_leak(X, self)
+        if self.regressor is not None:
+            check_predictor("regressor", self.regressor)
         base = CisTransRegressor() if self.base is None else self.base
         if not (hasattr(base, "predict_with_features") and hasattr(base, "get_feature_names_out")):
             raise TypeError(

@@ -7,11 +7,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skepi._dataset import check_dataset
-from skepi._doors import check_count
+from skepi._doors import check_count, check_pair_labels
 from skepi._held_out import (
     Groups,
     checked_held_out,
-    checked_labels,
     groups_by,
     groups_of,
     squared_error,
@@ -90,7 +89,7 @@ def error_by(
     """
     table = checked_held_out(held_out)
     if not isinstance(by, str):
-        groups = groups_of(checked_labels(by, len(table)))
+        groups = groups_of(check_pair_labels(by, len(table), "by: "))
     elif by == "chromosome":
         groups = _by_chromosome(table, data)
     elif by in _BY[3:]:

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from skepi._doors import check_splitter
-from skepi._rows import check_no_leak, check_targets
+from skepi._rows import check_no_leak, check_targets, names_of_pairs
 from skepi._targets import training_means
 from skepi.metrics import gene_in_fold, skill, within_gene_skill
 from skepi.rows import is_pairs
@@ -63,7 +63,7 @@ def cross_val_pairs(
 
     def of_fold(fold: int, train: NDArray, test: NDArray) -> tuple[pd.DataFrame, Any]:
         model = clone(estimator).fit(X[train], y[train])
-        frame = X[test].to_frame() if hasattr(X, "to_frame") else _names(X[test])
+        frame = names_of_pairs(X[test])
         frame.insert(0, "fold", fold)
         frame["y_true"] = y[test]
         frame["y_pred"] = model.predict(X[test])
@@ -204,11 +204,6 @@ def shuffle_control(
 
     scores = [score(permute_cell_types(X, y, rng)) for _ in range(n_permutations)]
     return ShuffleControl(np.array(scores), score(y))
-
-
-def _names(X: Any) -> pd.DataFrame:
-    genes, cells = X.genes["name"].to_numpy(), X.cell_types["name"].to_numpy()
-    return pd.DataFrame({"gene": genes[X.gene_codes], "cell_type": cells[X.cell_type_codes]})
 
 
 def _checked(X: Any, y: ArrayLike) -> FloatArray:

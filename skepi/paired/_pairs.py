@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._rows import resolve_rows, unstack
+from skepi._rows import names_of_pairs, resolve_rows, unstack
 from skepi.paired._anndata import write_layer
 from skepi.paired._tables import OpennessTables
 
@@ -118,12 +118,7 @@ class GeneCellPairs:
 
     def to_frame(self) -> pd.DataFrame:
         """Names of each pair: DataFrame with columns ``gene, cell_type``."""
-        return pd.DataFrame(
-            {
-                "gene": self.genes["name"].to_numpy()[self.gene_codes],
-                "cell_type": self.cell_types["name"].to_numpy()[self.cell_type_codes],
-            }
-        )
+        return names_of_pairs(self)
 
     def to_layer(self, values: Any, adata: Any, layer: str) -> None:
         """Write one value a pair into a layer of an AnnData object (obs are cell types, var are genes).
