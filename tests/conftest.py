@@ -15,12 +15,13 @@ MIRROR = Path(os.environ.get("SKEPI_MIRROR", Path(__file__).parents[2] / "shared
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run the tests marked slow as well")
+    parser.addoption("--examples", type=int, help="examples that hypothesis draws: 5 by default, 100 with --slow")
 
 
 def pytest_configure(config):
     """Few examples, the same everywhere; many and others with ``--slow``; others with ``--hypothesis-seed`` too."""
     slow, seed = config.getoption("--slow"), config.getoption("--hypothesis-seed")
-    n_examples = 10 * (10 if slow else 1)
+    n_examples = config.getoption("--examples") or (100 if slow else 5)
     settings.register_profile("skepi", deadline=None, max_examples=n_examples, derandomize=not slow and seed is None)
     settings.load_profile("skepi")
     if getattr(config.option, "numprocesses", None):  # pytest -n: one thread per process, or they wait for each other

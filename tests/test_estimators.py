@@ -115,7 +115,15 @@ def test_every_public_estimator_is_checked():
     assert found == {type(estimator) for estimator in ON_ARRAYS} | NEED_PAIRS | SEARCHES
 
 
-@pytest.mark.parametrize("estimator", ON_ARRAYS, ids=repr)
+# Settings of an estimator that is checked by default with others.
+ARRAY_VARIANTS = [ON_ARRAYS[place] for place in (1, 2, 4, 5, 7, 10, 13)]
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [pytest.param(one, marks=[pytest.mark.slow] * any(one is other for other in ARRAY_VARIANTS)) for one in ON_ARRAYS],
+    ids=repr,
+)
 def test_scikit_learn_checks_on_arrays(estimator, capsys):
     tags = get_tags(estimator)
     assert not tags.no_validation
@@ -143,7 +151,10 @@ def test_estimators_that_need_pairs_say_so(estimator):
 
 
 # Settings of an estimator that is checked by default with others.
-VARIANTS = ("report's z-score", "network without target", "own cis", "buckets by expression")
+VARIANTS = (
+    *("report's z-score", "network without target", "own cis", "buckets by expression"),
+    *("Ridge on csr", "two nearest", "target around the pipeline"),
+)
 
 
 def test_every_public_estimator_that_takes_pairs_is_held_to_the_pair_checks():

@@ -11,7 +11,7 @@ from skepi.inspection import part_contributions
 from skepi.plotting import PartContributionsDisplay
 
 LONG = "CD4-positive, alpha-beta memory T cell, donor"
-EACH = pytest.mark.parametrize("n_genes", [2, 40, 400, 12_000])
+EACH = pytest.mark.parametrize("n_genes", [2, 40, pytest.param(400, marks=pytest.mark.slow), 12_000])
 
 
 @pytest.fixture(autouse=True)
@@ -232,7 +232,7 @@ def test_negative_contributions_go_to_the_left():
     assert np.array(ends[1]) == pytest.approx(np.array([(0, -0.1), (0, -0.3)]))
 
 
-@pytest.mark.parametrize("n_cell_types", [2, 14, 45, 200])
+@pytest.mark.parametrize("n_cell_types", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (14, 45)), 200])
 def test_few_and_many_cell_types_can_be_read(n_cell_types):
     display = PartContributionsDisplay.from_predictions(table_of(30, n_cell_types, cell=LONG + " {}"), by="cell_type")
     said = said_by(display)
