@@ -83,6 +83,7 @@ def test_linear_models_give_their_weights_and_add_up(linear, split):
         assert_float32_sums(found.sum(axis=1), z @ weights, condition=steep)  # f(x) - f(0)
 
 
+@pytest.mark.slow
 def test_a_network_without_hidden_layers_is_linear(split):
     model = pipe(small_net(())).fit(*split[:2])
     wanted = np.tile(model[-1].regressor_.coefs_[0][:, 0], (len(split[2]), 1))

@@ -398,6 +398,7 @@ def test_skill_is_against_the_mean_of_all_training_pairs(fitted, pairs):
     assert skill_scorer(fitted, X, y) == fitted.score(X, y)
 
 
+@pytest.mark.slow
 def test_compare_is_the_skill_of_both_models_on_the_same_pairs(pairs):
     X, y = pairs
     model = BucketedRegressor(RIDGE, min_cell_types=2, max_distance=INF)

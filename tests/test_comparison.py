@@ -409,6 +409,7 @@ def test_skill_of_the_training_mean_is_zero_and_unseen_genes_have_none(compared)
     assert compared.scores.loc["chromosomes", "r_across"].isna().tolist() == [True, False]  # one level a fold
 
 
+@pytest.mark.slow
 def test_order_of_models_and_splits_does_not_matter(data, compared):
     models = {"ridge": ridge(), "mean": mean_model()}
     other = compare_models(models, data, READY_MADE[::-1], n_bootstrap=50)
@@ -478,6 +479,7 @@ def test_many_cell_types_are_held_out_by_fifths():
 # --- nothing leaks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "split", [name if name == "crossed" else pytest.param(name, marks=pytest.mark.slow) for name in READY_MADE]
 )
@@ -590,6 +592,7 @@ def test_folds_that_share_their_data_come_one_after_the_other(data):
 # --- controls
 
 
+@pytest.mark.slow
 def test_controls_take_away_what_was_learned(data):
     models, splits = {"mean": mean_model(), "ridge": ridge()}, ["cell types", "chromosomes"]
     compared = compare_models(models, data, splits, controls=CONTROLS, n_permutations=3, n_bootstrap=5)
@@ -606,6 +609,7 @@ def test_controls_take_away_what_was_learned(data):
     assert set(compared.by_cell_type.index.get_level_values("split")) == set(splits)
 
 
+@pytest.mark.slow
 def test_control_of_cell_types_is_the_comparison_of_permuted_expression(counts):
     options = {"normalizer": ExpressionNormalizer(min_mean_cpm=20_000), "n_bootstrap": 20}
     compared = compare_models({"ridge": ridge()}, counts, ["cell types"], controls=("cell types",), **options)
@@ -717,6 +721,7 @@ def test_an_interrupted_comparison_goes_on_where_it_was(data, tmp_path, monkeypa
     assert_same(got, again, but=[])  # times are those of the run that made the fits
 
 
+@pytest.mark.slow
 def test_only_what_changed_is_fitted_again(data, tmp_path):
     log, folder = tmp_path / "log", tmp_path / "kept"
 

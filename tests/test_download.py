@@ -618,6 +618,7 @@ def test_an_interrupt_of_the_user_passes_and_the_next_call_goes_on(server, tmp_p
 # --- disks
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_an_error_of_the_disk_and_a_later_call_succeeds(server, tmp_path, helper):
     body = content(900_000)
     file = server.add("f", body)

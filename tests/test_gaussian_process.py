@@ -1116,6 +1116,7 @@ def coverage(drawn_from_model):
     return np.mean(np.abs(z) < 1.645), np.mean(z**2)
 
 
+@pytest.mark.slow
 @far_is_fine
 @pytest.mark.parametrize("name", ["plain", "with_own"])
 def test_nine_in_ten_new_measurements_lie_within_90_percent(name, request):

@@ -295,6 +295,7 @@ def test_the_control_catches_statistics_over_all_cell_types(pairs):
     assert shuffle_control(GeneZTarget(DummyRegressor()), *pairs, TellingKFold(3)).passed
 
 
+@pytest.mark.slow
 def test_openness_that_says_nothing_scores_no_better_than_shuffled_targets():
     data, _ = make_paired_openness(60, 12, cis_share=0, program_share=0, random_state=3)
     control = shuffle_control(banded_ridge(), *data.pairs(return_X_y=True), CellTypeKFold(4))

@@ -314,6 +314,7 @@ def test_as_frame_names_each_number(blood, home):
     assert len(X) == len(target)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("policy", "site"), [("most_transcripts", "shared"), ("most_upstream", "upstream"), ("most_open", "open")]
 )
@@ -370,6 +371,7 @@ def test_the_cache_lies_where_the_environment_says(made_up, home, monkeypatch):
     cache_of(home)
 
 
+@pytest.mark.slow
 def test_other_settings_have_another_cache(blood, home):
     merged = fetch_hematopoiesis(data_home=home, peaks={"method": "merged"})
     assert (merged.dataset.peaks["end"] - merged.dataset.peaks["start"] == 200).all()
@@ -384,6 +386,7 @@ def test_other_settings_have_another_cache(blood, home):
     cache_of(home, 3)
 
 
+@pytest.mark.slow
 def test_regions_left_out_are_part_of_the_settings(blood, home, monkeypatch):
     exclude = pd.DataFrame({"chrom": ["chr1"], "start": [9_000], "end": [11_000]})
     options = {"data_home": home, "peaks": {"exclude": exclude}}
@@ -396,6 +399,7 @@ def test_regions_left_out_are_part_of_the_settings(blood, home, monkeypatch):
     assert_same_data(fetch_hematopoiesis(**options), without)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["category", "object"])
 def test_regions_left_out_may_come_in_any_dtype(made_up, home, dtype):
     exclude = pd.DataFrame({"chrom": ["chr1"], "start": [9_000], "end": [11_000]}).astype({"chrom": dtype})
@@ -403,6 +407,7 @@ def test_regions_left_out_may_come_in_any_dtype(made_up, home, dtype):
     assert 9_750 not in peaks["start"].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [np.int64(400), np.int32(400)], ids=["int64", "int32"])
 def test_numbers_of_numpy_are_settings_like_others(made_up, home, width):
     peaks = fetch_hematopoiesis(data_home=home, peaks={"width": width}).dataset.peaks
@@ -477,6 +482,7 @@ def test_a_damaged_cache_that_another_process_removes_meanwhile_is_made_anew(blo
     assert_same_data(fetch_hematopoiesis(data_home=home), blood)
 
 
+@pytest.mark.slow
 def test_other_source_files_have_another_cache(blood, home, tmp_path, monkeypatch):
     """As when a later version of skepi names other files: the old table must not be mixed with new counts."""
     MadeUp(tmp_path / "other", seed=1).use(monkeypatch)

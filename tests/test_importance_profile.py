@@ -259,6 +259,7 @@ def test_promoter_bands_lie_beyond_the_null(clear):
     assert min(clear.reach_bp()) >= 5 * KB
 
 
+@pytest.mark.slow
 def test_what_is_below_the_null_lies_beyond_it_too(clear):
     flipped, table = clear_profile(-1).table, clear.table
     assert_float32_sums(flipped["importance"], -table["importance"])
@@ -277,6 +278,7 @@ def beyond_on_permuted_targets(seed):
     return profile.table["beyond"].any()
 
 
+@pytest.mark.slow
 def test_permuted_targets_show_nothing():
     assert sum(map(beyond_on_permuted_targets, range(2))) == 0
 

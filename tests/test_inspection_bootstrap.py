@@ -103,6 +103,7 @@ def test_resamples_of_one_cell_type_alone_have_no_correlation(rng):
     assert scores.loc["skill", "low"] < scores.loc["skill", "high"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("far", [0.0, 1e6], ids=["near", "far"])
 def test_rounding_makes_no_correlation(rng, far):
     """A ninth of resamples hold one of three cell types alone; levels far from the training mean hide no digits."""
@@ -184,6 +185,7 @@ def slow_calibration(table):
     return {"slope": sum(t * p) / sum(p * p), "shrinkage": sum(t * p) / sum(t * t)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("by", "unseen"), GROUPS)
 def test_calibration_equals_slow_resamples(rng, by, unseen):
     table = drawn_table(rng, unseen=unseen)
@@ -202,6 +204,7 @@ def test_levels_of_folds_are_no_slope(rng):
     assert_float64_sums(bootstrap_scores(shifted).iloc[:1], bootstrap_scores(table).iloc[:1], summed=1, condition=50)
 
 
+@pytest.mark.slow
 def test_the_slope_covers_the_population_slope():
     """Truth on prediction: .36 / (.36^2 + .48^2) = 1; prediction on truth .36."""
     rng, covered = np.random.default_rng(4), []

@@ -137,6 +137,7 @@ def test_only_cell_types_of_the_rows_are_removed(few):
     assert sorted(table.index) == sorted(X.cell_types["name"].drop(1))
 
 
+@pytest.mark.slow
 def test_limits_are_those_of_refits_on_permuted_targets(few):
     X, y = few
     cv = LeaveOneCellTypeOut()

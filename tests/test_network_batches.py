@@ -344,6 +344,7 @@ def run_benchmark(monkeypatch, capsys):
     return run
 
 
+@pytest.mark.slow
 def test_a_small_size_of_the_benchmark_of_a_step_runs(run_benchmark):
     printed = run_benchmark("training_step.py", "small")
     assert "batches of 500 rows x 2,000 bins" in printed
@@ -351,6 +352,7 @@ def test_a_small_size_of_the_benchmark_of_a_step_runs(run_benchmark):
         assert re.search(rf"^{kind} +\d+\.\d ms", printed, flags=re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_a_small_size_of_the_benchmark_of_an_epoch_runs_on_the_cpu(run_benchmark):
     printed = run_benchmark("gpu_epoch.py", "small", "cpu")
     assert "features: operator, 18.1 MB planned" in printed

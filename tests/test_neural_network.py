@@ -55,6 +55,7 @@ def set_aside(net, Z):
     return rows_set_aside(Z, None, net.validation, net.validation_fraction, seed)
 
 
+@pytest.mark.slow
 def test_a_network_without_hidden_layers_recovers_least_squares(arrays):
     X, y = arrays
     net = ExpressionMLP(
@@ -75,6 +76,7 @@ def test_a_penalised_linear_network_recovers_ridge_in_the_units_of_the_formula(a
     assert_within(net.coefs_[0].ravel(), expected, 1e-3, AROUND)
 
 
+@pytest.mark.slow
 def test_the_network_sees_a_saturating_interaction_that_lasso_cannot():
     data, _ = make_paired_openness(
         n_genes=400, n_cell_types=24, cis_share=0.35, program_share=0.05, interaction_share=0.35

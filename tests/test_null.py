@@ -9,6 +9,7 @@ from promises import assert_exact, assert_float64_sums
 from skepi.inspection._null import adjusted_p_values, simultaneous_limits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n_permutations", "n_groups"), [(19, 1), (19, 8), pytest.param(39, 8, marks=pytest.mark.slow)]
 )

@@ -452,6 +452,7 @@ def test_the_widest_window_is_as_long_as_a_chromosome_can_be():
     assert listed(found) == [("chr1", 0, MAX_POSITION, 1), ("chr2", 0, MAX_POSITION, 1)]
 
 
+@pytest.mark.slow
 def test_many_chromosomes_stay_apart():
     table = calls(*[(f"s{i:05d}", 0, 1, 1) for i in range(2_000)])
     assert len(consensus_peaks({"a": table}, width=1)) == 2_000

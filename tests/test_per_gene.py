@@ -445,6 +445,7 @@ def test_test_rows_teach_nothing(rows, make):
     np.testing.assert_array_equal(before, after)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     [PerGeneRegressor(Ridge(3)), pytest.param(PerGeneLassoCV(LAMS, cv=3), marks=pytest.mark.slow)],
@@ -717,6 +718,7 @@ def test_a_subset_of_rows_gives_the_subset_of_predictions(fitted, rng):
     assert_float64_sums(model.predict(X[some]), wanted[some], summed=largest_of_gene(X, wanted)[some], condition=20)
 
 
+@pytest.mark.slow
 def test_the_order_of_training_rows_does_not_matter(fitted, rng):
     model, X, y = fitted
     order = rng.permutation(len(X))
@@ -725,6 +727,7 @@ def test_the_order_of_training_rows_does_not_matter(fitted, rng):
     assert_float64_sums(found, wanted, summed=largest_of_gene(X, wanted), condition=20)
 
 
+@pytest.mark.slow
 def test_clone_fits_the_same_and_parameters_stay(fitted):
     model, X, y = fitted
     before = repr(model)
@@ -743,6 +746,7 @@ def test_saved_models_predict_the_same_and_hold_no_data(fitted, tmp_path):
     np.testing.assert_array_equal(pickle.loads(pickled).predict(X), wanted)
 
 
+@pytest.mark.slow
 def test_grid_search_scores_skill(pairs):
     X, y = pairs
     pipe = Pipeline([("bins", TSSBinner(edges=EDGES)), ("scale", LogZScaler()), ("model", PerGeneRegressor(Ridge()))])

@@ -21,7 +21,7 @@ import pytest
 import scipy.sparse as sp
 import sklearn
 from discovery import public_estimators
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.base import BaseEstimator, clone
@@ -334,7 +334,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(value=VALUES)
 def test_every_value_comes_back_with_its_type(value, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "value.skepi"

@@ -139,6 +139,7 @@ def test_splits_without_the_score_are_left_out(compared):
         ComparisonDisplay.from_comparison(compared, split="chromosomes", value="r_median")
 
 
+@pytest.mark.slow
 def test_panels_of_one_score_share_their_axis():
     compared = made([0.0, 0.8], ["random pairs", "lineages", "crossed"])
     first, second, third = (ax.get_xlim() for ax in ComparisonDisplay.from_comparison(compared).axes_)
@@ -146,6 +147,7 @@ def test_panels_of_one_score_share_their_axis():
     assert first != third
 
 
+@pytest.mark.slow
 def test_what_is_worse_than_the_mean_is_red_and_what_is_far_worse_is_written_at_the_edge():
     compared = made([0.0, 0.8, -0.3, 1.0], ["lineages"], names=["mean", "good", "worse", "wild"].__getitem__, noise=0.0)
     display = ComparisonDisplay.from_comparison(compared)
@@ -207,6 +209,7 @@ def test_cell_types_that_have_no_skill_are_grey():
 # Sizes, axes, and what is refused
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["models", "cell_types"])
 @pytest.mark.parametrize(
     ("n_models", "splits", "long"),

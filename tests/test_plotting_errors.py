@@ -116,6 +116,7 @@ def test_errors_by_expression_with_the_mean_of_groups(held_out):
     assert f"means of {len(groups)} quantile groups" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_genes", "n_cell_types"), [(7, 2), (100, 3), (20, 201)])
 def test_few_and_many_pairs_can_be_read(n_genes, n_cell_types):
     table = held_out_table(n_genes, n_cell_types, worst=0, name=LONG + " {}")

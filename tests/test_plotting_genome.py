@@ -129,6 +129,7 @@ def test_cell_types_lie_at_their_components_and_the_odd_one_is_ringed(data):
     assert f"PC1 of expression ({100 * explained['pc1']:.0f} % of variance)" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on", ["expression", "openness"])
 @pytest.mark.parametrize(
     ("n_cell_types", "n_lineages"), [(4, 1), pytest.param(24, 4, marks=pytest.mark.slow), (201, 14)]
@@ -152,6 +153,7 @@ def test_without_lineages_all_have_one_colour(data):
     assert display.ax_.get_legend() is None
 
 
+@pytest.mark.slow
 def test_long_names_of_cell_types_can_be_read(data):
     display = CellTypePCADisplay.from_dataset(renamed(data, "CD4-positive, alpha-beta memory T cell, donor {}"))
     assert any("…" in text for text in figures.assert_readable(display.figure_))
@@ -303,6 +305,7 @@ def test_importance_lies_at_the_positions_of_the_bins(data, lasso, method):
     assert f"bar: {longest:.2g})" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strand", ["+", "-"])
 def test_permuted_bins_of_one_gene_show_the_skill_lost_over_the_tracks(data, lasso, strand):
     gene = data.genes["name"][data.genes["strand"] == strand].iloc[5]
@@ -327,6 +330,7 @@ def test_bins_before_the_chromosome_are_not_drawn():
     assert display.importance[["start", "end"]].to_numpy().tolist() == [[0, 500], [500, 1_500], [1_500, 2_500]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flank", [1_000, 100_000, pytest.param(2_000_000, marks=pytest.mark.slow)])
 def test_loci_of_all_sizes_can_be_read(data, flank):
     display = LocusDisplay.from_dataset(renamed(data, "memory B cell, donor {}"), data.genes["name"][50], flank=flank)
@@ -335,6 +339,7 @@ def test_loci_of_all_sizes_can_be_read(data, flank):
     assert any(text.endswith("(Mb)" if flank == 2_000_000 else "(kb)") for text in said)
 
 
+@pytest.mark.slow
 def test_of_many_cell_types_twelve_from_the_highest_to_the_lowest_expression(data, openness_only):
     gene = data.genes["name"][7]
     display = LocusDisplay.from_dataset(data, gene)

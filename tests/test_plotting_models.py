@@ -151,6 +151,7 @@ def test_of_a_history_alone_the_lowest_development_error_is_the_best():
     assert TrainingCurveDisplay.from_history(history, best_epoch=3).best_line_.get_xdata()[0] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", ["mean", "mean of the gene over all cell types of the training pairs", ""])
 def test_the_baseline_is_called_what_the_caller_calls_it(network, label):
     history = pd.DataFrame({"epoch": [1, 2, 3], "train_mse": [3.0, 2.0, 1.0], "dev_mse": [2.0, 1.5, 1.8]})

@@ -92,6 +92,7 @@ def test_lines_of_equal_contributions_and_equal_skill(held_out):
     assert (at["skill 0"], at["0.5"], at["1"]) == pytest.approx((0, 0.5, 1))  # each at its own line
 
 
+@pytest.mark.slow
 @EACH
 def test_few_and_many_genes_can_be_read(n_genes):
     table = table_of(n_genes, gene="LONGGENENAME{}", n_cell_types=5, worst=n_genes // 50)
@@ -103,6 +104,7 @@ def test_few_and_many_genes_can_be_read(n_genes):
     assert hexagons == (n_genes > 4_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_genes", [40, 12_000])
 def test_small_axes_of_a_larger_figure_can_be_read(n_genes):
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 5), layout="constrained")
@@ -232,6 +234,7 @@ def test_negative_contributions_go_to_the_left():
     assert np.array(ends[1]) == pytest.approx(np.array([(0, -0.1), (0, -0.3)]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_cell_types", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (14, 45)), 200])
 def test_few_and_many_cell_types_can_be_read(n_cell_types):
     display = PartContributionsDisplay.from_predictions(table_of(30, n_cell_types, cell=LONG + " {}"), by="cell_type")

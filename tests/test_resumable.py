@@ -344,6 +344,7 @@ def test_scikit_learn_checks_fail_for_no_more_than_a_plain_search(tmp_path):
     assert list(search.values()).count("passed") >= 40
 
 
+@pytest.mark.slow
 def test_searches_inside_others(tmp_path, pairs):
     grid = {"model__regressor__alpha": [1.0, 100.0]}
     plain = GridSearchCV(pipeline(), grid, cv=CellTypeKFold(2))
@@ -698,6 +699,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.slow
 def test_pairs_of_other_data_sets_never_share_an_outcome(tmp_path, simulated):
     data = simulated[0]
     _, y = data.pairs(return_X_y=True)

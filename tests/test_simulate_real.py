@@ -226,6 +226,7 @@ def large_figures(large):
     return figures_of(large)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figure", BLOOD)
 def test_defaults_agree_with_blood(large_figures, figure):
     assert_within(large_figures[figure], BLOOD[figure], TOLERANCE * BLOOD[figure], REASON)
