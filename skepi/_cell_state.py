@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._rows import check_edges
+from skepi._rows import check_columns
 from skepi.exceptions import UnfittedSignalWarning, UnmatchedDataError
 from skepi.persistence import FittedPart
 from skepi.rows import BinnedRows
@@ -29,7 +29,7 @@ class Contrasts(NamedTuple):
 
     Attributes
     ----------
-    z : ndarray of float32, shape (n_bins, n_shared, n_cell_types)
+    z : ndarray of float32, shape (n_columns, n_shared, n_cell_types)
     rows : ndarray of int64, shape (n_shared,)
         The shared genes in the table of the data set.
     known : ndarray of int64, shape (n_shared,)
@@ -71,16 +71,16 @@ class BandContrasts(FittedPart):
     Attributes
     ----------
     gene_names : ndarray of str, shape (n_genes,)
-    mean : ndarray of float32, shape (n_bins, n_genes)
-    scale : ndarray of float64, shape (n_bins,)
-    edges : ndarray of int64, shape (n_bins + 1,)
-        Of the bands, in bp from the TSS.
+    mean : ndarray of float32, shape (n_columns, n_genes)
+    scale : ndarray of float64, shape (n_columns,)
+    columns : DataFrame
+        One row per band: ``signal, feature, start_bp, end_bp``.
     """
 
     gene_names: NDArray[np.object_]
     mean: Float32Array
     scale: FloatArray
-    edges: NDArray[np.int64]
+    columns: pd.DataFrame
 
     @classmethod
     def learn(cls, X: BinnedRows, cells: NDArray[np.int64]) -> tuple[Self, Float32Array]:
@@ -89,11 +89,11 @@ class BandContrasts(FittedPart):
         mean = values.mean(axis=2, dtype=np.float64).astype(np.float32)
         scale = np.array([_centre(table, level) for table, level in zip(values, mean, strict=True)])
         _divide(values, scale)
-        return cls(X.genes["name"].to_numpy(dtype=object), mean, scale, X.edges), values
+        return cls(X.genes["name"].to_numpy(dtype=object), mean, scale, X.columns), values
 
     def of(self, X: BinnedRows, cells: NDArray[np.int64]) -> Contrasts:
         """Standardise cell types of a data set, over the genes that it shares with the training data."""
-        check_edges(X, self.edges)
+        check_columns(X, self.columns)
         known = pd.Index(self.gene_names).get_indexer(X.genes["name"])
         rows = np.flatnonzero(known >= 0)
         if rows.size == 0:
@@ -124,7 +124,7 @@ class CellState(FittedPart):
     bands : BandContrasts
         What standardises openness to z.
     cell_type_names : ndarray of str, shape (n_training,)
-    z : ndarray of float32, shape (n_bins, n_genes, n_training)
+    z : ndarray of float32, shape (n_columns, n_genes, n_training)
     kernel : ndarray of float64, shape (n_training, n_training)
         K.
     kernel_scale : float
@@ -227,7 +227,7 @@ class CellStateViews:
 
     @property
     def contrasts_(self) -> Float32Array:
-        """Contrasts z of the training cell types, (n_bins, n_genes, n_training)."""
+        """Contrasts z of the training cell types, (n_columns, n_genes, n_training)."""
         return self.cell_state_.z
 
     @property
@@ -237,28 +237,28 @@ class CellStateViews:
 
     @property
     def openness_mean_(self) -> Float32Array:
-        """Mean log openness over the training cell types, (n_bins, n_genes)."""
+        """Mean log openness over the training cell types, (n_columns, n_genes)."""
         return self.cell_state_.bands.mean
 
     @property
     def band_scale_(self) -> FloatArray:
-        """Scale of each band, (n_bins,)."""
+        """Scale of each band, (n_columns,)."""
         return self.cell_state_.bands.scale
 
     @property
-    def edges_(self) -> NDArray[np.int64]:
-        """Edges of the bands, in bp from the TSS, (n_bins + 1,)."""
-        return self.cell_state_.bands.edges
+    def columns_(self) -> pd.DataFrame:
+        """What the bands are, one row per column: ``signal, feature, start_bp, end_bp``."""
+        return self.cell_state_.bands.columns
 
 
 def log_openness(X: BinnedRows, genes: NDArray[np.int64], cells: NDArray[np.int64]) -> Float32Array:
-    """Log of 1 + binned openness, (n_bins, n_genes, n_cell_types), of increasing genes of a data set."""
-    out = np.zeros((X.slots.n_bins, genes.size, cells.size), dtype=np.float32)
+    """Log of 1 + binned openness, (n_columns, n_genes, n_cell_types), of increasing genes of a data set."""
+    out = np.zeros((X.slots.n_columns, genes.size, cells.size), dtype=np.float32)
     place = np.full(len(X.genes), -1)
     place[genes] = np.arange(genes.size)
     for some, ptr, slots, values in X.gene_blocks(None if genes.size == place.size else genes):
         gene = np.repeat(place[some], np.diff(ptr))
-        out[X.slots.slot_bin[slots], gene] = np.log1p(values[:, cells])
+        out[X.slots.slot_column[slots], gene] = np.log1p(values[:, cells])
     return out
 
 

@@ -15,6 +15,7 @@ offered                         meaning
 ``coef_``, ``intercept_``       a linear model of the features
 ``input_gradients(X)``          derivative of each row's prediction by its features
 ``predict_parts(X)``            parts that the prediction is the sum of
+``slot_scaling(X)``             a transformer that scales each slot alike in all cell types
 ==============================  ====================================================================================
 """
 

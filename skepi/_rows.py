@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import validate_data
 
+from skepi._columns import first_difference
 from skepi._doors import check_unmasked
 from skepi.exceptions import UnknownNameError
 from skepi.rows import BinnedRows, PairRows, has_map, is_binned, is_pairs, members_of
@@ -156,17 +157,11 @@ def check_no_leak(X: Any, whose: Any) -> None:
         )
 
 
-def check_edges(X: BinnedRows, edges: NDArray[np.int64]) -> None:
-    """Refuse rows that are binned at other edges than in ``fit``."""
-    if not np.array_equal(X.edges, edges):
-        raise ValueError(
-            f"rows have {_described(X.edges)}, but the model was fitted on {_described(edges)}: bin rows at the edges "
-            "of the fit"
-        )
-
-
-def _described(edges: NDArray[np.int64]) -> str:
-    return f"{edges.size - 1} bins with edges {np.array2string(edges, threshold=6, separator=', ')} bp"
+def check_columns(X: BinnedRows, fitted: pd.DataFrame) -> None:
+    """Refuse rows that have other columns than in ``fit``, and name the first difference."""
+    difference = first_difference(X.columns, fitted)
+    if difference is not None:
+        raise ValueError(f"rows have other columns than those of the fit: {difference}")
 
 
 def check_n_features(X: Any, estimator: Any) -> None:

@@ -49,7 +49,7 @@ class UnmatchedDataError(ValueError):
 
 
 class DenseSizeError(MemoryError):
-    """A dense copy of binned openness would exceed the stated size."""
+    """Something that has to be kept in memory would exceed the stated size."""
 
 
 class ModelFileError(ValueError):
@@ -62,6 +62,10 @@ class DivergenceError(ArithmeticError):
 
 class ChromosomeWarning(UserWarning):
     """Some genes lie on chromosomes without a single peak."""
+
+
+class DepthWarning(UserWarning):
+    """One chromosome has more than half of a signal, so that depth says little of the others."""
 
 
 class EmptyLibraryWarning(UserWarning):

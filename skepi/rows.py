@@ -9,7 +9,8 @@ Three protocols, each of which includes the one before:
   rules that read the openness of peaks, and batches made on a device need it.
 
 An estimator asks for the tier that it needs and never for a class, so any container that keeps a tier works with it.
-Features are the openness of bins; a *slot* is a (gene, bin) whose value may differ from 0.
+Features are the openness of bands, weighted with a feature of peaks where a column names one. A *slot* is a
+(gene, column) whose value may differ from 0.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._columns import band_columns
 from skepi._scaling import SlotScaling
 from skepi.intervals import concatenate_ranges
 
@@ -30,6 +32,7 @@ __all__ = [
     "PairRows",
     "SlotScaling",
     "Slots",
+    "band_columns",
     "has_map",
     "is_binned",
     "is_pairs",
@@ -41,26 +44,26 @@ Float32Array = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Slots:
-    """The (gene, bin) pairs of a data set whose value may differ from 0, ordered by gene, then by bin.
+    """The (gene, column) pairs of a data set whose value may differ from 0, ordered by gene, then by column.
 
     Attributes
     ----------
     gene_ptr : ndarray of int64, shape (n_genes + 1,)
         Slots of gene ``g`` are ``gene_ptr[g] : gene_ptr[g + 1]``.
-    slot_bin : ndarray of int32, shape (n_slots,)
-        Bin of each slot, increasing within a gene.
-    n_bins : int
+    slot_column : ndarray of int32, shape (n_slots,)
+        Column of each slot, increasing within a gene.
+    n_columns : int
 
     Examples
     --------
-    >>> slots = Slots(np.array([0, 2, 3]), np.array([0, 4, 1], dtype=np.int32), n_bins=5)
+    >>> slots = Slots(np.array([0, 2, 3]), np.array([0, 4, 1], dtype=np.int32), n_columns=5)
     >>> slots.n_genes, slots.n_slots, slots.slot_keys().tolist()
     (2, 3, [0, 4, 6])
     """
 
     gene_ptr: IntArray
-    slot_bin: NDArray[np.int32]
-    n_bins: int
+    slot_column: NDArray[np.int32]
+    n_columns: int
 
     @property
     def n_genes(self) -> int:
@@ -70,26 +73,32 @@ class Slots:
     @property
     def n_slots(self) -> int:
         """Number of slots of all genes."""
-        return self.slot_bin.size
+        return self.slot_column.size
 
     def slot_keys(self) -> IntArray:
-        """``gene * n_bins + bin`` of each slot, increasing."""
+        """``gene * n_columns + column`` of each slot, increasing."""
         gene = np.repeat(np.arange(self.n_genes), np.diff(self.gene_ptr))
-        return slot_key(gene, self.slot_bin, self.n_bins)
+        return slot_key(gene, self.slot_column, self.n_columns)
 
     def of_genes(self, genes: IntArray) -> IntArray:
         """Numbers of the slots of these genes, gene after gene."""
         return concatenate_ranges(self.gene_ptr[genes], self.gene_ptr[genes + 1])
 
+    def of_run(self, genes: IntArray) -> slice | IntArray:
+        """Numbers of the slots of increasing genes; a slice where the genes are neighbours."""
+        if genes.size == 0 or genes[-1] - genes[0] != genes.size - 1:
+            return self.of_genes(genes)
+        return slice(int(self.gene_ptr[genes[0]]), int(self.gene_ptr[genes[-1] + 1]))
 
-def slot_key(gene: IntArray, bin_: NDArray, n_bins: int) -> IntArray:
-    """One number per (gene, bin), which sorts by gene, then by bin; :func:`gene_and_bin` reads it."""
-    return gene * n_bins + bin_
+
+def slot_key(gene: IntArray, column: NDArray, n_columns: int) -> IntArray:
+    """One number per (gene, column), which sorts by gene, then by column; :func:`gene_and_column` reads it."""
+    return gene * n_columns + column
 
 
-def gene_and_bin(key: IntArray, n_bins: int) -> tuple[IntArray, IntArray]:
-    """Gene and bin of each :func:`slot_key`."""
-    return np.divmod(key, n_bins)
+def gene_and_column(key: IntArray, n_columns: int) -> tuple[IntArray, IntArray]:
+    """Gene and column of each :func:`slot_key`."""
+    return np.divmod(key, n_columns)
 
 
 class GeneBlock(NamedTuple):
@@ -163,9 +172,10 @@ class PairRows(Protocol):
 
 @runtime_checkable
 class BinnedRows(PairRows, Protocol):
-    """First tier: pairs whose features are the openness of bins, and columns beside them.
+    """First tier: pairs whose features are the openness of bands, and columns beside them.
 
-    The first ``slots.n_bins`` columns are bins; :attr:`appended` holds the values of the others.
+    The first ``slots.n_columns`` columns belong to the map, and :attr:`columns` says what they are; :attr:`appended`
+    holds the values of the others.
 
     Examples
     --------
@@ -182,18 +192,21 @@ class BinnedRows(PairRows, Protocol):
         ...
 
     @property
-    def edges(self) -> IntArray:
-        """Edges of the bins in bp from the TSS, upstream negative, (n_bins + 1,)."""
+    def columns(self) -> pd.DataFrame:
+        """What the columns of the map are, one row per column: ``signal, feature, start_bp, end_bp``.
+
+        Offsets are in bp from the TSS, upstream negative. :func:`band_columns` makes such a table.
+        """
         ...
 
     @property
     def slots(self) -> Slots:
-        """Which (gene, bin) may differ from 0."""
+        """Which (gene, column) may differ from 0."""
         ...
 
     @property
     def appended(self) -> Float32Array:
-        """Columns of the pair that are not bins, (n_pairs, n_features - n_bins); never log-transformed or scaled."""
+        """Columns beside the map, (n_pairs, n_features - n_columns); never log-transformed or scaled."""
         ...
 
     @property
@@ -271,12 +284,12 @@ class MappedRows(BinnedRows, Protocol):
 
     @property
     def operator(self) -> Any:
-        """Peaks and weights of the slots: :class:`skepi.binning.SlotOperator`."""
+        """Peaks and weights of the slots: ``entries(genes)``, ``n_peaks``, and ``is_whole`` where all lie in memory."""
         ...
 
     @property
     def inverse_depth(self) -> Float32Array:
-        """What openness is multiplied by in each cell type, (n_cell_types,)."""
+        """What openness is multiplied by, (n_signals, n_cell_types); as ``pairs.tables.signals``."""
         ...
 
     @property

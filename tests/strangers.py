@@ -11,33 +11,33 @@ from skepi.rows import GeneBlock, Slots
 class TableRows:
     """Rows of a table of openness, genes x cell types x bins: the first tier of the contract and no more."""
 
-    def __init__(self, tables, edges, values, slots, codes, columns, names=(), knows_targets=False, scaling=None):
+    def __init__(self, tables, columns, values, slots, codes, appended, names=(), knows_targets=False, scaling=None):
         self.genes, self.cell_types = tables
-        self.edges, self.values, self.slots = edges, values, slots
+        self.columns, self.values, self.slots = columns, values, slots
         self.gene_codes, self.cell_type_codes = codes
-        self.appended, self.names, self.knows_targets = columns, tuple(names), knows_targets
+        self.appended, self.names, self.knows_targets = appended, tuple(names), knows_targets
         self.scaling = scaling
 
     @classmethod
     def copy_of(cls, X):
-        """The numbers of other rows, without appended columns."""
-        values = np.zeros((len(X.genes), len(X.cell_types), X.slots.n_bins), dtype=np.float32)
+        """The numbers of other rows, without appended appended."""
+        values = np.zeros((len(X.genes), len(X.cell_types), X.slots.n_columns), dtype=np.float32)
         for block in X.gene_blocks():
             gene = np.repeat(block.genes, np.diff(block.ptr))
-            values[gene, :, X.slots.slot_bin[block.slots]] = block.values
-        slots = Slots(X.slots.gene_ptr, X.slots.slot_bin, X.slots.n_bins)
+            values[gene, :, X.slots.slot_column[block.slots]] = block.values
+        slots = Slots(X.slots.gene_ptr, X.slots.slot_column, X.slots.n_columns)
         nothing = np.empty((len(X), 0), dtype=np.float32)
-        return cls((X.genes, X.cell_types), X.edges, values, slots, (X.gene_codes, X.cell_type_codes), nothing)
+        return cls((X.genes, X.cell_types), X.columns, values, slots, (X.gene_codes, X.cell_type_codes), nothing)
 
     def but(self, **changes):
         """The same rows, but for some fields."""
         fields = {
             "tables": (self.genes, self.cell_types),
-            "edges": self.edges,
+            "columns": self.columns,
             "values": self.values,
             "slots": self.slots,
             "codes": (self.gene_codes, self.cell_type_codes),
-            "columns": self.appended,
+            "appended": self.appended,
             "names": self.names,
             "knows_targets": self.knows_targets,
             "scaling": self.scaling,
@@ -46,11 +46,11 @@ class TableRows:
 
     @property
     def shape(self):
-        return len(self), self.slots.n_bins + self.appended.shape[1]
+        return len(self), self.slots.n_columns + self.appended.shape[1]
 
     @property
     def feature_names(self):
-        return np.array([*(f"bin {k}" for k in range(self.slots.n_bins)), *self.names], dtype=object)
+        return np.array([*(f"bin {k}" for k in range(self.slots.n_columns)), *self.names], dtype=object)
 
     @property
     def is_scaled(self):
@@ -62,7 +62,7 @@ class TableRows:
     def __getitem__(self, rows):
         rows = rows[0] if isinstance(rows, tuple) else rows
         codes = np.atleast_1d(self.gene_codes[rows]), np.atleast_1d(self.cell_type_codes[rows])
-        return self.but(codes=codes, columns=self.appended[rows].reshape(codes[0].size, -1))
+        return self.but(codes=codes, appended=self.appended[rows].reshape(codes[0].size, -1))
 
     def table(self):
         """Values as rows show them: openness, or log z-scores of slots and 0 elsewhere."""
@@ -70,7 +70,7 @@ class TableRows:
             return self.values
         out = np.zeros_like(self.values)
         gene = np.repeat(np.arange(self.slots.n_genes), np.diff(self.slots.gene_ptr))
-        place = gene, slice(None), self.slots.slot_bin
+        place = gene, slice(None), self.slots.slot_column
         out[place] = self.scaling.apply(self.values[place], slice(None))
         return out
 
@@ -88,27 +88,29 @@ class TableRows:
         table = self.table()
         for gene in range(len(self.genes)) if gene_codes is None else np.unique(gene_codes):
             slots = slice(*self.slots.gene_ptr[gene : gene + 2].tolist())
-            values = table[gene][:, self.slots.slot_bin[slots]].T.copy()
+            values = table[gene][:, self.slots.slot_column[slots]].T.copy()
             yield GeneBlock(np.array([gene]), np.array([0, len(values)]), slots, values)
 
     def in_cell_types(self, cell_type_codes):
         return self.but(codes=(self.gene_codes, np.asarray(cell_type_codes)))
 
     def with_appended(self, names, values, *, from_targets=False):
-        columns = np.hstack([self.appended, values]).astype(np.float32)
-        return self.but(columns=columns, names=[*self.names, *names], knows_targets=self.knows_targets or from_targets)
+        appended = np.hstack([self.appended, values]).astype(np.float32)
+        return self.but(
+            appended=appended, names=[*self.names, *names], knows_targets=self.knows_targets or from_targets
+        )
 
     def scaled(self, slot_keys, scaling):
-        gene, bins = np.divmod(slot_keys, self.slots.n_bins)
+        gene, bins = np.divmod(slot_keys, self.slots.n_columns)
         ptr = np.searchsorted(gene, np.arange(len(self.genes) + 1))
-        return self.but(slots=Slots(ptr, bins.astype(np.int32), self.slots.n_bins), scaling=scaling)
+        return self.but(slots=Slots(ptr, bins.astype(np.int32), self.slots.n_columns), scaling=scaling)
 
     def unscaled(self):
         return self.but(scaling=None)
 
     def slot_totals(self):
         gene = np.repeat(np.arange(self.slots.n_genes), np.diff(self.slots.gene_ptr))
-        return self.values.sum(axis=1)[gene, self.slots.slot_bin]
+        return self.values.sum(axis=1)[gene, self.slots.slot_column]
 
 
 class GeneLevel(RegressorMixin, BaseEstimator):

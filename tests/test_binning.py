@@ -311,10 +311,10 @@ def test_all_ways_out_agree(tables, edges, assign, data):
 
 def dense_from_slots(rows, cells=(0, 1)):
     """Put the values of all slots into genes x cell types x bins, then into rows."""
-    table = np.zeros((rows.operator.n_genes * rows.operator.n_bins, len(cells)))
+    table = np.zeros((rows.operator.n_genes * rows.operator.n_columns, len(cells)))
     for _, _, slots, values in rows.gene_blocks():
         table[rows.operator.slot_keys()[slots]] = values[:, list(cells)]
-    return table.reshape(rows.operator.n_genes, -1, len(cells)).swapaxes(1, 2).reshape(-1, rows.operator.n_bins)
+    return table.reshape(rows.operator.n_genes, -1, len(cells)).swapaxes(1, 2).reshape(-1, rows.operator.n_columns)
 
 
 @pytest.fixture(scope="module")
@@ -468,7 +468,8 @@ def test_edges_of_any_integer_type(simulated, dtype):
     [
         ({"assign": "start"}, r"assign must be one of \('overlap', 'midpoint', 'end'\), got 'start'"),
         ({"weight": "length"}, r"weight must be one of \('peak_length', 'bin_width'\), got 'length'"),
-        ({"depth": "median"}, r"depth must be one of \('mean', None\), got 'median'"),
+        ({"depth": "median"}, "depth='median' is no column of cell_types, which has name, lineage"),
+        ({"depth": 1.0}, 'depth must be "mean", None or the name of a column of cell_types, got 1.0'),
         ({"flank": 1_500}, "flank must be a positive multiple of bin_size, got flank=1500, bin_size=1000"),
         ({"flank": 0}, "positive multiple"),
         ({"flank": -1_000}, "positive multiple"),
@@ -531,7 +532,7 @@ def test_binner_bins_other_data_than_it_was_fitted_on(hand, simulated):
 def test_binner_holds_settings_only(simulated):
     binner = TSSBinner(edges=symmetric_edges([0, 10]), assign="end").fit(simulated[0].pairs())
     assert set(vars(clone(binner))) == set(binner.get_params())
-    assert set(vars(binner)) - set(binner.get_params()) == {"edges_", "n_features_in_"}
+    assert set(vars(binner)) - set(binner.get_params()) == {"edges_", "columns_", "signals_", "n_features_in_"}
 
 
 @pytest.mark.parametrize("entries", [1, 100, 1_000_000])
@@ -540,7 +541,7 @@ def test_blocks_of_chosen_genes(rows, monkeypatch, genes, entries):
     monkeypatch.setattr(_binned, "_BLOCK_VALUES", entries)
     seen, table = [], rows.dense().reshape(60, 12, -1)
     for block, ptr, slots, values in rows.gene_blocks(np.array(genes)):
-        bins = rows.operator.slot_bin[slots]
+        bins = rows.operator.slot_column[slots]
         assert values.shape == (bins.size, 12) == (ptr[-1], 12)
         for i, gene in enumerate(block):
             own = slice(ptr[i], ptr[i + 1])

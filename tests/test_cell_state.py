@@ -16,6 +16,7 @@ from skepi.exceptions import UnmatchedDataError
 from skepi.gaussian_process import CisTransRegressor
 from skepi.paired import PairedDataset
 from skepi.preprocessing import AppendContext
+from skepi.rows import band_columns
 
 BAND_BP = 100
 GREATEST_LOG = 8  # of random_logs: 5 + 4 SDs
@@ -131,7 +132,7 @@ def test_a_comparison_by_hand():
     # distances are 9 + 1 + 6 and 9 + 1 - 6; among training they are 1 + 1 + 2, so t is 2 / 2 as far as they are.
     state = CellState.learn(by_hand().rows, np.array([0, 1]))
     assert state.cell_type_names.tolist() == ["one", "two"]
-    assert state.bands.edges.tolist() == [-BAND_BP, 0, BAND_BP]
+    assert state.bands.columns.equals(band_columns([-BAND_BP, 0, BAND_BP]))
     assert_float32_sums(state.kernel_scale, 2, summed=4)
     assert_float32_sums(state.kernel, [[1, -1], [-1, 1]], summed=4)
     of_t = state.compare(by_hand().rows, np.array([2]))
@@ -328,7 +329,7 @@ def test_an_estimator_shows_the_parts_of_its_state(model):
     state = model.cell_state_
     views = {
         "cell_type_names_": state.cell_type_names, "contrasts_": state.z, "kernel_": state.kernel,
-        "kernel_scale_": state.kernel_scale, "gene_names_": state.bands.gene_names, "edges_": state.bands.edges,
+        "kernel_scale_": state.kernel_scale, "gene_names_": state.bands.gene_names, "columns_": state.bands.columns,
         "openness_mean_": state.bands.mean, "band_scale_": state.bands.scale,
     }  # fmt: skip
     for name, part in views.items():
@@ -394,7 +395,7 @@ def test_no_gene_in_common():
 
 def test_bins_at_other_edges():
     state = CellState.learn(tables_of(random_logs(0)).rows, np.arange(6))
-    with pytest.raises(ValueError, match=r"rows have 2 bins with edges \[-100, +0, +100\] bp, but .* fitted on 4 bins"):
+    with pytest.raises(ValueError, match=r"other columns .*: column 0 is \[-100, 0\) bp, and was \[-200, -100\) bp"):
         state.compare(tables_of(random_logs(0, n_bins=2)).rows, np.arange(6))
 
 

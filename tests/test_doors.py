@@ -29,7 +29,7 @@ PEAKS = pd.DataFrame({"chrom": ["chr1", "chr2", "chr1"], "start": [90, 40, 500],
 GENES = pd.DataFrame({"name": ["a", "b"], "chrom": ["chr1", "chr2"], "tss": [100, 550], "strand": ["+", "-"]})
 OPENNESS = pd.DataFrame({"x": [1.0, 2.0, 3.0], "y": [0.0, 5.0, 6.0], "z": [7.0, 8.0, 9.0], "w": [1.0, 1.0, 1.0]})
 EXPRESSION = pd.DataFrame(np.arange(8.0).reshape(2, 4), ["a", "b"], list("xyzw"))
-CALLS = PEAKS.assign(log10_p=[3.0, 2.0, 1.0], signal=[1.0, 2.0, 3.0])
+CALLS = PEAKS.assign(log10_p=[3.0, 2.0, 1.0], signal_value=[1.0, 2.0, 3.0])
 
 
 def dataset(**changes):
@@ -317,10 +317,11 @@ def test_matrices_hold_real_numbers(what, table, use, change, said):
         use(change(table))
 
 
-@pytest.mark.parametrize("given", [{"x": [1, 2, 3]}, "text"])
-def test_openness_is_no_mapping(given):
+def test_openness_is_no_text_and_no_mapping_of_columns():
     with pytest.raises(TableError, match="openness: wanted a DataFrame, an array or a sparse array, got"):
-        dataset(openness=given)
+        dataset(openness="text")
+    with pytest.raises(TableError, match="openness holds the signals 'x', so wanted a dict of tables by these names"):
+        dataset(openness={"x": [1, 2, 3]})
 
 
 def test_rows_of_different_lengths_are_no_array():

@@ -16,7 +16,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
 
 from skepi.baselines import DistanceDecay, NearestCellTypes, PromoterSum, TrainingMean
-from skepi.binning import TSSBinner, symmetric_edges
+from skepi.binning import BinnerUnion, TSSBinner, symmetric_edges
 from skepi.compose import BucketedRegressor, GeneZTarget, PerGeneLassoCV, PerGeneRegressor, ResidualRegressor
 from skepi.gaussian_process import CisTransRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
@@ -45,6 +45,7 @@ ON_ARRAYS = [
 RULES = {TrainingMean, NearestCellTypes, PromoterSum, DistanceDecay}
 NEED_PAIRS = {
     AppendContext,
+    BinnerUnion,
     BucketedRegressor,
     CisTransRegressor,
     PerGeneLassoCV,
@@ -103,6 +104,9 @@ PAIR_MODELS = {
 }
 PAIR_STEPS = {
     "TSSBinner": on_pairs(),
+    "BinnerUnion": Pipeline(
+        [("bins", BinnerUnion([("near", TSSBinner(edges=EDGES)), ("far", TSSBinner(edges=[100_000, 300_000]))]))]
+    ),
     "LogZScaler": on_pairs(("scale", LogZScaler())),
     "AppendContext": on_pairs(("scale", LogZScaler()), ("context", AppendContext(2))),
     "Materialize": on_pairs(("scale", LogZScaler()), ("dense", Materialize())),
@@ -143,7 +147,12 @@ def test_scikit_learn_checks_on_arrays(estimator, capsys):
     assert status["passed"] >= 40
 
 
-@pytest.mark.parametrize("estimator", [kind() for kind in sorted(NEED_PAIRS | GUARDED, key=str)], ids=repr)
+def made(kind):
+    """By default, or of what it cannot do without."""
+    return kind([("bins", TSSBinner())]) if kind is BinnerUnion else kind()
+
+
+@pytest.mark.parametrize("estimator", [made(kind) for kind in sorted(NEED_PAIRS | GUARDED, key=str)], ids=repr)
 def test_estimators_that_need_pairs_say_so(estimator):
     assert not get_tags(estimator).input_tags.two_d_array
     check = next(check for check in PAIR_CHECKS if check.name == "check_plain_arrays")

@@ -222,7 +222,7 @@ def test_a_view_takes_chosen_bins_from_other_cell_types_on_every_way_out(planted
         assert_exact(view[5:40].dense([3, 1]), wanted[[8, 6]])
         table = np.zeros((60, 6, 16), dtype=np.float32)
         for genes, _, slots, values in view.gene_blocks():
-            table[np.repeat(genes, 6), view.slots.slot_bin[slots]] = values
+            table[np.repeat(genes, 6), view.slots.slot_column[slots]] = values
         assert_exact(table[view.gene_codes, :, view.cell_type_codes], wanted)
     view = SwappedRows(rows, bins, source)
     monkeypatch.setattr("skepi.inspection._swapped.MAX_DENSE_BYTES", 4 * len(X) * 6)

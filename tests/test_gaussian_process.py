@@ -25,6 +25,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import Bunch
 from test_cell_state import gene_names, slow_contrasts, tables_of
 
+from skepi._columns import bands_of
 from skepi.binning import BinnedOpenness, TSSBinner, symmetric_edges
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import (
@@ -826,7 +827,7 @@ def test_other_peaks_with_the_same_openness_in_bands():
     other = PairedDataset(
         np.vstack([tables.data.openness / 2] * 2), halves, tables.data.genes, cell_types=tables.data.cell_types
     )
-    rows = TSSBinner(edges=tables.rows.edges, depth=None).fit_transform(other.pairs())
+    rows = TSSBinner(edges=bands_of(tables.rows.columns)[0].edges, depth=None).fit_transform(other.pairs())
     steep = steepness(variances_of(model))
     assert_float32_sums(model.predict(rows), model.predict(tables.rows), condition=steep)
 

@@ -142,7 +142,18 @@ THREE = [
 
 def test_narrowpeak_summits_become_positions_and_all_columns_are_kept(put):
     table = read_narrowpeak(put("chr1\t100\t200\tp\t10\t-\t2.5\t3\t-1\t40\nchr1\t5\t9\tq\t0\t.\t0\t0\t0\t-1\n"))
-    assert list(table) == ["chrom", "start", "end", "name", "score", "strand", "signal", "log10_p", "log10_q", "summit"]
+    assert list(table) == [
+        "chrom",
+        "start",
+        "end",
+        "name",
+        "score",
+        "strand",
+        "signal_value",
+        "log10_p",
+        "log10_q",
+        "summit",
+    ]
     assert rows_of(table, *table)[0] == ("chr1", 100, 200, "p", 10.0, "-", 2.5, 3.0, -1.0, 140)
     assert rows_of(table, *table)[1] == ("chr1", 5, 9, "q", 0.0, ".", 0.0, 0.0, 0.0, -1)
 
@@ -191,7 +202,7 @@ def test_broadpeak_has_no_summits(put, repeated):
     table = read_narrowpeak(put("track type=broadPeak\n" + BROAD), repeated)
     assert list(table)[-1] == "summit"
     assert rows_of(table, *table)[0] == ("chr1", 100, 900, "b1", 35.0, ".", 4.5, 6.0, 3.5, -1)
-    assert rows_of(table, "start", "end", "strand", "signal", "summit")[1] == (5, 90, "-", 2.0, -1)
+    assert rows_of(table, "start", "end", "strand", "signal_value", "summit")[1] == (5, 90, "-", 2.0, -1)
     assert table["summit"].dtype == np.int64
 
 
@@ -199,8 +210,8 @@ def test_broadpeak_with_an_interval_twice_cannot_be_cut(put):
     path = put(BROAD + BROAD.split("\n")[0].replace("4.5", "5.5") + "\n")
     with pytest.raises(FileFormatError, match=at(path, 1, None, "the same interval with the same summit twice, or")):
         read_narrowpeak(path)
-    assert list(read_narrowpeak(path, "keep")["signal"]) == [4.5, 2, 5.5]
-    assert list(read_narrowpeak(path, "strongest")["signal"]) == [2, 5.5]
+    assert list(read_narrowpeak(path, "keep")["signal_value"]) == [4.5, 2, 5.5]
+    assert list(read_narrowpeak(path, "strongest")["signal_value"]) == [2, 5.5]
 
 
 @pytest.mark.parametrize("narrow_first", [True, False])
@@ -493,7 +504,7 @@ def test_choosing_leaves_the_table_as_it_was():
 def test_what_is_read_makes_a_data_set(put, policy):
     genes = choose_tss(read_tss(put(VALID["tss"] + "chr1\t120\t120\tNM_2\tA\t+\n")), policy)
     regions = read_narrowpeak(put(peaks(*THREE[:4]), "peaks"))
-    data = PairedDataset(regions[["signal"]].set_axis(["HSC"], axis=1), regions, genes)
+    data = PairedDataset(regions[["signal_value"]].set_axis(["HSC"], axis=1), regions, genes)
     assert data.genes["name"].tolist() == genes["name"].tolist()
 
 
@@ -558,7 +569,7 @@ def real():
 def test_real_narrowpeak(real, population, n_rows, n_intervals, first):
     path = real / f"{population}_chr21_chr22.narrowPeak.gz"
     table = read_narrowpeak(path)
-    assert rows_of(table, "chrom", "start", "end", "signal", "summit")[0] == first
+    assert rows_of(table, "chrom", "start", "end", "signal_value", "summit")[0] == first
     assert len(table) == n_rows == len(read_narrowpeak(path, "keep"))
     assert len(read_narrowpeak(path, "strongest")) == n_intervals
     assert not table.duplicated(["chrom", "start", "end"]).any()

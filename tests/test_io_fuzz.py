@@ -163,7 +163,7 @@ def test_positions_out_of_range_are_refused_and_quoted(put, kind, column, value)
         ("narrowpeak", 3, "100", "end must be greater than start"),
         ("narrowpeak", 5, "", "wanted a number"),
         ("narrowpeak", 6, "plus", "wanted one of"),
-        ("narrowpeak", 7, "-0.5", "signal must be 0 or greater, got -0.5"),
+        ("narrowpeak", 7, "-0.5", "signal_value must be 0 or greater, got -0.5"),
         ("narrowpeak", 7, "nan", "wanted a number"),
         ("narrowpeak", 8, "inf", "wanted a number"),
         ("narrowpeak", 9, "x", "wanted a number"),

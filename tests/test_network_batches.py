@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from promises import assert_exact, assert_float32_sums, assert_float64_sums
 
 from skepi.binning import BinnedOpenness, TSSBinner, _binned, symmetric_edges
-from skepi.binning._overlap import SlotOperator
+from skepi.binning._operator import SlotOperator
 from skepi.datasets import make_paired_openness
 from skepi.neural_network import ExpressionMLP, _batches, _net, _operator
 from skepi.neural_network._batches import Batches, FeaturePlan, half_of_free, plan_features, predicted_batches
 from skepi.neural_network._operator import OperatorRows, OperatorTables, joined_ranges, operator_bytes, run_sums
 from skepi.paired import GeneCellPairs, OpennessTables
 from skepi.preprocessing import LogZScaler
-from skepi.rows import SlotScaling
+from skepi.rows import SlotScaling, band_columns
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda", 0)  # only named here, never used
@@ -70,7 +70,8 @@ def random_binned(seed, most_entries, with_scaling):
     pairs = GeneCellPairs(tables, rng.integers(0, n_genes, n_rows), rng.integers(0, n_cells, n_rows))
     statistics = rng.random((2, n_slots.sum()), dtype=np.float32)
     scaling = SlotScaling(*statistics) if with_scaling else None
-    return BinnedOpenness(pairs, np.arange(n_bins + 1), operator, rng.random(n_cells, dtype=np.float32), scaling)
+    inverse_depth = rng.random((1, n_cells), dtype=np.float32)
+    return BinnedOpenness(pairs, band_columns(range(n_bins + 1)), operator, inverse_depth, scaling)
 
 
 @given(seed=st.integers(0, 2**32), most_entries=st.sampled_from([0, 1, 3, 40]), with_scaling=st.booleans())

@@ -19,7 +19,7 @@ from skepi.exceptions import (
     UnknownNameError,
 )
 from skepi.normalization import ExpressionNormalizer
-from skepi.paired import GeneCellPairs, PairedDataset
+from skepi.paired import GeneCellPairs, PairedDataset, _tables
 
 PEAKS = {"chrom": ["chr1", "chr2", "chr1"], "start": [90, 40, 500], "end": [110, 50, 600]}
 GENES = {"name": ["a", "b"], "chrom": ["chr1", "chr2"], "tss": [100, 550], "strand": ["+", "-"]}
@@ -440,23 +440,28 @@ def test_pickled_data_set_is_the_same():
     assert back.genes.equals(dataset().genes)
 
 
-def test_derived_tables_are_made_once_and_forgotten_in_turn():
+def test_derived_tables_are_made_once_and_forgotten_in_turn(monkeypatch):
+    monkeypatch.setattr(_tables, "_DERIVED_BYTES", 16)
+    monkeypatch.setattr(_tables, "_derived", {})
     tables = dataset().tables
     made = []
-    for key in ["a", "a", "b", "c", "a"]:
-        assert tables.derived(key, lambda key=key: made.append(key) or key) == key
-    assert made == ["a", "b", "c", "a"]
-    assert dataset().tables.derived("a", lambda: "anew") == "a", "the same data made again"
+    for key in [b"a", b"a", b"b", b"c", b"a", b"b" * 99, b"b" * 99]:  # no more than 16 bytes, or the latest alone
+        size = max(6, len(key))
+        assert bytes(
+            tables.derived(key, lambda key=key, n=size: made.append(key) or memoryview(key.ljust(n)))
+        ) == key.ljust(size)
+    assert made == [b"a", b"b", b"c", b"a", b"b" * 99]
+    assert bytes(dataset().tables.derived(b"b" * 99, lambda: "anew")) == b"b" * 99, "the same data made again"
     other = dataset(openness=OPENNESS + 1).tables
-    assert other.derived("a", lambda: "of other tables") == "of other tables"
+    assert bytes(other.derived(b"b" * 99, lambda: memoryview(b"of other tables"))) == b"of other tables"
 
 
 def test_unpickled_tables_find_what_was_derived_in_their_process_but_do_not_carry_it():
     tables = dataset().tables
-    tables.derived("key", lambda: "a long derived text")
+    tables.derived("key", lambda: memoryview(b"a long derived text"))
     pickled = pickle.dumps(tables)
     assert b"a long derived text" not in pickled
-    assert pickle.loads(pickled).derived("key", lambda: "anew") == "a long derived text"
+    assert bytes(pickle.loads(pickled).derived("key", lambda: "anew")) == b"a long derived text"
 
 
 def test_tables_handed_out_can_be_changed_without_harm():

@@ -103,7 +103,7 @@ def slow_merged(samples, min_samples=1, exclude=()):
 def track(table, size=1000):
     """Signal of every base, the greatest where several intervals hold it."""
     height = {chrom: np.zeros(size) for chrom in CHROMS}
-    for chrom, start, end, signal in listed(table, "chrom", "start", "end", "signal"):
+    for chrom, start, end, signal in listed(table, "chrom", "start", "end", "signal_value"):
         height[chrom][start:end] = np.maximum(height[chrom][start:end], signal)
     return height
 
@@ -135,7 +135,7 @@ def call_tables(draw, low=0):
         table["chrom"] = pd.Categorical(table["chrom"], categories=[*CHROMS, "chrUn"])
     dtype = draw(st.sampled_from(["int64", "int32", "uint16"]))
     table.index = range(7, 7 + len(table))
-    table["signal"] = table["log10_p"] / 4
+    table["signal_value"] = table["log10_p"] / 4
     return table.astype({"start": dtype, "end": dtype})
 
 
@@ -286,8 +286,8 @@ def test_the_scale_of_a_sample_does_not_matter(samples, width, factor):
 
 
 def test_the_column_of_scores_can_be_chosen():
-    table = calls(("chr1", 100, 110, 1), ("chr1", 110, 120, 9), signal=np.array([3, 2], np.uint8))
-    assert listed(consensus_peaks({"a": table}, width=50, score="signal"), "start") == [(80,)]
+    table = calls(("chr1", 100, 110, 1), ("chr1", 110, 120, 9), signal_value=np.array([3, 2], np.uint8))
+    assert listed(consensus_peaks({"a": table}, width=50, score="signal_value"), "start") == [(80,)]
     assert listed(consensus_peaks({"a": table}, width=50), "start") == [(90,)]
 
 
@@ -381,7 +381,7 @@ def test_samples_that_name_the_same_chromosomes_in_two_ways_are_refused():
 
 def test_contigs_named_alike_do_not_hide_chromosomes_named_otherwise():
     # Ensembl and UCSC name contigs alike: to share one is not enough.
-    called = {"a": calls(("1", 900, 910, 1), ("GL000220.1", 5000, 5010, 1), signal=1.0)}
+    called = {"a": calls(("1", 900, 910, 1), ("GL000220.1", 5000, 5010, 1), signal_value=1.0)}
     peaks = regions(("chr1", 900, 910), ("GL000220.1", 5000, 5010))
     message = r"name the same chromosome in two ways \(1 and chr1 are one"
     with pytest.raises(ChromosomeMismatchError, match=message):
@@ -414,7 +414,7 @@ def test_settings_of_another_kind_are_refused(options):
 
 
 def test_a_mapping_of_columns_as_peaks():
-    called = {"a": calls(("chr1", 5, 9, 2), signal=1.0)}
+    called = {"a": calls(("chr1", 5, 9, 2), signal_value=1.0)}
     found = openness_over_peaks(called, {"chrom": ["chr1"], "start": [5], "end": [13]})
     assert found["a"].tolist() == [0.5]
 
@@ -436,7 +436,7 @@ def test_positions_of_the_result_are_int64_whatever_the_tables_hold(method):
     a, b = calls(("chr1", 900, 910, 1)), calls(("chr1", 905, 910, 1), ("chr2", 905, 910, 1))
     found = consensus_peaks({"a": a.astype({"start": "uint64", "end": "uint32"}), "b": b}, width=4, method=method)
     assert found.dtypes[["start", "end", "n_samples"]].tolist() == [np.dtype(np.int64)] * 3
-    openness_over_peaks({"b": b}, found, signal="log10_p")
+    openness_over_peaks({"b": b}, found, value="log10_p")
 
 
 def test_windows_do_not_reach_beyond_the_last_position():
@@ -467,7 +467,7 @@ def test_summits_that_lie_outside_their_interval_are_refused(summit):
 
 
 @pytest.mark.parametrize(
-    "use", [consensus_peaks, lambda samples: openness_over_peaks(samples, calls((1, 900, 910, 1)), signal="log10_p")]
+    "use", [consensus_peaks, lambda samples: openness_over_peaks(samples, calls((1, 900, 910, 1)), value="log10_p")]
 )
 def test_numbers_as_chromosome_names_are_text(use):
     # As pandas reads the names of Ensembl; text of one table must meet numbers of the other.
@@ -480,7 +480,7 @@ def test_numbers_as_chromosome_names_are_text(use):
 
 def test_openness_by_hand():
     # chr1 100-200: 20 bases of 4, 10 bases of 8 (greater than 4 there), 70 of nothing: (80 + 80) / 100.
-    called = calls(("chr1", 90, 120, 0), ("chr1", 110, 120, 0), ("chr2", 0, 9, 0), signal=[4.0, 8.0, 1.0])
+    called = calls(("chr1", 90, 120, 0), ("chr1", 110, 120, 0), ("chr2", 0, 9, 0), signal_value=[4.0, 8.0, 1.0])
     peaks = regions(("chr1", 100, 200), ("chr1", 200, 300), ("chr2", 0, 9)).set_axis(["p", "q", "r"])
     found = openness_over_peaks({"HSC": called, "Ery": called.iloc[2:]}, peaks)
     assert_float32_sums(found["HSC"].to_numpy(), [1.2, 0.0, 1.0], summed=[1.2, 0.0, 1.0])
@@ -527,8 +527,10 @@ def test_openness_permutes_with_its_rows(samples, peaks, random):
 @pytest.mark.parametrize("signal", ["uint8", "int16", "float32"])
 def test_openness_of_far_positions_in_other_dtypes(dtype, signal):
     last = MAX_POSITION
-    called = calls(("chr1", last - 10, last, 0), ("chr1", 0, 100, 0), signal=np.array([200, 250], signal).tolist())
-    called = called.astype({"start": dtype, "end": dtype, "signal": signal})
+    called = calls(
+        ("chr1", last - 10, last, 0), ("chr1", 0, 100, 0), signal_value=np.array([200, 250], signal).tolist()
+    )
+    called = called.astype({"start": dtype, "end": dtype, "signal_value": signal})
     peaks = regions(("chr1", last - 20, last), ("chr1", 0, last), ("chr1", 500, last - 10))
     for positions in ("int64", dtype):
         found = openness_over_peaks({"a": called}, peaks.astype({"start": positions, "end": positions}))["a"]
@@ -538,7 +540,7 @@ def test_openness_of_far_positions_in_other_dtypes(dtype, signal):
 
 def test_weak_peaks_behind_much_signal_keep_theirs():
     # A difference of running areas would lose 0.001 behind 1e17; 0 means that nothing was called.
-    called = calls(("chr1", 0, 10**8, 0), ("chr1", 10**8, 10**8 + 500, 0), signal=[1e9, 1e-3])
+    called = calls(("chr1", 0, 10**8, 0), ("chr1", 10**8, 10**8 + 500, 0), signal_value=[1e9, 1e-3])
     found = openness_over_peaks({"a": called}, regions(("chr1", 10**8, 10**8 + 500)))
     assert_float32_sums(found.iloc[0, 0], 1e-3)
 
@@ -547,12 +549,12 @@ def test_a_chromosome_of_one_sample_only_has_no_openness_in_the_others():
     a, b = calls(("chr1", 5, 9, 2), ("chrX", 5, 9, 3)), calls(("chr1", 5, 9, 4))
     peaks = consensus_peaks({"a": a, "b": b}, width=4)
     assert listed(peaks, "chrom", "n_samples") == [("chr1", 2), ("chrX", 1)]
-    assert listed(openness_over_peaks({"a": a, "b": b}, peaks, signal="log10_p")) == [(2.0, 4.0), (3.0, 0.0)]
+    assert listed(openness_over_peaks({"a": a, "b": b}, peaks, value="log10_p")) == [(2.0, 4.0), (3.0, 0.0)]
 
 
 @pytest.mark.parametrize("empty_in", ["sample", "peaks"])
 def test_categories_without_rows_are_no_chromosomes(empty_in):
-    table = calls(("chr1", 5, 9, 2), ("chr2", 5, 9, 3), signal=1.0).astype({"chrom": "category"})
+    table = calls(("chr1", 5, 9, 2), ("chr2", 5, 9, 3), signal_value=1.0).astype({"chrom": "category"})
     part = table.iloc[:1]
     sample, peaks = (part, table) if empty_in == "sample" else (table, part)
     assert openness_over_peaks({"a": sample}, peaks)["a"].tolist() == [1.0, 0.0][: len(peaks)]
@@ -562,7 +564,7 @@ def test_categories_without_rows_are_no_chromosomes(empty_in):
 
 def test_signals_too_great_for_float32_are_refused():
     with pytest.raises(TableError, match="signal"):
-        openness_over_peaks({"a": calls(("chr1", 5, 9, 2), signal=1e39)}, regions(("chr1", 5, 9)))
+        openness_over_peaks({"a": calls(("chr1", 5, 9, 2), signal_value=1e39)}, regions(("chr1", 5, 9)))
 
 
 # --- files
@@ -610,7 +612,7 @@ def test_several_jobs_give_what_one_gives(files):
 
 @pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_table_that_is_there_already_stays_as_it_is(n_jobs):
-    table = calls(("chr1", 5, 9, 2), signal=1.0)
+    table = calls(("chr1", 5, 9, 2), signal_value=1.0)
     before = table.copy()
     assert read_narrowpeaks({"a": table}, n_jobs=n_jobs)["a"] is table
     consensus_peaks({"a": table}, width=2, exclude=regions(("chr1", 50, 60)))
@@ -633,7 +635,7 @@ def test_a_broken_file_is_named_with_line_and_column(files, tmp_path, n_jobs, us
 
 # --- errors
 
-ONE = calls(("chr1", 5000, 5010, 1), signal=1.0)
+ONE = calls(("chr1", 5000, 5010, 1), signal_value=1.0)
 
 
 @pytest.mark.parametrize(
@@ -679,7 +681,10 @@ def test_samples_without_names_are_refused(use, samples):
 
 BROKEN = [
     (5, "wanted a .*(table|DataFrame).*, got int"),
-    (ONE.drop(columns=["start", "end"]), r"missing columns \['start', 'end'\], got \['chrom', 'log10_p', 'signal'\]"),
+    (
+        ONE.drop(columns=["start", "end"]),
+        r"missing columns \['start', 'end'\], got \['chrom', 'log10_p', 'signal_value'\]",
+    ),
     (ONE.iloc[:0], "the table has no rows"),
     (ONE.assign(chrom=[None]), "chrom: missing values"),
     (ONE.assign(start=5000.0), "start: wanted whole numbers .bp., got dtype float64"),
@@ -724,8 +729,8 @@ def test_columns_that_are_no_table_are_refused(use):
 )
 @pytest.mark.parametrize("use", [lambda t: consensus_peaks({"b": t}), lambda t: openness_over_peaks({"b": t}, ONE)])
 def test_scores_and_signals_that_are_no_measures_are_refused(use, values, message):
-    table = pd.concat([ONE, ONE]).assign(log10_p=values, signal=values)
-    with pytest.raises(TableError, match=f"^sample b: (log10_p|signal): {message}"):
+    table = pd.concat([ONE, ONE]).assign(log10_p=values, signal_value=values)
+    with pytest.raises(TableError, match=f"^sample b: (log10_p|signal_value): {message}"):
         use(table)
 
 
@@ -733,15 +738,17 @@ def test_scores_and_signals_that_are_no_measures_are_refused(use, values, messag
 def test_signals_may_be_as_large_as_float32_holds_and_no_larger(use):
     """Openness is float32: its largest number is a measure, and the next larger float64 would become infinite."""
     largest = float(np.finfo(np.float32).max)
-    use(ONE.assign(log10_p=largest, signal=largest))
+    use(ONE.assign(log10_p=largest, signal_value=largest))
     beyond = np.nextafter(largest, np.inf)
-    with pytest.raises(TableError, match=r"sample b: (log10_p|signal): wanted finite values >= 0, got 3.4\S+ in row 0"):
-        use(ONE.assign(log10_p=beyond, signal=beyond))
+    with pytest.raises(
+        TableError, match=r"sample b: (log10_p|signal_value): wanted finite values >= 0, got 3.4\S+ in row 0"
+    ):
+        use(ONE.assign(log10_p=beyond, signal_value=beyond))
 
 
 def test_the_largest_signal_stays_what_it_is():
     largest = float(np.finfo(np.float32).max)
-    assert openness_over_peaks({"b": ONE.assign(signal=largest)}, ONE)["b"].tolist() == [largest]
+    assert openness_over_peaks({"b": ONE.assign(signal_value=largest)}, ONE)["b"].tolist() == [largest]
 
 
 def test_the_row_of_a_bad_score_is_that_of_the_table():
@@ -752,7 +759,9 @@ def test_the_row_of_a_bad_score_is_that_of_the_table():
 
 @pytest.mark.parametrize("use", [lambda t: consensus_peaks({"b": t}), lambda t: openness_over_peaks({"b": t}, ONE)])
 def test_a_column_that_is_not_there_is_named(use):
-    with pytest.raises(TableError, match=r"sample b: no column '(log10_p|signal)', got \['chrom', 'start', 'end'\]"):
+    with pytest.raises(
+        TableError, match=r"sample b: no column '(log10_p|signal_value)', got \['chrom', 'start', 'end'\]"
+    ):
         use(ONE[["chrom", "start", "end"]])
 
 
@@ -846,7 +855,7 @@ def test_openness_of_real_files_is_that_of_single_bases(blood_files):
     here = peaks["chrom"] == "chr21"
     for name, table in part.items():
         height = np.zeros(48_200_000)
-        for start, end, signal in listed(table, "start", "end", "signal"):
+        for start, end, signal in listed(table, "start", "end", "signal_value"):
             height[start:end] = np.maximum(height[start:end], signal)
         places = listed(peaks[here], "start", "end")
         expected = np.array([height[start:end].mean() for start, end in places])
@@ -867,4 +876,4 @@ def test_consensus_of_real_files_keeps_the_laws(blood_files):
     assert ((openness > 0).sum(axis=1).to_numpy() == peaks["n_samples"].to_numpy()).all()
     total = openness_over_peaks(blood_files, merged)["Ery"].astype(float) @ (merged["end"] - merged["start"])
     ery = blood_files["Ery"].astype({"chrom": str}).drop_duplicates(["chrom", "start", "end"])
-    assert_float32_sums(total, (ery["signal"] * (ery["end"] - ery["start"])).sum())
+    assert_float32_sums(total, (ery["signal_value"] * (ery["end"] - ery["start"])).sum())

@@ -41,7 +41,7 @@ import skepi.metrics
 from skepi import _files, _limits
 from skepi._files import read_about, read_arrays, write_arrays
 from skepi.baselines import DistanceDecay, NearestCellTypes, PromoterSum, TrainingMean
-from skepi.binning import TSSBinner, symmetric_edges
+from skepi.binning import BinnerUnion, TSSBinner, symmetric_edges
 from skepi.compose import BucketedRegressor, GeneZTarget, PerGeneLassoCV, PerGeneRegressor, ResidualRegressor
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import ModelFileError, ModelVersionWarning, UnseenGeneWarning
@@ -174,6 +174,11 @@ ON_PAIRS = {
     "Lasso by cross-validation": make_pipeline(TSSBinner(edges=EDGES), LassoBaselineCV([1e-2, 1e-3], cv=3)),
     "context": GeneZTarget(make_pipeline(TSSBinner(edges=EDGES), AppendContext(2), Ridge(10.0))),
     "cis and cell state": make_pipeline(TSSBinner(edges=EDGES), CisTransRegressor()),
+    "two binners": make_pipeline(
+        BinnerUnion([("near", TSSBinner(edges=EDGES)), ("far", TSSBinner(edges=[100_000, 200_000]))]),
+        LogZScaler(),
+        GeneZTarget(Ridge(10.0)),
+    ),
     "own cis": make_pipeline(TSSBinner(edges=EDGES), CisTransRegressor(own_cis=True)),
     "residual": make_pipeline(TSSBinner(edges=EDGES), ResidualRegressor(Ridge(10.0), cv=CellTypeKFold(3))),
     "buckets": BucketedRegressor(

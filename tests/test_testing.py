@@ -20,7 +20,7 @@ from test_estimators import EDGES, PAIR_MODELS, PAIR_STEPS, SEARCHES, VARIANTS
 
 import skepi.testing
 from skepi.baselines import DistanceDecay, PromoterSum, TrainingMean
-from skepi.binning import TSSBinner
+from skepi.binning import BinnerUnion, TSSBinner
 from skepi.comparison import compare_models
 from skepi.compose import BucketedRegressor, GeneZTarget
 from skepi.datasets import make_paired_openness
@@ -388,9 +388,10 @@ NEED_THE_MAP = [
     PromoterSum(),
     DistanceDecay(),
     TSSBinner(edges=EDGES),
+    BinnerUnion([("bins", TSSBinner(edges=EDGES))]),
     BucketedRegressor(GeneZTarget(Ridge()), min_cell_types=2),
 ]
-BEGIN_WITH_PAIRS = {"buckets", "buckets by expression", "promoter sum", "distance decay", "TSSBinner"}
+BEGIN_WITH_PAIRS = {"buckets", "buckets by expression", "promoter sum", "distance decay", "TSSBinner", "BinnerUnion"}
 BEGIN_WITH_PAIRS |= {"target around the pipeline"}
 ON_ROWS = {name: on_rows(m) for name, m in {**PAIR_MODELS, **PAIR_STEPS}.items() if name not in BEGIN_WITH_PAIRS}
 
@@ -463,7 +464,7 @@ class TransposedDense(TableRows):
 class ForgetsAppended(TableRows):
     @property
     def shape(self):
-        return len(self), self.slots.n_bins
+        return len(self), self.slots.n_columns
 
 
 class OneType(TableRows):
@@ -488,7 +489,7 @@ class KeepsWhatItGave(TableRows):
 class AppendedTwice(TableRows):
     def dense(self, rows=slice(None), dtype=np.float32):
         out = super().dense(rows, dtype)
-        out[:, self.slots.n_bins :] *= 2
+        out[:, self.slots.n_columns :] *= 2
         return out
 
 
@@ -620,7 +621,7 @@ class ForgetsTargets(TableRows):
 class AppendsInFront(TableRows):
     def with_appended(self, names, values, *, from_targets=False):
         more = super().with_appended(names, values, from_targets=from_targets)
-        return more.but(columns=more.appended[:, ::-1].copy())
+        return more.but(appended=more.appended[:, ::-1].copy())
 
 
 class ForgetsNames(TableRows):
@@ -630,7 +631,7 @@ class ForgetsNames(TableRows):
 
 class TakesTheOthersColumns(TableRows):
     def in_cell_types(self, cell_type_codes):
-        return super().in_cell_types(cell_type_codes).but(columns=self.appended + 1)
+        return super().in_cell_types(cell_type_codes).but(appended=self.appended + 1)
 
 
 class SlicesMixGenes(TableRows):
@@ -642,7 +643,7 @@ class SlicesMixGenes(TableRows):
 class SlicesMixColumns(TableRows):
     def __getitem__(self, rows):
         some = super().__getitem__(rows)
-        return some.but(columns=some.appended + 1)
+        return some.but(appended=some.appended + 1)
 
 
 class AppendsToItself(TableRows):
@@ -659,7 +660,7 @@ class NeverAppendsSparse(TableRows):
 class MovesItsColumns(TableRows):
     def in_cell_types(self, cell_type_codes):
         other = super().in_cell_types(cell_type_codes)
-        return other if len(self.names) < 2 else other.but(columns=self.appended[::-1])
+        return other if len(self.names) < 2 else other.but(appended=self.appended[::-1])
 
 
 class NeverScalesSparse(TableRows):
@@ -722,13 +723,13 @@ class StaysScaled(TableRows):
 
 
 def with_slots(X, **changes):
-    fields = {"gene_ptr": X.slots.gene_ptr, "slot_bin": X.slots.slot_bin, "n_bins": X.slots.n_bins}
+    fields = {"gene_ptr": X.slots.gene_ptr, "slot_column": X.slots.slot_column, "n_columns": X.slots.n_columns}
     return X.but(slots=Slots(**{**fields, **changes}))
 
 
 def with_value(X, value, gene=0):
     values = X.values.copy()
-    values[gene, :, X.slots.slot_bin[X.slots.gene_ptr[gene]]] = value
+    values[gene, :, X.slots.slot_column[X.slots.gene_ptr[gene]]] = value
     return X.but(values=values)
 
 
@@ -739,15 +740,15 @@ def with_attribute(X, name, value):
 
 
 def swapped_first_bins(X):
-    bins = X.slots.slot_bin.copy()
+    bins = X.slots.slot_column.copy()
     bins[:2] = bins[1::-1]
-    return with_slots(X, slot_bin=bins)
+    return with_slots(X, slot_column=bins)
 
 
 def without_first_slot(X):
     ptr = X.slots.gene_ptr - 1
     ptr[0] = 0
-    return with_slots(X, gene_ptr=ptr, slot_bin=X.slots.slot_bin[1:])
+    return with_slots(X, gene_ptr=ptr, slot_column=X.slots.slot_column[1:])
 
 
 BROKEN_CLASSES = {
@@ -810,12 +811,15 @@ BROKEN_VALUES = {
     ),
     r"slots.gene_ptr: got shape \(24,\), wanted \(25,\)": lambda X: with_slots(X, gene_ptr=X.slots.gene_ptr[1:]),
     "slots.gene_ptr: got .*, wanted numbers that rise from 0": lambda X: with_slots(X, gene_ptr=X.slots.gene_ptr + 1),
-    r"slots.slot_bin: got bins out of range, wanted 0 \.\. 7": lambda X: with_slots(
-        X, slot_bin=X.slots.slot_bin + np.int32(1)
+    r"slots.slot_column: got bins out of range, wanted 0 \.\. 7": lambda X: with_slots(
+        X, slot_column=X.slots.slot_column + np.int32(1)
     ),
-    "slots.slot_bin: got bins that do not rise within a gene": swapped_first_bins,
-    "edges: got .*, wanted 9 increasing offsets": lambda X: X.but(edges=X.edges[::-1]),
-    "appended: got float64 of shape": lambda X: X.but(columns=X.appended.astype(np.float64)),
+    "slots.slot_column: got bins that do not rise within a gene": swapped_first_bins,
+    "columns: got .*, wanted 8 rows of signal, feature, start_bp, end_bp": lambda X: X.but(columns=X.columns[1:]),
+    "columns: got .*, wanted start_bp < end_bp": lambda X: X.but(
+        columns=X.columns.assign(end_bp=X.columns["start_bp"])
+    ),
+    "appended: got float64 of shape": lambda X: X.but(appended=X.appended.astype(np.float64)),
     "feature_names: got 8 names, wanted 9, one per column": lambda X: X.but(names=()),
     "dense: got NaN or infinite values": lambda X: with_value(X, np.nan),
     "dense: got negative openness": lambda X: with_value(X, -1),
@@ -826,12 +830,12 @@ BROKEN_VALUES = {
 @pytest.fixture
 def with_age(rows):
     theirs = rows[1]
-    return theirs.but(columns=np.full((len(theirs), 1), 5, dtype=np.float32), names=["age"])
+    return theirs.but(appended=np.full((len(theirs), 1), 5, dtype=np.float32), names=["age"])
 
 
 @pytest.mark.parametrize("kind", BROKEN_CLASSES, ids=lambda kind: kind.__name__)
 def test_a_method_that_breaks_the_contract_is_named(with_age, kind):
-    X = kind.copy_of(with_age).but(columns=with_age.appended, names=with_age.names)
+    X = kind.copy_of(with_age).but(appended=with_age.appended, names=with_age.names)
     with pytest.raises(AssertionError, match=f"(?s)^{BROKEN_CLASSES[kind]}"):
         check_rows(X)
 

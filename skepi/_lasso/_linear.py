@@ -33,7 +33,7 @@ def linear_prediction(X: Any, coef: FloatArray, intercept: float) -> FloatArray:
         return X @ coef + intercept
     if len(X) * _ROW_COST > np.unique(X.gene_codes).size * len(X.cell_types):
         of_bins = _prediction_table(X, coef)[X.gene_codes, X.cell_type_codes]
-        return of_bins + X.appended @ coef[X.slots.n_bins :] + intercept
+        return of_bins + X.appended @ coef[X.slots.n_columns :] + intercept
     out = np.full(len(X), intercept)
     for first in range(0, len(X), _ROWS_AT_ONCE):
         rows = slice(first, first + _ROWS_AT_ONCE)
@@ -45,6 +45,6 @@ def _prediction_table(X: BinnedRows, coef: FloatArray) -> FloatArray:
     """What the bins of every gene of the rows add in every cell type of the data set, (n_genes, n_cell_types)."""
     out = np.zeros((len(X.genes), len(X.cell_types)))
     for genes, ptr, slots, values in X.gene_blocks(X.gene_codes):
-        weights = coef[X.slots.slot_bin[slots]]
+        weights = coef[X.slots.slot_column[slots]]
         out[genes] = sp.csr_array((weights, np.arange(weights.size), ptr), shape=(genes.size, weights.size)) @ values
     return out

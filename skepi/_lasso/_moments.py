@@ -239,8 +239,8 @@ class RowsByGene:
 
 def _matrices(X: BinnedRows, ptr: NDArray, slots: Any) -> GeneMatrices:
     """Room for products of (bins, appended, target, 1) of the genes of a block, in the columns of all genes."""
-    bins, n_columns = X.slots.slot_bin[slots], X.shape[1] + 2
-    common = np.arange(X.slots.n_bins, n_columns, dtype=np.int32)  # every gene has these
+    bins, n_columns = X.slots.slot_column[slots], X.shape[1] + 2
+    common = np.arange(X.slots.n_columns, n_columns, dtype=np.int32)  # every gene has these
     return GeneMatrices([np.concatenate([bins[a:b], common]) for a, b in pairwise(ptr)], n_columns)
 
 

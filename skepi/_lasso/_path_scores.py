@@ -64,7 +64,7 @@ def path_errors(X: Any, folds: list[Fold], within_gene: bool) -> tuple[FloatArra
         for i, gene in enumerate(genes):
             slots = slice(op.gene_ptr[gene], op.gene_ptr[gene + 1])
             for k, fold in enumerate(folds):
-                truth, prediction = fold.of_gene(gene, slots, op.slot_bin[slots], values[ptr[i] : ptr[i + 1]])
+                truth, prediction = fold.of_gene(gene, slots, op.slot_column[slots], values[ptr[i] : ptr[i + 1]])
                 if truth.size:
                     residual = truth[:, None] - prediction
                     level = fold.training_mean[gene]

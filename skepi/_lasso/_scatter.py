@@ -18,7 +18,7 @@ class GeneMatrices:
     ----------
     bins_of_genes : list of ndarray of int32
         Bin of each slot, a gene an array.
-    n_bins : int
+    n_columns : int
 
     Notes
     -----
@@ -26,9 +26,9 @@ class GeneMatrices:
     together first (whole runs are copied), so that each row of the result is visited once and stays in the cache.
     """
 
-    def __init__(self, bins_of_genes: list[NDArray[np.int32]], n_bins: int) -> None:
+    def __init__(self, bins_of_genes: list[NDArray[np.int32]], n_columns: int) -> None:
         self.n_slots = np.array([bins.size for bins in bins_of_genes])
-        self.n_bins = n_bins
+        self.n_columns = n_columns
         self.start = np.concatenate([[0], np.cumsum(self.n_slots**2)])
         self._columns = np.empty(self.start[-1], dtype=np.int32)
         for gene, bins in enumerate(bins_of_genes):
@@ -36,7 +36,7 @@ class GeneMatrices:
         bins = np.concatenate(bins_of_genes)
         self._row_ptr = np.concatenate([[0], np.cumsum(np.repeat(self.n_slots, self.n_slots))]).astype(np.int32)
         self._by_bin = np.argsort(bins, kind="stable")
-        self._rows_of_bin = np.concatenate([[0], np.cumsum(np.bincount(bins, minlength=n_bins))])
+        self._rows_of_bin = np.concatenate([[0], np.cumsum(np.bincount(bins, minlength=n_columns))])
 
     def empty(self) -> FloatArray:
         """Room for the matrices of all genes, flat."""
@@ -48,12 +48,14 @@ class GeneMatrices:
         return flat[self.start[gene] : self.start[gene + 1]].reshape(n_slots, n_slots)
 
     def add_to(self, total: FloatArray, flat: FloatArray) -> None:
-        """Add the matrices to ``total``, (n_bins, n_bins)."""
-        shape = self._row_ptr.size - 1, self.n_bins
+        """Add the matrices to ``total``, (n_columns, n_columns)."""
+        shape = self._row_ptr.size - 1, self.n_columns
         sorted_rows = sp.csr_array((flat, self._columns, self._row_ptr), shape=shape)[self._by_bin]
         ends = sorted_rows.indptr[self._rows_of_bin]
         # Entries of one bin follow each other now: read as one row, its repeated columns are summed.
-        total += sp.csr_array((sorted_rows.data, sorted_rows.indices, ends), shape=(self.n_bins, self.n_bins)).toarray()
+        total += sp.csr_array(
+            (sorted_rows.data, sorted_rows.indices, ends), shape=(self.n_columns, self.n_columns)
+        ).toarray()
 
 
 class Adder:

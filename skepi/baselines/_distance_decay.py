@@ -68,9 +68,12 @@ class DistanceDecay(GeneScoreRule, BaseEstimator):
     upstream_bp : int, default=5_000
         Only with ``gene_body=True``.
     depth : {"mean"} or None, default="mean"
-        ``"mean"`` divides each cell type by its mean openness over all peaks of the data set.
+        ``"mean"`` divides each cell type by its mean openness over the peaks of the signal, mitochondrial ones left
+        out.
     sd_offset : float, default=1.0
         In units of ``y``.
+    signal : str, optional
+        Signal whose openness counts; needed where a data set has several.
 
     Attributes
     ----------
@@ -127,6 +130,7 @@ class DistanceDecay(GeneScoreRule, BaseEstimator):
         upstream_bp: int = 5_000,
         depth: str | None = "mean",
         sd_offset: float = 1.0,
+        signal: str | None = None,
     ) -> None:
         self.decay = decay
         self.decay_bp = decay_bp
@@ -135,6 +139,7 @@ class DistanceDecay(GeneScoreRule, BaseEstimator):
         self.upstream_bp = upstream_bp
         self.depth = depth
         self.sd_offset = sd_offset
+        self.signal = signal
 
     def _check_settings(self) -> None:
         if self.decay not in _DECAYS:
@@ -145,7 +150,9 @@ class DistanceDecay(GeneScoreRule, BaseEstimator):
         check_bp("upstream_bp", self.upstream_bp, 0, MAX_POSITION)
         check_depth(self.depth)
 
-    def _sums(self, tables: OpennessTables, genes: NDArray[np.int64], cells: NDArray[np.int64]) -> FloatArray:
+    def _sums(
+        self, tables: OpennessTables, signal: str, genes: NDArray[np.int64], cells: NDArray[np.int64]
+    ) -> FloatArray:
         first, last = self._bodies(tables)
 
         def weigh(near: NearPeaks) -> FloatArray:
@@ -153,7 +160,7 @@ class DistanceDecay(GeneScoreRule, BaseEstimator):
             weight = _DECAYS[self.decay](distance / self.decay_bp)
             return np.where(distance <= self.reach_bp, weight, 0.0)
 
-        return weighted_openness(tables, genes, cells, np.maximum(-first, last) + self.reach_bp, weigh)
+        return weighted_openness(tables, signal, genes, cells, np.maximum(-first, last) + self.reach_bp, weigh)
 
     def _bodies(self, tables: OpennessTables) -> tuple[IntArray, IntArray]:
         """Offsets of the first and the last base of what distances are measured from, both (n_genes,)."""

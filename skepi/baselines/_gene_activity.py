@@ -3,6 +3,7 @@
 from typing import Any
 
 import pandas as pd
+from sklearn.base import clone
 
 from skepi._rows import unstack
 from skepi.baselines._distance_decay import DistanceDecay
@@ -10,7 +11,7 @@ from skepi.baselines._gene_score import GeneScoreRule
 from skepi.paired import PairedDataset
 
 
-def gene_activity(data: Any, rule: GeneScoreRule | None = None) -> pd.DataFrame:
+def gene_activity(data: Any, rule: GeneScoreRule | None = None, *, signal: str | None = None) -> pd.DataFrame:
     """Score every gene in every cell type by the openness around it; nothing is trained.
 
     Parameters
@@ -19,6 +20,9 @@ def gene_activity(data: Any, rule: GeneScoreRule | None = None) -> pd.DataFrame:
         Expression is not needed.
     rule : DistanceDecay or PromoterSum, optional
         By default ``DistanceDecay()``.
+    signal : str, optional
+        Signal whose openness counts, in place of that of the rule; needed where a data set has several and the rule
+        names none.
 
     Returns
     -------
@@ -30,7 +34,7 @@ def gene_activity(data: Any, rule: GeneScoreRule | None = None) -> pd.DataFrame:
     ------
     TypeError
         For another kind of data, or a rule without scores.
-    TableError
+    ValueError, TableError
         As for the rule.
 
     Examples
@@ -47,6 +51,8 @@ def gene_activity(data: Any, rule: GeneScoreRule | None = None) -> pd.DataFrame:
     rule = DistanceDecay() if rule is None else rule
     if not isinstance(rule, GeneScoreRule):
         raise TypeError(f"rule must be a DistanceDecay or a PromoterSum, got {type(rule).__name__}")
+    if signal is not None:
+        rule = clone(rule).set_params(signal=signal)
     X = data.pairs() if isinstance(data, PairedDataset) else data
     scores = rule.gene_scores(X)
     return unstack(X, scores)

@@ -19,6 +19,7 @@ class GeneScoreRule(PairRule, StandardizesGenes):
     """Predicts by the score of a gene; a class that inherits from it has ``_sums`` and ``_check_settings``."""
 
     depth: str | None
+    signal: str | None
 
     def fit(self, X: Any, y: ArrayLike) -> Self:
         """Learn the mean of each gene, the mean of its score, and the slope.
@@ -65,15 +66,16 @@ class GeneScoreRule(PairRule, StandardizesGenes):
         return self._scores(pairs_with_peaks(X, self).tables, genes, cells)[row, column]
 
     @abstractmethod
-    def _sums(self, tables: OpennessTables, genes: IntArray, cells: IntArray) -> FloatArray:
-        """Weighted sums of openness, (n_genes, n_cell_types)."""
+    def _sums(self, tables: OpennessTables, signal: str, genes: IntArray, cells: IntArray) -> FloatArray:
+        """Weighted sums of the openness of a signal, (n_genes, n_cell_types)."""
 
     @abstractmethod
     def _check_settings(self) -> None: ...
 
     def _scores(self, tables: OpennessTables, genes: IntArray, cells: IntArray) -> FloatArray:
-        depth = tables.mean_openness()[cells] if self.depth == "mean" else 1.0
-        return np.log1p(self._sums(tables, genes, cells) / depth)
+        signal = tables.the_signal(self.signal, type(self).__name__)
+        depth = tables.mean_openness(signal)[cells] if self.depth == "mean" else 1.0
+        return np.log1p(self._sums(tables, signal, genes, cells) / depth)
 
     def _predict_z(self, X: Any) -> FloatArray:
         genes, row = np.unique(X.gene_codes, return_inverse=True)

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._cell_state import DISTANT, CellState, CellStateViews, Comparison, warn_of_few_genes
+from skepi._columns import bands_of, signals_of
 from skepi._rows import check_bins_alone, check_unscaled, unstack
 from skepi._targets import FloatArray, GeneScale
 from skepi.baselines._pair_rule import PairRule
@@ -65,12 +66,13 @@ class NearestCellTypes(CellStateViews, PairRule, BaseEstimator):
         What the kernel was divided by.
     gene_names_ : ndarray of str, shape (n_genes,)
         All genes of the training data set, measured or not.
-    contrasts_ : ndarray of float32, shape (n_bins, n_genes, n_training)
-        z of the training cell types: 4 n_bins n_genes n_training bytes, 40 MB for 40 bands, 18,000 genes and 14 cell
+    contrasts_ : ndarray of float32, shape (n_columns, n_genes, n_training)
+        z of the training cell types: 4 n_columns n_genes n_training bytes, 40 MB for 40 bands, 18,000 genes and 14 cell
         types.
-    openness_mean_ : ndarray of float32, shape (n_bins, n_genes)
-    band_scale_ : ndarray of float64, shape (n_bins,)
-    edges_ : ndarray of int64, shape (n_bins + 1,)
+    openness_mean_ : ndarray of float32, shape (n_columns, n_genes)
+    band_scale_ : ndarray of float64, shape (n_columns,)
+    columns_ : DataFrame
+        One row per band: ``signal, feature, start_bp, end_bp``.
     n_features_in_ : int
 
     Warns
@@ -149,7 +151,7 @@ class NearestCellTypes(CellStateViews, PairRule, BaseEstimator):
             )
         self.expression_ = unstack(X, y)
         self._set_scale(GeneScale.of(X, y, 0.0))
-        bins = self._binned(X, symmetric_edges() if self.edges is None else self.edges)
+        bins = self._binned(X, symmetric_edges() if self.edges is None else self.edges, None)
         self.cell_state_ = CellState.learn(bins, cells)
         return self
 
@@ -200,11 +202,12 @@ class NearestCellTypes(CellStateViews, PairRule, BaseEstimator):
         return pd.DataFrame(_distances(compared), index, pd.Index(self.cell_type_names_, name="training"))
 
     def _compared(self, X: Any, cells: NDArray[np.int64]) -> Comparison:
-        return self.cell_state_.compare(self._binned(X, self.edges_), cells)
+        bands = bands_of(self.columns_)[0]  # pairs have been binned in the same ones for all signals
+        return self.cell_state_.compare(self._binned(X, bands.edges, signals_of(self.columns_)), cells)
 
-    def _binned(self, X: Any, edges: ArrayLike) -> Any:
+    def _binned(self, X: Any, edges: ArrayLike, signals: list[str] | None) -> Any:
         if not is_binned(X):
-            return TSSBinner(edges=edges).fit_transform(X)
+            return TSSBinner(edges=edges, signals=signals).fit_transform(X)
         check_unscaled(X, self)
         check_bins_alone(X, self)
         return X

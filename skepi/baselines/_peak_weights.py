@@ -41,13 +41,15 @@ Weigh = Callable[[NearPeaks], FloatArray]
 
 
 def weighted_openness(
-    tables: OpennessTables, genes: IntArray, cells: IntArray, reach: IntArray, weigh: Weigh
+    tables: OpennessTables, signal: str, genes: IntArray, cells: IntArray, reach: IntArray, weigh: Weigh
 ) -> FloatArray:
     r"""Sum :math:`\sum_p w_{gp} o_{pc}` for some genes and cell types of a data set, (n_genes, n_cell_types).
 
     Parameters
     ----------
     tables : OpennessTables
+    signal : str
+        The one whose peaks count.
     genes, cells : ndarray of int64
         Rows of the tables.
     reach : ndarray of int64, shape (all genes,)
@@ -55,14 +57,15 @@ def weighted_openness(
     weigh : callable
         Weight of each entry of :class:`NearPeaks`.
     """
-    index = IntervalIndex(*(tables.peaks[column].to_numpy() for column in ("chrom", "start", "end")))
+    of_signal = tables.peaks_of(signal)
+    index = IntervalIndex(*(tables.peaks[name].to_numpy()[of_signal] for name in ("chrom", "start", "end")))
     out = np.zeros((genes.size, cells.size))
     for rows in _alike(reach[genes]):
         near = _near_peaks(index, tables.genes, genes[rows], int(reach[genes[rows]].max()))
         peaks, column = np.unique(near.peak, return_inverse=True)
         place = np.searchsorted(genes[rows], near.gene)
         weights = sp.csr_array((weigh(near), (place, column)), shape=(rows.size, peaks.size))
-        out[rows] = weights @ tables.openness[np.ix_(peaks, cells)].astype(np.float64)
+        out[rows] = weights @ tables.openness[np.ix_(of_signal[peaks], cells)].astype(np.float64)
     return out
 
 

@@ -36,9 +36,12 @@ class PromoterSum(GeneScoreRule, BaseEstimator):
         gene activity, which counts fragments there. Needs a column ``tes`` in the table of genes, the 0-based position
         of the last transcribed base.
     depth : {"mean"} or None, default="mean"
-        ``"mean"`` divides each cell type by its mean openness over all peaks of the data set.
+        ``"mean"`` divides each cell type by its mean openness over the peaks of the signal, mitochondrial ones left
+        out.
     sd_offset : float, default=1.0
         In units of ``y``.
+    signal : str, optional
+        Signal whose openness counts; needed where a data set has several.
 
     Attributes
     ----------
@@ -64,7 +67,8 @@ class PromoterSum(GeneScoreRule, BaseEstimator):
     TypeError
         Where rows are not pairs.
     ValueError
-        For settings out of range, and where no score differs between training cell types.
+        For settings out of range, where no score differs between training cell types, and where a data set has several
+        signals and none is named.
     TableError
         For a gene body without a usable ``tes``, and a cell type without signal that is to be scaled.
     UnmatchedDataError
@@ -100,21 +104,25 @@ class PromoterSum(GeneScoreRule, BaseEstimator):
         gene_body: bool = False,
         depth: str | None = "mean",
         sd_offset: float = 1.0,
+        signal: str | None = None,
     ) -> None:
         self.reach_bp = reach_bp
         self.gene_body = gene_body
         self.depth = depth
         self.sd_offset = sd_offset
+        self.signal = signal
 
     def _check_settings(self) -> None:
         check_bp("reach_bp", self.reach_bp, 1, MAX_POSITION)
         check_depth(self.depth)
 
-    def _sums(self, tables: OpennessTables, genes: NDArray[np.int64], cells: NDArray[np.int64]) -> FloatArray:
+    def _sums(
+        self, tables: OpennessTables, signal: str, genes: NDArray[np.int64], cells: NDArray[np.int64]
+    ) -> FloatArray:
         end = gene_lengths(tables.genes) if self.gene_body else np.full(len(tables.genes), self.reach_bp)
 
         def share_inside(near: NearPeaks) -> FloatArray:
             start = np.full(near.gene.size, -self.reach_bp)
             return overlap_bp(near.low, near.high, start, end[near.gene]) / (near.high - near.low)
 
-        return weighted_openness(tables, genes, cells, np.maximum(end, self.reach_bp), share_inside)
+        return weighted_openness(tables, signal, genes, cells, np.maximum(end, self.reach_bp), share_inside)

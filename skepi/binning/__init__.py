@@ -2,5 +2,6 @@
 
 from skepi.binning._binned import BinnedOpenness
 from skepi.binning._binner import TSSBinner, symmetric_edges
+from skepi.binning._union import BinnerUnion
 
-__all__ = ["BinnedOpenness", "TSSBinner", "symmetric_edges"]
+__all__ = ["BinnedOpenness", "BinnerUnion", "TSSBinner", "symmetric_edges"]

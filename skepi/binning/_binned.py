@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple, Self
 
@@ -10,10 +11,11 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from skepi._columns import names_of_columns, signal_codes
 from skepi._dense import MAX_DENSE_BYTES, check_dense_size
 from skepi._rows import resolve_rows
-from skepi.binning._overlap import SlotOperator
-from skepi.intervals import concatenate_ranges
+from skepi.binning._factors import FactoredOperator
+from skepi.binning._operator import SlotOperator
 from skepi.paired import GeneCellPairs
 from skepi.rows import GeneBlock, SlotScaling
 
@@ -27,10 +29,10 @@ _BLOCK_PRODUCTS = 2_000_000
 
 
 class BinnedOpenness:
-    """Openness of pairs in bins along the direction of transcription, (n_pairs, n_features).
+    """Openness of pairs in bands along the direction of transcription, (n_pairs, n_features).
 
-    Made by :class:`TSSBinner`. Rows are computed when they are asked for; slicing rows copies only codes. They keep
-    both tiers of the contract in :mod:`skepi.rows`.
+    Made by :class:`TSSBinner` and :class:`BinnerUnion`. Rows are computed when they are asked for; slicing rows copies
+    only codes. They keep both tiers of the contract in :mod:`skepi.rows`.
     There are three ways out: dense batches (:meth:`dense`), blocks of genes in all their cell types
     (:meth:`gene_blocks`), and :meth:`tocsr` or ``numpy.asarray`` for any scikit-learn estimator.
 
@@ -38,13 +40,15 @@ class BinnedOpenness:
     ----------
     pairs : GeneCellPairs
         Genes and cell types of the rows.
-    edges : ndarray of int64, shape (n_bins + 1,)
-        Bin edges in bp from the TSS; upstream is negative.
-    operator : SlotOperator
+    columns : DataFrame
+        One row per column: ``signal, feature, start_bp, end_bp``, in bp from the TSS, upstream negative.
+    operator : SlotOperator or FactoredOperator
         Which peak adds how much to which slot, for all genes of the data set.
+    inverse_depth : ndarray of float32, shape (n_signals, n_cell_types)
+        What openness is multiplied by; signals in the order of the data set.
     scaling : SlotScaling or None
         Log and z-score of each slot, from :class:`skepi.preprocessing.LogZScaler`.
-    appended : ndarray of float32, shape (n_pairs, n_features - n_bins)
+    appended : ndarray of float32, shape (n_pairs, n_features - n_columns)
         Columns beside the bins, the last of each row; see :meth:`with_appended`.
     knows_targets : bool
         Whether appended columns were made from targets.
@@ -71,14 +75,14 @@ class BinnedOpenness:
     def __init__(
         self,
         pairs: GeneCellPairs,
-        edges: NDArray[np.int64],
-        operator: SlotOperator,
+        columns: pd.DataFrame,
+        operator: SlotOperator | FactoredOperator,
         inverse_depth: NDArray[np.float32],
         scaling: SlotScaling | None = None,
         appended: "AppendedColumns | None" = None,
     ) -> None:
         self.pairs = pairs
-        self.edges = edges
+        self.columns = columns
         self.operator = operator
         self.inverse_depth = inverse_depth
         self.scaling = scaling
@@ -107,11 +111,11 @@ class BinnedOpenness:
     @property
     def shape(self) -> tuple[int, int]:
         """``(n_pairs, n_features)``."""
-        return len(self.pairs), self.operator.n_bins + self.appended.shape[1]
+        return len(self.pairs), self.operator.n_columns + self.appended.shape[1]
 
     @property
-    def slots(self) -> SlotOperator:
-        """Which (gene, bin) a peak touches: the operator."""
+    def slots(self) -> SlotOperator | FactoredOperator:
+        """Which (gene, column) a peak touches: the operator."""
         return self.operator
 
     @property
@@ -126,8 +130,8 @@ class BinnedOpenness:
 
     @property
     def feature_names(self) -> NDArray[np.object_]:
-        """Offsets of the bins from the TSS in bp, as ``[-1000, 0) bp``, then the names of appended columns."""
-        return np.array([*names_of_bins(self.edges), *self._appended.names], dtype=object)
+        """Names of the columns, as ``ATAC [-1000, 0) bp``, then those of appended ones."""
+        return np.array([*names_of_columns(self.columns), *self._appended.names], dtype=object)
 
     @property
     def is_scaled(self) -> bool:
@@ -147,7 +151,7 @@ class BinnedOpenness:
     def __repr__(self) -> str:
         state = "log z-scores" if self.is_scaled else "openness"
         beside = f" and {self.appended.shape[1]} columns" if self.appended.shape[1] else ""
-        return f"BinnedOpenness: {len(self):,} pairs x {self.operator.n_bins:,} bins of {state}{beside}"
+        return f"BinnedOpenness: {len(self):,} pairs x {self.operator.n_columns:,} bins of {state}{beside}"
 
     def scaled(self, slot_keys: NDArray[np.int64], scaling: SlotScaling) -> "BinnedOpenness":
         """Same pairs with log and z-score of the slots of these keys, increasing, which include the present slots."""
@@ -182,17 +186,20 @@ class BinnedOpenness:
 
     def slot_totals(self) -> NDArray[np.float32]:
         """Openness of each slot before scaling, summed over all cell types of the data set, (n_slots,)."""
-        signal = self.pairs.tables.openness @ self.inverse_depth
-        return self.operator.values(slice(0, self.operator.n_slots), signal)
+        tables, op = self.pairs.tables, self.operator
+        by_signal = tables.openness @ self.inverse_depth.T
+        of_peak = by_signal[np.arange(len(by_signal)), tables.signal_codes][:, None]
+        genes, n_slots = np.arange(op.n_genes), np.diff(op.gene_ptr)
+        return np.concatenate([op.values(genes[run], of_peak)[:, 0] for run in self._runs(n_slots)])
 
     def dense(self, rows: Any = slice(None), dtype: Any = np.float32) -> NDArray:
         """Feature matrix of the chosen rows, (n_rows, n_features)."""
         rows = resolve_rows(rows, len(self))
         out = np.zeros((rows.size, self.shape[1]), dtype=dtype)
-        out[:, self.operator.n_bins :] = self.appended[rows]
+        out[:, self.operator.n_columns :] = self.appended[rows]
         for chunk in self._row_chunks(rows):
             row, slot, values = self._row_values(rows[chunk])
-            out[chunk][row, self.operator.slot_bin[slot]] = values
+            out[chunk][row, self.operator.slot_column[slot]] = values
         return out
 
     def tocsr(self, rows: Any = slice(None), dtype: Any = np.float32) -> sp.csr_array:
@@ -204,8 +211,8 @@ class BinnedOpenness:
         for chunk in self._row_chunks(rows):
             place = slice(ptr[chunk.start], ptr[chunk.stop])
             _, slot, data[place] = self._row_values(rows[chunk])
-            columns[place] = self.operator.slot_bin[slot]
-        bins = sp.csr_array((data, columns, ptr.astype(columns.dtype)), shape=(rows.size, self.operator.n_bins))
+            columns[place] = self.operator.slot_column[slot]
+        bins = sp.csr_array((data, columns, ptr.astype(columns.dtype)), shape=(rows.size, self.operator.n_columns))
         return bins if not self.appended.shape[1] else sp.hstack([bins, self.appended[rows].astype(dtype)], "csr")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
@@ -225,11 +232,8 @@ class BinnedOpenness:
         n_slots = np.diff(op.gene_ptr)[genes]
         for run in self._runs(n_slots):
             some = genes[run]
-            first, last = op.gene_ptr[some], op.gene_ptr[some + 1]
-            together = some[-1] - some[0] == some.size - 1
-            slots: Any = slice(int(first[0]), int(last[-1])) if together else concatenate_ranges(first, last)
-            values = op.values(slots, openness)
-            values *= self.inverse_depth
+            slots, values = op.of_run(some), op.values(some, openness)
+            values *= self._depth_of(slots)
             if self.scaling is not None:
                 values = self.scaling.apply(values, slots)
             yield GeneBlock(some, np.concatenate([[0], np.cumsum(n_slots[run])]), slots, values)
@@ -246,33 +250,41 @@ class BinnedOpenness:
 
     def _row_values(self, rows: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """Row (0, 1, ...), slot and value of every touched slot of the chosen rows."""
-        op = self.operator
-        genes, cells = self.gene_codes[rows], self.cell_type_codes[rows]
-        first, last = op.gene_ptr[genes], op.gene_ptr[genes + 1]
-        slot = concatenate_ranges(first, last)
-        row = np.repeat(np.arange(rows.size), last - first)
-        entry = concatenate_ranges(op.entry_ptr[first], op.entry_ptr[last])
-        cell_of_entry = np.repeat(cells, op.entry_ptr[last] - op.entry_ptr[first])
-        # Slots of one row are neighbours, so an entry's place among the asked slots is a shift of its slot.
-        shift = np.concatenate([[0], np.cumsum(last - first)[:-1]]) - first
-        place = op.entry_slot[entry] + np.repeat(shift, op.entry_ptr[last] - op.entry_ptr[first])
-        signal = op.weight[entry] * self.pairs.tables.openness[op.peak[entry], cell_of_entry]
-        values = np.bincount(place, weights=signal, minlength=slot.size).astype(np.float32)
-        values *= self.inverse_depth[cells[row]]
+        op, cells = self.operator, self.cell_type_codes[rows]
+        genes = self.gene_codes[rows]
+        slot = op.of_genes(genes)
+        row = np.repeat(np.arange(rows.size), np.diff(op.gene_ptr)[genes])
+        found = op.entries(genes)
+        signal = found.weight * self.pairs.tables.openness[found.peak, np.repeat(cells, found.n_of_gene)]
+        values = np.bincount(found.place, weights=signal, minlength=slot.size).astype(np.float32)
+        values *= self.inverse_depth[self._signal_of(slot), cells[row]]
         return row, slot, values if self.scaling is None else self.scaling.apply(values, slot)
+
+    @cached_property
+    def _signal_of_column(self) -> NDArray[np.int64]:
+        """Number of the signal of each column."""
+        return signal_codes(self.columns, self.pairs.tables.signals)
+
+    def _signal_of(self, slots: Any) -> Any:
+        """Number of the signal of each slot; one for all where there is one signal."""
+        if len(self.inverse_depth) == 1:
+            return 0
+        return self._signal_of_column[self.operator.slot_column[slots]]
+
+    def _depth_of(self, slots: Any) -> NDArray[np.float32]:
+        """What openness of these slots is multiplied by, (n_slots or 1, n_cell_types)."""
+        return np.atleast_2d(self.inverse_depth[self._signal_of(slots)])
 
     def _row_chunks(self, rows: NDArray) -> Iterator[slice]:
         """Cut rows so that no chunk needs more than a stated number of entries."""
-        op = self.operator
-        genes = self.gene_codes[rows]
-        entries = np.cumsum(op.entry_ptr[op.gene_ptr[genes + 1]] - op.entry_ptr[op.gene_ptr[genes]])
+        entries = np.cumsum(self.operator.entries_of_gene[self.gene_codes[rows]])
         cuts = np.flatnonzero(np.diff(entries // _CHUNK_ENTRIES)) + 1
         bounds = np.concatenate([[0], cuts, [rows.size]])
         for a, b in pairwise(bounds):
             yield slice(int(a), int(b))
 
     def _with(self, **changes: Any) -> Self:
-        fields = ("pairs", "edges", "operator", "inverse_depth", "scaling")
+        fields = ("pairs", "columns", "operator", "inverse_depth", "scaling")
         return type(self)(**{"appended": self._appended, **{name: getattr(self, name) for name in fields}, **changes})
 
 
@@ -310,11 +322,6 @@ class AppendedColumns(NamedTuple):
             raise ValueError("appended columns hold NaN or infinite values")
         together = np.hstack([self.values, new])
         return type(self)((*self.names, *map(str, names)), together, self.from_targets or from_targets)
-
-
-def names_of_bins(edges: NDArray[np.int64]) -> list[str]:
-    """Name bins by their offsets from the TSS in bp, as ``[-1000, 0) bp``."""
-    return [f"[{a}, {b}) bp" for a, b in pairwise(edges.tolist())]
 
 
 def _index_type(n_entries: int) -> type[np.int32] | type[np.int64]:

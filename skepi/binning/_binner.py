@@ -1,5 +1,6 @@
 """TSSBinner: pairs in, binned openness out."""
 
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any, Self
 
@@ -8,12 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from skepi._columns import names_of_columns
 from skepi._doors import check_unmasked
 from skepi._output import KeepsPairs
-from skepi.binning._binned import BinnedOpenness, names_of_bins
-from skepi.binning._overlap import _ASSIGN, SlotOperator, build_operator
+from skepi.binning._binned import BinnedOpenness
+from skepi.binning._layout import Layout, depth_of_table
+from skepi.binning._overlap import ASSIGN, BandGroup
 from skepi.intervals import MAX_POSITION
-from skepi.paired import GeneCellPairs
+from skepi.paired import MITOCHONDRIAL, GeneCellPairs
 
 _WEIGHTS = ("peak_length", "bin_width")
 
@@ -32,7 +35,9 @@ class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
     .. math:: x_{gc,b} = \frac{1}{d_c} \sum_p o_{pc} \, n_{p,gb} / \ell
 
     with :math:`o_{pc}` the openness of peak p, :math:`n_{p,gb}` the bases of p assigned to bin b of gene g,
-    :math:`\ell` the length of the peak or of the bin, and :math:`d_c` the depth of the cell type.
+    :math:`\ell` the length of the peak or of the bin, and :math:`d_c` the depth of the cell type. Each signal has bins
+    of its own, from its own peaks. With ``features``, each feature has too, and openness is multiplied by the feature
+    of the peak.
 
     Parameters
     ----------
@@ -50,13 +55,26 @@ class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
     weight : {"peak_length", "bin_width"}, default="peak_length"
         Length that the shared bases are divided by. The peak's own conserves signal: the bins of a window
         add up to the openness of the peaks inside. The bin's gives mean openness per bp of the bin.
-    depth : {"mean"} or None, default="mean"
-        ``"mean"`` divides each cell type by its mean openness over all peaks of the data set.
+    depth : {"mean"}, str or None, default="mean"
+        What openness is divided by. ``"mean"``: the mean of a signal in a cell type, over its peaks in the data set.
+        Another text names a column of ``cell_types`` with positive numbers, such as fragments per cell type; they are
+        divided by their mean over cell types.
+    depth_without : sequence of str, default=("chrM", "chrMT", "M", "MT")
+        Chromosomes whose peaks do not count in the mean.
+    signals : sequence of str, optional
+        Signals to bin, in this order; by default all that the data set of the fit has.
+    features : sequence of str, optional
+        Features of peaks that make columns of their own. By default there are none, and columns are of plain openness;
+        :class:`BinnerUnion` puts both side by side.
 
     Attributes
     ----------
     edges_ : ndarray of int64, shape (n_bins + 1,)
         Bin edges in bp from the TSS, from most upstream to most downstream.
+    columns_ : DataFrame
+        One row per column: ``signal, feature, start_bp, end_bp``.
+    signals_ : tuple of str
+        Signals that are binned.
     n_features_in_ : int
         2: a gene and a cell type.
 
@@ -65,15 +83,20 @@ class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
     TypeError
         Where ``X`` is not made of pairs.
     ValueError
-        For settings that do not fit together.
+        For settings that do not fit together, and where a data set has other signals than that of the fit.
+    UnknownNameError
+        Where a data set lacks a signal or feature that was asked for.
     TableError
         With ``depth="mean"``, for a cell type without signal, or with a mean below 2.9e-39, which has no inverse in
-        float32.
+        float32. With a column of ``cell_types``, where it is missing or holds anything but positive numbers.
+    DenseSizeError
+        Where the map of many features would exceed 8 GiB.
 
     Notes
     -----
-    Nothing is learned from rows: any data set can be binned, whichever was seen in ``fit``. The TSS base has
-    offset 0 and belongs to the first downstream bin on both strands. A gene with no peak in reach has zeros.
+    Nothing is learned from rows but which signals there are: any data set that has them can be binned, whichever was
+    seen in ``fit``. The TSS base has offset 0 and belongs to the first downstream bin on both strands. A gene with no
+    peak in reach has zeros.
 
     Examples
     --------
@@ -97,6 +120,9 @@ class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
         assign: str = "overlap",
         weight: str = "peak_length",
         depth: str | None = "mean",
+        depth_without: Sequence[str] = MITOCHONDRIAL,
+        signals: Sequence[str] | None = None,
+        features: Sequence[str] | None = None,
     ) -> None:
         self.flank = flank
         self.bin_size = bin_size
@@ -104,6 +130,9 @@ class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
         self.assign = assign
         self.weight = weight
         self.depth = depth
+        self.depth_without = depth_without
+        self.signals = signals
+        self.features = features
 
     def fit(self, X: GeneCellPairs, y: Any = None) -> Self:
         """Check the settings; nothing is learned.
@@ -114,15 +143,25 @@ class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
         y : None
             Ignored.
         """
-        _check_pairs(X)
-        for name, value, allowed in (
-            ("assign", self.assign, tuple(_ASSIGN)),
-            ("weight", self.weight, _WEIGHTS),
-            ("depth", self.depth, ("mean", None)),
-        ):
+        check_is_pairs(X, self)
+        for name, value, allowed in (("assign", self.assign, tuple(ASSIGN)), ("weight", self.weight, _WEIGHTS)):
             if value not in allowed:
                 raise ValueError(f"{name} must be one of {allowed}, got {value!r}")
+        if self.depth is not None and not isinstance(self.depth, str):
+            raise ValueError(f'depth must be "mean", None or the name of a column of cell_types, got {self.depth!r}')
         self.edges_ = _uniform_edges(self.flank, self.bin_size) if self.edges is None else _checked_edges(self.edges)
+        _checked_names("depth_without", self.depth_without)
+        self.signals_ = X.tables.signals if self.signals is None else _checked_names("signals", self.signals)
+        features = () if self.features is None else _checked_names("features", self.features)
+        if not self.signals_ or (self.features is not None and not features):
+            raise ValueError("signals and features must name at least one, or be None")
+        if features:
+            X.tables.features_of(features)
+        for signal in self.signals_:
+            X.tables.signal_code(signal)
+        if self.depth not in ("mean", None):
+            depth_of_table(X.cell_types, self.depth)
+        self.columns_ = self.layout().columns()
         self.n_features_in_ = 2
         return self
 
@@ -135,24 +174,24 @@ class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        BinnedOpenness of shape (n_pairs, n_bins)
+        BinnedOpenness of shape (n_pairs, n_columns)
             Lazy: rows are computed when asked for.
         """
         check_is_fitted(self)
-        _check_pairs(X)
-        tables = X.tables
-        depth = tables.mean_openness() if self.depth == "mean" else np.ones(len(X.cell_types))
-        return BinnedOpenness(X, self.edges_, self._operator(X), (1 / depth).astype(np.float32))
+        check_is_pairs(X, self)
+        return self.layout().bin(X)
+
+    def layout(self) -> Layout:
+        """Columns that a fitted binner makes, and how; for :class:`BinnerUnion`."""
+        settings = tuple(self.features or ()), tuple(self.edges_.tolist()), self.assign, self.weight
+        groups = tuple(BandGroup(signal, *settings) for signal in self.signals_)
+        depth = self.depth, tuple(self.depth_without)
+        return Layout(groups, dict.fromkeys(self.signals_, depth), self.signals is None)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Name bins by their offsets from the TSS in bp, as ``[-1000, 0) bp``."""
+        """Name columns by signal, feature and offsets from the TSS, as ``ATAC [-1000, 0) bp``."""
         check_is_fitted(self)
-        return np.array(names_of_bins(self.edges_), dtype=object)
-
-    def _operator(self, X: GeneCellPairs) -> SlotOperator:
-        key = ("slots", self.edges_.tobytes(), self.assign, self.weight)
-        settings = self.edges_, self.assign, self.weight
-        return X.tables.derived(key, lambda: build_operator(X.peaks, X.genes, *settings))
+        return np.array(names_of_columns(self.columns_), dtype=object)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -202,8 +241,19 @@ def _checked_edges(edges: ArrayLike) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-def _check_pairs(X: Any) -> None:
+def _checked_names(name: str, names: Any) -> tuple[str, ...]:
+    """Names as a tuple; a text alone, which is no list of letters, and a name that stands twice are refused."""
+    if isinstance(names, str) or not all(isinstance(one, str) for one in names):
+        raise ValueError(f"{name} must be a list of names, got {names!r}")
+    if len(set(names)) != len(names):
+        raise ValueError(f"{name} must name each once, got {names!r}")
+    return tuple(names)
+
+
+def check_is_pairs(X: Any, binner: Any) -> None:
+    """Refuse anything but pairs of a data set."""
     if not isinstance(X, GeneCellPairs):
         raise TypeError(
-            f"TSSBinner needs pairs of genes and cell types, got {type(X).__name__}: use PairedDataset(...).pairs()"
+            f"{type(binner).__name__} needs pairs of genes and cell types, got {type(X).__name__}: use "
+            "PairedDataset(...).pairs()"
         )

@@ -1,112 +1,121 @@
-"""Which peak adds how much to which bin of which gene: a sparse table, built once for a data set."""
+"""Which peak adds how much to which column of which gene: a sparse table, built once for a data set."""
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import NamedTuple, Self
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from skepi._columns import band_columns, join_columns
+from skepi.binning._operator import SlotOperator, pointers
 from skepi.intervals import IntervalIndex, bin_index, concatenate_ranges, overlap_bp, to_offsets
-from skepi.rows import Slots, gene_and_bin, slot_key
+from skepi.paired import OpennessTables
+from skepi.rows import gene_and_column, slot_key
 
 IntArray = NDArray[np.int64]
 
 _GENES_AT_ONCE = 1_000
 
 
-@dataclass(frozen=True, eq=False)
-class SlotOperator(Slots):
-    """Linear map from the openness of peaks to the slots of genes, each of which at least one peak touches.
+class BandGroup(NamedTuple):
+    """Bands of one signal, as :class:`skepi.binning.TSSBinner` makes them.
 
     Attributes
     ----------
-    gene_ptr, slot_bin, n_bins
-        As in :class:`skepi.rows.Slots`.
-    entry_ptr : ndarray of int64, shape (n_slots + 1,)
-        Entries of slot ``s`` are ``entry_ptr[s] : entry_ptr[s + 1]``.
-    peak : ndarray of int32, shape (n_entries,)
-        Row of ``peaks``.
-    weight : ndarray of float32, shape (n_entries,)
-        What one unit of the peak's openness adds to the slot.
-    n_peaks : int
+    signal : str
+    features : tuple of str
+        Features of peaks that the bands are repeated for; empty for plain openness.
+    edges : tuple of int
+    assign, weight : str
     """
 
-    entry_ptr: IntArray
-    peak: NDArray[np.int32]
-    weight: NDArray[np.float32]
-    n_peaks: int
+    signal: str
+    features: tuple[str, ...]
+    edges: tuple[int, ...]
+    assign: str
+    weight: str
 
-    @cached_property
-    def entry_slot(self) -> NDArray[np.int32]:
-        """Slot of each entry, (n_entries,)."""
-        return np.repeat(np.arange(self.n_slots, dtype=np.int32), np.diff(self.entry_ptr))
+    @property
+    def n_bands(self) -> int:
+        """Number of bands of one feature."""
+        return len(self.edges) - 1
 
-    def values(self, slots: slice | IntArray, openness: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Value of these slots in every cell type, (n_slots, n_cell_types)."""
-        first, last = self.entry_ptr[:-1][slots], self.entry_ptr[1:][slots]
-        if isinstance(slots, slice):  # neighbours: no copies
-            entries: Any = slice(self.entry_ptr[slots.start], self.entry_ptr[slots.stop])
-        else:
-            entries = concatenate_ranges(first, last)
-        peaks, column = np.unique(self.peak[entries], return_inverse=True)
-        ptr = _pointers(last - first).astype(np.int32)
-        shares = sp.csr_array((self.weight[entries], column.astype(np.int32), ptr), shape=(ptr.size - 1, peaks.size))
-        # Openness is kept cell type by cell type: bring the rows of these peaks together.
-        return shares @ np.ascontiguousarray(openness[peaks])
+    @property
+    def n_columns(self) -> int:
+        """Number of columns that they make."""
+        return self.n_bands * max(len(self.features), 1)
 
-    def with_slots(self, keys: IntArray) -> "SlotOperator":
-        """Add slots without entries so that the slots are exactly ``keys``, a superset of the present ones."""
-        count = np.zeros(keys.size, dtype=np.int64)
-        count[np.searchsorted(keys, self.slot_keys())] = np.diff(self.entry_ptr)
-        gene, slot_bin = gene_and_bin(keys, self.n_bins)
-        gene_ptr = np.searchsorted(gene, np.arange(self.n_genes + 1)).astype(np.int64)
-        bins = slot_bin.astype(np.int32)
-        return SlotOperator(gene_ptr, bins, self.n_bins, _pointers(count), self.peak, self.weight, self.n_peaks)
+    def columns(self) -> pd.DataFrame:
+        """What these columns are, one row per column."""
+        return join_columns([band_columns(self.edges, self.signal, feature) for feature in self.features or ("",)])
 
 
-def build_operator(peaks: pd.DataFrame, genes: pd.DataFrame, edges: IntArray, assign: str, weight: str) -> SlotOperator:
-    """Assign every peak to the bins of every gene in reach; see :class:`skepi.binning.TSSBinner`."""
-    index = IntervalIndex(*(peaks[column].to_numpy() for column in ("chrom", "start", "end")))
+class _Source(NamedTuple):
+    """Where one group finds its peaks, and the first of its bands."""
+
+    group: BandGroup
+    intervals: IntervalIndex
+    rows: IntArray
+    first_band: int
+
+    @classmethod
+    def of(cls, group: BandGroup, tables: OpennessTables, first_band: int) -> Self:
+        """Index of the peaks of the group's signal."""
+        rows = tables.peaks_of(group.signal)
+        peaks = tables.peaks.iloc[rows]
+        return cls(
+            group, IntervalIndex(*(peaks[name].to_numpy() for name in ("chrom", "start", "end"))), rows, first_band
+        )
+
+
+def build_operator(tables: OpennessTables, groups: tuple[BandGroup, ...]) -> SlotOperator:
+    """Assign every peak to the bands of every gene in reach, group after group; features are not looked at."""
+    n_bands = [group.n_bands for group in groups]
+    sources = [
+        _Source.of(group, tables, first) for group, first in zip(groups, np.cumsum([0, *n_bands[:-1]]), strict=True)
+    ]
+    genes = tables.genes
     blocks = [
-        _block(index, genes.iloc[first : first + _GENES_AT_ONCE], edges, assign, weight)
+        _block(sources, genes.iloc[first : first + _GENES_AT_ONCE], sum(n_bands))
         for first in range(0, len(genes), _GENES_AT_ONCE)
     ]
-    slots_of_gene, slot_bin, entries_of_slot, peak, shares = (
+    slots_of_gene, slot_column, entries_of_slot, peak, shares = (
         np.concatenate(parts) for parts in zip(*blocks, strict=True)
     )
-    entry_ptr = _pointers(entries_of_slot)
-    return SlotOperator(_pointers(slots_of_gene), slot_bin, edges.size - 1, entry_ptr, peak, shares, len(peaks))
+    entry_ptr = pointers(entries_of_slot)
+    return SlotOperator(pointers(slots_of_gene), slot_column, sum(n_bands), entry_ptr, peak, shares, len(tables.peaks))
 
 
 def _block(
-    index: IntervalIndex, genes: pd.DataFrame, edges: IntArray, assign: str, weight: str
+    sources: list[_Source], genes: pd.DataFrame, n_bands: int
 ) -> tuple[IntArray, NDArray, IntArray, NDArray, NDArray]:
-    """Slots a gene, bin a slot, entries a slot, peak and weight an entry, for a few genes."""
+    """Slots a gene, band a slot, entries a slot, peak and weight an entry, for a few genes."""
+    parts = [_shares(source, genes) for source in sources]
+    gene, band, peak, share = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
+    key = slot_key(gene, band, n_bands)
+    order = np.argsort(key, kind="stable")
+    slots, first = np.unique(key[order], return_index=True)
+    slot_gene, slot_column = gene_and_column(slots, n_bands)
+    return (
+        np.bincount(slot_gene, minlength=len(genes)),
+        slot_column.astype(np.int32),
+        np.diff(np.append(first, key.size)),
+        peak[order].astype(np.int32),
+        share[order].astype(np.float32),
+    )
+
+
+def _shares(source: _Source, genes: pd.DataFrame) -> tuple[IntArray, IntArray, IntArray, NDArray]:
+    """Gene, band, peak and weight of each entry of one group."""
+    group, index = source.group, source.intervals
+    edges = np.array(group.edges)
     tss, reach = genes["tss"].to_numpy(), int(np.abs(edges).max()) + 1
     gene, peak = index.in_reach(genes["chrom"].to_numpy(), tss, reach)
     start, end = index.start[peak], index.end[peak]
     minus = (genes["strand"] == "-").to_numpy()[gene]
-    pair, bins, shared_bp = _ASSIGN[assign](start, end, tss[gene], minus, edges)
-    length = (end - start)[pair] if weight == "peak_length" else np.diff(edges)[bins]
-    key = slot_key(gene[pair], bins, edges.size - 1)
-    order = np.argsort(key, kind="stable")
-    slots, first = np.unique(key[order], return_index=True)
-    slot_gene, slot_bin = gene_and_bin(slots, edges.size - 1)
-    return (
-        np.bincount(slot_gene, minlength=len(genes)),
-        slot_bin.astype(np.int32),
-        np.diff(np.append(first, key.size)),
-        peak[pair][order].astype(np.int32),
-        (shared_bp / length)[order].astype(np.float32),
-    )
-
-
-def _pointers(counts: IntArray) -> IntArray:
-    """Start of each run, and the end of the last."""
-    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    pair, band, shared_bp = ASSIGN[group.assign](start, end, tss[gene], minus, edges)
+    length = (end - start)[pair] if group.weight == "peak_length" else np.diff(edges)[band]
+    return gene[pair], band + source.first_band, source.rows[peak[pair]], shared_bp / length
 
 
 def _by_overlap(start: IntArray, end: IntArray, tss: IntArray, minus: NDArray, edges: IntArray) -> tuple[IntArray, ...]:
@@ -114,9 +123,9 @@ def _by_overlap(start: IntArray, end: IntArray, tss: IntArray, minus: NDArray, e
     low, high = to_offsets(start, end, tss, minus)
     first = np.maximum(bin_index(low, edges), 0)
     last = np.minimum(bin_index(high - 1, edges), edges.size - 2)
-    n_bins = np.maximum(last - first + 1, 0)
-    pair = np.repeat(np.arange(start.size), n_bins)
-    bins = concatenate_ranges(first, first + n_bins)
+    n_columns = np.maximum(last - first + 1, 0)
+    pair = np.repeat(np.arange(start.size), n_columns)
+    bins = concatenate_ranges(first, first + n_columns)
     return pair, bins, overlap_bp(low[pair], high[pair], edges[bins], edges[bins + 1])
 
 
@@ -150,4 +159,4 @@ def _by_end(start: IntArray, end: IntArray, tss: IntArray, minus: NDArray, edges
     return pair, bins, overlap_bp(start[pair], end[pair], lower, upper)
 
 
-_ASSIGN = {"overlap": _by_overlap, "midpoint": _by_midpoint, "end": _by_end}
+ASSIGN = {"overlap": _by_overlap, "midpoint": _by_midpoint, "end": _by_end}

@@ -75,8 +75,7 @@ def _permuted(source: Source, control: str, number: int, rng: Generator) -> Sour
     order = _other_order(len(genes), rng)
     for column in genes.columns.intersection(_PLACE):
         moved[column] = genes[column].array[order]
-    tables = OpennessTables(source.tables.peaks, moved, source.tables.cell_types, source.tables.openness)
-    return Source(control, number, tables, expression)
+    return Source(control, number, source.tables.replace(genes=moved), expression)
 
 
 def _other_order(n: int, rng: Generator) -> NDArray[np.int64]:

@@ -91,7 +91,7 @@ def data_of(fold: Fold, fitted: Any) -> FoldData:
     kept = np.asarray(fitted.get_support())
     if not kept.all():
         genes = tables.genes[kept].reset_index(drop=True)
-        tables = OpennessTables(tables.peaks, genes, tables.cell_types, tables.openness)
+        tables = tables.replace(genes=genes)
     return FoldData(tables, check_expression(values, tables.genes, tables.cell_types), kept)
 
 

@@ -107,7 +107,7 @@ class BucketedRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
     centres_ : object
         Where buckets lie: ``z``, contrasts of their means, (n_bands, n_genes, n_buckets); ``gene_power``, mean sum of
         squared contrasts of each gene, (n_genes,); and ``bands``, what openness is standardised by: ``gene_names`` (all
-        genes of the training data set), ``mean`` (of log openness, (n_bands, n_genes)), ``scale`` and ``edges``.
+        genes of the training data set), ``mean`` (of log openness, (n_bands, n_genes)), ``scale`` and ``columns``.
     n_features_in_ : int
         2 for pairs, or the number of bins.
 

@@ -53,7 +53,7 @@ class PerGeneRegressor(MetaEstimatorMixin, PerGeneModel, BaseEstimator):
         Mean of ``y`` over all training pairs, and root mean square of :math:`y - \mathrm{mean}_g`.
     gene_ptr_ : ndarray of int64, shape (n_genes + 1,)
         Slots of the gene of row i of ``gene_mean_`` are ``gene_ptr_[i] : gene_ptr_[i + 1]``.
-    slot_bin_ : ndarray of int32, shape (n_slots,)
+    slot_column_ : ndarray of int32, shape (n_slots,)
         Bin of each slot.
     link_ : {"identity", "log"} or None
         Linear models are kept as tables: the prediction is the linear predictor, or its exponential (times exposure).
@@ -141,7 +141,7 @@ class PerGeneRegressor(MetaEstimatorMixin, PerGeneModel, BaseEstimator):
 
         Parameters
         ----------
-        X : BinnedOpenness of shape (n_rows, n_bins)
+        X : BinnedOpenness of shape (n_rows, n_columns)
         y : array-like of shape (n_rows,)
             Log expression, or counts where there is an exposure.
         """

@@ -81,7 +81,7 @@ class PerGeneLassoCV(CrossValidatedPath, PerGeneModel, BaseEstimator):
         final fits of all genes).
     gene_scores_ : DataFrame of float, genes x penalties
         Skill on the held-out pairs of each gene, over all folds; NaN where they cannot be scored.
-    gene_mean_, gene_sd_, grand_mean_, pooled_sd_, gene_ptr_, slot_bin_, slot_coef_, intercept_, n_features_in_
+    gene_mean_, gene_sd_, grand_mean_, pooled_sd_, gene_ptr_, slot_column_, slot_coef_, intercept_, n_features_in_
         As in :class:`PerGeneRegressor`, of features scaled by ``scaler_``.
     scaler_ : LogZScaler or None
         Fitted to all rows.
@@ -149,7 +149,7 @@ class PerGeneLassoCV(CrossValidatedPath, PerGeneModel, BaseEstimator):
 
         Parameters
         ----------
-        X : BinnedOpenness, not scaled, of shape (n_rows, n_bins)
+        X : BinnedOpenness, not scaled, of shape (n_rows, n_columns)
         y : array-like of shape (n_rows,)
             Log expression.
         groups : array-like of shape (n_rows,), optional

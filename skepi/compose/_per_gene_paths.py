@@ -102,9 +102,9 @@ def weights_at(weights: sp.csr_array, chosen: NDArray[np.int64]) -> FloatArray:
     return out
 
 
-def coef_tables(weights: sp.csr_array, ptr: NDArray, bins: NDArray, n_bins: int) -> list[sp.csr_array]:
+def coef_tables(weights: sp.csr_array, ptr: NDArray, bins: NDArray, n_columns: int) -> list[sp.csr_array]:
     """Weights that are not 0 as a table for each penalty, genes x bins."""
-    gene_of_slot, shape = np.repeat(np.arange(ptr.size - 1), np.diff(ptr)), (ptr.size - 1, n_bins)
+    gene_of_slot, shape = np.repeat(np.arange(ptr.size - 1), np.diff(ptr)), (ptr.size - 1, n_columns)
     tables = []
     for first, last in pairwise(weights.indptr):
         slots = weights.indices[first:last]

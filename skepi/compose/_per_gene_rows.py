@@ -66,7 +66,7 @@ def slots_of_genes(X: BinnedRows) -> tuple[IntArray, NDArray[np.int32]]:
     """Pointers, (n_genes + 1,), and bins of the slots of the genes that occur, one gene after the other."""
     slots, genes = X.slots, np.unique(X.gene_codes)
     n_slots = np.diff(slots.gene_ptr)[genes]
-    return np.concatenate([[0], np.cumsum(n_slots)]), slots.slot_bin[slots.of_genes(genes)]
+    return np.concatenate([[0], np.cumsum(n_slots)]), slots.slot_column[slots.of_genes(genes)]
 
 
 class PerGeneModel(KeepsGeneMeans):
@@ -87,8 +87,8 @@ class PerGeneModel(KeepsGeneMeans):
         for some in rows_of_genes(X[seen]):
             for one in some:
                 place = int(model[one.gene])
-                bins = self.slot_bin_[self.gene_ptr_[place] : self.gene_ptr_[place + 1]]
-                here = X.slots.slot_bin[one.slots]
+                bins = self.slot_column_[self.gene_ptr_[place] : self.gene_ptr_[place + 1]]
+                here = X.slots.slot_column[one.slots]
                 values, n_shared = _on_bins(one.values, here, bins)
                 out[seen[one.rows]] = self._predict_gene(place, np.hstack([values, extra[one.cells]]))
                 n_slots, n_new = n_slots + here.size, n_new + here.size - n_shared
@@ -118,12 +118,12 @@ class PerGeneModel(KeepsGeneMeans):
         return model
 
     def _set_slots(self, X: BinnedRows) -> None:
-        self.gene_ptr_, self.slot_bin_ = slots_of_genes(X)
+        self.gene_ptr_, self.slot_column_ = slots_of_genes(X)
         self.n_features_in_ = X.shape[1]
 
     def _coef_table(self, slot_coef: FloatArray) -> sp.csr_array:
         shape = self.gene_mean_.size, self.n_features_in_
-        return sp.csr_array((slot_coef, self.slot_bin_, self.gene_ptr_), shape=shape)
+        return sp.csr_array((slot_coef, self.slot_column_, self.gene_ptr_), shape=shape)
 
     def _checked_rows(self, X: Any) -> Any:
         check_binned(X, self)

@@ -105,7 +105,7 @@ class ResidualRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
 
         Parameters
         ----------
-        X : BinnedOpenness of shape (n_pairs, n_bins)
+        X : BinnedOpenness of shape (n_pairs, n_columns)
         y : array-like of shape (n_pairs,)
             Log expression.
         """
@@ -133,7 +133,7 @@ class ResidualRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
 
         Parameters
         ----------
-        X : BinnedOpenness of shape (n_pairs, n_bins)
+        X : BinnedOpenness of shape (n_pairs, n_columns)
         return_std : bool, default=False
             Whether to return the SDs of the base model as well: what the regressor explains is not taken off.
 

@@ -14,14 +14,14 @@ _BLOCK_VALUES = 2_000_000
 
 
 def fit_band_weights(z: Float32Array, y: FloatArray, measured: BoolArray, penalty: float) -> FloatArray:
-    r"""Weights w of bands, (n_bins,), of a ridge regression of standardised expression on openness within genes.
+    r"""Weights w of bands, (n_columns,), of a ridge regression of standardised expression on openness within genes.
 
     :math:`w = (\sum z z^T + \lambda I)^{-1} \sum z y` over measured pairs, z less its mean over the measured cell types
     of the gene; :math:`\lambda` is ``penalty`` times the mean diagonal of :math:`\sum z z^T`.
 
     Parameters
     ----------
-    z : ndarray of float32, shape (n_bins, n_genes, n_cell_types)
+    z : ndarray of float32, shape (n_columns, n_genes, n_cell_types)
     y : ndarray of shape (n_genes, n_cell_types)
         Mean 0 over the measured cell types of each gene; others are not read.
     measured : ndarray of bool, shape (n_genes, n_cell_types)
@@ -37,7 +37,7 @@ def fit_band_weights(z: Float32Array, y: FloatArray, measured: BoolArray, penalt
 
 
 def weighted(z: Float32Array, weights: FloatArray) -> FloatArray:
-    """Sum over bands, (n_genes, n_cell_types); weights (n_bins,), or (n_bins, n_genes) for weights of their own."""
+    """Sum over bands, (n_genes, n_cell_types); weights are (n_columns,), or (n_columns, n_genes) with own ones."""
     out = np.zeros(z.shape[1:])
     for table, weight in zip(z, weights, strict=True):
         out += table * (weight[:, None] if weight.ndim else weight)

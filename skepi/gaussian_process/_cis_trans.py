@@ -70,7 +70,7 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         Over the training pairs of each gene, in units of ``y``.
     grand_mean_, pooled_sd_ : float
         As in :class:`skepi.compose.GeneZTarget`.
-    band_weights_ : ndarray of float64, shape (n_bins,)
+    band_weights_ : ndarray of float64, shape (n_columns,)
         w, most upstream band first.
     state_variance_, own_variance_, noise_variance_ : float
         a, b (0 without own parts) and :math:`s^2`, in squared units of standardised expression.
@@ -80,7 +80,7 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         What the cis part leaves, standardised; 0 where not measured.
     state_weights_ : ndarray of float64, shape (n_trained, n_training)
         What the kernel of a cell type is multiplied by to give its states.
-    own_weights_, own_scale_ : ndarray of float64, shape (n_bins, n_trained) and (n_trained,), or None
+    own_weights_, own_scale_ : ndarray of float64, shape (n_columns, n_trained) and (n_trained,), or None
         Weights of own cis parts, and what each gene's kernel was multiplied by.
     cis_offset_ : ndarray of float64, shape (n_trained,)
         Mean of the cis part of each gene over its measured cell types.
@@ -89,7 +89,7 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         noise`` and, where learned, ``own_cis``; they add up to 1. Cis is what weights of these bands can express: of a
         law that acts on single peaks, cell state takes the rest.
     cell_state_ : object
-        What was learned of openness, saved as one. The attributes from here to ``edges_`` show its parts.
+        What was learned of openness, saved as one. The attributes from here to ``columns_`` show its parts.
     cell_type_names_ : ndarray of str, shape (n_training,)
     kernel_ : ndarray of float64, shape (n_training, n_training)
         K.
@@ -97,12 +97,12 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         What the kernel was divided by.
     gene_names_ : ndarray of str, shape (n_genes,)
         All genes of the training data set, measured or not.
-    contrasts_ : ndarray of float32, shape (n_bins, n_genes, n_training)
-        z of the training cell types, which the kernel with new ones needs: 4 n_bins n_genes n_training bytes.
-    openness_mean_ : ndarray of float32, shape (n_bins, n_genes)
-    band_scale_ : ndarray of float64, shape (n_bins,)
-    edges_ : ndarray of int64, shape (n_bins + 1,)
-        Of the bands, in bp from the TSS.
+    contrasts_ : ndarray of float32, shape (n_columns, n_genes, n_training)
+        z of the training cell types, which the kernel with new ones needs: 4 n_columns n_genes n_training bytes.
+    openness_mean_ : ndarray of float32, shape (n_columns, n_genes)
+    band_scale_ : ndarray of float64, shape (n_columns,)
+    columns_ : DataFrame
+        One row per band: ``signal, feature, start_bp, end_bp``.
     n_features_in_ : int
 
     Warns
@@ -168,7 +168,7 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
 
         Parameters
         ----------
-        X : BinnedOpenness of shape (n_pairs, n_bins)
+        X : BinnedOpenness of shape (n_pairs, n_columns)
             Pairs may be missing; what is learned of openness comes from all genes of the data set.
         y : array-like of shape (n_pairs,)
             Log expression.
@@ -210,7 +210,7 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
 
         Parameters
         ----------
-        X : BinnedOpenness of shape (n_pairs, n_bins)
+        X : BinnedOpenness of shape (n_pairs, n_columns)
             Of any data set: cell types and genes may be new.
         return_std : bool, default=False
 
@@ -231,7 +231,7 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
 
         Parameters
         ----------
-        X : BinnedOpenness of shape (n_pairs, n_bins)
+        X : BinnedOpenness of shape (n_pairs, n_columns)
 
         Returns
         -------
@@ -246,11 +246,11 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
 
         Parameters
         ----------
-        X : BinnedOpenness of shape (n_pairs, n_bins)
+        X : BinnedOpenness of shape (n_pairs, n_columns)
 
         Returns
         -------
-        ndarray of float32, shape (n_pairs, n_bins + n_parts + 2)
+        ndarray of float32, shape (n_pairs, n_columns + n_parts + 2)
             Contrasts z of the bands; the parts without the mean, in standardised units; then the level and the scale
             that the gene is predicted with, in units of ``y``. See :meth:`get_feature_names_out`.
         """
@@ -261,7 +261,7 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
 
         Parameters
         ----------
-        X : BinnedOpenness of shape (n_pairs, n_bins)
+        X : BinnedOpenness of shape (n_pairs, n_columns)
         return_std : bool, default=False
 
         Returns
@@ -285,7 +285,7 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
 
         Parameters
         ----------
-        X : BinnedOpenness of shape (n_pairs, n_bins)
+        X : BinnedOpenness of shape (n_pairs, n_columns)
 
         Returns
         -------

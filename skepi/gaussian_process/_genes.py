@@ -23,7 +23,7 @@ def fit_variances(residuals: Residuals, own_scale: FloatArray | None, z: Float32
 def posterior_weights(
     residuals: Residuals, variances: Variances, own_scale: FloatArray | None, z: Float32Array
 ) -> tuple[FloatArray, FloatArray | None]:
-    """Weights of training cell types in states, (n_genes, n_training), and of bands in own parts, (n_bins, n_genes)."""
+    """Weights of training cell types in states, (n_genes, n_training), of bands in own parts, (n_columns, n_genes)."""
     if own_scale is None:
         return _posterior.state_weights(residuals, variances), None
     return _own_cis.weights(residuals, z, own_scale, variances)

@@ -41,7 +41,7 @@ def fit_variances(residuals: Residuals, z: Float32Array, scale: FloatArray, star
     Parameters
     ----------
     residuals : Residuals
-    z : ndarray of shape (n_bins, n_genes, n_training)
+    z : ndarray of shape (n_columns, n_genes, n_training)
         Contrasts of the same genes.
     scale : ndarray of shape (n_genes,)
         From :func:`own_scale`.
@@ -63,7 +63,7 @@ def fit_variances(residuals: Residuals, z: Float32Array, scale: FloatArray, star
 def weights(
     residuals: Residuals, z: Float32Array, scale: FloatArray, variances: Variances
 ) -> tuple[FloatArray, FloatArray]:
-    """Weights of cell types in states, (n_genes, n_training), and of bands in own parts, (n_bins, n_genes)."""
+    """Weights of cell types in states, (n_genes, n_training), and of bands in own parts, (n_columns, n_genes)."""
     of_cells, of_bands = np.zeros_like(residuals.values), np.zeros((len(z), len(residuals.values)))
     for genes in _blocks(residuals):
         some = residuals.of(genes)
@@ -85,7 +85,7 @@ def prediction_variance(
 ) -> FloatArray:
     """As without own parts, with :math:`a K + b K_g` in place of :math:`a K`, (n_genes, n_new).
 
-    ``new_z``, (n_bins, n_genes, n_new), are the contrasts of the same genes in the new cell types.
+    ``new_z``, (n_columns, n_genes, n_new), are the contrasts of the same genes in the new cell types.
     """
     out = np.empty((len(residuals.values), len(new.to_self)))
     for genes in _blocks(residuals):

@@ -33,13 +33,13 @@ class Prediction(NamedTuple):
     residuals: Residuals
 
     def features(self) -> Float32Array:
-        """Contrasts of bands, standardised parts, level and scale of the gene, (n_pairs, n_bins + n_parts + 2)."""
+        """Contrasts of bands, standardised parts, level and scale of the gene, (n_pairs, n_columns + n_parts + 2)."""
         asked, parts, scale = self.asked, self.parts.drop(columns="gene_mean"), self.scale
-        n_bins = len(asked.z)
-        features = np.zeros((len(parts), n_bins + parts.shape[1] + 2), dtype=np.float32)
-        features[:, :n_bins] = asked.z[:, asked.row, asked.column].T
+        n_columns = len(asked.z)
+        features = np.zeros((len(parts), n_columns + parts.shape[1] + 2), dtype=np.float32)
+        features[:, :n_columns] = asked.z[:, asked.row, asked.column].T
         known = scale > 0  # a gene that does not vary has a scale of 0 where sd_offset is 0
-        features[known, n_bins:-2] = parts.to_numpy()[known] / scale[known, None]
+        features[known, n_columns:-2] = parts.to_numpy()[known] / scale[known, None]
         features[:, -2], features[:, -1] = self.parts["gene_mean"], scale
         return features
 

@@ -27,7 +27,7 @@ class Query(NamedTuple):
         Kernels of their cell types.
     row, column : ndarray of int, shape (n_pairs,)
         Place of each pair in tables of the genes and cell types that occur.
-    z : ndarray of float32, shape (n_bins, n_genes, n_new)
+    z : ndarray of float32, shape (n_columns, n_genes, n_new)
         Contrasts of the genes that occur; 0 for a gene that the training data did not have.
     place : ndarray of int, shape (n_genes,)
         Their rows among the shared genes; without meaning for those that are not shared.

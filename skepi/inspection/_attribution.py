@@ -48,7 +48,7 @@ def attributions(estimator: Any, X: Any, *, method: str = "integrated_gradients"
 
     Returns
     -------
-    ndarray of float64, shape (n_pairs, n_bins)
+    ndarray of float64, shape (n_pairs, n_columns)
         In the units that the model predicts (standardised expression inside ``GeneZTarget``), for gradients and
         coefficients per unit of scaled openness.
 

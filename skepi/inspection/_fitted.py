@@ -76,6 +76,8 @@ def take_apart(estimator: Any, X: Any) -> FittedParts:
 def open_at_bins(estimator: Any, X: Any) -> tuple[BinnedRows, Callable[[Any], NDArray]]:
     """Binned rows where a fitted estimator first has them, and its prediction from such rows in units of ``y``.
 
+    Scaling that belongs to slots (``slot_scaling``) is the same in every cell type, so rows are taken behind it.
+
     Raises
     ------
     NotFittedError, TypeError
@@ -84,17 +86,17 @@ def open_at_bins(estimator: Any, X: Any) -> tuple[BinnedRows, Callable[[Any], ND
     _check_looked_at(estimator)
     if hasattr(estimator, "best_estimator_"):
         return open_at_bins(estimator.best_estimator_, X)
-    if is_binned(X):
-        return X, estimator.predict
     if isinstance(estimator, Pipeline):
         steps = flat_steps(estimator)
-        for k, step in enumerate(steps[:-1]):
-            if isinstance(step, LogZScaler | Materialize):
-                raise _unbinned(X, step)
-            X = transformed(step, X)
-            if is_binned(X):
-                return X, Pipeline([(str(place), rest) for place, rest in enumerate(steps[k + 1 :])]).predict
-        return open_at_bins(steps[-1], X)
+        while len(steps) > 1 and (not is_binned(X) or hasattr(steps[0], "slot_scaling")):
+            if not is_binned(X) and isinstance(steps[0], LogZScaler | Materialize):
+                raise _unbinned(X, steps[0])
+            X = transformed(steps.pop(0), X)
+        if len(steps) == 1:
+            return open_at_bins(steps[0], X)
+        return X, Pipeline([(str(place), rest) for place, rest in enumerate(steps)]).predict
+    if is_binned(X):
+        return X, estimator.predict
     if not (hasattr(estimator, "standardized_model") and hasattr(estimator, "regressor_")):
         raise _unbinned(X, estimator)
     rows, predict = open_at_bins(estimator.regressor_, X)

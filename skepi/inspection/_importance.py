@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skepi.inspection._attribution import ATTRIBUTIONS, attribution_chunks, check_rows
-from skepi.inspection._bands import band_columns, band_edges, band_table, bins_of_bands, sum_bands
+from skepi.inspection._bands import BandCut, cut_bands
 from skepi.inspection._fitted import FittedParts, take_apart
 from skepi.inspection._permutation import asked_of, loss_sums
 from skepi.rows import BinnedRows
@@ -60,8 +60,8 @@ def bin_importance(
         Needed by ``"permutation"`` alone, in the units that the estimator predicts.
     method : str, default="gradient"
     bands : None, "bins" or array-like of int, default=None
-        Edges in bp, each the edge of a bin, or every bin. By default 0, 1, 2, 5, 10, 20, 50, 100, 200, 500 and 1,000 kb
-        on both sides, where bins have these edges.
+        Of each signal and feature: edges in bp, each the edge of a bin, or every bin. By default 0, 1, 2, 5, 10, 20,
+        50, 100, 200, 500 and 1,000 kb on both sides, where bins have these edges.
     by : {"band", "gene"}, default="band"
     n_steps : int, default=32
         For integrated gradients.
@@ -73,9 +73,10 @@ def bin_importance(
     Returns
     -------
     DataFrame
-        ``by="band"``: a row a band, most upstream first: ``from_bp, to_bp, importance``. ``by="gene"``: genes that
-        occur x bands (columns are intervals of offsets in bp), importance over the pairs of each gene; skill lost is
-        NaN for a gene whose targets do not vary.
+        ``by="band"``: one row per band, most upstream first: ``from_bp, to_bp, importance``, behind ``signal`` and
+        ``feature`` where bands differ in them. ``by="gene"``: genes that occur x bands (columns are intervals of
+        offsets in bp, behind signal and feature where these differ), importance over the pairs of each gene; skill lost
+        is NaN for a gene whose targets do not vary.
 
     Raises
     ------
@@ -113,8 +114,8 @@ def bin_importance(
     found = importance_sums(estimator, X, y, method, bands, by, n_steps, n_repeats, random_state)
     values = found.sums / found.weights[:, None]
     if by == "gene":
-        return pd.DataFrame(values, pd.Index(found.groups, name="gene"), band_columns(found.edges))
-    return band_table(found.edges, values[0])
+        return pd.DataFrame(values, pd.Index(found.groups, name="gene"), found.bands.labels())
+    return found.bands.with_importance(values[0])
 
 
 def importance_unit(estimator: Any, X: Any, *, method: str = "gradient") -> str:
@@ -157,7 +158,7 @@ class ImportanceSums(NamedTuple):
 
     Attributes
     ----------
-    edges : ndarray of int, shape (n_bands + 1,)
+    bands : BandCut
     groups : ndarray of object, shape (n_groups,)
         Names of genes, or one name for all pairs.
     sums : ndarray of float64, shape (n_groups, n_bands)
@@ -167,7 +168,7 @@ class ImportanceSums(NamedTuple):
         What the model that was looked at predicts.
     """
 
-    edges: IntArray
+    bands: BandCut
     groups: NDArray
     sums: FloatArray
     weights: FloatArray
@@ -194,8 +195,8 @@ def importance_sums(
         rows, of_target = parts.rows, parts.of_target
         sums = partial(_attribution_sums, parts, method=method, n_steps=n_steps)
     check_rows(rows)
-    edges, (groups, names) = band_edges(rows.edges, bands), _groups(rows, by)
-    return ImportanceSums(edges, names, *sums(bins_of_bands(rows.edges, edges), groups), of_target)
+    cut, (groups, names) = cut_bands(rows.columns, bands), _groups(rows, by)
+    return ImportanceSums(cut, names, *sums(cut, groups), of_target)
 
 
 def check_method(method: Any) -> None:
@@ -222,12 +223,12 @@ def _groups(rows: BinnedRows, by: str) -> tuple[IntArray, NDArray]:
 
 
 def _attribution_sums(
-    parts: FittedParts, bounds: IntArray, groups: IntArray, method: str, n_steps: int
+    parts: FittedParts, bands: BandCut, groups: IntArray, method: str, n_steps: int
 ) -> tuple[FloatArray, FloatArray]:
     """Sums over the rows of each group, and the number of rows."""
-    total = np.zeros((groups.max() + 1, bounds.size - 1))
+    total = np.zeros((groups.max() + 1, len(bands.table)))
     signed = method in SIGNED
     for rows, found in attribution_chunks(parts, method, n_steps):
-        by_band = sum_bands(found, bounds)
-        np.add.at(total, groups[rows], by_band / np.diff(bounds) if signed else np.abs(by_band))
+        by_band = bands.sums(found)
+        np.add.at(total, groups[rows], by_band / bands.n_columns if signed else np.abs(by_band))
     return total, np.bincount(groups).astype(np.float64)

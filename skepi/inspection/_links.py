@@ -11,7 +11,7 @@ from skepi._rows import check_targets
 from skepi.exceptions import UnknownNameError
 from skepi.inspection._attribution import attribution_chunks, check_rows
 from skepi.inspection._fitted import FittedParts, take_apart
-from skepi.inspection._importance import bin_importance
+from skepi.inspection._importance import check_method, importance_sums
 from skepi.intervals import concatenate_ranges, from_offsets, to_offsets
 from skepi.rows import has_map, is_pairs
 
@@ -47,10 +47,10 @@ def peak_gene_links(
     -------
     DataFrame
         A row a (gene, peak), genes in the order of their table, the greatest score first: ``chrom, start, end`` of the
-        peak, ``gene, tss, strand``, ``distance_bp`` (offset of the peak's middle from the TSS, downstream positive),
-        ``score`` (mean absolute contribution, units of the model's prediction) and ``slope`` (change of the prediction
-        per unit of the bin's scaled openness, as a least-squares slope of contributions on features; the weight
-        of a linear model; NaN where the feature is 0 in all pairs).
+        peak (``signal`` before them where signals have names), ``gene, tss, strand``, ``distance_bp`` (offset of the
+        peak's middle from the TSS, downstream positive), ``score`` (mean absolute contribution, units of the model's
+        prediction) and ``slope`` (change of the prediction per unit of the bin's scaled openness, as a least-squares
+        slope of contributions on features; the weight of a linear model; NaN where the feature is 0 in all pairs).
 
     Raises
     ------
@@ -96,13 +96,15 @@ def peak_gene_links(
     return _named(parts, links)
 
 
-def peak_scores(links: pd.DataFrame) -> pd.DataFrame:
+def peak_scores(links: pd.DataFrame, *, signal: str | None = None) -> pd.DataFrame:
     """Sum the scores of each peak over all its genes.
 
     Parameters
     ----------
     links : DataFrame
         From :func:`peak_gene_links`.
+    signal : str, optional
+        Signal whose peaks are wanted; needed where links are of several.
 
     Returns
     -------
@@ -118,6 +120,8 @@ def peak_scores(links: pd.DataFrame) -> pd.DataFrame:
     missing = {"chrom", "start", "end", "score"} - set(links)
     if missing:
         raise ValueError(f"links lack {sorted(missing)}; peak_gene_links makes them")
+    if signal is not None or links.get("signal", pd.Series(dtype=object)).nunique() > 1:
+        links = _of_signal(links, signal)
     return links.groupby(["chrom", "start", "end"], as_index=False, observed=True)["score"].sum()
 
 
@@ -155,7 +159,8 @@ def bin_track(
     Returns
     -------
     DataFrame
-        ``chrom, start, end, importance``, sorted by place; for :func:`skepi.io.write_bedgraph`. Bins that begin before
+        ``chrom, start, end, importance``, sorted by place; for :func:`skepi.io.write_bedgraph`, signal by signal where
+        bins differ in ``signal`` and ``feature``, which then come before the importance. Bins that begin before
         the chromosome are cut at its start, or left out. At its end nothing is cut, since its length is not known:
         bins of a gene near the end may reach beyond it.
 
@@ -184,16 +189,23 @@ def bin_track(
     if rows.size == 0:
         raise UnknownNameError(f"gene {gene} does not occur in these pairs")
     y = None if y is None else check_targets(X, y)[rows]
-    settings = {"method": method, "n_steps": n_steps, "n_repeats": n_repeats, "random_state": random_state}
-    of_gene = bin_importance(estimator, X[rows], y, bands="bins", by="gene", **settings)
-    place = X.genes.iloc[match[0]]
-    offsets = of_gene.columns
+    check_method(method)
+    of_gene = importance_sums(estimator, X[rows], y, method, "bins", "gene", n_steps, n_repeats, random_state)
+    place, bands = X.genes.iloc[match[0]], of_gene.bands.with_importance(of_gene.sums[0] / of_gene.weights[0])
     start, end = from_offsets(
-        offsets.left.to_numpy(), offsets.right.to_numpy(), int(place["tss"]), place["strand"] == "-"
+        bands.pop("from_bp").to_numpy(), bands.pop("to_bp").to_numpy(), int(place["tss"]), place["strand"] == "-"
     )
-    track = pd.DataFrame({"chrom": place["chrom"], "start": np.maximum(start, 0), "end": end})
-    track["importance"] = of_gene.to_numpy()[0]
-    return track[track["end"] > 0].sort_values("start", ignore_index=True)
+    place_of_bands = pd.DataFrame({"chrom": place["chrom"], "start": np.maximum(start, 0), "end": end})
+    track = pd.concat([place_of_bands, bands], axis=1)
+    return track[track["end"] > 0].sort_values("start", ignore_index=True, kind="stable")
+
+
+def _of_signal(links: pd.DataFrame, signal: str | None) -> pd.DataFrame:
+    """Links of one signal; where none is named, an error that says which there are."""
+    there = list(dict.fromkeys(links.get("signal", [])))
+    if signal not in there:
+        raise ValueError(f"links are of the signals {there}: signal= must be one of them, got {signal!r}")
+    return links[links["signal"] == signal]
 
 
 def _slots(parts: FittedParts, method: str, n_steps: int) -> tuple[IntArray, FloatArray, FloatArray]:
@@ -209,7 +221,7 @@ def _slots(parts: FittedParts, method: str, n_steps: int) -> tuple[IntArray, Flo
         begin, end = op.gene_ptr[genes], op.gene_ptr[genes + 1]
         slots, row = concatenate_ranges(begin, end), np.repeat(np.arange(genes.size), end - begin)
         for total, values in ((strength, np.abs(found)), (product, found * x), (square, x.astype(np.float64) ** 2)):
-            total[slots] += np.add.reduceat(values, first, axis=0)[row, op.slot_bin[slots]]
+            total[slots] += np.add.reduceat(values, first, axis=0)[row, op.slot_column[slots]]
     genes, count = np.unique(codes, return_counts=True)
     pairs_of_gene = np.ones(op.n_genes)
     pairs_of_gene[genes] = count
@@ -220,20 +232,18 @@ def _slots(parts: FittedParts, method: str, n_steps: int) -> tuple[IntArray, Flo
 def _by_peak(parts: FittedParts, genes: IntArray, strength: FloatArray, slope: FloatArray) -> pd.DataFrame:
     """Score and slope of each (gene, peak), from those of slots."""
     op, tables = parts.rows.operator, parts.rows.pairs.tables
-    slots = concatenate_ranges(op.gene_ptr[genes], op.gene_ptr[genes + 1])
-    entries = concatenate_ranges(op.entry_ptr[slots], op.entry_ptr[slots + 1])
-    slot, peak = op.entry_slot[entries], op.peak[entries]
-    weight = op.weight[entries].astype(np.float64)
+    found, slots = op.entries(genes), op.of_genes(genes)
+    place, peak, weight = found.place, found.peak, found.weight.astype(np.float64)
     cells = np.unique(parts.rows.cell_type_codes)
-    openness = tables.openness[:, cells].astype(np.float64) @ parts.rows.inverse_depth[cells]
-    signal = weight * openness[peak]
-    total = np.bincount(slot, weights=signal, minlength=op.n_slots)[slot]
-    weights = np.bincount(slot, weights=weight, minlength=op.n_slots)[slot]
+    by_signal = tables.openness[:, cells].astype(np.float64) @ parts.rows.inverse_depth[:, cells].T
+    signal = weight * by_signal[peak, tables.signal_codes[peak]]
+    total = np.bincount(place, weights=signal, minlength=slots.size)[place]
+    weights = np.bincount(place, weights=weight, minlength=slots.size)[place]
     share = np.where(total > 0, np.divide(signal, total, out=np.zeros_like(signal), where=total > 0), weight / weights)
-    gene = np.repeat(np.arange(op.n_genes), np.diff(op.gene_ptr))[slot]
-    score = share * strength[slot]
+    gene = np.repeat(genes, found.n_of_gene)
+    score, slope = share * strength[slots][place], slope[slots][place]
     # Where a feature is 0 in all rows, its slope is not known, and its score is 0.
-    known, slope = np.isfinite(slope[slot]), np.nan_to_num(slope[slot])
+    known, slope = np.isfinite(slope), np.nan_to_num(slope)
     sums = {"score": score, "slope": score * slope, "weight": weight * known, "by_weight": weight * slope}
     links = pd.DataFrame({"gene_code": gene, "peak": peak, **sums}).groupby(["gene_code", "peak"], as_index=False).sum()
     # A peak that is closed throughout has no score, but its bin has a slope.
@@ -246,8 +256,10 @@ def _named(parts: FittedParts, links: pd.DataFrame) -> pd.DataFrame:
     genes = parts.rows.genes.iloc[links["gene_code"].to_numpy()]
     start, end, tss = (column.to_numpy() for column in (peaks["start"], peaks["end"], genes["tss"]))
     low, high = to_offsets(start, end, tss, (genes["strand"] == "-").to_numpy())
+    named = {"signal": peaks["signal"].to_numpy()} if "signal" in peaks else {}
     return pd.DataFrame(
         {
+            **named,
             "chrom": peaks["chrom"].to_numpy(),
             "start": start,
             "end": end,

@@ -13,8 +13,9 @@ from skepi._fitted import last_step, part_with
 from skepi._held_out import mean_of_unit
 from skepi._rows import check_targets
 from skepi.exceptions import UnseenGeneWarning
+from skepi.inspection._bands import BandCut
 from skepi.inspection._fitted import open_at_bins
-from skepi.inspection._swapped import SwappedRows
+from skepi.inspection._swapped import MatrixMemory, SwappedRows
 from skepi.metrics import negligible
 from skepi.rows import BinnedRows
 
@@ -87,11 +88,11 @@ def _check_made_anew(rows: BinnedRows) -> None:
 
 
 def loss_sums(
-    asked: Asked, bounds: IntArray, groups: IntArray, n_repeats: int, random_state: Any
+    asked: Asked, bands: BandCut, groups: IntArray, n_repeats: int, random_state: Any
 ) -> tuple[FloatArray, FloatArray]:
     """Squared error that permuting each band adds, mean over repeats, and the sum of the truth's squares."""
     check_count("n_repeats", n_repeats, 1)
-    n_groups, n_bands = groups.max() + 1, bounds.size - 1
+    n_groups, n_bands = groups.max() + 1, len(bands.table)
     truth = asked.centred(asked.truth)
     total = np.bincount(groups, weights=truth**2, minlength=n_groups).astype(np.float64)
     total[negligible(total, asked.truth @ asked.truth)] = np.nan
@@ -100,35 +101,39 @@ def loss_sums(
     own = asked.prediction(asked.rows)
     error = (truth - asked.centred(own)) ** 2
     loss, rng = np.zeros((n_groups, n_bands)), check_random_state(random_state)
+    memory = MatrixMemory()
     for repeat in range(n_repeats):
+        memory.clear()  # other cell types: all but the rows themselves are other matrices
         source = _other_cell_types(asked.rows, rng)
         if repeat == 0:
-            _check_reads_bins(asked, own, source)
+            _check_reads_bins(asked, own, source, memory)
         for band in range(n_bands):
-            bins = np.zeros(asked.rows.slots.n_bins, dtype=bool)
-            bins[bounds[band] : bounds[band + 1]] = True
-            permuted = (truth - asked.centred(_from_view(asked, bins, source)[0])) ** 2
+            bins = np.zeros(asked.rows.slots.n_columns, dtype=bool)
+            bins[bands.first[band] : bands.last[band]] = True
+            permuted = (truth - asked.centred(_from_view(asked, bins, source, memory)[0])) ** 2
             loss[:, band] += np.bincount(groups, weights=permuted - error, minlength=n_groups)
     return loss / n_repeats, total
 
 
-def _from_view(asked: Asked, bins: NDArray[np.bool_], source: IntArray) -> tuple[FloatArray, bool]:
+def _from_view(
+    asked: Asked, bins: NDArray[np.bool_], source: IntArray, memory: MatrixMemory
+) -> tuple[FloatArray, bool]:
     """Prediction with these bins from other cell types, and whether the model looked at them, as far as is known."""
-    view = SwappedRows(asked.rows, bins, source)
+    view = SwappedRows(asked.rows, bins, source, memory)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the prediction from the rows themselves has warned
         values = asked.prediction(view)
     return values, view.was_read
 
 
-def _check_reads_bins(asked: Asked, own: FloatArray, source: IntArray) -> None:
+def _check_reads_bins(asked: Asked, own: FloatArray, source: IntArray, memory: MatrixMemory) -> None:
     """Refuse a model that predicts the same whatever the bins hold, and never looked at them.
 
     A model that reads in other processes is not seen to look, and one whose weights are all 0 looks for nothing: either
     alone is no reason.
     """
-    everything = np.ones(asked.rows.slots.n_bins, dtype=bool)
-    values, was_read = _from_view(asked, everything, source)
+    everything = np.ones(asked.rows.slots.n_columns, dtype=bool)
+    values, was_read = _from_view(asked, everything, source, memory)
     if not was_read and np.array_equal(values, own):
         raise TypeError(
             f"{type(last_step(asked.estimator)).__name__} predicts without reading the bins of its rows, so permuting "

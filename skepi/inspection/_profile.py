@@ -12,7 +12,7 @@ from sklearn.utils import check_random_state
 
 from skepi._doors import check_splitter
 from skepi._rows import check_no_leak, check_targets
-from skepi.inspection._bands import band_table
+from skepi.inspection._bands import one_group
 from skepi.inspection._importance import SIGNED, ImportanceSums, check_method, importance_sums, unit_of
 from skepi.inspection._null import adjusted_p_values, check_permutations, simultaneous_limits
 from skepi.model_selection import permute_cell_types
@@ -28,7 +28,7 @@ class ImportanceProfile:
     Attributes
     ----------
     table : DataFrame
-        A row a band, most upstream first: ``from_bp, to_bp, importance`` (sums over all folds before dividing);
+        One row per band, most upstream first, as :func:`bin_importance` gives it (sums over all folds before dividing);
         with permutations ``null_mean``, ``null_low`` and ``null_high`` (simultaneous limits), ``beyond`` (whether
         importance lies outside them; for methods without a sign, above) and ``p_value`` (adjusted for all bands).
     null : ndarray of float64, shape (n_permutations, n_bands)
@@ -53,11 +53,16 @@ class ImportanceProfile:
     unit: str
     level: float
 
-    def reach_bp(self) -> tuple[int, int]:
-        """Reach of the signal upstream and downstream of the TSS.
+    def reach_bp(self, signal: str | None = None, feature: str | None = None) -> tuple[int, int]:
+        """Reach of a signal upstream and downstream of the TSS.
 
         Bands beyond the null are followed from the TSS outwards until the first that is not; a band with the TSS inside
         counts on both sides.
+
+        Parameters
+        ----------
+        signal, feature : str, optional
+            Needed where bands differ in them.
 
         Returns
         -------
@@ -67,11 +72,12 @@ class ImportanceProfile:
         Raises
         ------
         ValueError
-            Without permutations.
+            Without permutations, and where bands of several signals or features would be mixed.
         """
         if "beyond" not in self.table:
             raise ValueError("no null band: importance_profile(..., n_permutations=...) makes one")
-        up, down = self.table[self.table["from_bp"] < 0][::-1], self.table[self.table["to_bp"] > 0]
+        table = one_group(self.table, signal, feature)
+        up, down = table[table["from_bp"] < 0][::-1], table[table["to_bp"] > 0]
         return _reach(up["beyond"], -up["from_bp"]), _reach(down["beyond"], down["to_bp"])
 
 
@@ -159,12 +165,12 @@ def importance_profile(
         return found, unit_of(method, found.of_target)
 
     results = Parallel(n_jobs=n_jobs)(delayed(of_fold)(values, *fold) for values in targets for fold in folds)
-    edges, unit = results[0][0].edges, results[0][1]
+    bands, unit = results[0][0].bands, results[0][1]
     shape = len(targets), len(folds), -1
     sums = np.array([found.sums[0] for found, _ in results]).reshape(shape).sum(axis=1)
     weights = np.array([found.weights[0] for found, _ in results]).reshape(shape).sum(axis=1)
     profiles = sums / weights
-    table, null = band_table(edges, profiles[0]), profiles[1:]
+    table, null = bands.with_importance(profiles[0]), profiles[1:]
     if n_permutations:
         table = _with_null(table, null, level, signed=method in SIGNED)
     return ImportanceProfile(table, null, method, unit, level)

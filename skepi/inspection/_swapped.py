@@ -1,6 +1,7 @@
 """Rows with some of their bins from another cell type: what permutation importance shows to a model."""
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -14,6 +15,9 @@ from skepi.rows import BinnedRows, GeneBlock, Slots, SlotScaling
 IntArray = NDArray[np.int64]
 Float32Array = NDArray[np.float32]
 
+# Of matrices that are kept for the next band.
+_REMEMBERED_BYTES = 2**30
+
 
 class SwappedRows:
     """Rows that take chosen bins from another cell type, the same one for all genes.
@@ -25,10 +29,12 @@ class SwappedRows:
     Parameters
     ----------
     rows : BinnedRows
-    bins : ndarray of bool, shape (n_bins,)
+    bins : ndarray of bool, shape (n_columns,)
         Which bins are taken from elsewhere.
     source : ndarray of int64, shape (n_cell_types,)
         The cell type that each one takes them from.
+    memory : MatrixMemory, optional
+        Shared by views of the same rows: a matrix that one has made is not made again by another.
 
     Examples
     --------
@@ -44,8 +50,12 @@ class SwappedRows:
     ndim = 2
     dtype = np.dtype(np.float32)
 
-    def __init__(self, rows: BinnedRows, bins: NDArray[np.bool_], source: IntArray) -> None:
+    def __init__(
+        self, rows: BinnedRows, bins: NDArray[np.bool_], source: IntArray, memory: "MatrixMemory | None" = None
+    ) -> None:
         self._rows, self._bins, self._source = rows, bins, source
+        self._memory = MatrixMemory() if memory is None else memory
+        self._state = b""  # what was done to the values of the rows since
         self._reads = [0]  # shared with all rows made from these
 
     @property
@@ -74,9 +84,9 @@ class SwappedRows:
         return self._rows.shape
 
     @property
-    def edges(self) -> IntArray:
-        """Edges of the bins in bp from the TSS."""
-        return self._rows.edges
+    def columns(self) -> pd.DataFrame:
+        """What the columns of the map are."""
+        return self._rows.columns
 
     @property
     def slots(self) -> Slots:
@@ -118,11 +128,15 @@ class SwappedRows:
 
     def scaled(self, slot_keys: IntArray, scaling: SlotScaling) -> Self:
         """Return the same view of scaled rows."""
-        return self._of(self._rows.scaled(slot_keys, scaling))
+        scaled = self._of(self._rows.scaled(slot_keys, scaling))
+        scaled._state = _digest(slot_keys, scaling.mean, scaling.inverse_scale)
+        return scaled
 
     def unscaled(self) -> Self:
         """Return the same view of rows before they were scaled."""
-        return self._of(self._rows.unscaled())
+        unscaled = self._of(self._rows.unscaled())
+        unscaled._state = b"unscaled"
+        return unscaled
 
     def with_appended(self, names: Sequence[str], values: NDArray, *, from_targets: bool = False) -> Self:
         """Return the same view with further columns."""
@@ -135,9 +149,8 @@ class SwappedRows:
     def dense(self, rows: Any = slice(None), dtype: Any = np.float32) -> NDArray:
         """Feature matrix of the chosen rows, (n_rows, n_features)."""
         self._reads[0] += 1
-        out, elsewhere = self._rows.dense(rows, dtype), self._elsewhere().dense(rows, dtype)
-        columns = np.flatnonzero(self._bins)
-        out[:, columns] = elsewhere[:, columns]
+        out, columns = self._made(self._rows, "dense", rows, dtype).copy(), np.flatnonzero(self._bins)
+        out[:, columns] = self._made(self._elsewhere(), "dense", rows, dtype)[:, columns]
         return out
 
     def tocsr(self, rows: Any = slice(None), dtype: Any = np.float32) -> Any:
@@ -145,14 +158,14 @@ class SwappedRows:
         self._reads[0] += 1
         swapped = np.zeros(self.shape[1], dtype=dtype)
         swapped[: self._bins.size] = self._bins
-        own, elsewhere = self._rows.tocsr(rows, dtype), self._elsewhere().tocsr(rows, dtype)
+        own, elsewhere = (self._made(one, "tocsr", rows, dtype) for one in (self._rows, self._elsewhere()))
         return sp.csr_array(own @ sp.diags_array(1 - swapped) + elsewhere @ sp.diags_array(swapped), dtype=dtype)
 
     def gene_blocks(self, gene_codes: NDArray | None = None) -> Iterator[GeneBlock]:
         """Yield the slots of genes in all cell types, as the view shows them."""
         self._reads[0] += 1
         for block in self._rows.gene_blocks(gene_codes):
-            swapped = self._bins[self.slots.slot_bin[block.slots]]
+            swapped = self._bins[self.slots.slot_column[block.slots]]
             block.values[swapped] = block.values[swapped][:, self._source]
             yield block
 
@@ -171,7 +184,45 @@ class SwappedRows:
     def _elsewhere(self) -> BinnedRows:
         return self._rows.in_cell_types(self._source[self.cell_type_codes])
 
+    def _made(self, of: BinnedRows, way: str, rows: Any, dtype: Any) -> Any:
+        """Matrix of some rows, by one of their methods; remembered by all that it is made from."""
+        codes = of.gene_codes[rows], of.cell_type_codes[rows], of.appended[rows]
+        key = way, np.dtype(dtype).str, self._state, _digest(*codes)
+        return self._memory.get(key, lambda: getattr(of, way)(rows, dtype))
+
     def _of(self, rows: BinnedRows) -> Self:
-        view = type(self)(rows, self._bins, self._source)
-        view._reads = self._reads
+        view = type(self)(rows, self._bins, self._source, self._memory)
+        view._state, view._reads = self._state, self._reads
         return view
+
+
+class MatrixMemory:
+    """Matrices of rows that views have asked for, up to a number of bytes; those beyond are made each time."""
+
+    def __init__(self, most_bytes: int = _REMEMBERED_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all matrices."""
+        self._matrices: dict[Any, Any] = {}
+        self._n_bytes = 0
+
+    def get(self, key: Any, make: Callable[[], Any]) -> Any:
+        """Matrix of a key, remembered where there is room; not to be changed."""
+        if key in self._matrices:
+            return self._matrices[key]
+        matrix = make()
+        n_bytes = matrix.data.nbytes * (1 if isinstance(matrix, np.ndarray) else 3)
+        if self._n_bytes + n_bytes <= self._most_bytes:
+            self._matrices[key] = matrix
+            self._n_bytes += n_bytes
+        return matrix
+
+
+def _digest(*arrays: NDArray) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        digest.update(f"{array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.digest()

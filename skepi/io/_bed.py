@@ -9,7 +9,7 @@ from skepi.exceptions import FileFormatError
 from skepi.io._text import Line, Path, columns_of, finite, read_lines
 
 _NOT_DATA = ("#", "track", "browser")
-_PEAK = ("chrom", "start", "end", "name", "score", "strand", "signal", "log10_p", "log10_q", "summit")
+_PEAK = ("chrom", "start", "end", "name", "score", "strand", "signal_value", "log10_p", "log10_q", "summit")
 
 
 def read_bed(path: Path) -> pd.DataFrame:
@@ -71,8 +71,9 @@ def read_narrowpeak(path: Path, repeated: str = "cut") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``chrom, start, end, name, score, strand, signal, log10_p, log10_q, summit``: 0-based half-open, ``summit`` a
-        position (not an offset), -1 where the file has none. A score of ``.`` is NaN. In the order of the file.
+        ``chrom, start, end, name, score, strand, signal_value, log10_p, log10_q, summit``: 0-based half-open,
+        ``summit`` a position (not an offset), -1 where the file has none. A score of ``.`` is NaN. In the order of the
+        file.
 
     Raises
     ------
@@ -100,7 +101,9 @@ def read_narrowpeak(path: Path, repeated: str = "cut") -> pd.DataFrame:
         numbers.append(line.number)
     table = pd.DataFrame(columns_of(rows, _PEAK))
     if repeated == "strongest":
-        kept = table.sort_values("signal", ascending=False, kind="stable").drop_duplicates(["chrom", "start", "end"])
+        kept = table.sort_values("signal_value", ascending=False, kind="stable").drop_duplicates(
+            ["chrom", "start", "end"]
+        )
         return table.loc[np.sort(kept.index)].reset_index(drop=True)
     return _cut_between_summits(table, path, numbers, width == len(_PEAK)) if repeated == "cut" else table
 
@@ -175,7 +178,7 @@ def _measures(line: Line) -> tuple[float, float, float, int]:
     """Signal, -log10 p, -log10 q and position of the summit, -1 where there is none."""
     signal, log_p, log_q = (line.convert(column, finite, "a number") for column in (6, 7, 8))
     if signal < 0:
-        raise line.error(f"signal must be 0 or greater, got {signal:g}", 6)
+        raise line.error(f"signal_value must be 0 or greater, got {signal:g}", 6)
     start, end = line.position(1), line.position(2)
     offset = line.position(9, least=-1) if len(line.fields) == len(_PEAK) else -1
     if offset >= end - start:

@@ -32,15 +32,15 @@ def plan_features(X: Any, batch_size: int, device: torch.device) -> FeaturePlan:
     """Choose the way of the features of ``X``.
 
     Dense rows are kept where they are few: up to :data:`RESIDENT_BYTES`, and on CUDA up to half of the free memory.
-    Beyond that CUDA takes the operator for binned rows, where it fits into that half; for other rows it keeps dense
-    ones up to that half. What is left is streamed. The CPU streams all that it does not keep: at full size a batch
-    of 10,000 rows takes 0.08 s there, and 0.10 s with the operator in one thread.
+    Beyond that CUDA takes the operator for binned rows, where it lies whole in memory and fits into that half; for
+    other rows it keeps dense ones up to that half. What is left is streamed. The CPU streams all that it does not keep:
+    at full size a batch of 10,000 rows takes 0.08 s there, and 0.10 s with the operator in one thread.
     """
     dense, free = 4 * X.shape[0] * X.shape[1], half_of_free(device)
     if dense <= min(RESIDENT_BYTES, free):
         return FeaturePlan("resident", dense)
     if device.type == "cuda":
-        if has_map(X) and (needed := operator_bytes(X, batch_size)) <= free:
+        if has_map(X) and X.operator.is_whole and (needed := operator_bytes(X, batch_size)) <= free:
             return FeaturePlan("operator", needed)
         if dense <= free:
             return FeaturePlan("resident", dense)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from skepi._columns import signal_codes
 from skepi.rows import MappedRows, has_map
 
 # A batch is made in chunks of so many entries, or of one row; working memory is that times the bytes an entry takes.
@@ -48,9 +49,10 @@ class OperatorTables:
         self.made_from = _parts(X)
         tables = {name: torch.from_numpy(np.array(array, order="C")).to(device) for name, array in arrays.items()}
         self.gene_slot, self.gene_entry = tables["gene_slot"], tables["gene_entry"]
-        self.slot_bin, self.slot_entry = tables["slot_bin"], tables["slot_entry"]
+        self.slot_column, self.slot_entry = tables["slot_column"], tables["slot_entry"]
         self.peak, self.weight, self.remaining = tables["peak"], tables["weight"], tables["remaining"]
-        self.openness, self.inverse_depth = tables["openness"].view(-1), tables["inverse_depth"]
+        self.openness, self.inverse_depth = tables["openness"].view(-1), tables["inverse_depth"].view(-1)
+        self.slot_depth = tables.get("slot_depth")
         self.mean, self.inverse_scale = tables.get("mean"), tables.get("inverse_scale")
 
     def serve(self, X: object) -> bool:
@@ -62,10 +64,13 @@ class OperatorTables:
         sums, shift = self._sums(genes, cells, n_entries)
         row, slot, _ = joined_ranges(_take(self.gene_slot, genes), _take(self.gene_slot, genes + 1), n_slots)
         values = _take(sums, _take(self.slot_entry, slot).sub_(_take(shift, row))).float()
-        values *= _take(_take(self.inverse_depth, cells), row)
+        depth = _take(cells, row)
+        if self.slot_depth is not None:  # each signal has depths of its own
+            depth += _take(self.slot_depth, slot)
+        values *= _take(self.inverse_depth, depth)
         if self.mean is not None and self.inverse_scale is not None:  # the law of SlotScaling
             values.log1p_().sub_(_take(self.mean, slot)).mul_(_take(self.inverse_scale, slot))
-        out.view(-1)[row.long().mul_(out.shape[1]).add_(_take(self.slot_bin, slot))] = values
+        out.view(-1)[row.long().mul_(out.shape[1]).add_(_take(self.slot_column, slot))] = values
 
     def _sums(self, genes: torch.Tensor, cells: torch.Tensor, n_entries: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Sum over the slot from each entry on, and what to take from a row's entry numbers to find its sums."""
@@ -129,7 +134,7 @@ def operator_arrays(X: MappedRows) -> dict[str, NDArray]:
     arrays = {
         "gene_slot": op.gene_ptr.astype(number),
         "gene_entry": first[op.gene_ptr].astype(number),
-        "slot_bin": op.slot_bin,
+        "slot_column": op.slot_column,
         "slot_entry": first[:-1].astype(number),
         "peak": peak.astype(number),
         "weight": weight,
@@ -137,6 +142,9 @@ def operator_arrays(X: MappedRows) -> dict[str, NDArray]:
         "openness": openness.T,  # cell type by cell type: a row needs neighbouring peaks in one of them
         "inverse_depth": X.inverse_depth,
     }
+    if len(X.inverse_depth) > 1:
+        signal = signal_codes(X.columns, X.pairs.tables.signals)[op.slot_column]
+        arrays["slot_depth"] = (signal * X.inverse_depth.shape[1]).astype(number)
     if X.scaling is not None:
         arrays |= {"mean": X.scaling.mean, "inverse_scale": X.scaling.inverse_scale}
     return arrays
@@ -150,8 +158,8 @@ def operator_bytes(X: MappedRows, batch_size: int) -> int:
     op, openness = X.operator, X.pairs.tables.openness
     first = _first_entries(op)
     number, n_entries = np.dtype(_number_type(first[-1], openness.size)).itemsize, int(first[-1])
-    tables = number * (2 * op.gene_ptr.size + op.n_slots + 2 * n_entries) + op.slot_bin.nbytes + 4 * n_entries
-    tables += openness.nbytes + X.inverse_depth.nbytes
+    tables = number * (2 * op.gene_ptr.size + op.n_slots + 2 * n_entries) + op.slot_column.nbytes + 4 * n_entries
+    tables += openness.nbytes + X.inverse_depth.nbytes + (number * op.n_slots if len(X.inverse_depth) > 1 else 0)
     if X.scaling is not None:
         tables += X.scaling.mean.nbytes + X.scaling.inverse_scale.nbytes
     codes, dense = 2 * number * len(X) + X.appended.nbytes, 4 * batch_size * X.shape[1]

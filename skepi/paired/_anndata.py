@@ -1,5 +1,6 @@
 """AnnData and MuData, in and out: obs are cell types, var are peaks or genes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from skepi._columns import UNNAMED
 from skepi.exceptions import MissingExpressionError, TableError
 from skepi.io import format_intervals, parse_intervals
 from skepi.pseudobulk import values_of
@@ -19,11 +21,12 @@ def tables_of(
     openness: Any, genes: Any, expression: Any, openness_layer: str | None, expression_layer: str | None
 ) -> dict[str, Any]:
     """Arguments of ``PairedDataset`` from AnnData objects."""
-    _check_anndata(openness, "openness")
-    known = [column for column in ("lineage",) if column in openness.obs]
-    cell_types = openness.obs[known].astype(object).rename_axis("name").reset_index()  # categories in files
-    peaks = _peaks_of(openness.var)
-    tables = {"openness": _values(openness, openness_layer).T, "peaks": peaks, "cell_types": cell_types, "genes": genes}
+    if isinstance(openness, Mapping):
+        tables = {**_signals_of(openness, openness_layer), "genes": genes}
+    else:
+        _check_anndata(openness, "openness")
+        values, peaks = _values(openness, openness_layer).T, _peaks_of(openness.var)
+        tables = {"openness": values, "peaks": peaks, "cell_types": _cell_types_of(openness.obs), "genes": genes}
     if expression is None:
         return tables
     _check_anndata(expression, "expression")
@@ -33,13 +36,34 @@ def tables_of(
     return {**tables, "genes": _genes_of(expression.var) if genes is None else genes, "expression": values}
 
 
-def to_anndata(data: Any, what: str) -> Any:
-    """Openness or expression of a data set as an AnnData object."""
+def _signals_of(openness: Mapping, layer: str | None) -> dict[str, Any]:
+    """Peaks and openness of signals by name, as DataFrames, so that cell types are matched by name."""
+    if not openness:
+        raise TableError("openness: wanted at least one signal")
+    for name, adata in openness.items():
+        _check_anndata(adata, f"openness of {name}")
+    first = next(iter(openness.values()))
+    values = {
+        name: pd.DataFrame(_values(adata, layer).T, columns=list(adata.obs_names)) for name, adata in openness.items()
+    }
+    peaks = {name: _peaks_of(adata.var) for name, adata in openness.items()}
+    return {"openness": values, "peaks": peaks, "cell_types": _cell_types_of(first.obs)}
+
+
+def _cell_types_of(obs: pd.DataFrame) -> pd.DataFrame:
+    known = [column for column in ("lineage",) if column in obs]
+    return obs[known].astype(object).rename_axis("name").reset_index()  # categories in files
+
+
+def to_anndata(data: Any, what: str, signal: str | None) -> Any:
+    """Openness of one signal, or expression, of a data set as an AnnData object."""
     anndata = _import("anndata")
     obs = data.cell_types.set_index("name").rename_axis(None)
     if what == "openness":
-        var = data.peaks.set_index(format_intervals(data.peaks)).rename_axis(None)
-        return anndata.AnnData(data.openness.T.copy(), obs=obs, var=var)
+        rows = data.tables.peaks_of(data.tables.the_signal(signal, "to_anndata"))
+        peaks = data.peaks.iloc[rows].drop(columns="signal", errors="ignore")
+        var = peaks.set_index(format_intervals(peaks)).rename_axis(None)
+        return anndata.AnnData(data.openness[rows].T.copy(), obs=obs, var=var)
     if what != "expression":
         raise ValueError(f"what must be 'openness' or 'expression', got {what!r}")
     if data.expression is None:
@@ -48,11 +72,14 @@ def to_anndata(data: Any, what: str) -> Any:
 
 
 def to_mudata(data: Any) -> Any:
-    """Openness as modality ``atac`` and, where known, expression as ``rna``."""
+    """One modality per signal, ``atac`` for one without a name, and, where known, expression as ``rna``."""
     mudata = _import("mudata")
-    modalities = {"atac": to_anndata(data, "openness")}
+    names = {signal: "atac" if signal == UNNAMED else signal for signal in data.signals}
+    modalities = {name: to_anndata(data, "openness", signal) for signal, name in names.items()}
     if data.expression is not None:
-        modalities["rna"] = to_anndata(data, "expression")
+        if "rna" in modalities:
+            raise TableError("a signal is called rna, which is the modality of expression: rename it")
+        modalities["rna"] = to_anndata(data, "expression", None)
     with mudata.set_options(pull_on_update=False):
         return mudata.MuData(modalities)
 

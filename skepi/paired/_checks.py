@@ -26,7 +26,8 @@ def check_peaks(peaks: Any) -> pd.DataFrame:
     """Columns ``chrom, start, end``; 0-based half-open, no interval twice."""
     table = _columns_of(peaks, "peaks", ("chrom", "start", "end"))
     table[["chrom", "start", "end"]] = check_regions(table)
-    _refuse_rows(table.duplicated(["chrom", "start", "end"]), table, "peaks: the same interval twice")
+    place = [*(["signal"] if "signal" in table else []), "chrom", "start", "end"]
+    _refuse_rows(table.duplicated(place), table, "peaks: the same interval twice")
     return table
 
 
@@ -88,10 +89,10 @@ def check_expression_orientation(expression: Any, genes: pd.DataFrame, cell_type
         raise transposed("expression", expression.shape, "gene")
 
 
-def check_shared_chromosomes(peaks: pd.DataFrame, genes: pd.DataFrame) -> pd.Series:
+def check_shared_chromosomes(peaks: pd.DataFrame, genes: pd.DataFrame, what: str = "peaks") -> pd.Series:
     """Mark the genes that lie on a chromosome with peaks; raise if there are none, or names of two kinds."""
     chroms = peaks["chrom"].unique()
-    check_same_naming(chroms, genes["chrom"].unique(), "peaks", "genes")
+    check_same_naming(chroms, genes["chrom"].unique(), what, "genes")
     return genes["chrom"].isin(chroms)
 
 

@@ -1,17 +1,20 @@
 """A data set of openness and, where known, expression of the same cell types."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, overload
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._columns import UNNAMED
 from skepi._doors import check_row_labels
-from skepi._matrices import check_expression, check_matrix, check_openness
+from skepi._matrices import check_expression, check_matrix
 from skepi._rows import codes_of
 from skepi.exceptions import MissingExpressionError, TableError
 from skepi.paired import _anndata, _checks, _saved
 from skepi.paired._pairs import GeneCellPairs
+from skepi.paired._signals import read_signals
 from skepi.paired._tables import OpennessTables
 
 
@@ -20,13 +23,16 @@ class PairedDataset:
 
     Parameters
     ----------
-    openness : DataFrame, ndarray or sparse array, shape (n_peaks, n_cell_types)
+    openness : DataFrame, ndarray or sparse array, shape (n_peaks, n_cell_types), or dict of them
         Non-negative, finite signal on a linear scale (fold enrichment, counts), kept as float32: the values of a cell
         type add up to less than 3.4e38, and the largest is 0 or at least 1.2e-38. Rows are in the order of
         ``peaks``; row labels of a DataFrame that name other intervals, or the same rows in another order, are refused.
-        Columns of a DataFrame are matched to the cell types by name.
-    peaks : DataFrame or mapping
-        Columns ``chrom, start, end``: 0-based half-open, in bp, any order, no interval twice.
+        Columns of a DataFrame are matched to the cell types by name. A dict holds several signals by name, such as
+        ``{"ATAC": ..., "H3K27ac": ...}``, each measured in all cell types.
+    peaks : DataFrame or mapping, or dict of them
+        Columns ``chrom, start, end``: 0-based half-open, in bp, any order, no interval twice. With a dict of openness a
+        dict of tables by the same names; or one table of all peaks, whose column ``signal`` names their signals, as
+        :attr:`peaks` returns it.
     genes : DataFrame or mapping
         Columns ``name, chrom, tss, strand``: ``tss`` is the 0-based position of the first transcribed
         base, strand is ``+`` or ``-``; further columns are kept.
@@ -34,7 +40,12 @@ class PairedDataset:
         What is to be predicted, on the scale it is to be predicted in (normalised log expression); see
         :meth:`transform_expression` for counts. A DataFrame with names as index is matched by name.
     cell_types : DataFrame or sequence of str, optional
-        Column ``name`` and, where known, ``lineage``. By default the columns of ``openness``.
+        Column ``name`` and, where known, ``lineage``. By default the columns of ``openness``. Depth of a measurement
+        may come as further columns, see :class:`skepi.binning.TSSBinner`.
+    peak_features : DataFrame, Series or mapping, optional
+        One row per peak, in the order of ``peaks``; with a dict of signals a dict by signal, in which some may be
+        absent. A column of finite numbers of 0 or more is one feature, of whatever unit; sparse columns are welcome. A
+        column of names or categories is one feature per name, called ``column:name``, which is 1 for its peaks.
 
     Attributes
     ----------
@@ -51,6 +62,8 @@ class PairedDataset:
         0 .. 2,147,483,647, cells that hold lists, masked values, numbers that are complex, not finite or outside the
         range above, shapes that do not fit, a matrix that looks transposed. The message says what came and what was
         wanted.
+        A dict of openness raises it, too, for signals with other cell types, a signal without a peak on the chromosomes
+        of the genes, and features that are negative, not finite, of another number of peaks, or of one name.
     ChromosomeMismatchError
         Where peaks and genes have no chromosome name in common, or name the same one in two ways (``1`` and ``chr1``).
 
@@ -74,18 +87,22 @@ class PairedDataset:
     array([0.5, 2. ])
     """
 
-    def __init__(self, openness: Any, peaks: Any, genes: Any, expression: Any = None, cell_types: Any = None) -> None:
-        peak_table = _checks.check_peaks(peaks)
+    def __init__(
+        self,
+        openness: Any,
+        peaks: Any,
+        genes: Any,
+        expression: Any = None,
+        cell_types: Any = None,
+        peak_features: Any = None,
+    ) -> None:
         gene_table = _checks.check_genes(genes)
-        openness = check_matrix(openness, "openness")
-        named = None if cell_types is None else _checks.check_cell_types(cell_types, openness)
-        _checks.check_orientation(openness, len(peak_table), named)
-        cell_type_table = _checks.check_cell_types(None, openness) if named is None else named
-        check_row_labels(openness, peaks, "openness", "peaks")
-        _checks.check_interval_labels(openness, peak_table)
-        values = check_openness(openness, peak_table, cell_type_table)
-        _checks.warn_of_lonely_genes(_checks.check_shared_chromosomes(peak_table, gene_table), gene_table)
-        self.tables: OpennessTables = OpennessTables(peak_table, gene_table, cell_type_table, values)
+        signals = read_signals(openness, peaks, cell_types, peak_features, gene_table)
+        _checks.warn_of_lonely_genes(_checks.check_shared_chromosomes(signals.peaks, gene_table), gene_table)
+        cell_type_table = signals.cell_types
+        self.tables: OpennessTables = OpennessTables(
+            signals.peaks, gene_table, cell_type_table, signals.openness, signals.features
+        )
         self.expression: NDArray[np.float64] | None = None
         if expression is not None:
             expression = check_matrix(expression, "expression")
@@ -109,9 +126,9 @@ class PairedDataset:
 
         Parameters
         ----------
-        openness : AnnData
+        openness : AnnData, or dict of AnnData
             ``var`` are peaks: columns ``chrom, start, end`` (0-based half-open) or else names like ``chr1:10-20``.
-            ``obs["lineage"]`` is used where there.
+            ``obs["lineage"]`` is used where there. A dict holds several signals by name.
         genes : DataFrame or mapping, optional
             Columns ``name, chrom, tss, strand``; by default ``expression.var`` with its names, which must hold the
             other three.
@@ -135,7 +152,7 @@ class PairedDataset:
 
     @classmethod
     def from_mudata(
-        cls, mudata: Any, genes: Any = None, *, openness: str = "atac", expression: str | None = "rna"
+        cls, mudata: Any, genes: Any = None, *, openness: Any = "atac", expression: str | None = "rna"
     ) -> "PairedDataset":
         """Make a data set from a MuData object whose obs are cell types.
 
@@ -144,8 +161,9 @@ class PairedDataset:
         mudata : MuData
         genes : DataFrame or mapping, optional
             As in :meth:`from_anndata`.
-        openness : str, default="atac"
-            Modality with peaks.
+        openness : str, list of str or dict of str to str, default="atac"
+            Modality with peaks. A list names several, which are signals of the same names; a dict gives the modality of
+            each signal.
         expression : str or None, default="rna"
             Modality with genes; None for openness alone.
 
@@ -156,8 +174,12 @@ class PairedDataset:
         TypeError
             For anything but MuData.
         """
-        modalities = [_anndata.modality(mudata, name) for name in (openness, expression) if name is not None]
-        return cls.from_anndata(modalities[0], genes, *modalities[1:])
+        of_genes = None if expression is None else _anndata.modality(mudata, expression)
+        if isinstance(openness, str):
+            return cls.from_anndata(_anndata.modality(mudata, openness), genes, of_genes)
+        names = openness if isinstance(openness, Mapping) else {name: name for name in openness}
+        signals = {signal: _anndata.modality(mudata, name) for signal, name in names.items()}
+        return cls.from_anndata(signals, genes, of_genes)
 
     def save(self, path: Any) -> None:
         """Write the data set to a folder, from which :meth:`open` maps it into memory.
@@ -207,12 +229,14 @@ class PairedDataset:
             return _opened, (type(self), self.tables)
         return super().__reduce_ex__(protocol)
 
-    def to_anndata(self, what: str = "openness") -> Any:
+    def to_anndata(self, what: str = "openness", *, signal: str | None = None) -> Any:
         """Return openness or expression as an AnnData object: obs are cell types, var are peaks or genes.
 
         Parameters
         ----------
         what : {"openness", "expression"}, default="openness"
+        signal : str, optional
+            Signal whose openness is wanted; needed where there are several.
 
         Returns
         -------
@@ -224,14 +248,17 @@ class PairedDataset:
         MissingExpressionError
             Where expression is asked of a data set without it.
         ValueError
-            For another ``what``.
+            For another ``what``, and where one of several signals is to be named.
         ImportError
             Without anndata.
         """
-        return _anndata.to_anndata(self, what)
+        return _anndata.to_anndata(self, what, signal)
 
     def to_mudata(self) -> Any:
-        """Return a MuData object with the modalities ``atac`` and, where known, ``rna``; see :meth:`to_anndata`."""
+        """Return a MuData object with one modality per signal and, where known, ``rna``; see :meth:`to_anndata`.
+
+        A signal without a name is called ``atac``.
+        """
         return _anndata.to_mudata(self)
 
     @property
@@ -250,6 +277,16 @@ class PairedDataset:
         return self.tables.cell_types.copy(deep=False)
 
     @property
+    def signals(self) -> tuple[str, ...]:
+        """Names of the signals; ``openness`` for one without a name."""
+        return self.tables.signals
+
+    @property
+    def peak_features(self) -> pd.DataFrame | None:
+        """Features of peaks, one row per peak, in sparse columns; None where there are none."""
+        return None if self.tables.features is None else self.tables.features.to_frame()
+
+    @property
     def openness(self) -> NDArray[np.float32]:
         """Signal, (n_peaks, n_cell_types), read-only."""
         return self.tables.openness
@@ -261,10 +298,18 @@ class PairedDataset:
 
     def __repr__(self) -> str:
         targets = "openness and expression" if self.expression is not None else "openness only"
+        n_features = len(self.tables.feature_names)
+        features = f" with {n_features:,} feature{'s' * (n_features > 1)}" if n_features else ""
         return (
-            f"PairedDataset: {len(self.peaks):,} peaks, {len(self.genes):,} genes, "
+            f"PairedDataset: {self._described_peaks()}{features}, {len(self.genes):,} genes, "
             f"{len(self.cell_types):,} cell types; {targets}"
         )
+
+    def _described_peaks(self) -> str:
+        if self.signals == (UNNAMED,):
+            return f"{len(self.peaks):,} peaks"
+        counts = np.bincount(self.tables.signal_codes)
+        return " + ".join(f"{n:,} peaks of {name}" for n, name in zip(counts, self.signals, strict=True))
 
     @overload
     def pairs(
@@ -312,20 +357,31 @@ class PairedDataset:
             raise MissingExpressionError("this data set holds openness only: there is no y to return")
         return X, self.expression[X.gene_codes, X.cell_type_codes]
 
-    def subset(self, genes: Any = None, cell_types: Any = None) -> "PairedDataset":
-        """Keep the named genes and cell types, in the order named; all peaks stay.
+    def subset(self, genes: Any = None, cell_types: Any = None, *, signals: Any = None) -> "PairedDataset":
+        """Keep the named genes, cell types and signals, in the order named; all peaks of a signal stay.
 
         Statistics "for every gene of the data set" then mean these genes alone.
         """
         gene = slice(None) if genes is None else codes_of(genes, self.genes, "gene(s)")
         cell = slice(None) if cell_types is None else codes_of(cell_types, self.cell_types, "cell type(s)")
+        peak = self._peaks_of(signals)
         return PairedDataset(
-            self.openness[:, cell],
-            self.peaks,
+            self.openness[peak][:, cell],
+            self.peaks.iloc[peak],
             self.genes.iloc[gene],
             None if self.expression is None else self.expression[gene][:, cell],
             self.cell_types.iloc[cell],
+            None if self.peak_features is None else self.peak_features.iloc[peak],
         )
+
+    def _peaks_of(self, signals: Any) -> Any:
+        """Rows of the peaks of some signals, signal after signal; all of them without a copy."""
+        if signals is None:
+            return slice(None)
+        names = [signals] if isinstance(signals, str) else list(signals)
+        if not names:
+            raise ValueError("signals: wanted at least one name")
+        return np.concatenate([self.tables.peaks_of(name) for name in names])
 
     def transform_expression(self, normalizer: Any, fit_cell_types: Any = None) -> "PairedDataset":
         """Return a data set whose expression is normalised, with the genes that the normaliser keeps.
@@ -345,7 +401,8 @@ class PairedDataset:
         by_cell_type = pd.DataFrame(self.expression.T, index=self.cell_types["name"], columns=list(self.genes["name"]))
         normalizer.fit(by_cell_type.iloc[fit_on])
         values = np.asarray(normalizer.transform(by_cell_type)).T
-        return PairedDataset(self.openness, self.peaks, self.genes[normalizer.get_support()], values, self.cell_types)
+        kept = self.genes[normalizer.get_support()]
+        return PairedDataset(self.openness, self.peaks, kept, values, self.cell_types, self.peak_features)
 
 
 def _opened(cls: type[PairedDataset], tables: _saved.SavedTables) -> PairedDataset:

@@ -1,7 +1,7 @@
 """Data sets on disk: openness and expression are mapped into memory, and worker processes open them by path.
 
-A folder holds ``tables.npz``, ``openness.npy`` and, where known, ``expression.npy``. Digests of the two matrices come
-with the tables.
+A folder holds ``tables.npz``, ``openness.npy`` and, where known, ``expression.npy`` and the three arrays of a sparse
+matrix of features of peaks. Digests of these files come with the tables.
 """
 
 import contextlib
@@ -18,16 +18,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from skepi._files import file_digest, read_arrays, write_arrays
 from skepi.exceptions import TableError
 from skepi.paired import _checks
+from skepi.paired._features import PeakFeatures
 from skepi.paired._tables import OpennessTables
 
-_KIND = "skepi data set 2"
+_KIND = "skepi data set 3"
 _TABLES = ("peaks", "genes", "cell_types")
+_FEATURES = {"feature_data": np.float32, "feature_indices": np.int32, "feature_indptr": np.int64}
 
 # Files that this process has found whole, so that a worker process reads them once and not once per task: path, times,
 # size, numbers of file and device, digest.
@@ -43,8 +46,8 @@ class SavedTables(OpennessTables):
         Folder that :func:`save` wrote.
     identity : str
         As it was when written, so that ``openness`` need not be read to know it.
-    peaks, genes, cell_types, openness
-        As in :class:`OpennessTables`; ``openness`` is mapped from its file.
+    peaks, genes, cell_types, openness, features
+        As in :class:`OpennessTables`; ``openness`` and ``features`` are mapped from their files.
     """
 
     def __init__(self, path: Path, identity: str, **tables: Any) -> None:
@@ -79,12 +82,22 @@ def _refuse_existing(path: Path) -> None:
 
 def _write(folder: Path, tables: OpennessTables, expression: NDArray | None) -> None:
     matrices = {"openness": tables.openness} | ({} if expression is None else {"expression": expression})
+    matrices |= _feature_arrays(tables.features)
     for name, values in matrices.items():
         np.save(folder / f"{name}.npy", values, allow_pickle=False)
     arrays, columns = _packed({name: getattr(tables, name) for name in _TABLES})
     digests = {name: file_digest(folder / f"{name}.npy") for name in matrices}
     about = {"kind": _KIND, "identity": tables.identity, "columns": columns, "digests": digests}
+    about["features"] = list(tables.feature_names)
     write_arrays(folder / "tables.npz", arrays, about)
+
+
+def _feature_arrays(features: PeakFeatures | None) -> dict[str, NDArray]:
+    """Arrays of the sparse matrix, by the names of their files."""
+    if features is None:
+        return {}
+    parts = features.matrix.data, features.matrix.indices, features.matrix.indptr
+    return {name: part.astype(dtype, copy=False) for (name, dtype), part in zip(_FEATURES.items(), parts, strict=True)}
 
 
 @contextmanager
@@ -136,16 +149,32 @@ def read(path: Any, verify: bool) -> tuple[SavedTables, NDArray | None]:
     arrays, about = read_arrays(path / "tables.npz", _KIND, "a skepi data set")
     tables, identity, digests = _described(path / "tables.npz", arrays, about)
     n_cell_types = len(tables["cell_types"])
-    wanted = {
+    wanted: dict[str, tuple[tuple[int | None, ...], Any]] = {
         "openness": ((len(tables["peaks"]), n_cell_types), np.float32),
         "expression": ((len(tables["genes"]), n_cell_types), np.float64),
+        **{name: ((None,), dtype) for name, dtype in _FEATURES.items()},
     }
     found = {}
     for name, digest in digests.items():
         if verify:
             _verify(path / f"{name}.npy", digest)
         found[name] = _mapped(path / f"{name}.npy", *wanted[name])
-    return SavedTables(path, identity, **tables, openness=found["openness"]), found.get("expression")
+    features = _features_of(path, found, about["features"], len(tables["peaks"]), verify)
+    return SavedTables(path, identity, **tables, openness=found["openness"], features=features), found.get("expression")
+
+
+def _features_of(
+    path: Path, found: dict[str, NDArray], names: list[str], n_peaks: int, verify: bool
+) -> PeakFeatures | None:
+    """Features of peaks of mapped arrays; an error where these are no matrix of peaks and features."""
+    if not names:
+        return None
+    data, indices, indptr = (found[name] for name in _FEATURES)
+    fits = indptr.size == n_peaks + 1 and indptr[0] == 0 and indptr[-1] == data.size == indices.size
+    fits = fits and bool((np.diff(indptr) >= 0).all())
+    if not fits or (verify and indices.size and not 0 <= indices.min() <= indices.max() < len(names)):
+        raise TableError(f"{path} holds no features of {n_peaks} peaks: its arrays do not fit together")
+    return PeakFeatures(tuple(names), sp.csr_array((data, indices, indptr), shape=(n_peaks, len(names))))
 
 
 def _described(
@@ -160,8 +189,11 @@ def _described(
             "cell_types": _checks.check_cell_types(cell_types, None),
         }
         digests = about["digests"]
-        if not {"openness"} <= set(digests) <= {"openness", "expression"}:
+        of_features = set(_FEATURES) if about["features"] else set()
+        if set(digests) - {"expression"} != {"openness"} | of_features:
             raise ValueError(f"wanted digests of openness and perhaps expression, got those of {sorted(digests)}")
+        if not all(isinstance(name, str) for name in about["features"]):
+            raise ValueError("names of features that are no text")
         return tables, about["identity"], digests
     except Exception as error:
         raise TableError(f"{path} holds no tables of a data set: {error}") from error
@@ -192,15 +224,16 @@ def _reopened(path: Path, stamp: tuple[int, ...]) -> SavedTables:
     return read(path, verify=True)[0]
 
 
-def _mapped(path: Path, shape: tuple[int, int], dtype: Any) -> NDArray:
-    """An array on disk, read-only; one of another shape, type or length is refused."""
+def _mapped(path: Path, shape: tuple[int | None, ...], dtype: Any) -> NDArray:
+    """An array on disk, read-only; one of another shape (None: any length), type or length is refused."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError:
         raise
     except Exception as error:  # numpy reads the header as Python, and raises whatever that raises
         raise TableError(f"{path} is damaged: {error}") from error
-    if array.shape != shape or array.dtype != dtype:
+    fits = len(shape) == array.ndim and all(n in (None, m) for n, m in zip(shape, array.shape, strict=True))
+    if not fits or array.dtype != dtype:
         raise TableError(f"{path}: wanted {np.dtype(dtype)} of shape {shape}, got {array.dtype} of shape {array.shape}")
     return array
 

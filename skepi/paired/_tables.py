@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Hashable, Iterator
+import warnings
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -10,10 +11,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._columns import UNNAMED
 from skepi._doors import some
-from skepi.exceptions import TableError
+from skepi.exceptions import DepthWarning, TableError, UnknownNameError
+from skepi.paired._features import PeakFeatures
 
-_DERIVED_KEPT = 2
+#: Chromosomes that depth is not measured on by default: mitochondrial DNA has no nucleosomes, and swamps it.
+MITOCHONDRIAL = ("chrM", "chrMT", "M", "MT")
+
+_DERIVED_BYTES = 4 * 2**30
 _LEAST_DEPTH = 1 / float(np.finfo(np.float32).max)  # a smaller one has no inverse in float32
 _DIGEST_BYTES = 2**24  # of openness at once
 
@@ -34,12 +40,16 @@ class OpennessTables:
         Checked tables in the user's row order, with 0-based half-open positions in bp.
     openness : ndarray of float32, shape (n_peaks, n_cell_types)
         Signal of each peak in each cell type; read-only.
+    features : PeakFeatures, optional
+        Non-negative features of peaks.
 
     Notes
     -----
-    What depends on these and on settings alone (the overlap of peaks with bins) is kept for reuse: the last two of a
-    process, found by an identity that travels with the pickled tables. The same data have the same identity, however
-    often and wherever they are made.
+    Peaks of all signals lie in one table. Where signals have names, its column ``signal`` holds them.
+
+    What depends on these and on settings alone (the overlap of peaks with bins) is kept for reuse: the latest of a
+    process, up to 4 GiB, found by an identity that travels with the pickled tables. The same data have the same
+    identity, however often and wherever they are made.
 
     Examples
     --------
@@ -57,43 +67,128 @@ class OpennessTables:
         genes: pd.DataFrame,
         cell_types: pd.DataFrame,
         openness: NDArray[np.float32],
+        features: PeakFeatures | None = None,
     ) -> None:
         self.peaks = peaks
         self.genes = genes
         self.cell_types = cell_types
         self.openness = openness
+        self.features = features
+
+    def replace(self, **parts: Any) -> "OpennessTables":
+        """Return tables of which some parts are others."""
+        names = ("peaks", "genes", "cell_types", "openness", "features")
+        return OpennessTables(**{name: getattr(self, name) for name in names} | parts)
+
+    @cached_property
+    def signals(self) -> tuple[str, ...]:
+        """Names of the signals, in the order in which their peaks come; ``openness`` for one without a name."""
+        return (UNNAMED,) if "signal" not in self.peaks else tuple(pd.unique(self.peaks["signal"].astype(object)))
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features of peaks."""
+        return () if self.features is None else self.features.names
+
+    @cached_property
+    def signal_codes(self) -> NDArray[np.int64]:
+        """Number of the signal of each peak, (n_peaks,)."""
+        if "signal" not in self.peaks:
+            return np.zeros(len(self.peaks), dtype=np.int64)
+        return pd.factorize(self.peaks["signal"])[0].astype(np.int64)
+
+    def signal_code(self, signal: str) -> int:
+        """Number of a signal; an unknown one is an error that names those that there are."""
+        if signal not in self.signals:
+            raise UnknownNameError(f"no signal {signal!r} in the data set; there are {', '.join(self.signals)}")
+        return self.signals.index(signal)
+
+    def the_signal(self, signal: str | None, what: str) -> str:
+        """Signal that is asked for; None is the only one there is, and an error where there are several."""
+        if signal is None and len(self.signals) > 1:
+            raise ValueError(
+                f"{what} reads one signal, and this data set has {', '.join(self.signals)}: name one by signal="
+            )
+        return self.signals[self.signal_code(self.signals[0] if signal is None else signal)]
+
+    def peaks_of(self, signal: str) -> NDArray[np.int64]:
+        """Rows of the peaks of a signal."""
+        return np.flatnonzero(self.signal_codes == self.signal_code(signal))
+
+    def features_of(self, names: Sequence[str]) -> Any:
+        """Features of peaks by name, a sparse array of shape (n_peaks, n_names)."""
+        if self.features is None:
+            raise UnknownNameError(f"the data set has no features of peaks: wanted {some(names)}")
+        return self.features.of(names)
 
     @cached_property
     def identity(self) -> str:
-        """Digest of the three tables and of openness."""
+        """Digest of the tables, of openness and of features."""
         digest = hashlib.blake2b(digest_size=16)
         for table in (self.peaks, self.genes, self.cell_types):
             _update(digest, [len(table), [str(column) for column in table]])
             for column in table:
                 _update(digest, *_column_content(table[column]))
         _update(digest, list(self.openness.shape), *_row_blocks(self.openness))
+        if self.features is not None:
+            matrix = self.features.matrix
+            _update(digest, [*self.features.names], matrix.indptr.astype("<i8"), matrix.indices.astype("<i4"))
+            _update(digest, list(matrix.shape), matrix.data)
         return digest.hexdigest()
 
-    def mean_openness(self) -> NDArray[np.float64]:
-        """Mean over the peaks of each cell type, (n_cell_types,); one too small to divide by is an error."""
-        depth = self.openness.mean(axis=0, dtype=np.float64)
+    def mean_openness(self, signal: str | None = None, without: Sequence[str] = MITOCHONDRIAL) -> NDArray[np.float64]:
+        """Mean openness over the peaks of a signal in each cell type, (n_cell_types,).
+
+        Parameters
+        ----------
+        signal : str, optional
+            Needed where there are several.
+        without : sequence of str, default=("chrM", "chrMT", "M", "MT")
+            Chromosomes whose peaks are left out.
+
+        Raises
+        ------
+        TableError
+            Where the mean of a cell type is 0 or too small to divide by.
+
+        Warns
+        -----
+        DepthWarning
+            Where one of three or more chromosomes has more than half of the signal, and not more than half of its
+            peaks.
+        """
+        signal = self.the_signal(signal, "depth")
+        return self.derived(("depth", signal, tuple(without)), lambda: self._depth(signal, without))
+
+    def _depth(self, signal: str, without: Sequence[str]) -> NDArray[np.float64]:
+        rows = self.peaks_of(signal)
+        chrom = self.peaks["chrom"].to_numpy(dtype=object)[rows]
+        kept = ~np.isin(chrom.astype(str), list(without))
+        if not kept.any():
+            raise TableError(f"{signal}: every peak lies on {some(without)}, which depth leaves out")
+        openness = self.openness if kept.all() and rows.size == len(self.peaks) else self.openness[rows[kept]]
+        depth = openness.mean(axis=0, dtype=np.float64)
         if (depth == 0).any():
             empty = ", ".join(self.cell_types["name"][depth == 0])
-            raise TableError(f"openness: no signal in cell type(s) {empty}; depth=None leaves them unscaled")
+            raise TableError(f"{signal}: no signal in cell type(s) {empty}; depth=None leaves them unscaled")
         if (depth < _LEAST_DEPTH).any():
             faint = some(self.cell_types["name"][depth < _LEAST_DEPTH])
             raise TableError(
-                f"openness: the mean of cell type(s) {faint} is below {_LEAST_DEPTH:.2g}, too small to divide by in "
+                f"{signal}: the mean of cell type(s) {faint} is below {_LEAST_DEPTH:.2g}, too small to divide by in "
                 "float32; multiply openness by a constant, or depth=None leaves it unscaled"
             )
+        _warn_of_swamped(openness, chrom[kept], signal)
         return depth
 
     def derived(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Return what ``make()`` gives for this key, made once and kept while it is among the latest."""
+        """Return what ``make()`` gives for this key, made once and kept while it is among the latest.
+
+        What is made says its size in ``nbytes``.
+        """
         key = (self.identity, key)
         if key not in _derived:
             value = make()
-            while len(_derived) >= _DERIVED_KEPT:
+            while _derived and sum(one.nbytes for one in _derived.values()) + value.nbytes > _DERIVED_BYTES:
                 _derived.pop(next(iter(_derived)))
             _derived[key] = value
         return _derived[key]
@@ -104,6 +199,23 @@ class OpennessTables:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.openness.flags.writeable = False  # numpy forgets it when pickled
+
+
+def _warn_of_swamped(openness: NDArray[np.float32], chrom: NDArray[np.object_], signal: str) -> None:
+    """Say where one chromosome of many has more than half of the signal of the mean cell type."""
+    code, names = pd.factorize(chrom)
+    if names.size < 3:
+        return
+    share = np.bincount(code, weights=openness.sum(axis=1, dtype=np.float64))
+    share, of_peaks = share / share.sum(), np.bincount(code) / code.size
+    most = int(share.argmax())
+    if share[most] > 0.5 >= of_peaks[most]:
+        warnings.warn(
+            f"{signal}: {share[most]:.0%} of the signal, but {of_peaks[most]:.0%} of the peaks, lies on {names[most]}, "
+            "so depth is what this chromosome says; TSSBinner(depth_without=[...]) leaves chromosomes out",
+            DepthWarning,
+            stacklevel=5,
+        )
 
 
 def _update(digest: Any, about: Any, *contents: NDArray) -> None:

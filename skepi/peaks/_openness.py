@@ -19,7 +19,7 @@ FloatArray = NDArray[np.float64]
 
 
 def openness_over_peaks(
-    samples: Mapping[str, Any], peaks: Any, *, signal: str = "signal", n_jobs: int | None = None
+    samples: Mapping[str, Any], peaks: Any, *, value: str = "signal_value", n_jobs: int | None = None
 ) -> pd.DataFrame:
     """Openness of peaks in each sample, from the samples' own peak calls.
 
@@ -33,7 +33,7 @@ def openness_over_peaks(
         narrowPeak files, or tables of :func:`skepi.io.read_narrowpeak`.
     peaks : DataFrame or mapping
         ``chrom, start, end``, 0-based half-open, as of :func:`consensus_peaks`.
-    signal : str, default="signal"
+    value : str, default="signal_value"
         Column of the tables, 0 or greater, on a linear scale (fold enrichment).
     n_jobs : int, optional
         Files read at once, as in joblib.
@@ -41,14 +41,14 @@ def openness_over_peaks(
     Returns
     -------
     DataFrame of float32, shape (n_peaks, n_samples)
-        Rows and index of ``peaks``, a column for each sample, in the units of the signal.
+        Rows and index of ``peaks``, a column for each sample, in the units of the values.
 
     Raises
     ------
     TypeError
         Where ``samples`` is no mapping.
     TableError
-        Where a table, its signal or a sample's name cannot be used.
+        Where a table, its values or a sample's name cannot be used.
     ChromosomeMismatchError
         Where a sample and the peaks have no chromosome name in common.
     FileFormatError, FileNotFoundError
@@ -56,14 +56,14 @@ def openness_over_peaks(
 
     Examples
     --------
-    >>> called = pd.DataFrame({"chrom": ["chr1"], "start": [120], "end": [400], "signal": [5.0]})
+    >>> called = pd.DataFrame({"chrom": ["chr1"], "start": [120], "end": [400], "signal_value": [5.0]})
     >>> openness_over_peaks({"HSC": called}, pd.DataFrame({"chrom": ["chr1"], "start": [100], "end": [200]}))
        HSC
     0  4.0
     """
     regions = check_regions(peaks)
     tables = read_narrowpeaks(samples, n_jobs=n_jobs)
-    columns = {name: _means(table, signal, regions, f"sample {name}") for name, table in tables.items()}
+    columns = {name: _means(table, value, regions, f"sample {name}") for name, table in tables.items()}
     return pd.DataFrame(columns).set_axis(frame_of(peaks, "peaks").index, axis=0)
 
 
@@ -118,9 +118,9 @@ def openness_from_bigwigs(
     return table.set_axis(frame_of(peaks, "peaks").index)
 
 
-def _means(table: pd.DataFrame, signal: str, peaks: pd.DataFrame, what: str) -> NDArray[np.float32]:
+def _means(table: pd.DataFrame, value: str, peaks: pd.DataFrame, what: str) -> NDArray[np.float32]:
     """Mean of the step track of one sample over the bases of each peak."""
-    height = measure_of(table, signal, what)
+    height = measure_of(table, value, what)
     intervals = check_regions(table, what)
     called, wanted = (regions.groupby("chrom", sort=False).indices for regions in (intervals, peaks))
     check_same_naming(called, wanted, what, "peaks")

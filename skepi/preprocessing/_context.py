@@ -55,7 +55,7 @@ class AppendContext(KeepsPairs, CellStateViews, TransformerMixin, BaseEstimator)
         Number of columns of the rows.
     cell_state_ : object
         What was learned of openness, which the kernel with new cell types needs, saved as one.
-    cell_type_names_, gene_names_, edges_, openness_mean_, band_scale_, contrasts_, kernel_, kernel_scale_
+    cell_type_names_, gene_names_, columns_, openness_mean_, band_scale_, contrasts_, kernel_, kernel_scale_
         Its parts, as in :class:`skepi.gaussian_process.CisTransRegressor`.
 
     Raises
@@ -98,7 +98,7 @@ class AppendContext(KeepsPairs, CellStateViews, TransformerMixin, BaseEstimator)
 
         Parameters
         ----------
-        X : BinnedOpenness of shape (n_pairs, n_bins)
+        X : BinnedOpenness of shape (n_pairs, n_columns)
         y : array-like of shape (n_pairs,)
         """
         self._fit(X, y)
@@ -115,7 +115,7 @@ class AppendContext(KeepsPairs, CellStateViews, TransformerMixin, BaseEstimator)
 
         Parameters
         ----------
-        X : BinnedOpenness of shape (n_pairs, n_bins)
+        X : BinnedOpenness of shape (n_pairs, n_columns)
 
         Returns
         -------

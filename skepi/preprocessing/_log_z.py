@@ -12,11 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skepi._dense import MAX_DENSE_BYTES, check_dense_size
 from skepi._output import KeepsPairs
-from skepi._rows import check_arrays, check_edges, check_n_features, check_unscaled
+from skepi._rows import check_arrays, check_columns, check_n_features, check_unscaled
 from skepi._scaling import SlotScaling, column_statistics, inverse_scale, logs_of, mean_and_variance
 from skepi.exceptions import UnfittedSignalWarning, UnmatchedDataError
 from skepi.intervals import concatenate_ranges
-from skepi.rows import BinnedRows, gene_and_bin, is_binned, slot_key
+from skepi.rows import BinnedRows, gene_and_column, is_binned, slot_key
 
 _STATISTICS = ("training", "all")
 
@@ -48,14 +48,14 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         All genes of the data set that the rows referred to, not only those in the rows.
     gene_ptr_ : ndarray of int64, shape (n_genes + 1,)
         Slots of gene g are ``gene_ptr_[g] : gene_ptr_[g + 1]``.
-    slot_bin_ : ndarray of int32, shape (n_slots,)
+    slot_column_ : ndarray of int32, shape (n_slots,)
         Bin of each slot.
     mean_, sd_ : ndarray of float32, shape (n_slots,)
         Of ln(1 + openness) over the training cell types; shape (n_features,) and the type of ``X`` on plain arrays.
-    pooled_ : ndarray of float64, shape (n_bins,)
+    pooled_ : ndarray of float64, shape (n_columns,)
         Pooled scale of each bin; 0 where no peak touches it.
-    edges_ : ndarray of int64, shape (n_bins + 1,)
-        Of the bins, in bp from the TSS.
+    columns_ : DataFrame
+        One row per column: ``signal, feature, start_bp, end_bp``.
     n_features_in_ : int
         Number of columns, those beside the bins included.
 
@@ -161,13 +161,13 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         """Keys of the slots of ``X`` and of those seen in ``fit`` together, increasing, and how each is scaled."""
         fitted, own, shared = self._keys_in(X), X.slots.slot_keys(), self._shared_slots(X)
         if np.array_equal(fitted, own):
-            scaling = SlotScaling(self.mean_[shared], self._inverse_scale(self.sd_[shared], X.slots.slot_bin))
+            scaling = SlotScaling(self.mean_[shared], self._inverse_scale(self.sd_[shared], X.slots.slot_column))
             return own, scaling
         keys = np.union1d(fitted, own)
         mean, sd = np.zeros(keys.size, np.float32), np.zeros(keys.size, np.float32)
         place = np.searchsorted(keys, fitted)
         mean[place], sd[place] = self.mean_[shared], self.sd_[shared]
-        return keys, SlotScaling(mean, self._inverse_scale(sd, gene_and_bin(keys, X.slots.n_bins)[1]))
+        return keys, SlotScaling(mean, self._inverse_scale(sd, gene_and_column(keys, X.slots.n_columns)[1]))
 
     def fitted_share(self, X: BinnedRows) -> float:
         """Share of the openness around the genes of a data set that lies in slots seen in ``fit``."""
@@ -192,14 +192,14 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
     def _set_slots(self, X: BinnedRows, statistics: tuple[NDArray, NDArray, NDArray]) -> Self:
         self.mean_, self.sd_, self.pooled_ = statistics
         self.gene_names_ = X.genes["name"].to_numpy(dtype=object)
-        self.gene_ptr_, self.slot_bin_ = X.slots.gene_ptr, X.slots.slot_bin
-        self.edges_, self.n_features_in_ = X.edges, X.shape[1]
+        self.gene_ptr_, self.slot_column_ = X.slots.gene_ptr, X.slots.slot_column
+        self.columns_, self.n_features_in_ = X.columns, X.shape[1]
         return self
 
     def _fit_columns(self, X: ArrayLike) -> None:
         self.mean_, self.sd_ = column_statistics(logs_of(self._checked_array(X, reset=True)))
         self.pooled_ = self.sd_
-        for name in ("gene_names_", "gene_ptr_", "slot_bin_", "edges_"):
+        for name in ("gene_names_", "gene_ptr_", "slot_column_", "columns_"):
             self.__dict__.pop(name, None)
 
     def _inverse_scale(self, sd: NDArray, bins: NDArray) -> NDArray:
@@ -222,11 +222,11 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         return concatenate_ranges(self.gene_ptr_[found], self.gene_ptr_[found + 1])
 
     def _keys_in(self, X: BinnedRows) -> NDArray[np.int64]:
-        """Fitted slots as ``gene * n_bins + bin`` with the gene numbers of ``X``, increasing."""
+        """Fitted slots as ``gene * n_columns + column`` with the gene numbers of ``X``, increasing."""
         found = self._matches(X)
         gene = np.flatnonzero(found >= 0)
         length = np.diff(self.gene_ptr_)[found[gene]]
-        return slot_key(np.repeat(gene, length), self.slot_bin_[self._shared_slots(X)], X.slots.n_bins)
+        return slot_key(np.repeat(gene, length), self.slot_column_[self._shared_slots(X)], X.slots.n_columns)
 
     def _warn_of_unfitted(self, fitted: float, lost: float) -> None:
         if fitted < self.min_fitted_share:
@@ -249,7 +249,7 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
             raise ValueError("fitted on a plain array: pairs were not expected")
         check_unscaled(X, self)
         check_n_features(X, self)
-        check_edges(X, self.edges_)
+        check_columns(X, self.columns_)
 
     def _checked_array(self, X: ArrayLike, reset: bool) -> Any:
         if not reset and hasattr(self, "gene_names_"):
@@ -274,12 +274,12 @@ def slot_statistics(X: BinnedRows, cell_sets: list[NDArray]) -> list[tuple[NDArr
     """Mean and SD of each slot, float32, and pooled scale of each bin, for several sets of cell types in one pass."""
     op = X.slots
     mean, sd = ([np.empty(op.n_slots, np.float32) for _ in cell_sets] for _ in range(2))
-    squares = np.zeros((len(cell_sets), op.n_bins))
+    squares = np.zeros((len(cell_sets), op.n_columns))
     for _, _, slots, values in X.gene_blocks():
         np.log1p(values, out=values)
         for i, cells in enumerate(cell_sets):
             mean[i][slots], variance = mean_and_variance(values[:, cells])
             sd[i][slots] = np.sqrt(variance)
-            squares[i] += np.bincount(op.slot_bin[slots], weights=variance, minlength=op.n_bins)
-    pooled = np.sqrt(squares / np.maximum(np.bincount(op.slot_bin, minlength=op.n_bins), 1))
+            squares[i] += np.bincount(op.slot_column[slots], weights=variance, minlength=op.n_columns)
+    pooled = np.sqrt(squares / np.maximum(np.bincount(op.slot_column, minlength=op.n_columns), 1))
     return list(zip(mean, sd, pooled, strict=True))

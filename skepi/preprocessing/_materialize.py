@@ -56,7 +56,7 @@ class Materialize(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : BinnedOpenness, array-like or sparse array of shape (n_rows, n_bins)
+        X : BinnedOpenness, array-like or sparse array of shape (n_rows, n_columns)
         y : None
             Ignored.
         """
@@ -73,11 +73,11 @@ class Materialize(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : BinnedOpenness, array-like or sparse array of shape (n_rows, n_bins)
+        X : BinnedOpenness, array-like or sparse array of shape (n_rows, n_columns)
 
         Returns
         -------
-        ndarray or csr_array of shape (n_rows, n_bins)
+        ndarray or csr_array of shape (n_rows, n_columns)
         """
         check_is_fitted(self)
         if is_binned(X):

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skepi._columns import FIELDS, names_of_columns
 from skepi._rows import missing_of_tier_one
 from skepi.rows import BinnedRows, Slots, SlotScaling
 from skepi.testing._promises import assert_exact, assert_float32_sums
@@ -96,33 +97,35 @@ def _check_tables(X: BinnedRows) -> None:
 
 def _check_slots(X: BinnedRows) -> None:
     slots, n_genes = X.slots, len(X.genes)
-    ptr, bins = slots.gene_ptr, slots.slot_bin
+    ptr, bins = slots.gene_ptr, slots.slot_column
     _require(ptr.shape == (n_genes + 1,), "slots.gene_ptr", f"shape {ptr.shape}", f"({n_genes + 1},)")
     right = bool(ptr[0] == 0 and ptr[-1] == bins.size and (np.diff(ptr) >= 0).all())
     _require(right, "slots.gene_ptr", f"{ptr}", f"numbers that rise from 0 to the {bins.size} slots")
-    n_bins = slots.n_bins
-    inside = bins.size == 0 or (bins.min() >= 0 and bins.max() < n_bins)
-    _require(inside, "slots.slot_bin", "bins out of range", f"0 .. {n_bins - 1}")
-    rises = (np.diff(np.repeat(np.arange(n_genes), np.diff(ptr)) * n_bins + bins) > 0).all()
-    _require(rises, "slots.slot_bin", "bins that do not rise within a gene", "each bin of a gene once, increasing")
+    n_columns = slots.n_columns
+    inside = bins.size == 0 or (bins.min() >= 0 and bins.max() < n_columns)
+    _require(inside, "slots.slot_column", "bins out of range", f"0 .. {n_columns - 1}")
+    rises = (np.diff(np.repeat(np.arange(n_genes), np.diff(ptr)) * n_columns + bins) > 0).all()
+    _require(rises, "slots.slot_column", "bins that do not rise within a gene", "each bin of a gene once, increasing")
 
 
 def _check_features(X: BinnedRows) -> None:
-    n_bins, appended, edges = X.slots.n_bins, X.appended, X.edges
-    right = edges.shape == (n_bins + 1,) and bool((np.diff(edges) > 0).all())
-    _require(right, "edges", f"{edges}", f"{n_bins + 1} increasing offsets in bp, around the {n_bins} bins")
+    n_columns, appended, columns = X.slots.n_columns, X.appended, X.columns
+    right = set(FIELDS) <= set(columns) and len(columns) == n_columns
+    _require(right, "columns", f"{columns}", f"{n_columns} rows of {', '.join(FIELDS)}")
+    right = bool((columns["end_bp"] > columns["start_bp"]).all()) and len(set(names_of_columns(columns))) == n_columns
+    _require(right, "columns", f"{columns}", "start_bp < end_bp, and no column twice")
     right = appended.ndim == 2 and len(appended) == len(X) and appended.dtype == np.float32
     _require(right, "appended", f"{appended.dtype} of shape {appended.shape}", f"float32 with {len(X)} rows")
-    wanted = len(X), n_bins + appended.shape[1]
+    wanted = len(X), n_columns + appended.shape[1]
     _require(X.shape == wanted, "shape", X.shape, f"{wanted}: rows x bins and appended columns")
     names = X.feature_names
     _require(len(names) == wanted[1], "feature_names", f"{len(names)} names", f"{wanted[1]}, one per column")
 
 
 def _slot_mask(X: BinnedRows, slots: Slots) -> NDArray[np.bool_]:
-    """Which (gene, bin) may differ from 0, (n_genes, n_bins)."""
-    mask = np.zeros((len(X.genes), slots.n_bins), dtype=bool)
-    mask[np.repeat(np.arange(slots.n_genes), np.diff(slots.gene_ptr)), slots.slot_bin] = True
+    """Which (gene, bin) may differ from 0, (n_genes, n_columns)."""
+    mask = np.zeros((len(X.genes), slots.n_columns), dtype=bool)
+    mask[np.repeat(np.arange(slots.n_genes), np.diff(slots.gene_ptr)), slots.slot_column] = True
     return mask
 
 
@@ -133,11 +136,11 @@ def _check_dense(X: BinnedRows) -> NDArray[np.float32]:
         described = f"{getattr(got, 'dtype', type(got))} of shape {np.shape(got)}"
         _require(right, "dense", described, f"{np.dtype(dtype)} of shape {X.shape}")
     _require(np.isfinite(dense).all(), "dense", "NaN or infinite values", "finite ones")
-    n_bins = X.slots.n_bins
-    _require((dense[:, :n_bins] >= 0).all(), "dense", "negative openness", "0 or greater, where is_scaled is False")
-    outside = dense[:, :n_bins][~_slot_mask(X, X.slots)[X.gene_codes]]
+    n_columns = X.slots.n_columns
+    _require((dense[:, :n_columns] >= 0).all(), "dense", "negative openness", "0 or greater, where is_scaled is False")
+    outside = dense[:, :n_columns][~_slot_mask(X, X.slots)[X.gene_codes]]
     _require(not outside.any(), "dense", f"{np.count_nonzero(outside)} values outside slots", "0 there")
-    _equal("dense, appended columns", dense[:, n_bins:], X.appended)
+    _equal("dense, appended columns", dense[:, n_columns:], X.appended)
     for rows in (slice(1, None, 2), np.arange(len(X)) % 2 == 1, np.arange(1, len(X), 2)[::-1]):
         _same(f"dense of rows chosen by {type(rows).__name__}", X.dense(rows), dense[rows], summed=dense.max())
     kept = dense.copy()
@@ -160,9 +163,9 @@ def _check_gene_blocks(X: BinnedRows, dense: NDArray) -> NDArray:
     """Values of all slots in all cell types, (n_slots, n_cell_types)."""
     values, genes = _joined_blocks(X, None)
     _equal("gene_blocks, genes", genes, np.arange(len(X.genes)))
-    of_pairs = np.zeros((len(X.genes), X.slots.n_bins, len(X.cell_types)), dtype=np.float32)
+    of_pairs = np.zeros((len(X.genes), X.slots.n_columns, len(X.cell_types)), dtype=np.float32)
     of_pairs[_slot_mask(X, X.slots)] = values
-    wanted = dense[:, : X.slots.n_bins]
+    wanted = dense[:, : X.slots.n_columns]
     _same("gene_blocks, compared with dense", of_pairs[X.gene_codes, :, X.cell_type_codes], wanted)
     chosen = np.array([X.gene_codes[-1], X.gene_codes[0], X.gene_codes[0]])
     some, genes = _joined_blocks(X, chosen)
@@ -204,10 +207,10 @@ def _check_other_cell_types(X: BinnedRows, dense: NDArray, values: NDArray) -> N
     other = X.in_cell_types(cells)
     _equal("in_cell_types, gene_codes", other.gene_codes, X.gene_codes)
     _equal("in_cell_types, cell_type_codes", other.cell_type_codes, cells)
-    n_bins = X.slots.n_bins
-    of_pairs = np.zeros((len(X.genes), n_bins, len(X.cell_types)), dtype=np.float32)
+    n_columns = X.slots.n_columns
+    of_pairs = np.zeros((len(X.genes), n_columns, len(X.cell_types)), dtype=np.float32)
     of_pairs[_slot_mask(X, X.slots)] = values
-    _same("in_cell_types, bins", other.dense()[:, :n_bins], of_pairs[X.gene_codes, :, cells])
+    _same("in_cell_types, bins", other.dense()[:, :n_columns], of_pairs[X.gene_codes, :, cells])
     _equal("in_cell_types, appended", other.appended, X.appended)
     _same("in_cell_types must leave its rows as they are: dense", X.dense(), dense)
 
@@ -228,14 +231,14 @@ def _check_appended(X: BinnedRows, dense: NDArray) -> None:
 
 
 def _check_scaled(X: BinnedRows, dense: NDArray) -> None:
-    own, n_bins = X.slots.slot_keys(), X.slots.n_bins
-    every = np.arange(len(X.genes) * n_bins)
+    own, n_columns = X.slots.slot_keys(), X.slots.n_columns
+    every = np.arange(len(X.genes) * n_columns)
     for keys in (own, every):
         scaling = SlotScaling((0.1 + keys % 3).astype(np.float32), (0.5 + keys % 2).astype(np.float32))
         scaled = X.scaled(keys, scaling)
         _require(scaled.is_scaled, "scaled, is_scaled", scaled.is_scaled, "True")
         _equal("scaled, slots", scaled.slots.slot_keys(), keys)
-        place = X.gene_codes[:, None] * n_bins + np.arange(n_bins)
+        place = X.gene_codes[:, None] * n_columns + np.arange(n_columns)
         known = np.isin(place, keys)
         row, column = np.nonzero(known)
         wanted = dense.copy()
@@ -244,7 +247,7 @@ def _check_scaled(X: BinnedRows, dense: NDArray) -> None:
         largest = 3 * (1 + np.log1p(dense.max(initial=0)))
         _same("scaled, dense", scaled.dense(), wanted, summed=largest)
         _same("scaled, tocsr", scaled.tocsr().toarray(), wanted, summed=largest)
-        _same("scaled, gene_blocks", _bins_from_blocks(scaled), wanted[:, :n_bins], summed=largest)
+        _same("scaled, gene_blocks", _bins_from_blocks(scaled), wanted[:, :n_columns], summed=largest)
         totals = np.zeros(every.size, np.float32)
         totals[own] = X.slot_totals()
         _same("scaled, slot_totals", scaled.slot_totals(), totals[keys], summed=totals.max(initial=0))
@@ -255,7 +258,7 @@ def _check_scaled(X: BinnedRows, dense: NDArray) -> None:
 
 
 def _bins_from_blocks(X: BinnedRows) -> NDArray:
-    """Bins of the rows from blocks of genes, (n_rows, n_bins)."""
-    table = np.zeros((len(X.genes), X.slots.n_bins, len(X.cell_types)), dtype=np.float32)
+    """Bins of the rows from blocks of genes, (n_rows, n_columns)."""
+    table = np.zeros((len(X.genes), X.slots.n_columns, len(X.cell_types)), dtype=np.float32)
     table[_slot_mask(X, X.slots)] = _joined_blocks(X, None)[0]
     return table[X.gene_codes, :, X.cell_type_codes]
