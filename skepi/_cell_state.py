@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._columns import signal_codes, signals_of
+from skepi._dense import check_size
 from skepi._rows import check_columns
 from skepi.exceptions import UnfittedSignalWarning, UnmatchedDataError
 from skepi.persistence import FittedPart
@@ -116,8 +118,10 @@ class BandContrasts(FittedPart):
 class CellState(FittedPart):
     r"""What an estimator learns of the openness of its training cell types, and how others compare with them.
 
-    The kernel between cell types c and d is :math:`K_{cd} = \frac{1}{k} \sum_{gb} z_{gcb} z_{gdb}`, over all genes g
-    and bands b, where k gives the training cell types a mean diagonal of 1.
+    The kernel between cell types c and d is :math:`K_{cd} = \frac{1}{k} \sum_{gb} r_b z_{gcb} z_{gdb}`, over all genes
+    g and bands b, where k gives the training cell types a mean diagonal of 1. With one signal :math:`r_b = 1`. With
+    several, K is :math:`\sum_s v_s K_s`, where :math:`K_s` is the kernel of signal s alone, with a mean diagonal of 1,
+    so that a signal does not count for more because it has more bands; :math:`r_b` follows from that.
 
     Attributes
     ----------
@@ -129,6 +133,10 @@ class CellState(FittedPart):
         K.
     kernel_scale : float
         k.
+    signal_weights : ndarray of float64, shape (n_signals,)
+        v, which add up to 1; equal until they are learned.
+    column_weights : ndarray of float64, shape (n_columns,)
+        r.
     """
 
     bands: BandContrasts
@@ -136,12 +144,30 @@ class CellState(FittedPart):
     z: Float32Array
     kernel: FloatArray
     kernel_scale: float
+    signal_weights: FloatArray
+    column_weights: FloatArray
 
     @classmethod
     def learn(cls, X: BinnedRows, cells: NDArray[np.int64]) -> Self:
         """Learn from the training cell types of a data set, all its genes."""
         bands, z = BandContrasts.learn(X, cells)
-        return cls(bands, _names(X, cells), z, *unit_kernel(z))
+        return cls._of(bands, _names(X, cells), z, equal_weights(bands.columns))
+
+    @classmethod
+    def _of(cls, bands: BandContrasts, names: NDArray[np.object_], z: Float32Array, signal_weights: FloatArray) -> Self:
+        of_columns = column_weights(z, bands.columns, signal_weights)
+        return cls(bands, names, z, *unit_kernel(z, of_columns), signal_weights, of_columns)
+
+    def with_signal_weights(self, signal_weights: FloatArray) -> Self:
+        """The same with other weights of signals, which add up to 1."""
+        return self._of(self.bands, self.cell_type_names, self.z, signal_weights)
+
+    def signal_kernels(self) -> FloatArray:
+        """Kernel of each signal alone, with a mean diagonal of 1 (0 where it does not vary): (n_signals, n, n)."""
+        code, n = _signal_of_columns(self.bands.columns), len(self.kernel)
+        out = np.stack([kernel(z := self.z[code == signal], z) for signal in range(self.signal_weights.size)])
+        trace = np.einsum("scc->s", out)
+        return out * np.divide(n, trace, out=np.zeros_like(trace), where=trace > 0)[:, None, None]
 
     def over(self, known: NDArray[np.int64]) -> Self:
         """The same over some of the genes, centred over these as new cell types are; itself for all in their order."""
@@ -154,13 +180,13 @@ class CellState(FittedPart):
         z -= z.mean(axis=1, keepdims=True)
         if not z.any():
             raise UnmatchedDataError(f"the {known.size} gene(s) in common do not tell the training cell types apart")
-        return type(self)(bands, self.cell_type_names, z, *unit_kernel(z))
+        return self._of(bands, self.cell_type_names, z, self.signal_weights)
 
     def compare(self, X: BinnedRows, cells: NDArray[np.int64]) -> "Comparison":
         """Put cell types of a data set beside those of training, over the genes that both data sets hold."""
         contrasts = self.bands.of(X, cells)
         training = self.over(contrasts.known)
-        to_training = kernel(contrasts.z, training.z) / training.kernel_scale
+        to_training = kernel(contrasts.z, training.z, training.column_weights) / training.kernel_scale
         return Comparison(_names(X, cells), contrasts, training, to_training)
 
     def relative_distance(self, distance: FloatArray) -> FloatArray:
@@ -197,7 +223,7 @@ class Comparison(NamedTuple):
 
     def to_self(self) -> FloatArray:
         """Kernel of each cell type with itself, (n_new,)."""
-        z = self.contrasts.z
+        z = weighted_by_column(self.contrasts.z, np.sqrt(self.training.column_weights))
         return np.einsum("bgt,bgt->t", z, z, dtype=np.float64) / self.training.kernel_scale
 
     def squared_distances(self, to_self: FloatArray) -> FloatArray:
@@ -224,6 +250,12 @@ class CellStateViews:
     def kernel_scale_(self) -> float:
         """What the kernel was divided by."""
         return self.cell_state_.kernel_scale
+
+    @property
+    def signal_weights_(self) -> pd.Series:
+        """Weight of each signal in the kernel; they add up to 1."""
+        state = self.cell_state_
+        return pd.Series(state.signal_weights, pd.Index(signals_of(state.bands.columns), name="signal"))
 
     @property
     def contrasts_(self) -> Float32Array:
@@ -253,7 +285,10 @@ class CellStateViews:
 
 def log_openness(X: BinnedRows, genes: NDArray[np.int64], cells: NDArray[np.int64]) -> Float32Array:
     """Log of 1 + binned openness, (n_columns, n_genes, n_cell_types), of increasing genes of a data set."""
-    out = np.zeros((X.slots.n_columns, genes.size, cells.size), dtype=np.float32)
+    shape = X.slots.n_columns, genes.size, cells.size
+    what = f"log openness of {shape[0]:,} columns x {shape[1]:,} genes x {shape[2]:,} cell types"
+    check_size(4 * np.prod(shape, dtype=np.float64), what, "use fewer features, wider bands or fewer genes")
+    out = np.zeros(shape, dtype=np.float32)
     place = np.full(len(X.genes), -1)
     place[genes] = np.arange(genes.size)
     for some, ptr, slots, values in X.gene_blocks(None if genes.size == place.size else genes):
@@ -262,12 +297,43 @@ def log_openness(X: BinnedRows, genes: NDArray[np.int64], cells: NDArray[np.int6
     return out
 
 
-def kernel(z: Float32Array, other: Float32Array) -> FloatArray:
-    """Sum of products over bands and genes, (n_cell_types, n_other)."""
+def kernel(z: Float32Array, other: Float32Array, column_weights: FloatArray | None = None) -> FloatArray:
+    """Sum of products over bands, by their weights, and over genes, (n_cell_types, n_other)."""
     total = np.zeros((z.shape[2], other.shape[2]))
-    for one, two in zip(z, other, strict=True):
-        total += one.astype(np.float64).T @ two.astype(np.float64)
+    weights = np.ones(len(z)) if column_weights is None else column_weights
+    for one, two, weight in zip(z, other, weights, strict=True):
+        if weight > 0:
+            total += weight * (one.astype(np.float64).T @ two.astype(np.float64))
     return total
+
+
+def equal_weights(columns: pd.DataFrame) -> FloatArray:
+    """The same weight for each signal, (n_signals,)."""
+    n_signals = len(signals_of(columns))
+    return np.full(n_signals, 1 / n_signals)
+
+
+def column_weights(z: Float32Array, columns: pd.DataFrame, signal_weights: FloatArray) -> FloatArray:
+    """Weights of bands that give the kernels of signals these weights, (n_columns,); 1 where there is one signal.
+
+    Signals that do not vary have none, and the others share theirs.
+    """
+    if signal_weights.size == 1:
+        return np.ones(len(columns))
+    code, n_signals = _signal_of_columns(columns), signal_weights.size
+    power = np.bincount(code, [np.sum(np.square(table, dtype=np.float64)) for table in z], minlength=n_signals)
+    wanted = np.where(power > 0, signal_weights, 0.0)
+    share = np.divide(wanted, power, out=np.zeros(n_signals), where=power > 0)
+    return share[code] * power.sum() / wanted.sum() if wanted.any() else np.ones(len(columns))
+
+
+def weighted_by_column(z: Float32Array, weights: FloatArray) -> Float32Array:
+    """Contrasts times a weight for each column; themselves where all weights are 1."""
+    return z if (weights == 1).all() else z * weights[:, None, None].astype(np.float32)
+
+
+def _signal_of_columns(columns: pd.DataFrame) -> NDArray[np.int64]:
+    return signal_codes(columns, signals_of(columns))
 
 
 def warn_of_few_genes(share: float, least: float, so_what: str, stacklevel: int) -> None:
@@ -287,12 +353,12 @@ def occurring(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
     return np.flatnonzero(present), (np.cumsum(present) - 1)[codes]
 
 
-def unit_kernel(z: Float32Array) -> tuple[FloatArray, float]:
+def unit_kernel(z: Float32Array, column_weights: FloatArray | None = None) -> tuple[FloatArray, float]:
     """Kernel among cell types with a mean diagonal of 1, (n_cell_types, n_cell_types), and what it was divided by."""
     among = np.zeros((z.shape[2], z.shape[2]))
-    for table in z:
+    for table, weight in zip(z, np.ones(len(z)) if column_weights is None else column_weights, strict=True):
         wide = table.astype(np.float64)
-        among += wide.T @ wide  # one array: half the multiplications
+        among += weight * (wide.T @ wide)  # one array: half the multiplications
     scale = float(np.trace(among)) / len(among)
     if scale == 0:
         raise ValueError(

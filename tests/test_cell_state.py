@@ -411,3 +411,59 @@ def test_openness_that_does_not_vary():
     _, z = learned(np.tile(random_logs(0)[:, :1], (1, 4, 1)))
     with pytest.raises(ValueError, match="openness does not vary between the training cell types in any band"):
         unit_kernel(z)
+
+
+# --- several signals
+
+
+def two_signals(seed=0, n_genes=5, n_cells=6):
+    """Log openness of two signals, 2 and 3 bands, in rows whose columns say so."""
+    rows = tables_of(random_logs(seed, n_genes, n_cells, n_bins=5)).rows
+    columns = rows.columns.assign(signal=["A", "A", "B", "B", "B"])
+    return rows._with(columns=columns)
+
+
+@given(st.integers(0, 9_999))
+def test_kernels_of_signals_are_added_by_their_weights(seed):
+    rows = two_signals(seed)
+    state = CellState.learn(rows, np.arange(4))
+    weights = np.random.default_rng(seed).dirichlet([1, 1])
+    state = state.with_signal_weights(weights)
+    wanted, scales = np.zeros((4, 4)), []
+    for signal, bands in enumerate((slice(0, 2), slice(2, 5))):
+        among = kernel(state.z[bands], state.z[bands])
+        scales.append(np.trace(among) / 4)
+        wanted += weights[signal] * among / scales[-1]
+        assert_float64_sums(state.signal_kernels()[signal], among / scales[-1], summed=4)
+    assert_float64_sums(state.kernel, wanted, summed=4)
+    new = state.compare(rows, np.array([4, 5]))
+    z = new.contrasts.z.astype(float)
+    to_self = np.zeros(2)
+    for signal, bands in enumerate((slice(0, 2), slice(2, 5))):
+        to_self += weights[signal] / scales[signal] * np.einsum("bgt,bgt->t", z[bands], z[bands])
+    assert_float32_sums(new.to_self(), to_self, summed=10)
+    again = state.compare(rows, np.arange(4))
+    assert_float32_sums(again.to_training, state.kernel, summed=4)
+    assert_float32_sums(again.to_self(), np.diag(state.kernel), summed=4)
+
+
+def test_a_signal_with_more_bands_does_not_rule():
+    """Equal weights until they are learned: a signal given twice over counts as once."""
+    rows = two_signals()
+    twice = rows._with(columns=rows.columns.assign(signal="A"))
+    apart, together = (CellState.learn(one, np.arange(6)) for one in (rows, twice))
+    assert apart.signal_weights.tolist() == [0.5, 0.5]
+    of_a, of_b = apart.signal_kernels()
+    assert_float64_sums(apart.kernel, (of_a + of_b) / 2, summed=4)
+    assert together.column_weights.tolist() == [1] * 5
+
+
+def test_a_signal_that_does_not_vary_leaves_the_others_theirs():
+    logs = random_logs(0, n_bins=5)
+    logs[:, :, :2] = 5.0
+    rows = tables_of(logs).rows
+    rows = rows._with(columns=rows.columns.assign(signal=["A", "A", "B", "B", "B"]))
+    state = CellState.learn(rows, np.arange(6))
+    assert_exact(state.signal_kernels()[0], 0)
+    assert_float64_sums(np.trace(state.kernel), 6)
+    assert_float64_sums(state.kernel, state.signal_kernels()[1], summed=4)

@@ -1,6 +1,7 @@
 """Columns of several signals and of features of peaks: one map, whatever a column is."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -13,10 +14,14 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
+from skepi import _cell_state
 from skepi._columns import bands_of, first_difference, join_columns, names_of_columns
+from skepi._dense import check_size
+from skepi._lasso import _moments
 from skepi.binning import BinnerUnion, TSSBinner, _factors
 from skepi.compose import GeneZTarget
 from skepi.exceptions import DenseSizeError, DepthWarning, TableError, UnknownNameError
+from skepi.gaussian_process import CisTransRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
 from skepi.model_selection import CellTypeKFold
 from skepi.paired import PairedDataset
@@ -251,6 +256,19 @@ def test_a_map_too_large_is_refused_with_its_size(monkeypatch):
     X = dataset(99, features=True).pairs()
     with pytest.raises(DenseSizeError, match=r"a map of 3 genes and 24 columns, with up to \d+ slots .* takes .* GiB"):
         TSSBinner(edges=EDGES, features=["m1", "m2", "m3"]).fit_transform(X)
+
+
+def test_matrices_too_large_are_refused_with_their_size(data, monkeypatch):
+    X, y = data.pairs(return_X_y=True)
+    bins = TSSBinner(edges=EDGES).fit_transform(X)
+    monkeypatch.setattr(_moments, "check_size", partial(check_size, max_bytes=700))
+    monkeypatch.setattr(_cell_state, "check_size", partial(check_size, max_bytes=100))
+    products = r"the products of 8 columns with each other, in {} training set\(s\), takes .* use fewer features, wider"
+    for model, n_sets in ((LassoBaseline(0.1), 1), (LassoBaselineCV([0.1], cv=CellTypeKFold(2)), 3)):
+        with pytest.raises(DenseSizeError, match=products.format(n_sets)):
+            model.fit(bins, y)
+    with pytest.raises(DenseSizeError, match=r"log openness of 8 columns x 3 genes x 4 cell types takes .* features"):
+        CisTransRegressor().fit(bins, y)
 
 
 def test_a_table_of_classes_is_one_feature_per_class():

@@ -607,6 +607,50 @@ def test_likelihood_with_own_parts_is_the_density_of_contrasts(seed, missing):
     assert_float32_sums(found, counted * wanted, summed=max(6, abs(wanted)), condition=1 + 1.3 / s2)
 
 
+def random_signals(seed, missing, n_signals=3, n_genes=9):
+    """Residuals, and a kernel of each signal with a mean diagonal of 1."""
+    residuals, _, (_, _, s2) = random_task(seed, missing, n_genes=n_genes)
+    z = np.random.default_rng(seed).normal(size=(n_signals, 12, len(residuals.kernel)))
+    kernels = np.einsum("sgc,sgd->scd", z, z)
+    return residuals, kernels * (len(residuals.kernel) / np.einsum("scc->s", kernels))[:, None, None], s2
+
+
+@given(st.integers(0, 9_999), st.booleans())
+def test_likelihood_of_signals_is_the_density_of_contrasts(seed, missing):
+    residuals, kernels, s2 = random_signals(seed, missing)
+    variances = np.array([*np.random.default_rng(seed).random(3), s2])
+    sets = [_likelihood._projected(residuals, kernels, *one) for one in _likelihood._largest_patterns(residuals)]
+    found = sum(one.minus_log_likelihood(variances) for one in sets) / sum(one.n_genes for one in sets)
+    among = np.tensordot(variances[:3], kernels, axes=1)
+    wanted = literal_likelihood(residuals.values, residuals.measured, lambda _: among, s2)
+    summed = np.sum(residuals.values**2) / s2 + 6
+    assert_float64_sums(found, wanted, summed=summed, condition=np.linalg.cond(among + s2 * np.eye(len(among))))
+
+
+@given(st.integers(0, 9_999), st.booleans())
+def test_weights_of_signals_add_up_and_follow_their_order(seed, missing):
+    residuals, kernels, _ = random_signals(seed, missing)
+    weights = _likelihood.fit_signal_weights(residuals, kernels)
+    assert_float64_sums(weights.sum(), 1)
+    turned = _likelihood.fit_signal_weights(residuals, kernels[::-1])
+    assert_within(turned[::-1], weights, 0.02, SEARCH)
+
+
+def test_a_signal_that_does_not_vary_has_no_weight():
+    residuals, kernels, _ = random_signals(0, False)
+    weights = _likelihood.fit_signal_weights(residuals, np.concatenate([kernels, np.zeros_like(kernels[:1])]))
+    assert weights[-1] == 0
+    assert_within(weights[:-1], _likelihood.fit_signal_weights(residuals, kernels), 0.02, SEARCH)
+
+
+def test_few_sets_of_cell_types_where_each_is_dear(monkeypatch):
+    residuals, _, _ = random_signals(0, True, n_genes=40)
+    assert len(_likelihood._largest_patterns(residuals)) > 3
+    monkeypatch.setattr(_likelihood, "_MOST_CUBES", 700)
+    found = _likelihood._largest_patterns(residuals)
+    assert 1 <= sum(cells.size**3 for _, cells in found) <= 700
+
+
 def gradient(objective, at, step=1e-4):
     return [(objective(at + step * one) - objective(at - step * one)) / (2 * step) for one in np.eye(len(at))]
 

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from skepi._dense import check_size
 from skepi._lasso._scatter import Adder, GeneMatrices
 from skepi._scaling import SlotScaling
 from skepi.rows import BinnedRows
@@ -101,6 +102,7 @@ class TrainingSet:
 
 def moments_of_array(X: Any, y: FloatArray) -> Moments:
     """Centred moments of plain rows, dense or sparse, in float64."""
+    _check_size(X.shape[1], 1)
     if sp.issparse(X):
         return _moments_of_sparse(X, y)
     x_mean, y_mean = X.mean(axis=0), float(y.mean())
@@ -132,7 +134,7 @@ def moments_of_pairs(X: BinnedRows, y: FloatArray) -> Moments:
     """Centred moments of lazy rows as they are."""
     y_mean = float(y.mean())
     parts = _Parts(X, y - y_mean, [np.ones(len(y), dtype=bool)])
-    sums = [np.zeros((X.shape[1] + 2, X.shape[1] + 2))]
+    sums = _empty_sums(X.shape[1], 1)
     with Adder() as adder:
         for genes, ptr, slots, values in X.gene_blocks(X.gene_codes):
             matrices = _matrices(X, ptr, slots)
@@ -160,7 +162,7 @@ def moments_of_sets(X: BinnedRows, y: FloatArray, sets: list[TrainingSet]) -> li
     """
     op, last, n_appended = X.slots, sets[-1], X.appended.shape[1]
     parts = _Parts(X, y - last.target_mean[X.gene_codes], [one.rows for one in sets])
-    sums = [np.zeros((X.shape[1] + 2, X.shape[1] + 2)) for _ in sets]
+    sums = _empty_sums(X.shape[1], len(sets))
     with Adder() as adder:
         for genes, ptr, slots, values in X.gene_blocks(X.gene_codes):
             centred = last.centred(last.logs(values), slots)
@@ -235,6 +237,17 @@ class RowsByGene:
         """Cell types, targets, parts and appended columns of the rows of one gene."""
         rows = slice(self._ptr[gene], self._ptr[gene + 1])
         return self._cell_types[rows], self._y[rows], self._part[rows], self._appended[rows]
+
+
+def _empty_sums(n_features: int, n_sets: int) -> list[FloatArray]:
+    """Room for the products of (features, target, 1) of each training set."""
+    _check_size(n_features, n_sets)
+    return [np.zeros((n_features + 2, n_features + 2)) for _ in range(n_sets)]
+
+
+def _check_size(n_features: int, n_sets: int) -> None:
+    what = f"the products of {n_features:,} columns with each other, in {n_sets} training set(s),"
+    check_size(8.0 * n_sets * (n_features + 2) ** 2, what, "use fewer features, wider bands or fewer folds")
 
 
 def _matrices(X: BinnedRows, ptr: NDArray, slots: Any) -> GeneMatrices:

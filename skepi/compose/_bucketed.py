@@ -13,7 +13,14 @@ from sklearn.cluster import KMeans
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._cell_state import BandContrasts, occurring, unit_kernel, warn_of_few_genes
+from skepi._cell_state import (
+    BandContrasts,
+    column_weights,
+    equal_weights,
+    occurring,
+    unit_kernel,
+    warn_of_few_genes,
+)
 from skepi._doors import check_choice, check_count, check_predictor
 from skepi._rows import check_n_features, check_targets
 from skepi._targets import FloatArray, GeneScale, KeepsGeneMeans, genes_of_rows
@@ -202,7 +209,8 @@ class BucketedRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         scale = GeneScale.of(X, y, _SD_OFFSET)
         self._set_scale(scale)
         bands, contrasts = BandContrasts.learn(binned, cells)
-        among = unit_kernel(contrasts)[0]  # says where openness does not vary, which assigning would need
+        weights = column_weights(contrasts, bands.columns, equal_weights(bands.columns))
+        among = unit_kernel(contrasts, weights)[0]  # says where openness does not vary, which assigning would need
         if self.phenotype == "expression":
             among = expression_kernel(X, scale.z(X, y))
         components = components_of(among, int(self.n_components))

@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._cell_state import BandContrasts, Float32Array, kernel, occurring
+from skepi._cell_state import (
+    BandContrasts,
+    Float32Array,
+    column_weights,
+    equal_weights,
+    kernel,
+    occurring,
+    weighted_by_column,
+)
 from skepi._rows import pairs_with_peaks
 from skepi._targets import FloatArray
 from skepi.binning import BinnedOpenness, TSSBinner, symmetric_edges
@@ -34,20 +42,26 @@ class Centres(FittedPart):
     bands : BandContrasts
         What standardises openness to z.
     z : ndarray of float32, shape (n_bands, n_genes, n_buckets)
+        Times the weights of the bands.
+    weights : ndarray of float64, shape (n_bands,)
+        By which each signal counts for the same; 1 where there is one.
     gene_power : ndarray of float64, shape (n_genes,)
         Sum over bands of the mean square of contrasts over training cell types.
     """
 
     bands: BandContrasts
     z: Float32Array
+    weights: FloatArray
     gene_power: FloatArray
 
     @classmethod
     def learn(cls, bands: BandContrasts, z: Float32Array, buckets: IntArray) -> Self:
         """Learn from contrasts of the training cell types."""
+        weights = np.sqrt(column_weights(z, bands.columns, equal_weights(bands.columns)))
+        z = weighted_by_column(z, weights)
         means = [z[:, :, buckets == bucket].mean(axis=2, dtype=np.float64) for bucket in range(buckets.max() + 1)]
         gene_power = np.einsum("bgt,bgt->g", z, z, dtype=np.float64) / buckets.size
-        return cls(bands, np.stack(means, axis=2).astype(np.float32), gene_power)
+        return cls(bands, np.stack(means, axis=2).astype(np.float32), weights, gene_power)
 
     def over(self, known: IntArray) -> Self:
         """Over some of the genes: contrasts add up to 0 over genes, those of the data set on both sides."""
@@ -59,10 +73,11 @@ class Centres(FittedPart):
             )
         z = self.z[:, known]
         z = z - z.mean(axis=1, keepdims=True) if known.size < self.gene_power.size else z
-        return type(self)(self.bands.over(known), z, power)
+        return type(self)(self.bands.over(known), z, self.weights, power)
 
     def distances(self, z: Float32Array) -> FloatArray:
         """From each bucket, in root mean square distances of training cell types from their mean: (n, n_buckets)."""
+        z = weighted_by_column(z, self.weights)
         of_cells, of_buckets = (np.einsum("bgt,bgt->t", one, one, dtype=np.float64) for one in (z, self.z))
         squared = of_cells[:, None] + of_buckets - 2 * kernel(z, self.z)
         return np.sqrt(np.maximum(squared, 0) / self.gene_power.sum())

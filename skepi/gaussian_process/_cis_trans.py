@@ -14,6 +14,7 @@ from skepi._targets import FloatArray, GeneScale, StandardizesGenes
 from skepi.gaussian_process._checks import check_openness, check_settings, checked_expression, expression_table
 from skepi.gaussian_process._cis import fit_band_weights, measured_mean, weighted
 from skepi.gaussian_process._genes import fit_variances, posterior_weights, prediction_variance, variance_shares
+from skepi.gaussian_process._likelihood import fit_signal_weights
 from skepi.gaussian_process._own_cis import own_scale
 from skepi.gaussian_process._posterior import Residuals, Variances
 from skepi.gaussian_process._prediction import Prediction, PredictionWithFeatures
@@ -33,7 +34,8 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
     * **cell state**: :math:`u_g` is a Gaussian process over cell types with covariance :math:`a K`,
       :math:`K_{cd} \propto \sum_{gb} z_{gcb} z_{gdb}` over all genes, scaled to a mean of 1 over training cell types: a
       gene is expected to do in a new cell type what it does in training cell types that are open at the same places
-      of the genome.
+      of the genome. With several signals, :math:`K = \sum_s v_s K_s`: each signal has a kernel of its own, scaled
+      alike, and its weight is learned.
     * **own cis** (``own_cis=True``): :math:`v_g` of each gene, with covariance :math:`b K_g`,
       :math:`K_{g,cd} \propto \sum_b z_{gcb} z_{gdb}`, divided by its trace and a tenth of the mean trace.
     * noise :math:`\varepsilon` with variance :math:`s^2`.
@@ -95,6 +97,8 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         K.
     kernel_scale_ : float
         What the kernel was divided by.
+    signal_weights_ : Series of float, index signal
+        v: what share of the kernel each signal has, learned where there are several.
     gene_names_ : ndarray of str, shape (n_genes,)
         All genes of the training data set, measured or not.
     contrasts_ : ndarray of float32, shape (n_columns, n_genes, n_training)
@@ -199,6 +203,10 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         cis -= self.cis_offset_[:, None]
         self.residuals_ = np.where(self.measured_, table - cis, 0.0)
         residuals = Residuals(self.residuals_, self.measured_, self.kernel_)
+        if len(self.signal_weights_) > 1:
+            weights = fit_signal_weights(residuals, self.cell_state_.signal_kernels())
+            self.cell_state_ = self.cell_state_.with_signal_weights(weights)
+            residuals = residuals._replace(kernel=self.kernel_)
         self.own_scale_ = own_scale(z) if self.own_cis else None
         variances = fit_variances(residuals, self.own_scale_, z)
         self.state_variance_, self.own_variance_, self.noise_variance_ = variances

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import helmert
+from scipy.linalg import helmert, solve_triangular
 from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
@@ -20,6 +20,12 @@ _MAX_PATTERNS = 1_000
 # Of variances, in squared units of standardised expression.
 _SMALLEST = 1e-12
 _GREATEST_LOG = 20.0
+
+# Where learning weights of signals begins at least, in units of the noise: at 0 a likelihood has no slope.
+_LEAST_START = 1e-3
+
+# Cubes of numbers of cell types that one likelihood of several signals may add up to.
+_MOST_CUBES = 1e8
 
 #: Weight of the squared logs of the variances, a gene: keeps them finite where cell types are few.
 PENALTY = 1e-3
@@ -74,6 +80,70 @@ def fit_variances(residuals: Residuals) -> Variances:
     return Variances(state, 0.0, noise)
 
 
+def fit_signal_weights(residuals: Residuals, kernels: FloatArray) -> FloatArray:
+    r"""Weights v of signals in the kernel of cell state, (n_signals,), which add up to 1.
+
+    State has the covariance :math:`\sum_s a_s K_s`. The :math:`a_s` and the noise maximise the restricted likelihood,
+    with a weak pull of :math:`\sum_s a_s` and of the noise towards 1; :math:`v_s = a_s / \sum_t a_t`.
+
+    Parameters
+    ----------
+    residuals : Residuals
+        With the kernel of equal weights.
+    kernels : ndarray of float64, shape (n_signals, n_training, n_training)
+        Of each signal, with a mean diagonal of 1, or 0 for one that does not vary.
+    """
+    sets = [_projected(residuals, kernels, genes, cells) for genes, cells in _largest_patterns(residuals)]
+    start, floor = fit_variances(residuals), noise_floor(residuals)
+    varies = np.trace(kernels, axis1=1, axis2=2) > 0
+
+    def objective(logs: FloatArray) -> float:
+        variances = np.exp(logs)
+        total = np.log(variances[:-1][varies].sum())
+        likelihood = sum(one.minus_log_likelihood(variances) for one in sets) / sum(one.n_genes for one in sets)
+        return likelihood + PENALTY * float(total**2 + logs[-1] ** 2)
+
+    of_each = max(start.state / varies.sum(), _LEAST_START * start.noise)
+    begin = np.log([*np.full(len(kernels), of_each), start.noise])
+    found = np.array(best_variances(objective, begin, [*np.full(len(kernels), _SMALLEST), floor])[:-1])
+    found = np.where(varies, found, 0.0)
+    return found / found.sum()
+
+
+class _Projected(NamedTuple):
+    """Contrasts between the cell types that some genes were measured in: kernels of signals, and residuals.
+
+    Attributes
+    ----------
+    kernels : ndarray of float64, shape (n_signals, n_observed - 1, n_observed - 1)
+    products : ndarray of float64, shape (n_observed - 1, n_observed - 1)
+        Of the residuals, summed over genes.
+    n_genes : int
+    """
+
+    kernels: FloatArray
+    products: FloatArray
+    n_genes: int
+
+    def minus_log_likelihood(self, variances: FloatArray) -> float:
+        """Of variances of signals and noise, summed over the genes."""
+        covariance = np.tensordot(variances[:-1], self.kernels, axes=1)
+        covariance[np.diag_indices_from(covariance)] += variances[-1]
+        factor = np.linalg.cholesky(covariance)
+        half = solve_triangular(factor, self.products, lower=True)
+        fit = np.trace(solve_triangular(factor, half.T, lower=True))
+        return float(self.n_genes * np.log(np.diag(factor)).sum() + 0.5 * fit)
+
+
+def _projected(
+    residuals: Residuals, kernels: FloatArray, genes: NDArray[np.int64], cells: NDArray[np.int64]
+) -> _Projected:
+    contrasts = helmert(cells.size)
+    of_genes = residuals.values[np.ix_(genes, cells)] @ contrasts.T
+    among = contrasts @ kernels[:, cells[:, None], cells] @ contrasts.T
+    return _Projected(among, of_genes.T @ of_genes, genes.size)
+
+
 def best_variances(objective: Callable[[FloatArray], float], start: ArrayLike, floors: Sequence[float]) -> list[float]:
     """Variances, not below their floors, where an objective of their logs is least."""
     lows = np.log(floors)
@@ -96,8 +166,18 @@ def noise_floor(residuals: Residuals) -> float:
 
 
 def _spectra(residuals: Residuals) -> list[Spectrum]:
-    sets = [(genes, cells) for genes, cells in patterns(residuals.measured) if cells.size > 1][:_MAX_PATTERNS]
     return [
         spectrum(residuals.kernel[np.ix_(cells, cells)], residuals.values[np.ix_(genes, cells)])
-        for genes, cells in sets
+        for genes, cells in _all_patterns(residuals)[:_MAX_PATTERNS]
     ]
+
+
+def _all_patterns(residuals: Residuals) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    return [(genes, cells) for genes, cells in patterns(residuals.measured) if cells.size > 1]
+
+
+def _largest_patterns(residuals: Residuals) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Sets of measured cell types that most genes share, as many as one likelihood can afford."""
+    found = _all_patterns(residuals)[:_MAX_PATTERNS]
+    cost = np.cumsum([float(cells.size) ** 3 for _, cells in found])
+    return found[: max(1, int(np.searchsorted(cost, _MOST_CUBES)))]
