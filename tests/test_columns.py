@@ -529,3 +529,45 @@ def test_what_the_data_set_says(data):
     assert repr(data.subset(["a"], ["x", "y"], signals=["H3K27ac"])).startswith(
         "PairedDataset: 23 peaks of H3K27ac with 3"
     )
+
+
+# AnnData and MuData
+
+
+def test_signals_go_to_mudata_and_come_back(data):
+    pytest.importorskip("mudata")
+    both = PairedDataset(
+        data.openness,
+        data.peaks,
+        data.genes,
+        data.expression,
+        pd.DataFrame({"name": CELLS, "depth": [1.0, 2.0, 3.0, 4.0]}),
+    )
+    mdata = both.to_mudata()
+    assert sorted(mdata.mod) == ["ATAC", "H3K27ac", "rna"]
+    mdata.mod["H3K27ac"] = mdata.mod["H3K27ac"][::-1].copy()  # cell types are matched by name
+    for names in (["ATAC", "H3K27ac"], {"ATAC": "ATAC", "H3K27ac": "H3K27ac"}):
+        back = PairedDataset.from_mudata(mdata, openness=names)
+        assert back.tables.identity == both.tables.identity
+        assert_exact(back.expression, both.expression)
+    renamed = PairedDataset.from_mudata(mdata, openness={"open": "ATAC"})
+    assert renamed.signals == ("open",)
+    with pytest.raises(TableError, match="no modality 'DNase'; there are"):
+        PairedDataset.from_mudata(mdata, openness=["ATAC", "DNase"])
+    with pytest.raises(ValueError, match="to_anndata reads one signal, and this data set has ATAC, H3K27ac: name one"):
+        both.to_anndata()
+    assert both.to_anndata(signal="H3K27ac").shape == (4, 23)
+    assert "signal" not in both.to_anndata(signal="ATAC").var
+    twice = mdata.mod["ATAC"].copy()
+    twice.obs_names = ["x", "x", "z", "w"]
+    with pytest.raises(TableError, match="openness of ATAC: obs_names: the same name twice"):
+        PairedDataset.from_anndata({"ATAC": twice}, GENES)
+    with pytest.raises(TableError, match="openness: wanted at least one signal"):
+        PairedDataset.from_anndata({}, GENES)
+
+
+def test_a_signal_is_not_called_like_expression(data):
+    pytest.importorskip("mudata")
+    named = data.peaks.assign(signal=np.where(data.peaks["signal"] == "ATAC", "rna", "ATAC"))
+    with pytest.raises(TableError, match="a signal is called rna, which is the modality of expression: rename it"):
+        PairedDataset(data.openness, named, GENES, data.expression, CELLS).to_mudata()

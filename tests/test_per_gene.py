@@ -636,7 +636,11 @@ def test_counts_that_are_none_are_refused(rows, counts):
 @pytest.mark.parametrize(
     ("change", "kind", "message"),
     [
-        (lambda s: s.to_dict(), TypeError, "exposure must be a Series with names of cell types as its index, got dict"),
+        (
+            lambda s: s.to_dict(),
+            TypeError,
+            "exposure must be a Series with names of cell types as its index, or .* got dict",
+        ),
         (lambda s: s.iloc[1:], UnknownNameError, r"cell types without exposure: \S+ \(1 name"),
         (lambda s: s * 0, ValueError, "exposure must be greater than 0, got 0"),
         (lambda s: s.mask(s == s.iloc[2]), ValueError, r"exposure of \S+ holds NaN or infinite"),
@@ -1095,3 +1099,18 @@ def test_the_path_of_a_chromosome_of_blood(blood_path):
     assert [coef.nnz for coef in path.coef] == sorted(coef.nnz for coef in path.coef)
     held_out = cross_val_pairs(PerGeneLassoCV(), bins, y, CellTypeKFold(7))
     assert summarize(held_out)["skill"] > 0.15
+
+
+def test_exposure_may_be_a_column_of_cell_types(simulated):
+    data = simulated[0]
+    cells = data.cell_types.assign(library_size=np.arange(1.0, 13.0))
+    counted = PairedDataset(data.openness, data.peaks, data.genes, np.round(data.expression), cells)
+    X, y = counted.pairs(return_X_y=True)
+    bins = TSSBinner(edges=[-1_000, 0, 1_000]).fit_transform(X)
+    sizes = pd.Series(np.arange(1.0, 13.0), data.cell_types["name"])
+    named, given_ = (PerGeneRegressor(exposure=one).fit(bins, y).predict(bins) for one in ("library_size", sizes))
+    assert_exact(named, given_)
+    with pytest.raises(
+        UnknownNameError, match="exposure='reads' is no column of cell_types, which has name, lineage, lib"
+    ):
+        PerGeneRegressor(exposure="reads").fit(bins, y)

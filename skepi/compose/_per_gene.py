@@ -35,9 +35,9 @@ class PerGeneRegressor(MetaEstimatorMixin, PerGeneModel, BaseEstimator):
     estimator : estimator, optional
         Any scikit-learn regressor; each gene gets a clone. By default ``Ridge(10)``, or
         ``PoissonRegressor(alpha=10, max_iter=1000)`` where ``exposure`` is given.
-    exposure : Series of float, index cell-type name, optional
-        Such as library sizes; greater than 0. Divided by its mean over the training cell types, so that its unit does
-        not matter to penalties.
+    exposure : Series of float, index cell-type name, or str, optional
+        Such as library sizes; greater than 0. A text names a column of ``cell_types`` that holds them. Divided by its
+        mean over the training cell types, so that its unit does not matter to penalties.
     cell_type_features : DataFrame of float, index cell-type name, optional
         Further features of each cell type, the same for all genes and appended to the bins of each, as they are: log
         expression of genes of transcription factors, say. Expression **in the test cell type is then an input**, so

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skepi._doors import numbers_of
 from skepi._targets import FloatArray
 from skepi.exceptions import UnknownNameError
 from skepi.rows import PairRows
@@ -18,12 +19,24 @@ def exposure_of(X: PairRows, exposure: Any) -> FloatArray:
     TypeError, ValueError, UnknownNameError
         For no Series, values that are not greater than 0, and a cell type without a value.
     """
+    if isinstance(exposure, str):
+        exposure = _column_of(X.cell_types, exposure)
     if not isinstance(exposure, pd.Series):
-        raise TypeError(f"exposure must be a Series with names of cell types as its index, got {_kind(exposure)}")
+        raise TypeError(
+            "exposure must be a Series with names of cell types as its index, or the name of a column of cell_types, "
+            f"got {_kind(exposure)}"
+        )
     values = _looked_up(X, exposure.to_frame(), "exposure")[:, 0]
     if (values <= 0).any():
         raise ValueError(f"exposure must be greater than 0, got {np.nanmin(values):g}")
     return values
+
+
+def _column_of(cell_types: pd.DataFrame, name: str) -> pd.Series:
+    """A column of the table of cell types by their names."""
+    if name not in cell_types:
+        raise UnknownNameError(f"exposure={name!r} is no column of cell_types, which has {', '.join(cell_types)}")
+    return pd.Series(numbers_of(cell_types[name], f"cell_types: {name}"), cell_types["name"])
 
 
 def features_of(X: PairRows, features: Any, columns: Any = None) -> FloatArray:

@@ -51,8 +51,10 @@ def _signals_of(openness: Mapping, layer: str | None) -> dict[str, Any]:
 
 
 def _cell_types_of(obs: pd.DataFrame) -> pd.DataFrame:
-    known = [column for column in ("lineage",) if column in obs]
-    return obs[known].astype(object).rename_axis("name").reset_index()  # categories in files
+    known = obs[[column for column in ("lineage", "depth", "library_size") if column in obs]]
+    if "lineage" in known:
+        known = known.astype({"lineage": object})  # categories in files
+    return known.rename_axis("name").reset_index()
 
 
 def to_anndata(data: Any, what: str, signal: str | None) -> Any:

@@ -82,7 +82,7 @@ def _joined(features: pd.DataFrame, what: str) -> tuple[list[str], sp.csr_array]
     parts = []
     for column in features:
         values, where = features[column], f"{what}: {column}"
-        if isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(values):
+        if isinstance(values.dtype, pd.CategoricalDtype) or pd.api.types.is_string_dtype(values.dropna()):
             code, categories = pd.factorize(names_of(values, where), sort=True)
             entries, shape = np.ones(code.size, dtype=np.float32), (code.size, categories.size)
             names.extend(f"{column}:{category}" for category in categories)
