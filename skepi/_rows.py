@@ -164,8 +164,18 @@ def check_columns(X: BinnedRows, fitted: pd.DataFrame) -> None:
         raise ValueError(f"rows have other columns than those of the fit: {difference}")
 
 
-def check_n_features(X: Any, estimator: Any) -> None:
-    """Refuse rows with another number of features than in ``fit``."""
+def keep_features(X: Any, estimator: Any) -> None:
+    """Let a fitted estimator keep what its features are: ``n_features_in_`` and, of binned rows, ``columns_``."""
+    estimator.n_features_in_ = X.shape[1]
+    estimator.__dict__.pop("columns_", None)  # of an earlier fit
+    if is_binned(X):
+        estimator.columns_ = X.columns
+
+
+def check_features(X: Any, estimator: Any) -> None:
+    """Refuse rows with other columns than in ``fit``, as far as these are known, or another number of features."""
+    if is_binned(X) and hasattr(estimator, "columns_"):
+        check_columns(X, estimator.columns_)
     if X.shape[1] != estimator.n_features_in_:
         raise ValueError(
             f"X has {X.shape[1]} features, but {_name(estimator)} is expecting {estimator.n_features_in_} features as "

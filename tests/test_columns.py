@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_exact, assert_float32_sums
+from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -18,15 +19,17 @@ from skepi import _cell_state
 from skepi._columns import bands_of, first_difference, join_columns, names_of_columns
 from skepi._dense import check_size
 from skepi._lasso import _moments
+from skepi.baselines import NearestCellTypes
 from skepi.binning import BinnerUnion, TSSBinner, _factors
-from skepi.compose import GeneZTarget
+from skepi.compose import GeneZTarget, PerGeneLassoCV, PerGeneRegressor, ResidualRegressor
 from skepi.exceptions import DenseSizeError, DepthWarning, TableError, UnknownNameError
 from skepi.gaussian_process import CisTransRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
 from skepi.model_selection import CellTypeKFold
+from skepi.neural_network import ExpressionMLP
 from skepi.paired import PairedDataset
 from skepi.persistence import load_model, save_model
-from skepi.preprocessing import LogZScaler
+from skepi.preprocessing import AppendContext, LogZScaler, Materialize
 from skepi.rows import band_columns
 from skepi.testing import check_rows
 
@@ -357,6 +360,44 @@ def test_each_signal_has_its_own_depth(data):
 
 
 # What is refused
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LassoBaseline(0.1),
+        LassoBaselineCV([0.1], cv=CellTypeKFold(2)),
+        GeneZTarget(Ridge()),
+        ExpressionMLP((2,), max_epochs=1, random_state=0),
+        PerGeneRegressor(Ridge()),
+        PerGeneLassoCV([0.1], cv=2),
+        CisTransRegressor(),
+        ResidualRegressor(Ridge(), cv=CellTypeKFold(2)),
+        NearestCellTypes(),
+        LogZScaler(),
+        Materialize(),
+        AppendContext(1),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_every_model_refuses_other_columns_and_names_the_first_difference(data, model):
+    """As many columns, but another band, signal or feature."""
+    X, y = data.pairs(return_X_y=True)
+    given_ = TSSBinner(edges=EDGES).fit_transform(X)
+    model = clone(model).fit(given_, y)
+    use = model.predict if hasattr(model, "predict") else model.transform
+    assert use(given_).shape[0] == len(y)
+    for other, named in (
+        (TSSBinner(edges=[-400, -60, 0, 50, 400]), r"column 0 is ATAC \[-400, -60\) bp, and was ATAC \[-400, -50\) bp"),
+        (
+            TSSBinner(edges=EDGES, signals=["H3K27ac", "ATAC"]),
+            r"column 0 is H3K27ac \[-400, -50\) bp, and was ATAC \[-400",
+        ),
+        (TSSBinner(edges=EDGES, signals=["ATAC"], features=["m1", "m2"]), r"column 0 is ATAC m1 \[-400, -50\) bp"),
+        (TSSBinner(edges=EDGES, signals=["ATAC"]), "there are 4 columns, and were 8"),
+    ):
+        with pytest.raises(ValueError, match=f"rows have other columns than those of the fit: {named}"):
+            use(other.fit_transform(X))
 
 
 def test_columns_that_differ_are_named():

@@ -22,7 +22,7 @@ from skepi._cell_state import (
     warn_of_few_genes,
 )
 from skepi._doors import check_choice, check_count, check_predictor
-from skepi._rows import check_n_features, check_targets
+from skepi._rows import check_features, check_targets
 from skepi._targets import FloatArray, GeneScale, KeepsGeneMeans, genes_of_rows
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose._buckets import (
@@ -326,7 +326,7 @@ class BucketedRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
     def _assigned(self, X: Any) -> tuple[pd.DataFrame, IntArray]:
         """What :meth:`assign` says, and the row of each pair in it."""
         binned = bands_of(X)
-        check_n_features(X, self)
+        check_features(X, self)
         cells, column = occurring(X.cell_type_codes)
         contrasts = self.centres_.bands.of(binned, cells)
         distances = self.centres_.over(contrasts.known).distances(contrasts.z)

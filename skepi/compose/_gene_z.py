@@ -8,10 +8,10 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._doors import check_predictor
-from skepi._rows import check_targets
+from skepi._rows import check_columns, check_targets
 from skepi._targets import FloatArray, GeneScale, StandardizesGenes
 from skepi.linear_model import LassoBaseline
-from skepi.rows import is_pairs
+from skepi.rows import is_binned, is_pairs
 
 
 class GeneZTarget(MetaEstimatorMixin, StandardizesGenes, BaseEstimator):
@@ -43,6 +43,8 @@ class GeneZTarget(MetaEstimatorMixin, StandardizesGenes, BaseEstimator):
         Root mean square of :math:`y - \mathrm{mean}_g` over all training pairs.
     regressor_ : estimator
         The fitted clone.
+    columns_ : DataFrame
+        Only where rows were binned: one row per column, ``signal, feature, start_bp, end_bp``.
 
     Warns
     -----
@@ -98,6 +100,9 @@ class GeneZTarget(MetaEstimatorMixin, StandardizesGenes, BaseEstimator):
         self.regressor_.fit(X, scale.z(X, y), **fit_params)
         if hasattr(self.regressor_, "n_features_in_"):
             self.n_features_in_ = self.regressor_.n_features_in_
+        self.__dict__.pop("columns_", None)  # of an earlier fit
+        if is_binned(X):
+            self.columns_ = X.columns
         return self
 
     def standardized_model(self, X: Any) -> tuple[Any, Any]:
@@ -106,6 +111,8 @@ class GeneZTarget(MetaEstimatorMixin, StandardizesGenes, BaseEstimator):
         return X, self.regressor_
 
     def _predict_z(self, X: Any) -> Any:
+        if is_binned(X) and hasattr(self, "columns_"):
+            check_columns(X, self.columns_)
         return self.regressor_.predict(X)
 
     def __sklearn_tags__(self) -> Any:

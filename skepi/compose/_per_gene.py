@@ -69,6 +69,8 @@ class PerGeneRegressor(MetaEstimatorMixin, PerGeneModel, BaseEstimator):
         One a gene; only models that are not linear.
     exposure_mean_ : float or None
         Mean exposure of the training cell types.
+    columns_ : DataFrame
+        Only where rows were binned: one row per column, ``signal, feature, start_bp, end_bp``.
     n_features_in_ : int
         Number of bins.
 

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._rows import check_binned, check_bins_alone, check_n_features, check_targets
+from skepi._rows import check_binned, check_bins_alone, check_features, check_targets, keep_features
 from skepi._targets import FloatArray, KeepsGeneMeans, genes_of_rows
 from skepi.exceptions import UnfittedSignalWarning, UnseenGeneWarning
 from skepi.rows import BinnedRows
@@ -119,7 +119,7 @@ class PerGeneModel(KeepsGeneMeans):
 
     def _set_slots(self, X: BinnedRows) -> None:
         self.gene_ptr_, self.slot_column_ = slots_of_genes(X)
-        self.n_features_in_ = X.shape[1]
+        keep_features(X, self)
 
     def _coef_table(self, slot_coef: FloatArray) -> sp.csr_array:
         shape = self.gene_mean_.size, self.n_features_in_
@@ -127,7 +127,7 @@ class PerGeneModel(KeepsGeneMeans):
 
     def _checked_rows(self, X: Any) -> Any:
         check_binned(X, self)
-        check_n_features(X, self)
+        check_features(X, self)
         check_bins_alone(X, self)
         return X
 

@@ -14,7 +14,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._doors import check_predictor, check_splitter
-from skepi._rows import check_binned, check_no_leak, check_targets
+from skepi._rows import check_binned, check_no_leak, check_targets, keep_features
 from skepi._targets import FloatArray, KeepsGeneMeans
 from skepi.exceptions import DistantCellTypeWarning
 from skepi.gaussian_process import CisTransRegressor
@@ -123,7 +123,7 @@ class ResidualRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         self.regressor_ = _default_regressor() if self.regressor is None else clone(self.regressor)
         self.regressor_.fit(features, errors)
         self.base_ = clone(base).fit(X, y)
-        self.n_features_in_ = X.shape[1]
+        keep_features(X, self)
         for name in ("gene_mean_", "gene_sd_", "grand_mean_", "pooled_sd_"):
             setattr(self, name, getattr(self.base_, name))
         return self

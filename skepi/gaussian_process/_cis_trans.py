@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._cell_state import CellState, CellStateViews, occurring
-from skepi._rows import check_n_features
+from skepi._rows import check_features
 from skepi._targets import FloatArray, GeneScale, StandardizesGenes
 from skepi.gaussian_process._checks import check_openness, check_settings, checked_expression, expression_table
 from skepi.gaussian_process._cis import fit_band_weights, measured_mean, weighted
@@ -309,7 +309,7 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         """What rows ask for: kernels of their cell types, contrasts of their genes."""
         check_is_fitted(self)
         check_openness(X)
-        check_n_features(X, self)
+        check_features(X, self)
         return ask(X, self.cell_state_, self.gene_mean_.index)
 
     def _predicted(self, X: Any) -> Prediction:

@@ -19,7 +19,7 @@ from skepi._lasso import (
     moments_of_pairs,
     solve_path,
 )
-from skepi._rows import check_arrays, check_n_features, check_targets
+from skepi._rows import check_arrays, check_features, check_targets, keep_features
 from skepi.rows import is_binned
 
 FloatArray = NDArray[np.float64]
@@ -54,6 +54,8 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
         Reached, relative as ``tol``.
     n_iter_ : int
         Sweeps made.
+    columns_ : DataFrame
+        Only where rows were binned: one row per column, ``signal, feature, start_bp, end_bp``.
     n_features_in_ : int
 
     Warns
@@ -119,7 +121,7 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
         if not is_binned(X):
             X = check_arrays(self, X, accept_sparse="csr", reset=False, dtype=np.float64)
         else:
-            check_n_features(X, self)
+            check_features(X, self)
         return linear_prediction(X, self.coef_, self.intercept_)
 
     def _moments(self, X: Any, y: ArrayLike, reset: bool = True) -> Moments:
@@ -129,7 +131,7 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
             return moments_of_array(X, np.asarray(y, dtype=np.float64))
         y = check_targets(X, y)
         if reset:
-            self.n_features_in_ = X.shape[1]
+            keep_features(X, self)
         return moments_of_pairs(X, y)
 
     def __sklearn_tags__(self) -> Any:

@@ -25,7 +25,7 @@ from skepi._lasso import (
     training_sets,
     without_rounding,
 )
-from skepi._rows import check_binned, check_n_features, check_no_leak
+from skepi._rows import check_binned, check_features, check_no_leak, keep_features
 from skepi._targets import FloatArray, StandardizesGenes
 from skepi.linear_model._lasso import path_table
 from skepi.rows import is_binned, is_pairs
@@ -86,6 +86,8 @@ class LassoBaselineCV(CrossValidatedPath, StandardizesGenes, BaseEstimator):
     gene_mean_, gene_sd_ : Series of float, index gene name
     grand_mean_, pooled_sd_ : float
         As in :class:`skepi.compose.GeneZTarget`.
+    columns_ : DataFrame
+        Only where rows were binned: one row per column, ``signal, feature, start_bp, end_bp``.
     n_features_in_ : int
 
     Raises
@@ -176,7 +178,7 @@ class LassoBaselineCV(CrossValidatedPath, StandardizesGenes, BaseEstimator):
                 f"the test targets do not vary in any fold, so {self.scoring} is not defined "
                 "(within_gene_skill needs two test pairs of a gene in a fold)"
             )
-        self.n_features_in_ = X.shape[1]
+        keep_features(X, self)
         self.scaler_ = rows.scaler
         self._set_scale(scales[-1])
         self._keep(paths, left, total)
@@ -196,11 +198,11 @@ class LassoBaselineCV(CrossValidatedPath, StandardizesGenes, BaseEstimator):
     def standardized_model(self, X: Any) -> tuple[Any, Linear]:
         """Scaled rows, and the weights that predict standardised expression from them."""
         check_is_fitted(self)
-        check_n_features(X, self)
+        check_features(X, self)
         return X if self.scaler_ is None else self.scaler_.transform(X), Linear(self.coef_, self.intercept_)
 
     def _predict_z(self, X: Any) -> FloatArray:
-        check_n_features(X, self)
+        check_features(X, self)
         return scaled_prediction(self.scaler_, X, self.coef_, self.intercept_)
 
     def _check_settings(self) -> None:

@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._files import read_arrays, write_arrays
-from skepi._rows import check_arrays, check_n_features, check_targets
+from skepi._rows import check_arrays, check_features, check_targets, keep_features
 from skepi.neural_network._batches import Batches, predicted_batches
 from skepi.neural_network._checkpoint import WHAT, identity_of, read_checkpoint, write_checkpoint
 from skepi.neural_network._inner_split import rows_set_aside
@@ -98,6 +98,8 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         Epoch whose weights are kept, from 1.
     n_iter_ : int
         Epochs trained.
+    columns_ : DataFrame
+        Only where rows were binned: one row per column, ``signal, feature, start_bp, end_bp``.
     n_features_in_ : int
 
     Raises
@@ -230,7 +232,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         """The fitted network and each batch of rows, on the device."""
         check_is_fitted(self)
         if is_binned(X):
-            check_n_features(X, self)
+            check_features(X, self)
         else:
             X = check_arrays(self, X, reset=False, dtype=(np.float64, np.float32))
         device = resolve_device(self.device)
@@ -284,7 +286,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         if not is_binned(X):
             X, y = check_arrays(self, X, y, y_numeric=True, dtype=(np.float64, np.float32))
             return X, np.asarray(y, dtype=np.float64)
-        self.n_features_in_ = X.shape[1]
+        keep_features(X, self)
         return X, check_targets(X, y)
 
     def _checked_validation(self, X_val: Any, y_val: ArrayLike | None) -> tuple[Any, FloatArray] | None:
@@ -295,8 +297,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         if not is_binned(X_val):
             X_val, y_val = check_arrays(self, X_val, y_val, reset=False, y_numeric=True, dtype=(np.float64, np.float32))
             return X_val, np.asarray(y_val, dtype=np.float64)
-        if X_val.shape[1] != self.n_features_in_:
-            raise ValueError(f"X_val has {X_val.shape[1]} features, but X has {self.n_features_in_}")
+        check_features(X_val, self)
         return X_val, check_targets(X_val, y_val)
 
     def _keeper(self, seed: int, X: Any, y: FloatArray, dev: NDArray, val: Any) -> EpochKeeper:

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skepi._cell_state import CellState, CellStateViews, occurring, warn_of_few_genes
 from skepi._output import KeepsPairs
-from skepi._rows import check_binned, check_n_features, check_targets
+from skepi._rows import check_binned, check_features, check_targets
 from skepi.rows import BinnedRows
 
 FloatArray = NDArray[np.float64]
@@ -123,7 +123,7 @@ class AppendContext(KeepsPairs, CellStateViews, TransformerMixin, BaseEstimator)
         """
         check_is_fitted(self)
         check_binned(X, self)
-        check_n_features(X, self)
+        check_features(X, self)
         cells, column = occurring(X.cell_type_codes)
         compared = self.cell_state_.compare(X.unscaled(), cells)
         so_what = "the state of its cell types is read from these"

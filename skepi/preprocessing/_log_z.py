@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skepi._dense import MAX_DENSE_BYTES, check_dense_size
 from skepi._output import KeepsPairs
-from skepi._rows import check_arrays, check_columns, check_n_features, check_unscaled
+from skepi._rows import check_arrays, check_features, check_unscaled, keep_features
 from skepi._scaling import SlotScaling, column_statistics, inverse_scale, logs_of, mean_and_variance
 from skepi.exceptions import UnfittedSignalWarning, UnmatchedDataError
 from skepi.intervals import concatenate_ranges
@@ -193,7 +193,7 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         self.mean_, self.sd_, self.pooled_ = statistics
         self.gene_names_ = X.genes["name"].to_numpy(dtype=object)
         self.gene_ptr_, self.slot_column_ = X.slots.gene_ptr, X.slots.slot_column
-        self.columns_, self.n_features_in_ = X.columns, X.shape[1]
+        keep_features(X, self)
         return self
 
     def _fit_columns(self, X: ArrayLike) -> None:
@@ -248,8 +248,7 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         if not hasattr(self, "gene_names_"):
             raise ValueError("fitted on a plain array: pairs were not expected")
         check_unscaled(X, self)
-        check_n_features(X, self)
-        check_columns(X, self.columns_)
+        check_features(X, self)
 
     def _checked_array(self, X: ArrayLike, reset: bool) -> Any:
         if not reset and hasattr(self, "gene_names_"):

@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._dense import MAX_DENSE_BYTES, check_dense_size
-from skepi._rows import check_arrays, check_n_features
+from skepi._rows import check_arrays, check_features, keep_features
 from skepi.rows import is_binned
 
 _FORMATS = ("dense", "csr")
@@ -32,6 +32,8 @@ class Materialize(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
+    columns_ : DataFrame
+        Only where rows were binned: one row per column, ``signal, feature, start_bp, end_bp``.
     n_features_in_ : int
         Number of columns.
 
@@ -63,7 +65,7 @@ class Materialize(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if self.format not in _FORMATS:
             raise ValueError(f"format must be one of {_FORMATS}, got {self.format!r}")
         if is_binned(X):
-            self.n_features_in_ = X.shape[1]
+            keep_features(X, self)
         else:
             check_arrays(self, X, accept_sparse="csr")
         return self
@@ -81,7 +83,7 @@ class Materialize(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         if is_binned(X):
-            check_n_features(X, self)
+            check_features(X, self)
             if self.format == "csr":
                 return X.tocsr(dtype=np.dtype(self.dtype))
             check_dense_size(X.shape, np.dtype(self.dtype), self.max_bytes)
