@@ -22,7 +22,7 @@ from skepi._lasso import _moments
 from skepi.baselines import NearestCellTypes
 from skepi.binning import BinnerUnion, TSSBinner, _factors
 from skepi.compose import GeneZTarget, PerGeneLassoCV, PerGeneRegressor, ResidualRegressor
-from skepi.exceptions import DenseSizeError, DepthWarning, TableError, UnknownNameError
+from skepi.exceptions import DenseSizeError, DepthWarning, TableError, UnfittedSignalWarning, UnknownNameError
 from skepi.gaussian_process import CisTransRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
 from skepi.model_selection import CellTypeKFold
@@ -357,6 +357,23 @@ def test_each_signal_has_its_own_depth(data):
     X, Z = (TSSBinner(edges=EDGES).fit_transform(one.pairs()) for one in (data, other))
     assert_float32_sums(Z.dense(), X.dense())
     assert_float32_sums(Z.slot_totals(), X.slot_totals())
+
+
+def test_the_share_in_fitted_slots_is_that_of_the_signal_with_the_smallest(data):
+    """Peaks of one signal moved away: its openness lies in slots that the scaler has not seen."""
+    edges = list(range(-500, 501, 25))
+    scaler = LogZScaler().fit(TSSBinner(edges=edges).fit_transform(data.pairs()))
+    far = data.peaks["signal"].eq("H3K27ac") * 211
+    peaks = data.peaks.assign(start=data.peaks["start"] + far, end=data.peaks["end"] + far)
+    X = TSSBinner(edges=edges).fit_transform(PairedDataset(data.openness, peaks, GENES, cell_types=CELLS).pairs())
+    alone = TSSBinner(edges=edges, signals=["H3K27ac"])
+    of_signal = LogZScaler().fit(alone.fit_transform(data.pairs())).fitted_share(alone.transform(X.pairs))
+    assert 0.1 < of_signal < 0.9
+    assert_float32_sums(scaler.fitted_share(X), of_signal)
+    with pytest.warns(
+        UnfittedSignalWarning, match=f"only {of_signal:.0%} of the H3K27ac around the genes lies in slots"
+    ):
+        scaler.set_params(min_fitted_share=0.95).transform(X)
 
 
 # What is refused

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from skepi._columns import signal_codes, signals_of
 from skepi._dense import MAX_DENSE_BYTES, check_dense_size
 from skepi._output import KeepsPairs
 from skepi._rows import check_arrays, check_features, check_unscaled, keep_features
@@ -40,7 +41,7 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         Cell types that statistics come from: those of the rows given to ``fit``, or all of the data set,
         as in the report (a leak; for replication only).
     min_fitted_share : float, default=0.5
-        A data set of which a smaller share of the signal lies in slots seen in ``fit`` gives a warning.
+        A data set in which a smaller share of a signal lies in slots seen in ``fit`` gives a warning.
 
     Attributes
     ----------
@@ -153,8 +154,7 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         if keys.size > own.size:
             fitted = self._keys_in(X)
             lost = np.setdiff1d(keys[scaling.inverse_scale == 0], fitted, assume_unique=True)
-            totals = X.slot_totals()
-            self._warn_of_unfitted(_share(totals, own, fitted), _share(totals, own, lost))
+            self._warn_of_unfitted(_shares(X, own, fitted), _shares(X, own, lost))
         return X.scaled(keys, scaling)
 
     def slot_scaling(self, X: BinnedRows) -> tuple[NDArray[np.int64], SlotScaling]:
@@ -170,10 +170,13 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         return keys, SlotScaling(mean, self._inverse_scale(sd, gene_and_column(keys, X.slots.n_columns)[1]))
 
     def fitted_share(self, X: BinnedRows) -> float:
-        """Share of the openness around the genes of a data set that lies in slots seen in ``fit``."""
+        """Share of the openness around the genes of a data set that lies in slots seen in ``fit``.
+
+        Of several signals the smallest share.
+        """
         check_is_fitted(self)
         self._check_rows(X)
-        return _share(X.slot_totals(), X.slots.slot_keys(), self._keys_in(X))
+        return min(_shares(X, X.slots.slot_keys(), self._keys_in(X)).values())
 
     def _check_settings(self) -> None:
         if not self.scale_floor >= 0:
@@ -228,17 +231,19 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         length = np.diff(self.gene_ptr_)[found[gene]]
         return slot_key(np.repeat(gene, length), self.slot_column_[self._shared_slots(X)], X.slots.n_columns)
 
-    def _warn_of_unfitted(self, fitted: float, lost: float) -> None:
-        if fitted < self.min_fitted_share:
+    def _warn_of_unfitted(self, fitted: dict[str, float], lost: dict[str, float]) -> None:
+        signal, least = min(fitted.items(), key=lambda one: one[1])
+        if least < self.min_fitted_share:
             warnings.warn(
-                f"only {fitted:.0%} of the openness around the genes lies in slots that the scaler has seen; "
+                f"only {least:.0%} of the {signal} around the genes lies in slots that the scaler has seen; "
                 f"the rest has no learned mean or scale (warned below {self.min_fitted_share:.0%})",
                 UnfittedSignalWarning,
                 stacklevel=4,
             )
-        if lost > 0:
+        signal, most = max(lost.items(), key=lambda one: one[1])
+        if most > 0:
             warnings.warn(
-                f"{lost:.1%} of the openness around the genes lies in new slots that have no scale "
+                f"{most:.1%} of the {signal} around the genes lies in new slots that have no scale "
                 f"(scale_floor={self.scale_floor:g}, or bins that no peak touched in fit) and becomes 0",
                 UnfittedSignalWarning,
                 stacklevel=4,
@@ -263,10 +268,14 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         return tags
 
 
-def _share(totals: NDArray, own: NDArray[np.int64], keys: NDArray[np.int64]) -> float:
-    """Share of the openness of the present slots that lies in the slots of some keys."""
-    total = float(totals.sum())
-    return float(totals[np.isin(own, keys)].sum()) / total if total > 0 else 0.0
+def _shares(X: BinnedRows, own: NDArray[np.int64], keys: NDArray[np.int64]) -> dict[str, float]:
+    """Share of each signal, in the present slots, that lies in the slots of some keys."""
+    signals, totals = signals_of(X.columns), X.slot_totals()
+    code = signal_codes(X.columns, signals)[X.slots.slot_column]
+    total = np.bincount(code, weights=totals, minlength=len(signals))
+    inside = np.bincount(code, weights=totals * np.isin(own, keys), minlength=len(signals))
+    shares = np.divide(inside, total, out=np.zeros(len(signals)), where=total > 0)
+    return dict(zip(signals, shares.tolist(), strict=True))
 
 
 def slot_statistics(X: BinnedRows, cell_sets: list[NDArray]) -> list[tuple[NDArray, NDArray, NDArray]]:
