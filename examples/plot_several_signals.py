@@ -102,6 +102,8 @@ skills.T.plot.bar(ax=axes[0], rot=0, width=0.8, color=["#0072B2", "#D55E00", "#0
 axes[0].set(ylabel="skill on held-out cell types", ylim=(0, 1.3 * skills.max().max()))
 axes[0].legend(ncols=2, frameon=False)
 labels = [f"{a / 1000:g} to {b / 1000:g}" for a, b in pairwise(bands)]
+for ax in axes[2:]:
+    ax.sharey(axes[1])
 for ax, (signal, table) in zip(axes[1:], profile.table.groupby("signal", sort=False), strict=True):
     place = np.arange(len(table))
     ax.bar(place, table["null_high"] - table["null_low"], bottom=table["null_low"], width=1, color="#E5E5E5")
@@ -110,7 +112,6 @@ for ax, (signal, table) in zip(axes[1:], profile.table.groupby("signal", sort=Fa
         bar.set_alpha(1.0 if found else 0.35)
     ax.set_xticks(place, labels, rotation=90)
     ax.set(title=signal, xlabel="offset from the TSS (kb)")
-    ax.sharey(axes[1])
 axes[1].set_ylabel("weight per SD")
 for ax in axes:
     ax.spines[["top", "right"]].set_visible(False)
