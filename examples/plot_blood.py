@@ -65,7 +65,7 @@ print(r2.round(4).to_string())
 # Where the weights lie: the largest are those of the bins at the TSS.
 
 lasso = LassoBaseline(r2.idxmax()).fit(Z, z)
-kb = Z.edges[:-1] / 1000
+kb = Z.columns["start_bp"].to_numpy() / 1000
 top = pd.DataFrame({"from (kb)": kb, "to (kb)": kb + 1, "weight": lasso.coef_}).nlargest(8, "weight")
 print(
     f"\nlambda {r2.idxmax():g}: {np.count_nonzero(lasso.coef_)} of {lasso.coef_.size} weights are not 0; the largest:"
@@ -143,7 +143,7 @@ for name in new:
 fig, axes = plt.subplots(1, 3, figsize=(14, 4.2), layout="constrained")
 axes[0].plot(r2.index, r2, marker="o", color="#0072B2")
 axes[0].set(xscale="log", xlabel="lambda", ylabel="R2 on held-out genes", title="The report's protocol")
-near = np.abs(Z.edges[:-1]) <= 60_000
+near = np.abs(kb) <= 60
 axes[1].bar(kb[near] + 0.5, lasso.coef_[near], width=1, color="#0072B2")
 axes[1].set(xlabel="offset from the TSS (kb), downstream positive", ylabel="weight per SD", title="Lasso weights")
 best = held_out["28 bands, lambda by inner search"]

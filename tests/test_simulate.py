@@ -70,19 +70,23 @@ def test_tables_of_truth_are_labelled(large):
     assert truth.corrupted is None
 
 
-def test_cis_is_the_weighted_sum_of_standardised_peaks():
+def slow_cis(genes, peaks, signal, weights):
     """A slow loop over genes and peaks with the effects and the signal that are returned."""
-    data, truth = make_paired_openness(12, 6, n_lineages=2, n_peaks=600, random_state=5)
-    signal = truth.signal.to_numpy(dtype=np.float64)
     log_signal = np.log1p(signal / signal.mean(axis=0))
     z = (log_signal - log_signal.mean(axis=1, keepdims=True)) / log_signal.std(axis=1, keepdims=True)
-    bands = list(truth.weights[["from_bp", "to_bp", "effect"]].itertuples(index=False, name=None))
-    expected = np.zeros((12, 6))
-    for g, gene in enumerate(data.genes.itertuples()):
-        for p, peak in enumerate(data.peaks.itertuples()):
+    bands = list(weights[["from_bp", "to_bp", "effect"]].itertuples(index=False, name=None))
+    total = np.zeros((len(genes), signal.shape[1]))
+    for g, gene in enumerate(genes.itertuples()):
+        for p, peak in enumerate(peaks.itertuples()):
             distance = abs((peak.start + peak.end) // 2 - gene.tss)
             effect = sum(e for low, high, e in bands if low <= distance < high)
-            expected[g] += effect * z[p] * (peak.chrom == gene.chrom)
+            total[g] += effect * z[p] * (peak.chrom == gene.chrom)
+    return total
+
+
+def test_cis_is_the_weighted_sum_of_standardised_peaks():
+    data, truth = make_paired_openness(12, 6, n_lineages=2, n_peaks=600, random_state=5)
+    expected = slow_cis(data.genes, data.peaks, truth.signal.to_numpy(dtype=np.float64), truth.weights)
     assert np.abs(expected).max() > 0.5
     assert_float32_sums(standardised(truth, "cis"), expected)  # of a signal that is returned in float32
 
@@ -102,11 +106,11 @@ def test_weights_fall_with_distance(large):
     assert ratio.to_numpy() == pytest.approx(ratio.iloc[0])
 
 
-@pytest.mark.parametrize("signal", ["fold", "counts"])
-def test_cis_in_bands_is_linear_in_the_measured_openness_of_the_binner(signal):
+@pytest.mark.parametrize("measure", ["fold", "counts"])
+def test_cis_in_bands_is_linear_in_the_measured_openness_of_the_binner(measure):
     """By another implementation: the binner's own features, centred twice, give the planted part exactly."""
     edges = symmetric_edges([0, 500, 3_000, 20_000, 150_000])
-    data, truth = make_paired_openness(60, 8, cis_bands=edges, signal=signal, random_state=2)
+    data, truth = make_paired_openness(60, 8, cis_bands=edges, measure=measure, random_state=2)
     log_openness = np.log1p(TSSBinner(edges=edges).fit_transform(data.pairs()).dense(dtype=np.float64)).reshape(
         60, 8, 8
     )
@@ -345,8 +349,8 @@ def test_smallest_sizes(n_genes, n_cell_types, n_chromosomes, n_lineages):
         ({"corrupted": 6}, r"corrupted must be a column in 0 \.\. 5, got 6"),
         ({"corrupted": -1}, "corrupted must be a column"),
         ({"n_peaks": 0}, r"n_peaks must lie in 1 \.\. \d+ .*, got 0"),
-        ({"signal": "reads"}, 'signal must be "fold" or "counts", got \'reads\''),
-        ({"openness_depth": 0}, "openness_depth must be a positive number of reads a peak, got 0"),
+        ({"measure": "reads"}, 'measure must be "fold" or "counts", got \'reads\''),
+        ({"openness_depth": 0}, "openness_depth must be a positive number of reads per peak, got 0"),
         ({"openness_depth": np.nan}, "openness_depth must be a positive number"),
         ({"cis_bands": [0.0, 1.0]}, "cis_bands must be at least two increasing whole numbers"),
         ({"cis_bands": [1_000, 0]}, r"cis_bands must be .* got \[1000, 0\]"),
@@ -363,12 +367,185 @@ def test_more_genes_than_a_chromosome_holds():
         make_paired_openness(20_000, 1, n_lineages=1, n_chromosomes=1)
 
 
+# --- several signals
+
+SHARES = {"ATAC": 0.6, "H3K27ac": 0.4, "input": 0.0}
+
+
+@pytest.fixture(scope="module")
+def several():
+    return make_paired_openness(
+        200, 16, cis_share=0.5, program_share=0.2, interaction_share=0.1, signals=SHARES, random_state=3
+    )
+
+
+def rows_of(data, signal):
+    return (data.peaks["signal"] == signal).to_numpy()
+
+
+def test_each_signal_carries_its_share_of_the_cis_part(several):
+    data, truth = several
+    assert list(data.signals) == list(truth.cis_of) == list(truth.signal_shares) == list(SHARES)
+    for name, share in SHARES.items():
+        of_signal = truth.cis_of[name].div(truth.gene_sd, axis=0)
+        assert np.mean(of_signal**2, axis=None) == pytest.approx(share * 0.5)
+    assert_float64_sums(truth.cis, sum(truth.cis_of.values()))
+    assert np.mean(standardised(truth, "interaction") ** 2, axis=None) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("cis_bands", [None, [-5_000, 0, 5_000]], ids=["peaks", "bands"])
+def test_cis_parts_of_signals_are_nearly_independent(cis_bands):
+    for seed in range(3):
+        _, truth = make_paired_openness(signals={"a": 0.5, "b": 0.5}, cis_bands=cis_bands, random_state=seed)
+        parts = [part.div(truth.gene_sd, axis=0).to_numpy().ravel() for part in truth.cis_of.values()]
+        # Over eight seeds r has a mean of 0.02 and an SD of 0.02; it is 0.15 where means of cell types are left in.
+        assert_within(np.corrcoef(parts)[0, 1], 0, 0.1, "four SDs of a chance correlation")
+
+
+def test_cis_of_a_signal_is_the_weighted_sum_of_its_own_peaks_less_means_of_cell_types():
+    data, truth = make_paired_openness(12, 6, n_lineages=2, n_peaks=600, signals={"a": 0.3, "b": 0.7}, random_state=5)
+    assert list(truth.weights)[:3] == ["signal", "from_bp", "to_bp"]
+    for name in data.signals:
+        rows, weights = rows_of(data, name), truth.weights[truth.weights["signal"] == name]
+        expected = slow_cis(data.genes, data.peaks[rows], truth.signal.to_numpy(dtype=np.float64)[rows], weights)
+        common = expected.mean(axis=0)
+        assert np.abs(common).max() > 0.05
+        assert_float32_sums(truth.cis_of[name].div(truth.gene_sd, axis=0), expected - common)
+
+
+def test_cis_in_bands_of_signals_is_linear_in_the_measured_openness_of_the_binner():
+    edges = symmetric_edges([0, 500, 3_000, 20_000])
+    data, truth = make_paired_openness(60, 8, cis_bands=edges, signals=SHARES, random_state=2)
+    binned = TSSBinner(edges=edges).fit_transform(data.pairs())
+    for name in data.signals:
+        columns = np.flatnonzero(binned.columns["signal"] == name)
+        z = np.log1p(binned.dense(dtype=np.float64)[:, columns]).reshape(60, 8, 6)
+        z = z - z.mean(axis=1, keepdims=True)
+        z -= z.mean(axis=0)
+        z /= np.sqrt(np.mean(z**2, axis=(0, 1)))
+        effect = truth.weights.loc[truth.weights["signal"] == name, "effect"].to_numpy()
+        assert_float32_sums(z @ effect, truth.cis_of[name].div(truth.gene_sd, axis=0))
+        assert effect.any() == (SHARES[name] > 0)
+
+
+def test_signals_have_peaks_of_their_own(several):
+    data, truth = several
+    places = [set(data.peaks.loc[rows_of(data, name), ["chrom", "start"]].itertuples(index=False)) for name in SHARES]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        # Peaks at the TSS of a gene fall into few windows of 500 bp, and some peaks elsewhere meet by chance.
+        assert len(places[one] & places[other]) < 0.15 * min(len(places[one]), len(places[other]))
+    assert len(data.peaks) == len(truth.signal) == len(truth.promoter) == sum(map(len, places))
+    kept = np.where(truth.signal.to_numpy() >= 1.5, truth.signal, 0)
+    assert_exact(data.openness, kept.astype(np.float32))
+
+
+def test_promoters_are_those_of_each_signal(several):
+    data, truth = several
+    middle = data.peaks["start"].to_numpy() + 250
+    for chrom, rows in data.peaks.groupby("chrom").indices.items():
+        tss = data.genes.loc[data.genes["chrom"] == chrom, "tss"].to_numpy()
+        nearest = np.abs(middle[rows][:, None] - tss).min(axis=1)
+        assert_exact(truth.promoter.to_numpy()[rows], nearest < 1_000)
+    assert all(truth.promoter[rows_of(data, name)].any() for name in data.signals)
+
+
+@pytest.mark.parametrize("settings", [{}, {"interaction_share": 0.1}, {"measure": "counts", "cis_bands": [0, 5_000]}])
+def test_one_signal_with_a_name_is_the_data_without_a_name(settings):
+    (one, truth), (named, same) = (
+        make_paired_openness(30, 6, signals=signals, **settings) for signals in (None, {"ATAC": 1.0})
+    )
+    assert truth.signal_shares == {"openness": 1.0}
+    assert named.signals == ("ATAC",)
+    for attribute in ("openness", "expression", "genes", "cell_types"):
+        assert_exact(getattr(named, attribute), getattr(one, attribute))
+    assert_exact(named.peaks.drop(columns="signal"), one.peaks)
+    for table in (*PARTS, "signal", "promoter", "cell_state"):
+        assert_exact(same[table], truth[table])
+    assert_exact(same.cis_of["ATAC"], truth.cis_of["openness"])
+    assert_exact(same.cis_of["ATAC"], truth.cis)
+    assert_exact(same.weights.drop(columns="signal"), truth.weights)
+
+
+@pytest.mark.parametrize("settings", [{}, {"measure": "counts", "cis_bands": [0, 5_000], "interaction_share": 0.1}])
+def test_a_signal_of_noise_changes_nothing_else(settings):
+    (data, truth), (more, same) = (
+        make_paired_openness(30, 6, signals=signals, **settings)
+        for signals in ({"ATAC": 0.5, "H3K27ac": 0.5}, {"ATAC": 0.5, "H3K27ac": 0.5, "input": 0.0})
+    )
+    assert_exact(more.expression, data.expression)
+    kept = ~rows_of(more, "input")
+    assert_exact(more.peaks[kept], data.peaks)
+    assert_exact(more.openness[kept], data.openness)
+    assert_exact(same.cis, truth.cis)
+    assert not same.cis_of["input"].to_numpy().any()
+    assert same.signal_shares["input"] == 0
+
+
+def test_noise_is_a_signal_whose_cell_types_are_shuffled():
+    (with_share, truth), (noise, shuffled) = (
+        make_paired_openness(30, 12, signals=signals) for signals in ({"a": 0.5, "b": 0.5}, {"a": 1.0, "b": 0.0})
+    )
+    rows = rows_of(with_share, "b")
+    assert_exact(noise.peaks, with_share.peaks)
+    one, other = truth.signal[rows].to_numpy(), shuffled.signal[rows].to_numpy()
+    source = [np.flatnonzero((one == column[:, None]).all(axis=0)).item() for column in other.T]
+    assert sorted(source) == list(range(12)) != source
+    assert_exact(noise.openness[rows], with_share.openness[rows][:, source])
+    assert_exact(noise.openness[~rows], with_share.openness[~rows])
+
+
+def test_signals_are_the_same_for_a_seed_and_others_for_another():
+    one, again, two = (make_paired_openness(20, 5, signals=SHARES, random_state=seed) for seed in (1, 1, 2))
+    assert_exact(one[0].openness, again[0].openness)
+    assert_exact(one[0].expression, again[0].expression)
+    assert_exact(one[0].peaks, again[0].peaks)
+    assert not np.array_equal(one[0].expression, two[0].expression)
+
+
+def test_reads_of_each_signal_have_a_depth_of_their_own():
+    data, truth = make_paired_openness(60, 6, signals=SHARES, measure="counts", random_state=1)
+    assert list(truth.openness_depth) == list(SHARES)
+    for name in SHARES:
+        drawn = data.openness[rows_of(data, name)].sum(axis=0)
+        assert_within(drawn / truth.openness_depth[name], 1, 0.05, "over 5,000 reads have a Poisson SD below 1.5 %")
+    assert truth.openness_depth.corr().abs().to_numpy().min() < 0.9
+
+
+@pytest.mark.parametrize("signals", [None, SHARES])
+def test_classes_of_peaks_are_promoter_and_distal(signals):
+    data, truth = make_paired_openness(20, 4, n_peaks=300, signals=signals, peak_classes=True)
+    assert list(data.peak_features) == ["class:distal", "class:promoter"]
+    assert_exact(data.peak_features["class:promoter"].to_numpy() == 1, truth.promoter.to_numpy())
+    assert (data.peak_features.sum(axis=1) == 1).all()
+    assert make_paired_openness(20, 4, n_peaks=300, signals=signals)[0].peak_features is None
+
+
+@pytest.mark.parametrize("n_peaks", [1, 300])
+def test_as_many_peaks_as_asked_for_in_each_signal(n_peaks):
+    data, _ = make_paired_openness(40, 4, n_chromosomes=1, n_peaks=n_peaks, signals=SHARES)
+    assert data.peaks["signal"].value_counts(sort=False).to_dict() == dict.fromkeys(SHARES, n_peaks)
+
+
+def test_shares_of_signals_are_added_up_with_their_rounding():
+    _, truth = make_paired_openness(10, 4, n_peaks=90, signals=dict.fromkeys("abcdefghij", 0.1))
+    assert len(truth.cis_of) == 10
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [{}, {"a": 0.5}, {"a": 1.5, "b": -0.5}, {"a": np.nan, "b": 1}, {"a": np.inf}, {"a": 0.6, "b": 0.6}, ["a"]],
+)
+def test_shares_of_signals_that_do_not_add_up(signals):
+    with pytest.raises(ValueError, match=r"signals must be a dict of shares .* add up to 1, got"):
+        make_paired_openness(10, 6, signals=signals)
+
+
 # --- openness as read counts
 
 
 @pytest.fixture(scope="module")
 def counted():
-    return make_paired_openness(60, 12, signal="counts", random_state=1)
+    return make_paired_openness(60, 12, measure="counts", random_state=1)
 
 
 def test_counts_are_poisson_reads_of_the_true_signal(counted):
@@ -392,7 +569,7 @@ def test_depth_is_reads_a_peak(counted):
     assert_within(data.openness.mean(), 20, 6, "twelve libraries with an SD of 30 % around 20")
     spread = truth.openness_depth.std() / truth.openness_depth.mean()
     assert_within(spread, 0.3, 0.2, "twelve libraries with an SD of 30 % around 20")
-    shallow, _ = make_paired_openness(60, 12, signal="counts", openness_depth=0.5, random_state=1)
+    shallow, _ = make_paired_openness(60, 12, measure="counts", openness_depth=0.5, random_state=1)
     assert_within(shallow.openness.mean() * 40 / data.openness.mean(), 1, 0.02, "over 10,000 reads, drawn anew")
     assert np.mean(shallow.openness == 0) > np.mean(data.openness == 0) + 0.3
 
@@ -407,7 +584,7 @@ def test_the_scale_of_openness_does_not_change_the_rest(counted):
 
 
 def test_deep_counts_follow_the_fold(counted):
-    deep, truth = make_paired_openness(60, 12, signal="counts", openness_depth=1e5, random_state=1)
+    deep, truth = make_paired_openness(60, 12, measure="counts", openness_depth=1e5, random_state=1)
     per_fold = deep.openness / truth.openness_depth.to_numpy()
     wanted = (truth.signal / truth.signal.sum()).to_numpy()
     high = truth.signal.to_numpy() > 1.5

@@ -116,9 +116,9 @@ def n_batches(n_rows: int, size: Size) -> int:
 
 def promoter_signal(split: Split, size: Size, epochs: dict[str, int]) -> pd.Series:
     """Mean gradient of the two bins at the TSS, in SDs over the single bins beyond 100 kb, after so many epochs."""
-    edges = split.Z.edges
-    far = np.minimum(np.abs(edges[:-1]), np.abs(edges[1:])) >= min(100_000, size.flank_bp // 2)
-    near = (edges[:-1] >= -1_000) & (edges[1:] <= 1_000)
+    start, end = (split.Z.columns[name].to_numpy() for name in ("start_bp", "end_bp"))
+    far = np.minimum(np.abs(start), np.abs(end)) >= min(100_000, size.flank_bp // 2)
+    near = (start >= -1_000) & (end <= 1_000)
     rows = split.test[0][: min(2_000, len(split.test[0]))]
     found = {}
     for name, n in epochs.items():

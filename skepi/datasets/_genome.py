@@ -1,5 +1,6 @@
 """A genome to simulate on: genes in uneven stretches, peaks around them and in clusters between them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +43,7 @@ _CHROMOSOME = 2**32  # apart in keys of (chromosome, position)
 
 @dataclass(frozen=True, eq=False)
 class Genome:
-    """Genes and peaks of simulated chromosomes, both by chromosome and position.
+    """Genes of simulated chromosomes and peaks of one signal, both by chromosome and position.
 
     Attributes
     ----------
@@ -70,18 +71,22 @@ class Genome:
         return self.distance_bp < PROMOTER_BP
 
 
-def place_genome(rng: Generator, n_genes: int, n_chromosomes: int, n_peaks: int | None) -> Genome:
-    """Place genes, then peaks around and between them."""
-    table = _place_genes(rng, np.sort(np.arange(n_genes) % n_chromosomes))
-    windows = _place_peaks(rng, table, n_peaks)
+def place_genomes(rngs: Sequence[Generator], n_genes: int, n_chromosomes: int, n_peaks: int | None) -> list[Genome]:
+    """Place genes with the first generator, then peaks of one signal around and between them with each generator."""
+    table = _place_genes(rngs[0], np.sort(np.arange(n_genes) % n_chromosomes))
+    windows = [_place_peaks(rng, table, n_peaks) for rng in rngs]
     genes = pd.DataFrame(
         {
             "name": [f"gene{i:05d}" for i in range(n_genes)],
             "chrom": _names(table["chrom"].to_numpy()),
             "tss": table["tss"],
-            "strand": rng.choice(["+", "-"], size=n_genes),
+            "strand": rngs[0].choice(["+", "-"], size=n_genes),
         }
     )
+    return [_with_peaks(table, genes, of_signal) for of_signal in windows]
+
+
+def _with_peaks(table: pd.DataFrame, genes: pd.DataFrame, windows: IntArray) -> Genome:
     start = windows % _CHROMOSOME
     peaks = pd.DataFrame({"chrom": _names(windows // _CHROMOSOME), "start": start, "end": start + PEAK_BP})
     nearest, distance = _nearest_gene(table, windows + PEAK_BP // 2)

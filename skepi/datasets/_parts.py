@@ -1,5 +1,8 @@
 """Parts of simulated expression: local openness, programs, their saturating interaction and noise."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
@@ -22,40 +25,73 @@ _REACH_BP = int(PROFILE_DISTANCE_BP[-1])
 _PROXIMAL_BP = 2_000
 
 
-def draw_parts(
-    rng: Generator,
-    genome: Genome,
-    signal: NDArray[np.float32],
-    state: FloatArray,
-    shares: dict[str, float],
-    in_bands: FloatArray | None = None,
-) -> Bunch:
-    """Parts of expression in units of the gene's SD, each with its share as mean square, and what made them.
+class Local(NamedTuple):
+    """What the peaks of one signal do to the genes near them, both (n_genes, n_cell_types).
+
+    Attributes
+    ----------
+    cis : ndarray
+        Weighted sum over peaks or bands, with mean square 1.
+    interaction : ndarray
+        Of proximal and distal peaks, less its projection on the cis part.
+    size : float
+        Root mean square of the weighted sum, by which the cis part was divided.
+    """
+
+    cis: FloatArray
+    interaction: FloatArray
+    size: float
+
+
+def local_parts(
+    genome: Genome, signal: NDArray[np.float32], in_bands: FloatArray | None = None, *, less_common: bool = False
+) -> Local:
+    """Cis part and interaction of one signal.
 
     ``in_bands``, from :func:`skepi.datasets._bands.band_signal`, takes the place of the sum over peaks as the cis part.
+    ``less_common`` takes away the mean over genes in each cell type, which the cis parts of signals have in common.
+    """
+    proximal, distal = _cis_signals(genome, signal)
+    saturated = np.tanh(2 * _unit(proximal)) * np.tanh(2 * _unit(distal))
+    weighted = proximal + distal if in_bands is None else in_bands
+    if less_common:
+        weighted = weighted - weighted.mean(axis=0)
+    size = _size(weighted)
+    cis, interaction = weighted / size, _centred(saturated)
+    interaction -= np.mean(interaction * cis) * cis  # what a linear model could see of it
+    return Local(cis, interaction, size)
+
+
+def draw_parts(
+    rng: Generator,
+    local: Sequence[Local],
+    signal_shares: Sequence[float],
+    state: FloatArray,
+    shares: dict[str, float],
+) -> Bunch:
+    """Parts of expression in units of the gene's SD, each with its share as mean square, and what made them.
 
     Returns
     -------
     Bunch
-        ``cis, program, interaction, noise`` (genes x cell types), ``effect`` (of a weight of 1 on one SD of a peak, or
-        of a band) and ``loadings`` (genes x programs).
+        ``cis, program, interaction, noise`` (genes x cell types), ``cis_of`` (list: the cis part of each signal),
+        ``effect`` (list by signal: of a weight of 1 on one SD of a peak, or of a band) and ``loadings`` (genes x
+        programs).
     """
-    proximal, distal = _cis_signals(genome, signal)
-    saturated = np.tanh(2 * _unit(proximal)) * np.tanh(2 * _unit(distal))
-    signals = proximal + distal if in_bands is None else in_bands
-    size = _size(signals)
-    cis, interaction = signals / size, _centred(saturated)
-    interaction -= np.mean(interaction * cis) * cis  # what a linear model could see of it
-    loadings = rng.normal(size=(len(genome.genes), state.shape[1]))
+    loadings = rng.normal(size=(len(local[0].cis), state.shape[1]))
     program = loadings @ _centred(state.T)
     loadings *= np.sqrt(shares["program"]) / _size(program)
     root = {name: np.sqrt(share) for name, share in shares.items()}
+    root_of = np.sqrt(signal_shares)
+    cis_of = [of * (root["cis"] * one.cis) for of, one in zip(root_of, local, strict=True)]
+    interaction = np.sum([of * one.interaction for of, one in zip(root_of, local, strict=True)], axis=0)
     return Bunch(
-        cis=root["cis"] * cis,
+        cis=np.sum(cis_of, axis=0),
         program=root["program"] * _unit(program),
         interaction=root["interaction"] * _unit(interaction),
-        noise=root["noise"] * rng.normal(size=cis.shape),
-        effect=root["cis"] / size,
+        noise=root["noise"] * rng.normal(size=program.shape),
+        cis_of=cis_of,
+        effect=[of * (root["cis"] / one.size) for of, one in zip(root_of, local, strict=True)],
         loadings=loadings,
     )
 

@@ -1,6 +1,7 @@
 """Openness of simulated peaks: a true signal along a tree of cell types, and what is measured of it."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,27 @@ _FAINTEST = 0.5
 _DEPTH_LOG_SD = 0.3
 
 _PEAKS_AT_ONCE = 4_096
+
+
+class Measured(NamedTuple):
+    """One signal in all cell types.
+
+    Attributes
+    ----------
+    genome : Genome
+        With the peaks of the signal.
+    true : ndarray of float32, shape (n_peaks, n_cell_types)
+        Fold enrichment.
+    openness : ndarray of float32, shape (n_peaks, n_cell_types)
+        What is measured of it.
+    depth : ndarray of shape (n_cell_types,) or None
+        Reads expected in all peaks; None where openness is fold enrichment.
+    """
+
+    genome: Genome
+    true: NDArray[np.float32]
+    openness: NDArray[np.float32]
+    depth: FloatArray | None
 
 
 def grow_tree(n_cell_types: int, n_lineages: int) -> pd.DataFrame:
@@ -134,6 +156,13 @@ def sequence(
     for rows in row_blocks(len(signal)):
         counts[rows] = rng.poisson(signal[rows] * per_fold)
     return counts, depth
+
+
+def measured(rng: Generator, genome: Genome, true: NDArray[np.float32], reads_per_peak: float | None) -> Measured:
+    """Fold enrichment as a peak caller gives it, or counts where a mean of reads per peak is given."""
+    if reads_per_peak is None:
+        return Measured(genome, true, call_peaks(true), None)
+    return Measured(genome, true, *sequence(rng, true, reads_per_peak))
 
 
 def row_blocks(n: int) -> Iterator[slice]:
