@@ -26,9 +26,10 @@ def check_size(n_bytes: float, what: str, way_out: str, max_bytes: float = MAX_D
     --------
     >>> check_size(2**34, "the matrix", "use fewer columns")
     Traceback (most recent call last):
-    skepi.exceptions.DenseSizeError: the matrix takes 16.0 GiB, more than the limit of 8.0 GiB; use fewer columns
+    skepi.exceptions.DenseSizeError: the matrix would take 16.0 GiB, more than the limit of 8.0 GiB; use fewer columns
     """
     if n_bytes > max_bytes:
         raise DenseSizeError(
-            f"{what} takes {n_bytes / 2**30:.1f} GiB, more than the limit of {max_bytes / 2**30:.1f} GiB; {way_out}"
+            f"{what} would take {n_bytes / 2**30:.1f} GiB, more than the limit of {max_bytes / 2**30:.1f} GiB; "
+            + way_out
         )

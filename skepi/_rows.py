@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import validate_data
 
-from skepi._columns import first_difference
+from skepi._columns import first_difference, names_of_columns
 from skepi._doors import check_unmasked
 from skepi.exceptions import UnknownNameError
 from skepi.rows import BinnedRows, PairRows, has_map, is_binned, is_pairs, members_of
@@ -170,6 +170,12 @@ def keep_features(X: Any, estimator: Any) -> None:
     estimator.__dict__.pop("columns_", None)  # of an earlier fit
     if is_binned(X):
         estimator.columns_ = X.columns
+
+
+def names_of_features(estimator: Any) -> list[str]:
+    """Names of the features that an estimator was fitted on: its columns, then appended ones by number."""
+    names = names_of_columns(estimator.columns_)
+    return names + [f"appended{k}" for k in range(estimator.n_features_in_ - len(names))]
 
 
 def check_features(X: Any, estimator: Any) -> None:

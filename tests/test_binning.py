@@ -405,7 +405,7 @@ def test_an_array_is_always_a_copy(rows):
 def test_dense_array_beyond_the_limit_is_refused_with_its_size(rows, monkeypatch):
     monkeypatch.setattr(_binned, "MAX_DENSE_BYTES", 720 * 40 * 4)
     assert np.asarray(rows).nbytes == 720 * 40 * 4
-    with pytest.raises(DenseSizeError, match=r"dense 720 x 40 array of float64 takes 0\.0 GiB.*Materialize\("):
+    with pytest.raises(DenseSizeError, match=r"dense 720 x 40 array of float64 would take 0\.0 GiB.*Materialize\("):
         np.asarray(rows, dtype=np.float64)
     with pytest.raises(MemoryError, match=r"57\.1 GiB, more than the limit of 8\.0 GiB"):
         _dense.check_dense_size((3_576_594, 2_143), np.dtype(np.float64), 8 * 2**30)
@@ -468,7 +468,6 @@ def test_edges_of_any_integer_type(simulated, dtype):
     [
         ({"assign": "start"}, r"assign must be one of \('overlap', 'midpoint', 'end'\), got 'start'"),
         ({"weight": "length"}, r"weight must be one of \('peak_length', 'bin_width'\), got 'length'"),
-        ({"depth": "median"}, "depth='median' is no column of cell_types, which has name, lineage"),
         ({"depth": 1.0}, 'depth must be "mean", None or the name of a column of cell_types, got 1.0'),
         ({"flank": 1_500}, "flank must be a positive multiple of bin_size, got flank=1500, bin_size=1000"),
         ({"flank": 0}, "positive multiple"),
@@ -532,7 +531,13 @@ def test_binner_bins_other_data_than_it_was_fitted_on(hand, simulated):
 def test_binner_holds_settings_only(simulated):
     binner = TSSBinner(edges=symmetric_edges([0, 10]), assign="end").fit(simulated[0].pairs())
     assert set(vars(clone(binner))) == set(binner.get_params())
-    assert set(vars(binner)) - set(binner.get_params()) == {"edges_", "columns_", "signals_", "n_features_in_"}
+    assert set(vars(binner)) - set(binner.get_params()) == {
+        "edges_",
+        "columns_",
+        "signals_",
+        "depth_unit_",
+        "n_features_in_",
+    }
 
 
 @pytest.mark.parametrize("entries", [1, 100, 1_000_000])

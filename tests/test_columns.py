@@ -257,7 +257,9 @@ def test_features_are_kept_as_factors(data, monkeypatch):
 def test_a_map_too_large_is_refused_with_its_size(monkeypatch):
     monkeypatch.setattr(_factors, "_BYTES_PER_SLOT", 2**31)
     X = dataset(99, features=True).pairs()
-    with pytest.raises(DenseSizeError, match=r"a map of 3 genes and 24 columns, with up to \d+ slots .* takes .* GiB"):
+    with pytest.raises(
+        DenseSizeError, match=r"a map of 3 genes and 24 columns, with up to \d+ slots .* would take .* GiB"
+    ):
         TSSBinner(edges=EDGES, features=["m1", "m2", "m3"]).fit_transform(X)
 
 
@@ -266,11 +268,15 @@ def test_matrices_too_large_are_refused_with_their_size(data, monkeypatch):
     bins = TSSBinner(edges=EDGES).fit_transform(X)
     monkeypatch.setattr(_moments, "check_size", partial(check_size, max_bytes=700))
     monkeypatch.setattr(_cell_state, "check_size", partial(check_size, max_bytes=100))
-    products = r"the products of 8 columns with each other, in {} training set\(s\), takes .* use fewer features, wider"
+    products = (
+        r"the products of 8 columns with each other, in {} training set\(s\), would take .* use fewer features, wider"
+    )
     for model, n_sets in ((LassoBaseline(0.1), 1), (LassoBaselineCV([0.1], cv=CellTypeKFold(2)), 3)):
         with pytest.raises(DenseSizeError, match=products.format(n_sets)):
             model.fit(bins, y)
-    with pytest.raises(DenseSizeError, match=r"log openness of 8 columns x 3 genes x 4 cell types takes .* features"):
+    with pytest.raises(
+        DenseSizeError, match=r"log openness of 8 columns x 3 genes x 4 cell types would take .* features"
+    ):
         CisTransRegressor().fit(bins, y)
 
 
@@ -346,6 +352,9 @@ def test_depth_may_be_a_column_of_cell_types(data):
     )
     assert_float32_sums(X.dense(), plain.dense() / np.tile([0.5, 1, 1, 1.5], 3)[:, None])
     wrong = PairedDataset(*parts, cells.assign(fragments=[1.0, 0.0, 1.0, 1.0])).pairs()
+    one = PairedDataset(data.openness[:, :1], data.peaks, data.genes, cell_types=cells[:1]).pairs()
+    alone = TSSBinner(edges=EDGES, depth="fragments").fit(PairedDataset(*parts, cells).pairs()).transform(one)
+    assert_float32_sums(alone.dense(), X.dense()[::4])  # the same in a data set of its own
     with pytest.raises(TableError, match="cell_types: fragments: wanted positive numbers, got 0 for y"):
         TSSBinner(edges=EDGES, depth="fragments").fit(wrong)
 
@@ -509,6 +518,7 @@ def test_features_that_cannot_be_used_are_refused(data, features, match):
         ({"signals": []}, ValueError, "signals and features must name at least one, or be None"),
         ({"signals": ["ATAC", "ATAC"]}, ValueError, "signals must name each once"),
         ({"features": ["m9"]}, UnknownNameError, "features of peaks lack 'm9'; there are 'm1', 'm2', 'm3'"),
+        ({"depth": "reads"}, UnknownNameError, "depth='reads' is no column of cell_types, which has name; depth=.mean"),
         ({"features": []}, ValueError, "signals and features must name at least one, or be None"),
         ({"depth_without": "chrM"}, ValueError, "depth_without must be a list of names, got 'chrM'"),
         ({"depth_without": [1]}, ValueError, "depth_without must be a list of names"),
@@ -531,6 +541,14 @@ def test_new_data_with_other_signals_are_refused(data):
     assert_exact(chosen.fit(one).transform(data.pairs()).dense(), chosen.transform(one).dense())
     with pytest.raises(UnknownNameError, match="no signal 'H3K27ac' in the data set; there are ATAC"):
         TSSBinner(edges=EDGES, signals=["H3K27ac"]).fit(data.pairs()).transform(one)
+
+
+def test_a_signal_without_any_of_the_features_is_refused(data):
+    features = data.peak_features.sparse.to_dense().mul(data.peaks["signal"].eq("ATAC"), axis=0)
+    X = PairedDataset(data.openness, data.peaks, GENES, None, CELLS, features).pairs()
+    with pytest.raises(ValueError, match="no peak of H3K27ac has any of the features 'm1', 'm2': signals="):
+        TSSBinner(edges=EDGES, features=["m1", "m2"]).fit(X)
+    TSSBinner(edges=EDGES, features=["m1", "m2"], signals=["ATAC"]).fit(X)
 
 
 def test_new_data_without_the_features_are_refused(data):

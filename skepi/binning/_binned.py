@@ -11,7 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skepi._columns import names_of_columns, signal_codes
+from skepi._columns import bands_of, names_of_columns, signal_codes
 from skepi._dense import MAX_DENSE_BYTES, check_dense_size
 from skepi._rows import resolve_rows
 from skepi.binning._factors import FactoredOperator
@@ -151,7 +151,8 @@ class BinnedOpenness:
     def __repr__(self) -> str:
         state = "log z-scores" if self.is_scaled else "openness"
         beside = f" and {self.appended.shape[1]} columns" if self.appended.shape[1] else ""
-        return f"BinnedOpenness: {len(self):,} pairs x {self.operator.n_columns:,} bins of {state}{beside}"
+        what = "bins" if len(bands_of(self.columns)) == 1 else "columns"
+        return f"BinnedOpenness: {len(self):,} pairs x {self.operator.n_columns:,} {what} of {state}{beside}"
 
     def scaled(self, slot_keys: NDArray[np.int64], scaling: SlotScaling) -> "BinnedOpenness":
         """Same pairs with log and z-score of the slots of these keys, increasing, which include the present slots."""

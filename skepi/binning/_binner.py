@@ -10,10 +10,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._columns import names_of_columns
-from skepi._doors import check_unmasked
+from skepi._doors import check_unmasked, some
 from skepi._output import KeepsPairs
 from skepi.binning._binned import BinnedOpenness
-from skepi.binning._layout import Layout, depth_of_table
+from skepi.binning._layout import Depth, Layout, depth_of_table
 from skepi.binning._overlap import ASSIGN, BandGroup
 from skepi.intervals import MAX_POSITION
 from skepi.paired import MITOCHONDRIAL, GeneCellPairs
@@ -58,7 +58,7 @@ class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
     depth : {"mean"}, str or None, default="mean"
         What openness is divided by. ``"mean"``: the mean of a signal in a cell type, over its peaks in the data set.
         Another text names a column of ``cell_types`` with positive numbers, such as fragments per cell type; they are
-        divided by their mean over cell types.
+        divided by their mean in the data set of the fit.
     depth_without : sequence of str, default=("chrM", "chrMT", "M", "MT")
         Chromosomes whose peaks do not count in the mean.
     signals : sequence of str, optional
@@ -75,6 +75,8 @@ class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
         One row per column: ``signal, feature, start_bp, end_bp``.
     signals_ : tuple of str
         Signals that are binned.
+    depth_unit_ : float
+        Mean of the column that depth is taken from, over the cell types of the data set of the fit; else 1.
     n_features_in_ : int
         2: a gene and a cell type.
 
@@ -85,18 +87,18 @@ class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
     ValueError
         For settings that do not fit together, and where a data set has other signals than that of the fit.
     UnknownNameError
-        Where a data set lacks a signal or feature that was asked for.
+        Where a data set lacks a signal, a feature or a column of ``cell_types`` that was asked for.
     TableError
         With ``depth="mean"``, for a cell type without signal, or with a mean below 2.9e-39, which has no inverse in
-        float32. With a column of ``cell_types``, where it is missing or holds anything but positive numbers.
+        float32. With a column of ``cell_types``, where it holds anything but positive numbers.
     DenseSizeError
         Where the map of many features would exceed 8 GiB.
 
     Notes
     -----
-    Nothing is learned from rows but which signals there are: any data set that has them can be binned, whichever was
-    seen in ``fit``. The TSS base has offset 0 and belongs to the first downstream bin on both strands. A gene with no
-    peak in reach has zeros.
+    Nothing is learned from rows. From the tables of the data set come the names of the signals and the unit of depth
+    that is a column. Any data set that has these can be binned, whichever was seen in ``fit``. The TSS base has offset
+    0 and belongs to the first downstream bin on both strands. A gene with no peak in reach has zeros.
 
     Examples
     --------
@@ -156,11 +158,11 @@ class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
         if not self.signals_ or (self.features is not None and not features):
             raise ValueError("signals and features must name at least one, or be None")
         if features:
-            X.tables.features_of(features)
+            self._check_features(X.tables, features)
         for signal in self.signals_:
             X.tables.signal_code(signal)
-        if self.depth not in ("mean", None):
-            depth_of_table(X.cell_types, self.depth)
+        depth = None if self.depth == "mean" else self.depth
+        self.depth_unit_ = 1.0 if depth is None else float(depth_of_table(X.cell_types, depth).mean())
         self.columns_ = self.layout().columns()
         self.n_features_in_ = 2
         return self
@@ -179,13 +181,23 @@ class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_is_pairs(X, self)
-        return self.layout().bin(X)
+        return self.layout().bin(X, self.columns_)
+
+    def _check_features(self, tables: Any, features: tuple[str, ...]) -> None:
+        """Refuse unknown features, and signals of which no peak has any: their columns would be 0 throughout."""
+        matrix = tables.features_of(features)
+        for signal in self.signals_:
+            if matrix[tables.peaks_of(signal)].nnz == 0:
+                raise ValueError(
+                    f"no peak of {signal} has any of the features {some(features)}: signals=[...] says which "
+                    "signals to bin"
+                )
 
     def layout(self) -> Layout:
         """Columns that a fitted binner makes, and how; for :class:`BinnerUnion`."""
         settings = tuple(self.features or ()), tuple(self.edges_.tolist()), self.assign, self.weight
         groups = tuple(BandGroup(signal, *settings) for signal in self.signals_)
-        depth = self.depth, tuple(self.depth_without)
+        depth = Depth(self.depth, tuple(self.depth_without), self.depth_unit_)
         return Layout(groups, dict.fromkeys(self.signals_, depth), self.signals is None)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:

@@ -1,6 +1,7 @@
 """Which columns are made, and how pairs of any data set get them."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,26 @@ from skepi.binning._binned import BinnedOpenness
 from skepi.binning._factors import FactoredOperator, with_features
 from skepi.binning._operator import SlotOperator
 from skepi.binning._overlap import BandGroup, build_operator
-from skepi.exceptions import TableError
+from skepi.exceptions import TableError, UnknownNameError
 from skepi.paired import GeneCellPairs, OpennessTables
 
-# How depth is measured: "mean", None or a column of cell types; and the chromosomes that are left out of a mean.
-Depth = tuple[str | None, tuple[str, ...]]
+
+class Depth(NamedTuple):
+    """What the openness of a signal is divided by.
+
+    Attributes
+    ----------
+    of : str or None
+        ``"mean"``, None or a column of cell types.
+    without : tuple of str
+        Chromosomes that are left out of a mean.
+    unit : float
+        Mean of the column in the data set of the fit, by which it is divided; 1 for a mean of openness.
+    """
+
+    of: str | None
+    without: tuple[str, ...]
+    unit: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +61,8 @@ class Layout:
             for signal, depth in layout.depths.items():
                 if depths.setdefault(signal, depth) != depth:
                     raise ValueError(
-                        f"{name} measures the depth of {signal} by {depth}, and another binner by {depths[signal]}: a "
-                        "signal has one depth"
+                        f"{name} measures the depth of {signal} by {depth.of}, and another binner by "
+                        f"{depths[signal].of}: a signal has one depth"
                     )
         groups = tuple(group for layout in layouts.values() for group in layout.groups)
         return cls(groups, depths, all(layout.all_signals for layout in layouts.values()))
@@ -55,12 +71,12 @@ class Layout:
         """What the columns are, one row per column; two of one name are refused."""
         return join_columns([group.columns() for group in self.groups])
 
-    def bin(self, X: GeneCellPairs) -> BinnedOpenness:
-        """Bin pairs of a data set that has these signals."""
+    def bin(self, X: GeneCellPairs, columns: pd.DataFrame) -> BinnedOpenness:
+        """Bin pairs of a data set that has these signals; ``columns`` are those of the layout."""
         tables = X.tables
         if self.all_signals:
             _check_signals(tables.signals, tuple(self.depths))
-        return BinnedOpenness(X, self.columns(), self._operator(tables), self._inverse_depth(tables))
+        return BinnedOpenness(X, columns, self._operator(tables), self._inverse_depth(tables))
 
     def _operator(self, tables: OpennessTables) -> SlotOperator | FactoredOperator:
         return tables.derived(
@@ -70,18 +86,18 @@ class Layout:
     def _inverse_depth(self, tables: OpennessTables) -> NDArray[np.float32]:
         """What openness is multiplied by, (n_signals, n_cell_types); 1 for signals that are not binned."""
         out = np.ones((len(tables.signals), len(tables.cell_types)), dtype=np.float32)
-        for signal, (depth, without) in self.depths.items():
-            if depth == "mean":
-                out[tables.signal_code(signal)] = 1 / tables.mean_openness(signal, without)
-            elif depth is not None:
-                out[tables.signal_code(signal)] = 1 / depth_of_table(tables.cell_types, depth)
+        for signal, depth in self.depths.items():
+            if depth.of == "mean":
+                out[tables.signal_code(signal)] = 1 / tables.mean_openness(signal, depth.without)
+            elif depth.of is not None:
+                out[tables.signal_code(signal)] = depth.unit / depth_of_table(tables.cell_types, depth.of)
         return out
 
 
 def depth_of_table(cell_types: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    """Depth of each cell type from a column of their table, over its mean."""
+    """Depth of each cell type from a column of their table."""
     if column not in cell_types:
-        raise TableError(
+        raise UnknownNameError(
             f"depth={column!r} is no column of cell_types, which has {', '.join(map(str, cell_types))}; "
             'depth="mean" takes the mean of openness'
         )
@@ -90,7 +106,7 @@ def depth_of_table(cell_types: pd.DataFrame, column: str) -> NDArray[np.float64]
     if wrong.size:
         name = cell_types["name"].iloc[wrong[0]]
         raise TableError(f"cell_types: {column}: wanted positive numbers, got {values[wrong[0]]:g} for {name}")
-    return values / values.mean()
+    return values
 
 
 def _check_signals(signals: tuple[str, ...], wanted: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._columns import band_columns, join_columns
+from skepi._columns import band_columns
 from skepi.binning._operator import SlotOperator, pointers
 from skepi.intervals import IntervalIndex, bin_index, concatenate_ranges, overlap_bp, to_offsets
 from skepi.paired import OpennessTables
@@ -47,7 +47,10 @@ class BandGroup(NamedTuple):
 
     def columns(self) -> pd.DataFrame:
         """What these columns are, one row per column."""
-        return join_columns([band_columns(self.edges, self.signal, feature) for feature in self.features or ("",)])
+        features, n = self.features or ("",), self.n_bands
+        bands = band_columns(self.edges, self.signal)
+        repeated = bands.iloc[np.tile(np.arange(n), len(features))].reset_index(drop=True)
+        return repeated.assign(feature=np.repeat(np.array(features, dtype=object), n))
 
 
 class _Source(NamedTuple):

@@ -93,7 +93,7 @@ class BinnerUnion(KeepsPairs, TransformerMixin, _BaseComposition):
         """
         check_is_fitted(self)
         check_is_pairs(X, self)
-        return self.layout().bin(X)
+        return self.layout().bin(X, self.columns_)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Name columns by signal, feature and offsets from the TSS, as ``ATAC [-1000, 0) bp``."""

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._cell_state import CellState, CellStateViews, occurring
-from skepi._rows import check_features
+from skepi._rows import check_features, names_of_features
 from skepi._targets import FloatArray, GeneScale, StandardizesGenes
 from skepi.gaussian_process._checks import check_openness, check_settings, checked_expression, expression_table
 from skepi.gaussian_process._cis import fit_band_weights, measured_mean, weighted
@@ -284,7 +284,7 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Name the columns of :meth:`transform`: bands (or ``input_features``), parts, level and scale of the gene."""
         check_is_fitted(self)
-        bands = [f"band{k}" for k in range(self.n_features_in_)] if input_features is None else list(input_features)
+        bands = names_of_features(self) if input_features is None else list(input_features)
         own = ["own_cis"] if self.own_weights_ is not None else []
         return np.array([*bands, "cis", "cell_state", *own, "gene_mean", "gene_scale"], dtype=object)
 

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skepi._cell_state import CellState, CellStateViews, occurring, warn_of_few_genes
 from skepi._output import KeepsPairs
-from skepi._rows import check_binned, check_features, check_targets
+from skepi._rows import check_binned, check_features, check_targets, names_of_features
 from skepi.rows import BinnedRows
 
 FloatArray = NDArray[np.float64]
@@ -136,7 +136,7 @@ class AppendContext(KeepsPairs, CellStateViews, TransformerMixin, BaseEstimator)
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Name the columns: those of the rows, then ``state0``, ..., ``loading0``, ..., ``product0``, and so on."""
         check_is_fitted(self)
-        features = [f"bin{k}" for k in range(self.n_features_in_)] if input_features is None else list(input_features)
+        features = names_of_features(self) if input_features is None else list(input_features)
         return np.array([*features, *self._names()], dtype=object)
 
     def _names(self) -> list[str]:
