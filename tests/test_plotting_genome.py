@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from promises import assert_exact
+from several_signals import several_signals
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
@@ -111,6 +112,40 @@ def test_one_panel_on_given_axes(data, openness_only):
         DistributionDisplay.from_dataset(openness_only, kind="expression")
 
 
+LONG_NAMES = (
+    "ATAC",
+    "H3K27ac ChIP-seq, ENCODE reprocessed, donor 12 of 14",
+    "CUT&Tag of H3K4me3 with spike-in, batch 2",
+)
+
+
+@pytest.fixture(scope="module")
+def three():
+    return several_signals(LONG_NAMES, n_genes=20)
+
+
+def test_each_signal_has_a_panel_of_its_own(three):
+    display = DistributionDisplay.from_dataset(three, n_bins=20)
+    assert len(display.axes_) == 4
+    for k, name in enumerate(LONG_NAMES):
+        table = value_histogram(np.log1p(three.openness[three.tables.peaks_of(name)]), n_bins=20)
+        assert figures.heights(display.bars_[k]) == pytest.approx(table["share"][1:].tolist())
+    said = [text.replace("\n", " ") for text in figures.assert_readable(display.figure_)]
+    assert "ATAC, natural log of (1 + signal)" in said
+    assert "H3K27ac ChIP-seq, E…ssed, donor 12 of 14, natural log of (1 + signal)" in said
+    alone = DistributionDisplay.from_dataset(three, kind="ATAC", n_bins=20)
+    assert [figures.heights(bars) for bars in alone.bars_] == [figures.heights(display.bars_[0])]
+
+
+def test_panels_of_many_signals_fill_rows_of_four():
+    data = several_signals([f"mark {k}" for k in range(5)], n_genes=20)
+    display = DistributionDisplay.from_dataset(data, n_bins=10)
+    assert [ax.get_subplotspec().rowspan.start for ax in display.axes_] == [0, 0, 0, 0, 1, 1]
+    assert display.figure_.axes == display.axes_  # no empty ones are left
+    with pytest.raises(ValueError, match=r"kind must be one of \('mark 0', .*'expression'\), got 'openness'"):
+        DistributionDisplay.from_dataset(data, kind="openness")
+
+
 # Cell types
 
 
@@ -144,6 +179,14 @@ def test_few_and_many_cell_types_can_be_read(on, n_cell_types, n_lineages):
     if n_cell_types == 201:
         assert "8 other lineages" in display.scatters_
         assert len(display.names_) <= flagged
+
+
+def test_a_map_of_one_signal_says_which(three):
+    display = CellTypePCADisplay.from_dataset(three, "openness", signal="ATAC")
+    assert_exact(display.table["score"], cell_type_outliers(three, "openness", signal="ATAC")["score"])
+    assert display.ax_.get_xlabel().startswith("PC1 of ATAC (")
+    with pytest.raises(ValueError, match="name one by signal="):
+        CellTypePCADisplay.from_dataset(three, "openness")
 
 
 def test_without_lineages_all_have_one_colour(data):
