@@ -278,6 +278,110 @@ def test_bad_profiles_are_refused():
         ImportanceDisplay(table=table.iloc[:0]).plot()
 
 
+EDGES = [-10_000, -1_000, 0, 1_000, 10_000]
+
+
+def importance_table(*groups, edges=EDGES):
+    """Bands of each (signal, feature), with rising importance."""
+    n = len(edges) - 1
+    rows = [
+        {"signal": s, "feature": f, "from_bp": edges[k], "to_bp": edges[k + 1]} for s, f in groups for k in range(n)
+    ]
+    return pd.DataFrame(rows).assign(importance=np.arange(n * len(groups)) / 10 - 0.2)
+
+
+def titles(display):
+    return [panel.ax_.get_title("left") for panel in display.panels_]
+
+
+def test_each_signal_and_feature_has_a_panel_on_one_scale():
+    table = importance_table(("ATAC", ""), ("H3K27ac", ""), ("ATAC", "promoter"))
+    table = table.assign(null_low=-0.1, null_high=0.35, beyond=lambda t: (t["importance"] > 0.35) | (t.index == 0))
+    display = ImportanceDisplay(table=table, unit="weight", level=0.9, n_permutations=19).plot()
+    assert titles(display) == ["ATAC", "H3K27ac", "ATAC promoter"]
+    drawn = [figures.heights(panel.bars_) for panel in display.panels_]
+    assert drawn == table["importance"].to_numpy().reshape(3, 4).tolist()
+    assert [len(panel.beyond_) for panel in display.panels_] == [1, 2, 4]
+    assert len({panel.ax_.get_ylim() for panel in display.panels_}) == 1
+    assert len({panel.tss_.xy for panel in display.panels_}) == 1
+    assert display.panels_[0].null_band_ is display.null_band_
+    assert display.ax_ is display.panels_[0].ax_
+    said = figures.assert_readable(display.figure_)
+    assert said.count("shaded: 90 % limits for all bands of all panels at once, 19 refits on permuted cell types") == 1
+    assert [text for text in said if text.startswith("red")] == [
+        f"red: beyond them ({n} of 4 bands)" for n in (1, 2, 4)
+    ]
+
+
+def test_panels_of_a_profile_with_two_signals_and_features():
+    data = several_signals(features=True, n_genes=20)
+    X, y = data.pairs(return_X_y=True)
+    bins = TSSBinner(edges=EDGES, features=["class:distal", "cpg"]).fit_transform(X)
+    profile = importance_profile(Ridge(), bins, y, CellTypeKFold(2), bands="bins", n_permutations=19)
+    display = ImportanceDisplay.from_profile(profile)
+    assert titles(display) == ["ATAC class:distal", "ATAC cpg", "H3K27ac class:distal", "H3K27ac cpg"]
+    assert np.concatenate([figures.heights(p.bars_) for p in display.panels_]).tolist() == (
+        profile.table["importance"].tolist()
+    )
+    figures.assert_readable(display.figure_)
+    chosen = ImportanceDisplay.from_profile(profile, signal="H3K27ac", feature=["cpg"])
+    assert titles(chosen) == ["H3K27ac cpg"]
+    assert figures.heights(chosen.bars_) == profile.table["importance"][-4:].tolist()
+
+
+def test_importance_of_an_estimator_with_two_signals_is_chosen_by_name():
+    X, y = several_signals(n_genes=20).pairs(return_X_y=True)
+    bins = TSSBinner(edges=EDGES).fit_transform(X)
+    settings = {"bands": "bins", "n_permutations": 0, "method": "coefficients"}
+    display = ImportanceDisplay.from_estimator(Ridge(), bins, y, CellTypeKFold(2), signal="H3K27ac", **settings)
+    whole = importance_profile(Ridge(), bins, y, CellTypeKFold(2), **settings).table
+    assert figures.heights(display.bars_) == whole["importance"][whole["signal"] == "H3K27ac"].tolist()
+
+
+@pytest.mark.parametrize("n", [3, 6])
+def test_panels_with_long_names_and_many_bins_can_be_read(n):
+    groups = [(LONG_NAMES[k % 3], "" if k < 3 else "motif:GATA1_HUMAN.H11MO.0.A, 12 hits or more") for k in range(n)]
+    display = ImportanceDisplay(table=importance_table(*groups, edges=range(-40_000, 40_001, 1_000))).plot()
+    figures.assert_readable(display.figure_)
+    assert display.ax_.get_xscale() == "symlog"
+    columns = {panel.ax_.get_subplotspec().colspan.start for panel in display.panels_}
+    assert len(columns) == (1 if n == 3 else 2)
+    assert all(len(title) <= 56 for title in titles(display))
+
+
+def test_bands_of_one_signal_may_come_from_several_binners():
+    near, far = importance_table(("ATAC", "")), importance_table(("ATAC", ""), edges=[-90_000, -50_000, -10_000])
+    display = ImportanceDisplay(table=pd.concat([near, far])).plot()
+    assert figures.heights(display.bars_) == [*far["importance"], *near["importance"]]
+
+
+def test_signals_and_features_are_chosen_where_there_are_too_many():
+    groups = [(signal, f"motif {k}") for signal in ("ATAC", "H3K27ac") for k in range(4)]
+    display = ImportanceDisplay(table=importance_table(*groups))
+    with pytest.raises(
+        ValueError, match=r"8 signals and features, and at most 6 .* signal= \(of 'ATAC', 'H3K27ac'\) or"
+    ):
+        display.plot()
+    assert titles(display.plot(feature=["motif 3", "motif 0"])) == [
+        f"{signal} motif {k}" for signal in ("ATAC", "H3K27ac") for k in (0, 3)
+    ]
+    _, ax = plt.subplots()
+    with pytest.raises(ValueError, match=r"given axes hold one panel: choose one of \['ATAC motif 0', 'ATAC motif 1'"):
+        display.plot(ax, signal="ATAC")
+    assert display.plot(ax, signal="ATAC", feature="motif 1").ax_ is ax
+    with pytest.raises(ValueError, match=r"signal must be one of \('ATAC', 'H3K27ac'\), got 'H3K4me3'"):
+        display.plot(signal="H3K4me3")
+    with pytest.raises(ValueError, match="feature: wanted at least one name"):
+        display.plot(feature=[])
+    plain = ImportanceDisplay(table=importance_table(("openness", "")).drop(columns=["signal", "feature"]))
+    with pytest.raises(ValueError, match="the table does not name a signal, so leave out signal='ATAC'"):
+        plain.plot(signal="ATAC")
+    assert titles(plain.plot()) == [""]
+    twice = ImportanceDisplay(table=pd.concat([importance_table(("ATAC", ""))] * 2))
+    with pytest.raises(ValueError, match="importance of bands of ATAC: each must begin where the last one ends"):
+        twice.plot()
+
+
 # Loci
 
 

@@ -33,12 +33,12 @@ def distribution_summary(data: PairedDataset) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Rows ``openness``, or one row per signal by its name (natural log of 1 + value, all its peaks in all cell types),
-        and, where known, ``expression`` (as it is, all genes in all cell types). Columns ``n``, ``zero_share`` (values that are exactly 0),
-        ``expected_zero_share`` and ``zero_excess`` (their difference), and over all values, zeros too, ``mean``,
-        ``sd`` (divides by n), ``lower_quartile``, ``median``, ``upper_quartile``, ``max``. Shares are fractions, the
-        rest is in log units. The expected share and the excess are NaN where no value is positive, and where some are
-        negative: then nothing was cut at 0.
+        Rows ``openness``, or one row per signal by its name (natural log of 1 + value, all its peaks in all cell
+        types), and, where known, ``expression`` (as it is, all genes in all cell types). Columns ``n``, ``zero_share``
+        (values that are exactly 0), ``expected_zero_share`` and ``zero_excess`` (their difference), and over all
+        values, zeros too, ``mean``, ``sd`` (divides by n), ``lower_quartile``, ``median``, ``upper_quartile``, ``max``.
+        Shares are fractions, the rest is in log units. The expected share and the excess are NaN where no value is
+        positive, and where some are negative: then nothing was cut at 0.
 
     Raises
     ------
