@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from promises import assert_exact
-from several_signals import several_signals
+from several_signals import several_signals, two_signals_by_hand
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
@@ -497,6 +497,128 @@ def test_of_many_cell_types_twelve_from_the_highest_to_the_lowest_expression(dat
     without = LocusDisplay.from_dataset(openness_only, gene)
     assert without.expression is None
     assert list(without.openness)[::11] == ["cell000", "cell015"]
+
+
+def test_a_locus_of_two_signals_by_hand():
+    # Peaks of ATAC at 98-102 and 103-105, of K27ac at 90-96, 98-102 and, outside the window, 900-940.
+    display = LocusDisplay.from_dataset(two_signals_by_hand(), "a", ["x", "y"], flank=20, depth=None)
+    assert display.signals == ["ATAC", "K27ac"]
+    assert display.tops_ == [16.0, 5.0]  # one scale per signal
+    drawn = [[(bar.get_x(), bar.get_width()) for bar in bars] for bars in display.peaks_]
+    assert drawn == [[(98, 4), (103, 2)]] * 2 + [[(90, 6), (98, 4)]] * 2
+    shares = [np.array(figures.heights(bars)) / 0.85 for bars in display.peaks_]
+    assert shares == [pytest.approx(one) for one in ([8 / 16, 2 / 16], [1, 0], [1 / 5, 1], [3 / 5, 1])]
+    assert [bars[0].get_y() for bars in display.peaks_] == [4, 3, 1, 0]  # a row for each name
+    colours = [to_hex(bars[0].get_facecolor()) for bars in display.peaks_]
+    assert (len(set(colours)), colours[0], colours[2]) == (2, colours[1], colours[3])
+    said = figures.assert_readable(display.figure_)
+    assert [text for text in said if "each track" in text] == ["ATAC, each track 0 to 16", "K27ac, each track 0 to 5"]
+    assert "signal, one scale per signal" in said
+    assert said.count("0.00") == said.count("1.00") == 2  # expression beside the tracks of each signal
+    assert display.tss_.xy[1] == pytest.approx(6.35)
+
+
+def test_signals_of_a_locus_are_divided_by_their_own_means():
+    data = two_signals_by_hand()
+    display = LocusDisplay.from_dataset(data, "a", ["x", "y"], flank=20)
+    # ATAC adds up to 10 and 16 over two peaks, K27ac to 6 and 15 over three.
+    assert display.openness.to_numpy().tolist() == [[8 / 5, 2], [2 / 5, 0], [1 / 2, 3 / 5], [5 / 2, 1]]
+    assert display.peaks["signal"].tolist() == ["ATAC", "ATAC", "K27ac", "K27ac"]
+
+
+def test_signals_of_a_locus_are_chosen_and_ordered():
+    data = two_signals_by_hand()
+    display = LocusDisplay.from_dataset(data, "a", ["x"], signals=["K27ac", "ATAC"], flank=20, depth=None)
+    assert [len(bars) for bars in display.peaks_] == [2, 2]
+    assert display.tops_ == [5.0, 8.0]
+    one = LocusDisplay.from_dataset(data, "a", ["x"], signals="K27ac", flank=20)
+    assert len(one.peaks_) == 1
+    assert "K27ac: signal / mean of the cell type, each track 0 to 2.5" in figures.assert_readable(one.figure_)
+    away = LocusDisplay.from_dataset(data, "a", ["x"], flank=2, depth=None)  # K27ac's peak at 98-102 alone
+    assert [len(bars) for bars in away.peaks_] == [1, 1]
+    nothing = data.genes.assign(tss=[850, 850])  # ATAC has no peak near, and keeps its tracks
+    openness = {name: data.subset(signals=name).openness for name in data.signals}
+    peaks = {name: data.subset(signals=name).peaks for name in data.signals}
+    far = PairedDataset(openness, peaks, nothing, None, data.cell_types)
+    assert [len(bars) for bars in LocusDisplay.from_dataset(far, "a", flank=80).peaks_] == [0, 0, 1, 1]
+
+
+def test_importance_of_each_signal_and_feature_has_a_strip():
+    rows = [("ATAC", "", 50, 80, 0.4), ("ATAC", "cpg", 60, 70, -0.2), ("K27ac", "", 50, 80, 0.1)]
+    data = two_signals_by_hand()
+    display = LocusDisplay.from_dataset(data, "a", ["x"], flank=50)
+    display.importance = pd.DataFrame(rows, columns=["signal", "feature", "start", "end", "importance"])
+    display.plot()
+    bars = display.importance_
+    assert figures.heights(bars) == pytest.approx([0.725, -0.3625, 0.18125])  # up and down, on one scale
+    bases = [bar.get_y() for bar in bars]
+    assert bases == sorted(bases, reverse=True)
+    assert bars[0].get_y() - bars[1].get_y() == pytest.approx(1.85)
+    labels = {label.get_text(): at for label, at in zip(display.ax_.get_yticklabels(), display.ax_.get_yticks())}
+    assert [labels[name] for name in ("ATAC", "ATAC cpg", "K27ac")] == pytest.approx(bases)
+    assert "importance (longest bar: 0.4)" in figures.assert_readable(display.figure_)
+
+
+def test_of_many_strips_those_with_the_longest_bars_are_drawn():
+    data = two_signals_by_hand()
+    display = LocusDisplay.from_dataset(data, "a", ["x"], flank=50)
+    value = [3, 9, 1, 8, 7, 2, 6, 5]
+    table = pd.DataFrame({"signal": "ATAC", "feature": [f"motif {k}" for k in range(8)], "start": 60, "end": 70})
+    display.importance = table.assign(importance=value)
+    display.importance_label = "mean absolute contribution to standardised expression"
+    display.plot()
+    names = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert [name for name in names if "motif" in name] == [f"ATAC motif {k}" for k in (0, 1, 3, 4, 6, 7)]
+    assert figures.heights(display.importance_) == pytest.approx(np.array([3, 9, 8, 7, 6, 5]) / 9 * 1.45)
+    said = figures.assert_readable(display.figure_)
+    assert any(text.endswith("(highest bar: 9; 2 strips of shorter bars left out)") for text in said)
+
+
+@pytest.fixture(scope="module")
+def of_three(three):
+    steps = [("bins", TSSBinner(flank=5_000)), ("scale", LogZScaler()), ("model", GeneZTarget(Ridge()))]
+    return Pipeline(steps).fit(*three.pairs(return_X_y=True))
+
+
+def test_a_locus_of_three_signals_with_long_names_can_be_read(three, of_three):
+    gene = three.genes["name"][3]
+    display = LocusDisplay.from_dataset(three, gene, estimator=of_three, flank=30_000)
+    assert len(display.peaks_) == 3 * 6
+    assert display.openness.shape[1] == 6
+    figures.assert_readable(display.figure_)
+    track = bin_track(of_three, three.pairs([gene], list(display.openness)), gene, method="gradient_x_input")
+    assert_exact(display.importance, track[["start", "end", "importance", "signal", "feature"]])
+    some = LocusDisplay.from_dataset(three, gene, ["cell001"], of_three, signals=LONG_NAMES[1], flank=3_000)
+    assert set(some.importance["signal"]) == {LONG_NAMES[1]}
+    figures.assert_readable(some.figure_)
+
+
+@pytest.mark.parametrize(("n_signals", "n_tracks"), [(1, 12), (2, 8), (3, 6), (4, 4), (6, 3)])
+def test_tracks_of_many_signals_stay_few(n_signals, n_tracks):
+    data = several_signals([f"mark {k}" for k in range(n_signals)], n_genes=10, n_cell_types=13)
+    display = LocusDisplay.from_dataset(data, data.genes["name"][0])
+    assert display.openness.shape[1] == n_tracks
+    assert len(display.peaks_) == n_signals * n_tracks
+    order = data.expression[0].max(), data.expression[0].min()
+    assert (display.expression.iloc[0], display.expression.iloc[-1]) == order
+    figures.assert_readable(display.figure_)
+
+
+def test_signals_of_a_locus_that_cannot_be_drawn_are_refused(three, of_three):
+    gene = three.genes["name"][0]
+    with pytest.raises(UnknownNameError, match="no signal 'H3K9me3' in the data set; there are ATAC"):
+        LocusDisplay.from_dataset(three, gene, signals=["ATAC", "H3K9me3"])
+    with pytest.raises(ValueError, match="signals: wanted at least one name"):
+        LocusDisplay.from_dataset(three, gene, signals=[])
+    many = several_signals([f"mark {k}" for k in range(7)], n_genes=10)
+    with pytest.raises(
+        ValueError, match=r"7 signals, and at most 6 can be read: choose some by signals= \(of 'mark 0'"
+    ):
+        LocusDisplay.from_dataset(many, many.genes["name"][0])
+    model = Pipeline([("bins", TSSBinner(flank=2_000, signals=LONG_NAMES[:2])), ("model", Ridge())])
+    model.fit(*three.pairs(return_X_y=True))
+    with pytest.raises(ValueError, match=r"the estimator reads 'ATAC', .*none of which signals=\['CUT&Tag"):
+        LocusDisplay.from_dataset(three, gene, estimator=model, signals=LONG_NAMES[2])
 
 
 def test_what_is_no_data_set_is_refused():

@@ -51,7 +51,7 @@ class BandPanel:
     @property
     def title(self) -> str:
         """Signal and feature."""
-        return self.bands.label or self.bands.signal
+        return group_name(self.bands.signal, self.bands.feature)
 
     def draw(self, ax: Any, unit: str) -> None:
         """Draw everything but what depends on the height that panels share."""
@@ -103,6 +103,11 @@ class BandPanel:
         self.bars_ = self.ax_.stairs(value, place, color=BLUE, lw=1.0, zorder=3)
         if beyond.any():
             self.beyond_ = self.ax_.scatter(middle[beyond], value[beyond], s=14, color=VERMILLION, lw=0, zorder=4)
+
+
+def group_name(signal: str, feature: str) -> str:
+    """Name a signal and feature as columns do; a signal without a name is called openness where it stands alone."""
+    return Bands(signal, feature, slice(0, 0), np.zeros(1, dtype=np.int64)).label or signal
 
 
 def band_panels(table: pd.DataFrame, signal: Choice, feature: Choice) -> list[BandPanel]:
