@@ -554,8 +554,8 @@ def test_importance_of_each_signal_and_feature_has_a_strip():
     bases = [bar.get_y() for bar in bars]
     assert bases == sorted(bases, reverse=True)
     assert bars[0].get_y() - bars[1].get_y() == pytest.approx(1.85)
-    labels = {label.get_text(): at for label, at in zip(display.ax_.get_yticklabels(), display.ax_.get_yticks())}
-    assert [labels[name] for name in ("ATAC", "ATAC cpg", "K27ac")] == pytest.approx(bases)
+    assert [label.get_text() for label in display.ax_.get_yticklabels()] == ["x", "x", "ATAC", "ATAC cpg", "K27ac"]
+    assert display.ax_.get_yticks()[2:] == pytest.approx(bases)
     assert "importance (longest bar: 0.4)" in figures.assert_readable(display.figure_)
 
 
@@ -593,7 +593,9 @@ def test_a_locus_of_three_signals_with_long_names_can_be_read(three, of_three):
     figures.assert_readable(some.figure_)
 
 
-@pytest.mark.parametrize(("n_signals", "n_tracks"), [(1, 12), (2, 8), (3, 6), (4, 4), (6, 3)])
+@pytest.mark.parametrize(
+    ("n_signals", "n_tracks"), [(1, 12), (2, 8), *(pytest.param(*n, marks=pytest.mark.slow) for n in ((4, 4), (6, 3)))]
+)
 def test_tracks_of_many_signals_stay_few(n_signals, n_tracks):
     data = several_signals([f"mark {k}" for k in range(n_signals)], n_genes=10, n_cell_types=13)
     display = LocusDisplay.from_dataset(data, data.genes["name"][0])
@@ -610,11 +612,11 @@ def test_signals_of_a_locus_that_cannot_be_drawn_are_refused(three, of_three):
         LocusDisplay.from_dataset(three, gene, signals=["ATAC", "H3K9me3"])
     with pytest.raises(ValueError, match="signals: wanted at least one name"):
         LocusDisplay.from_dataset(three, gene, signals=[])
-    many = several_signals([f"mark {k}" for k in range(7)], n_genes=10)
-    with pytest.raises(
-        ValueError, match=r"7 signals, and at most 6 can be read: choose some by signals= \(of 'mark 0'"
-    ):
-        LocusDisplay.from_dataset(many, many.genes["name"][0])
+    display = LocusDisplay.from_dataset(three, gene, ["cell001"])
+    display.signals = [f"mark {k}" for k in range(7)]
+    refused = r"7 signals, and at most 6 can be read: choose some by signals= \(of 'mark 0'"
+    with pytest.raises(ValueError, match=refused):
+        display.plot()
     model = Pipeline([("bins", TSSBinner(flank=2_000, signals=LONG_NAMES[:2])), ("model", Ridge())])
     model.fit(*three.pairs(return_X_y=True))
     with pytest.raises(ValueError, match=r"the estimator reads 'ATAC', .*none of which signals=\['CUT&Tag"):

@@ -311,7 +311,7 @@ def _strip_names(strips: ImportanceStrips) -> list[str]:
 
 def _room_left(names: Sequence[str], strips: ImportanceStrips | None) -> float:
     """Inches that the names of tracks and strips take."""
-    others = [] if strips is None or len(strips.names) == 1 else _strip_names(strips)
+    others = [] if strips is None or "signal" not in strips.table else _strip_names(strips)
     return max(map(text_width, [*names, *others])) / 72
 
 
