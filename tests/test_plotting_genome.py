@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 
-from skepi.binning import TSSBinner
+from skepi.binning import BinnerUnion, TSSBinner
 from skepi.compose import GeneZTarget
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import MissingExpressionError, UnknownNameError
@@ -349,6 +349,11 @@ def test_panels_with_long_names_and_many_bins_can_be_read(n):
     assert all(len(title) <= 56 for title in titles(display))
 
 
+def test_a_signal_without_a_name_leaves_none_in_the_titles_of_its_features():
+    display = ImportanceDisplay(table=importance_table(("openness", ""), ("openness", "class:promoter"))).plot()
+    assert titles(display) == ["openness", "class:promoter"]
+
+
 def test_bands_of_one_signal_may_come_from_several_binners():
     near, far = importance_table(("ATAC", "")), importance_table(("ATAC", ""), edges=[-90_000, -50_000, -10_000])
     display = ImportanceDisplay(table=pd.concat([near, far])).plot()
@@ -531,6 +536,8 @@ def test_signals_of_a_locus_are_chosen_and_ordered():
     display = LocusDisplay.from_dataset(data, "a", ["x"], signals=["K27ac", "ATAC"], flank=20, depth=None)
     assert [len(bars) for bars in display.peaks_] == [2, 2]
     assert display.tops_ == [5.0, 8.0]
+    twice = LocusDisplay.from_dataset(data, "a", ["x"], signals=["K27ac", "ATAC", "K27ac"], flank=20, depth=None)
+    assert_exact(twice.openness, display.openness)
     one = LocusDisplay.from_dataset(data, "a", ["x"], signals="K27ac", flank=20)
     assert len(one.peaks_) == 1
     assert "K27ac: signal / mean of the cell type, each track 0 to 2.5" in figures.assert_readable(one.figure_)
@@ -591,6 +598,19 @@ def test_a_locus_of_three_signals_with_long_names_can_be_read(three, of_three):
     some = LocusDisplay.from_dataset(three, gene, ["cell001"], of_three, signals=LONG_NAMES[1], flank=3_000)
     assert set(some.importance["signal"]) == {LONG_NAMES[1]}
     figures.assert_readable(some.figure_)
+
+
+def test_features_of_a_signal_without_a_name_have_strips(data):
+    features = pd.DataFrame({"class": np.where(np.arange(len(data.peaks)) % 2, "promoter", "distal")})
+    plain = PairedDataset(data.openness, data.peaks, data.genes, data.expression, data.cell_types, features)
+    bins = BinnerUnion([("all", TSSBinner(flank=3_000)), ("near", TSSBinner(flank=3_000, features=["class:promoter"]))])
+    gene = data.genes["name"][5]
+    model = Pipeline([("bins", bins), ("model", Ridge())]).fit(*plain.pairs(return_X_y=True))
+    display = LocusDisplay.from_dataset(plain, gene, ["cell001"], model, flank=5_000)
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert labels == ["cell001", "openness", "class:promoter"]
+    said = figures.assert_readable(display.figure_)
+    assert any(text.startswith("openness / mean of the cell type, each track") for text in said)
 
 
 @pytest.mark.parametrize(

@@ -72,12 +72,13 @@ def importance_around(
 
 def _signals(data: Any, signals: Any) -> list[str]:
     """Names of the signals to draw, all of them where none are named."""
-    names = list(data.signals) if signals is None else [signals] if isinstance(signals, str) else list(signals)
-    if not names:
+    names = data.signals if signals is None else [signals] if isinstance(signals, str) else signals
+    shown = list(dict.fromkeys(names))
+    if not shown:
         raise ValueError("signals: wanted at least one name")
-    for name in names:
+    for name in shown:
         data.tables.signal_code(name)
-    return names
+    return shown
 
 
 def _tracks(data: Any, row: int, cell_types: Any, most: int) -> NDArray[np.int64]:
