@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from promises import assert_exact, assert_float32_sums
 from scipy.stats import spearmanr
+from several_signals import several_signals
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import PoissonRegressor, Ridge
 from sklearn.model_selection import GridSearchCV
@@ -212,6 +213,51 @@ def profile_of(edges, beyond):
 )
 def test_reach_by_hand(edges, beyond, reach):
     assert profile_of(edges, [bool(flag) for flag in beyond]).reach_bp() == reach
+
+
+def profile_of_groups(*groups):
+    """Groups of (signal, feature, edges, whether each band lies beyond the null)."""
+    tables = [profile_of(edges, beyond).table.assign(signal=s, feature=f) for s, f, edges, beyond in groups]
+    return ImportanceProfile(pd.concat(tables, ignore_index=True), np.zeros((19, 0)), "gradient", "", 0.95)
+
+
+def test_reach_of_one_signal_and_feature():
+    profile = profile_of_groups(
+        ("ATAC", "", [-9, -3, 0, 2, 8], [False, True, True, True]),
+        ("K27ac", "", [-9, -3, 0, 2, 8], [True, True, False, True]),
+        ("K27ac", "cpg", [-5, 0, 5], [False, True]),
+    )
+    assert profile.reach_bp("ATAC") == (3, 8)
+    assert profile.reach_bp("K27ac", "") == (9, 0)
+    assert profile.reach_bp(signal="K27ac", feature="cpg") == (0, 5)
+    with pytest.raises(ValueError, match=r"several signals: signal= must be one of \['ATAC', 'K27ac'\], got None"):
+        profile.reach_bp()
+    with pytest.raises(ValueError, match=r"several features: feature= must be one of \['', 'cpg'\], got None"):
+        profile.reach_bp("K27ac")
+    with pytest.raises(ValueError, match="the table does not name a signal, so leave out signal='ATAC'"):
+        profile_of([-9, 0, 9], [True, True]).reach_bp("ATAC")
+
+
+def test_reach_of_bands_of_several_binners_is_followed_from_the_tss():
+    near, up, down = ([-2, 0, 2], [True, True]), ([-9, -5, -2], [True, False]), ([2, 7], [True])
+    profile = profile_of_groups(*(("ATAC", "", *part) for part in (near, up, down)))
+    assert profile.reach_bp() == (2, 7)
+    gap = profile_of_groups(("ATAC", "", *near), ("ATAC", "", [3, 7], [True]))
+    with pytest.raises(ValueError, match="bands overlap or leave a gap at 2 bp, so they have no reach"):
+        gap.reach_bp()
+    with pytest.raises(ValueError, match="bands overlap or leave a gap at 0 bp"):
+        profile_of_groups(("ATAC", "", *near), ("ATAC", "", [-2, 2], [True])).reach_bp()
+
+
+def test_limits_hold_for_all_bands_of_all_signals_at_once():
+    X, y = several_signals(n_genes=20).pairs(return_X_y=True)
+    profile = importance_profile(banded(Ridge()), X, y, CellTypeKFold(2), n_permutations=19, method="coefficients")
+    assert profile.table["signal"].unique().tolist() == ["ATAC", "H3K27ac"]
+    low, high = simultaneous_limits(profile.null, 0.95)
+    assert profile.null.shape == (19, len(profile.table))
+    assert_exact(profile.table[["null_low", "null_high"]].to_numpy(), np.transpose([low, high]))
+    of_one_signal = simultaneous_limits(profile.null[:, : len(low) // 2], 0.95)[1]
+    assert (of_one_signal != high[: len(low) // 2]).all()  # not signal by signal
 
 
 # Planted

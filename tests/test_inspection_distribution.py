@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_exact, assert_float32_sums, assert_within
 from scipy.stats import norm
+from several_signals import several_signals, two_signals_by_hand
 
 from skepi.inspection import distribution_summary, value_histogram, value_summary
 from skepi.paired import PairedDataset
@@ -64,6 +65,27 @@ def test_zeros_are_not_expected_where_nothing_was_cut_at_0():
     assert np.isnan(closed.loc["openness", "zero_excess"])
     equal = distribution_summary(tiny_data([[0.0, 5, 5, 5]]))
     assert equal.loc["openness", ["expected_zero_share", "zero_excess"]].tolist() == [0, 0.25]
+
+
+def test_each_signal_has_a_row_of_its_own():
+    summary = distribution_summary(two_signals_by_hand())
+    assert summary.index.tolist() == ["ATAC", "K27ac", "expression"]
+    assert summary["n"].tolist() == [4, 6, 4]
+    assert summary["zero_share"].tolist() == [1 / 4, 1 / 6, 1 / 4]
+    assert_float32_sums(summary["max"], np.log1p([16, 7, np.e**2 - 1]))
+    assert_float32_sums(summary.loc["K27ac", "median"], (np.log1p(3) + np.log1p(5)) / 2)
+    data = several_signals(("ATAC", "H3K27ac", "H3K4me3"))
+    found = distribution_summary(data)
+    assert found.index.tolist() == ["ATAC", "H3K27ac", "H3K4me3", "expression"]
+    for name in data.signals:
+        alone = distribution_summary(data.subset(signals=name))
+        assert_exact(found.loc[name], alone.loc[name])
+
+
+def test_a_signal_called_expression_is_refused():
+    data = several_signals(("ATAC", "expression"))
+    with pytest.raises(ValueError, match="a signal is called expression, as is the row of expression: give it another"):
+        distribution_summary(data)
 
 
 def test_values_are_summarised_as_the_expression_of_a_data_set():

@@ -6,16 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_exact, assert_float32_sums, assert_float64_sums
+from several_signals import several_signals, two_signals_by_hand
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import PoissonRegressor, Ridge
 from sklearn.pipeline import make_pipeline
 
-from skepi.binning import TSSBinner
+from skepi.binning import BinnerUnion, TSSBinner
 from skepi.compose import GeneZTarget
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import UnknownNameError
 from skepi.inspection import _attribution, attributions, bin_importance, bin_track, peak_gene_links, peak_scores
 from skepi.intervals import from_offsets, to_offsets
+from skepi.io import write_bedgraph
 from skepi.neural_network import ExpressionMLP
 from skepi.paired import PairedDataset
 from skepi.preprocessing import LogZScaler
@@ -123,24 +125,30 @@ def test_closed_peaks_share_by_what_they_weigh_in_the_bin():
 
 
 def links_by_loop(model, X, rows):
-    """Scores and score-weighted slopes, gene by gene, bin by bin, peak by peak."""
+    """Scores and score-weighted slopes, gene by gene, column by column, peak by peak."""
     contribution, z = attributions(model, X), rows.dense().astype(float)
     peaks, openness = X.peaks, X.tables.openness.astype(float)
-    openness = (openness / openness.mean(axis=0))[:, np.unique(X.cell_type_codes)].sum(axis=1)
+    signal = peaks.get("signal", pd.Series("openness", peaks.index)).to_numpy()
+    depth = np.array([openness[signal == one].mean(axis=0) for one in signal])
+    openness = (openness / depth)[:, np.unique(X.cell_type_codes)].sum(axis=1)
+    features = pd.DataFrame({"": np.ones(len(peaks))})
+    if X.tables.features is not None:
+        features = features.join(X.tables.features.to_frame())
     score, slope = {}, {}
     for g, gene in enumerate(X.genes.itertuples()):
         own = X.gene_codes == g
         if not own.any():
             continue
         low, high = to_offsets(peaks["start"], peaks["end"], gene.tss, gene.strand == "-")
-        for b in range(z.shape[1]):
-            bp = np.clip(np.minimum(high, EDGES[b + 1]) - np.maximum(low, EDGES[b]), 0, None)
-            share = bp / (high - low) * (peaks["chrom"] == gene.chrom).to_numpy()
-            signal = share * openness
-            share = signal / signal.sum() if signal.sum() > 0 else share / (share.sum() or 1)
+        for b, column in enumerate(rows.columns.itertuples()):
+            bp = np.clip(np.minimum(high, column.end_bp) - np.maximum(low, column.start_bp), 0, None)
+            there = (peaks["chrom"] == gene.chrom).to_numpy() & (signal == column.signal)
+            weight = bp / (high - low) * there * features[column.feature].to_numpy()
+            of_bin = weight * openness
+            share = of_bin / of_bin.sum() if of_bin.sum() > 0 else weight / (weight.sum() or 1)
             here = np.abs(contribution[own, b]).mean()
             ratio = (contribution[own, b] @ z[own, b]) / max(z[own, b] @ z[own, b], 1e-300)
-            for p in np.flatnonzero(bp * (peaks["chrom"] == gene.chrom)):
+            for p in np.flatnonzero(weight):
                 score[gene.name, p] = score.get((gene.name, p), 0) + share[p] * here
                 slope[gene.name, p] = slope.get((gene.name, p), 0) + share[p] * here * ratio
     return score, slope
@@ -161,6 +169,62 @@ def test_links_equal_a_loop_over_peaks(which, split, request):
     names = X.genes["name"].tolist()
     order = pd.DataFrame({"gene": [names.index(gene) for gene in links["gene"]], "score": -links["score"]})
     assert order.sort_values(["gene", "score"]).index.tolist() == list(range(len(links)))
+
+
+@pytest.fixture(scope="module")
+def two():
+    return several_signals(features=True, n_genes=20)
+
+
+FEATURES = ["cpg", "class:promoter"]
+
+
+@pytest.mark.parametrize("features", [None, FEATURES])
+def test_links_of_two_signals_with_features_equal_a_loop_over_peaks(two, features):
+    X, y = two.pairs(return_X_y=True)
+    near, far = TSSBinner(edges=EDGES, features=features), TSSBinner(edges=[-50_000, 0, 50_000], signals=["ATAC"])
+    model = make_pipeline(BinnerUnion([("near", near), ("far", far)]), LogZScaler(), GeneZTarget(Ridge())).fit(X, y)
+    rows = X[np.random.default_rng(1).permutation(len(X))[:80]]
+    links = peak_gene_links(model, rows)
+    assert links.columns.tolist() == ["signal", *COLUMNS]
+    score, slope = links_by_loop(model, rows, model[:2].transform(rows))
+    place = {(p.signal, p.chrom, p.start, p.end): k for k, p in enumerate(X.peaks.itertuples())}
+    keys = [(row.gene, place[row.signal, row.chrom, row.start, row.end]) for row in links.itertuples()]
+    assert len(set(keys)) == len(keys) == len(score)
+    assert set(links["signal"]) == {"ATAC", "H3K27ac"}
+    assert_float32_sums(links["score"], [score[key] for key in keys])
+    assert_float32_sums(links["slope"].fillna(0) * links["score"], [slope[key] for key in keys])
+
+
+def test_links_of_two_signals_by_hand():
+    # Bins of a are [-4, -2), [-2, 0), [0, 2), [2, 4) of ATAC, 0 4 4 1 (x), and of K27ac, whose second peak has 5 in
+    # its halves and so 2.5 2.5 in the middle two bins. Weights 1 -1 2 10 and 3 -4 0 0, so K27ac adds |-4 x 2.5|.
+    bins = binned(two_signals_by_hand().pairs(), -4, -2, 0, 2, 4)
+    links = peak_gene_links(linear(1, -1, 2, 10, 3, -4, 0, 0), bins[:2])
+    wanted = [
+        ["ATAC", "1", 98, 102, "a", 100, "+", 0, 18, 1],
+        ["K27ac", "1", 98, 102, "a", 100, "+", 0, 10, -4],
+        ["ATAC", "1", 103, 105, "a", 100, "+", 4, 5, 10],
+    ]
+    assert_same_links(links, pd.DataFrame(wanted, columns=["signal", *COLUMNS]))
+    assert peak_scores(links, signal="ATAC").to_numpy().tolist() == [["1", 98, 102, 18.0], ["1", 103, 105, 5.0]]
+    assert peak_scores(links, signal="K27ac").to_numpy().tolist() == [["1", 98, 102, 10.0]]
+
+
+def test_scores_of_peaks_are_not_added_over_signals(two):
+    X, y = two.pairs(return_X_y=True)
+    model = make_pipeline(TSSBinner(edges=EDGES), LogZScaler(), GeneZTarget(Ridge())).fit(X, y)
+    links = peak_gene_links(model, X)
+    with pytest.raises(ValueError, match=r"links are of the signals \[.*: signal= must be one of them, got None"):
+        peak_scores(links)
+    with pytest.raises(ValueError, match=r"signal= must be one of them, got 'H3K4me3'"):
+        peak_scores(links, signal="H3K4me3")
+    with pytest.raises(ValueError, match="links name no signal, so leave out signal='ATAC'"):
+        peak_scores(links.drop(columns="signal"), signal="ATAC")
+    for name in ("ATAC", "H3K27ac"):
+        own = links[links["signal"] == name]
+        assert_exact(peak_scores(links, signal=name), peak_scores(own))
+        assert_exact(peak_scores(own), peak_scores(own.drop(columns="signal")))
 
 
 @pytest.mark.parametrize("method", ["gradient_x_input", "integrated_gradients"])
@@ -283,6 +347,56 @@ def test_a_track_is_not_cut_at_the_end_of_the_chromosome():
     X = binned(hand(), -4, -2, 0, 2, 400)  # the last peak ends at 105, and no table says where the chromosome does
     track = bin_track(linear(1, -1, 2, 10), X, "a", method="coefficients")
     assert track[["start", "end"]].to_numpy().tolist()[-1] == [102, 500]
+
+
+def test_a_track_of_two_signals_by_hand():
+    model, X = linear(1, -1, 2, 10, 3, -4), two_signals_by_hand().pairs()
+    union = BinnerUnion(
+        [
+            ("near", TSSBinner(edges=[-4, -2, 0, 2, 4], signals=["ATAC"], depth=None)),
+            ("far", TSSBinner(edges=[-5, 0, 3], signals=["K27ac"], depth=None)),
+        ]
+    )
+    bins = union.fit_transform(X)
+    plus = bin_track(model, bins, "a", method="coefficients")
+    assert plus.columns.tolist() == ["chrom", "start", "end", "signal", "feature", "importance"]
+    assert plus.drop(columns=["chrom", "feature"]).to_numpy().tolist() == [
+        [95, 100, "K27ac", 3],
+        [96, 98, "ATAC", 1],
+        [98, 100, "ATAC", -1],
+        [100, 102, "ATAC", 2],
+        [100, 103, "K27ac", -4],
+        [102, 104, "ATAC", 10],
+    ]
+    minus = bin_track(model, bins, "b", method="coefficients")
+    assert minus[minus["signal"] == "K27ac"][["start", "end", "importance"]].to_numpy().tolist() == [
+        [98, 101, -4],
+        [101, 106, 3],
+    ]
+
+
+@pytest.mark.parametrize("method", ["gradient_x_input", "permutation"])
+def test_a_track_of_signals_and_features_is_the_row_of_the_gene(two, method):
+    X, y = two.pairs(return_X_y=True)
+    model = make_pipeline(TSSBinner(edges=EDGES, features=FEATURES), LogZScaler(), GeneZTarget(Ridge())).fit(X, y)
+    row = bin_importance(model, X, y, bands="bins", by="gene", method=method, n_repeats=1)
+    for gene, strand, tss in zip(*(X.genes[name][:4] for name in ("name", "strand", "tss")), strict=True):
+        track = bin_track(model, X, gene, method=method, y=y, n_repeats=1).set_index(
+            ["signal", "feature", "start", "end"]
+        )
+        for (signal, feature, band), wanted in row.loc[gene].items():
+            ends = (tss + band.left, tss + band.right) if strand == "+" else (tss + 1 - band.right, tss + 1 - band.left)
+            assert_float32_sums(track.loc[(signal, feature, *ends), "importance"], wanted, summed=1)
+
+
+def test_a_track_of_two_signals_is_written_signal_by_signal(two, tmp_path):
+    X, y = two.pairs(return_X_y=True)
+    model = make_pipeline(TSSBinner(edges=EDGES), LogZScaler(), GeneZTarget(Ridge())).fit(X, y)
+    track = bin_track(model, X, X.genes["name"][0])
+    with pytest.raises(ValueError, match=r"table holds the signals 'ATAC', 'H3K27ac', and a bedGraph track one"):
+        write_bedgraph(track, tmp_path / "track.bedgraph", value="importance")
+    write_bedgraph(track[track["signal"] == "H3K27ac"], tmp_path / "track.bedgraph", value="importance")
+    assert len((tmp_path / "track.bedgraph").read_text().splitlines()) == len(EDGES)
 
 
 def test_a_track_is_the_row_of_the_gene(net, split):

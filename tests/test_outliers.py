@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_exact, assert_float64_sums, assert_within
+from several_signals import several_signals
 from sklearn.decomposition import PCA
 
 from skepi.datasets import make_paired_openness
-from skepi.exceptions import MissingExpressionError
+from skepi.exceptions import MissingExpressionError, UnknownNameError
 from skepi.inspection import _outliers, cell_type_components, cell_type_outliers
 from skepi.paired import PairedDataset
 
@@ -202,6 +203,52 @@ def test_sound_cell_types_are_not_flagged():
         data, _ = make_paired_openness(150, 24, n_peaks=1_500, random_state=seed)
         flagged += cell_type_outliers(data)["flagged"].any()
     assert flagged <= 1
+
+
+@pytest.fixture(scope="module")
+def two():
+    return several_signals()
+
+
+@pytest.mark.parametrize("signal", ["ATAC", "H3K27ac"])
+def test_openness_of_one_signal_is_that_of_a_data_set_with_it_alone(two, signal):
+    alone = two.subset(signals=signal)
+    unnamed = PairedDataset(alone.openness, alone.peaks.drop(columns="signal"), two.genes, cell_types=two.cell_types)
+    table = cell_type_outliers(two, "openness", signal=signal)
+    assert_exact(table, cell_type_outliers(unnamed, "openness"))
+    assert_exact(table, cell_type_outliers(alone, "openness"))  # the only one need not be named
+    assert_exact(table, cell_type_outliers(unnamed, "openness", signal="openness"))
+    for got, wanted in zip(
+        cell_type_components(two, "openness", signal=signal), cell_type_components(unnamed, "openness"), strict=True
+    ):
+        assert_exact(got, wanted)
+
+
+def test_mitochondrial_peaks_take_no_part_in_depth(blood_like):
+    openness = blood_like.openness.astype(np.float64)
+    swamped = np.random.default_rng(0).uniform(1e5, 1e7, size=(1, 9))
+    peaks = pd.concat([blood_like.peaks, pd.DataFrame({"chrom": ["chrM"], "start": [5], "end": [50]})])
+    data = PairedDataset(np.vstack([openness, swamped]), peaks, blood_like.genes, cell_types=blood_like.cell_types)
+    z = scaled_by_loop(np.log1p(np.vstack([openness, swamped.astype(np.float32)]) / openness.mean(axis=0)))
+    square = (z**2).mean(axis=0)
+    assert_float64_sums(cell_type_outliers(data, "openness")["from_centre"], square / np.median(square))
+
+
+@pytest.mark.parametrize("function", [cell_type_outliers, cell_type_components])
+def test_a_signal_is_asked_for_where_there_are_several(two, function):
+    with pytest.raises(ValueError, match=r"on='openness' reads one signal, and .* ATAC, H3K27ac: name one by signal="):
+        function(two, "openness")
+    with pytest.raises(UnknownNameError, match="no signal 'H3K4me3' in the data set; there are ATAC, H3K27ac"):
+        function(two, "openness", signal="H3K4me3")
+    with pytest.raises(ValueError, match="signal='ATAC' chooses openness, and on='expression' reads none"):
+        function(two, signal="ATAC")
+    function(two)  # expression needs no signal
+    nowhere = np.where(np.arange(9) == 2, 0, two.openness[two.tables.peaks_of("ATAC")])
+    openness = {"ATAC": nowhere, "H3K27ac": two.openness[two.tables.peaks_of("H3K27ac")]}
+    peaks = {name: two.subset(signals=name).peaks for name in two.signals}
+    data = PairedDataset(openness, peaks, two.genes, cell_types=two.cell_types)
+    with pytest.raises(ValueError, match="cell type cell002 has no ATAC at all"):
+        function(data, "openness", signal="ATAC")
 
 
 def test_the_data_stay_as_they_are(blood_like):

@@ -14,6 +14,7 @@ from promises import assert_exact, assert_float32_sums
 
 from skepi.exceptions import ChromosomeMismatchError, FileFormatError, TableError
 from skepi.intervals import MAX_POSITION
+from skepi.paired import PairedDataset
 from skepi.peaks import consensus_peaks, openness_from_bigwigs, openness_over_peaks, read_narrowpeaks
 
 MIRROR = Path(os.environ.get("SKEPI_MIRROR", Path(__file__).parents[2] / "shared" / "mirror"))
@@ -567,6 +568,105 @@ def test_signals_too_great_for_float32_are_refused():
         openness_over_peaks({"a": calls(("chr1", 5, 9, 2), signal_value=1e39)}, regions(("chr1", 5, 9)))
 
 
+# --- several signals
+
+
+def two_signals():
+    """Samples and peaks of ATAC and K27ac, whose peaks have labels of their own."""
+    samples = {
+        "ATAC": {
+            "HSC": calls(("chr1", 0, 50, 1), signal_value=4.0),
+            "Ery": calls(("chr1", 90, 110, 1), signal_value=2.0),
+        },
+        "K27ac": {
+            "HSC": calls(("chr1", 0, 200, 1), signal_value=3.0),
+            "Ery": calls(("chr2", 0, 9, 1), ("chr1", 0, 5, 1), signal_value=[1.0, 8.0]),
+        },
+    }
+    peaks = {
+        "ATAC": regions(("chr1", 0, 100), ("chr1", 100, 200)).set_axis(["p", "q"]),
+        "K27ac": regions(("chr1", 0, 10), ("chr1", 190, 210), ("chr2", 0, 9)),
+    }
+    return samples, peaks
+
+
+def test_openness_of_two_signals_by_hand():
+    samples, peaks = two_signals()
+    found = openness_over_peaks(samples, peaks)
+    assert list(found) == ["ATAC", "K27ac"]
+    assert found["ATAC"].to_dict("list") == {"HSC": [2.0, 0.0], "Ery": [np.float32(0.2)] * 2}
+    assert found["ATAC"].index.tolist() == ["p", "q"]
+    assert found["K27ac"].to_dict("list") == {"HSC": [3.0, 1.5, 0.0], "Ery": [4.0, 0.0, 1.0]}
+    genes = {"name": ["a"], "chrom": ["chr1"], "tss": [100], "strand": ["+"]}
+    data = PairedDataset(found, peaks, genes)
+    assert data.signals == ("ATAC", "K27ac")
+    assert data.cell_types["name"].tolist() == ["HSC", "Ery"]
+
+
+@given(sample_tables(), sample_tables(), call_tables(), call_tables())
+def test_openness_of_a_signal_is_that_of_the_signal_alone(first, second, peaks, others):
+    samples, tables = {"a": first, "b": second}, {"b": others, "a": peaks}
+    for name in samples:
+        assume(all(set(tables[name]["chrom"]) & set(table["chrom"]) for table in samples[name].values()))
+    found = openness_over_peaks(samples, tables)
+    assert list(found) == ["b", "a"]
+    for name in samples:
+        assert_exact(found[name], openness_over_peaks(samples[name], tables[name]))
+
+
+def test_peaks_of_signals_may_be_mappings_of_columns():
+    samples, peaks = two_signals()
+    found = openness_over_peaks(samples, {name: table.to_dict("list") for name, table in peaks.items()})
+    assert_exact(found["K27ac"], openness_over_peaks(samples, peaks)["K27ac"])
+    columns = peaks["K27ac"].to_dict("list")  # one table, no signals
+    assert_exact(openness_over_peaks(samples["K27ac"], columns), found["K27ac"])
+    assert_exact(openness_over_peaks(samples["K27ac"], {**columns, "signal": ["K27ac"] * 3}), found["K27ac"])
+
+
+def test_samples_of_new_cell_types_are_measured_on_the_peaks_of_a_data_set():
+    samples, peaks = two_signals()
+    genes = {"name": ["a"], "chrom": ["chr1"], "tss": [100], "strand": ["+"]}
+    data = PairedDataset(openness_over_peaks(samples, peaks), peaks, genes)
+    refused = r"peaks: the column signal names 'ATAC', 'K27ac', .* give samples and peaks as two dicts .*groupby"
+    with pytest.raises(TableError, match=refused):
+        openness_over_peaks(samples["ATAC"], data.peaks)
+    again = openness_over_peaks(samples, dict(list(data.peaks.groupby("signal"))))
+    assert_exact(np.concatenate([again[name] for name in data.signals]), data.openness)
+    atac = data.subset(signals="ATAC").peaks  # one name is one signal
+    assert_exact(openness_over_peaks(samples["ATAC"], atac).to_numpy(), again["ATAC"].to_numpy())
+    numbers = peaks["ATAC"].assign(signal=[1.0, 2.0])  # values, not names
+    assert_exact(openness_over_peaks(samples["ATAC"], numbers).to_numpy(), again["ATAC"].to_numpy())
+
+
+@pytest.mark.parametrize("use", [openness_over_peaks, openness_from_bigwigs])
+def test_samples_and_peaks_of_other_signals_are_refused(use):
+    samples, peaks = two_signals()
+    refused = r"samples: signals do not match those of peaks: absent 'K27ac', unknown 'K27Ac'"
+    with pytest.raises(TableError, match=refused):
+        use({"ATAC": samples["ATAC"], "K27Ac": samples["K27ac"]}, peaks)
+    with pytest.raises(TableError, match="absent 'ATAC', 'K27ac', unknown 'HSC', 'Ery'"):
+        use(samples["ATAC"], peaks)
+    with pytest.raises(TypeError, match="samples: wanted a mapping of signals to samples, got list"):
+        use([samples["ATAC"]], peaks)
+    with pytest.raises(TableError, match="samples: 'ATAC', 'K27ac' hold samples themselves, and peaks are one table; "):
+        use(samples, peaks["ATAC"])
+    with pytest.raises(TableError, match="signal K27ac: samples: wanted at least one, got none"):
+        use({"K27ac": {}}, {"K27ac": peaks["K27ac"]})
+
+
+def test_messages_name_the_signal():
+    samples, peaks = two_signals()
+    with pytest.raises(
+        ChromosomeMismatchError, match="signal K27ac: sample HSC and peaks have no chromosome in common"
+    ):
+        openness_over_peaks(samples, {**peaks, "K27ac": regions(("chr9", 0, 5))})
+    samples["ATAC"]["HSC"]["fold"] = 1.0
+    with pytest.raises(TableError, match="signal ATAC: sample Ery: no column 'fold'"):
+        openness_over_peaks(samples, peaks, value="fold")
+    with pytest.raises(TableError, match="signal K27ac: peaks: wanted a table"):
+        openness_over_peaks(samples, {**peaks, "K27ac": 3})
+
+
 # --- files
 
 
@@ -803,6 +903,25 @@ def test_openness_of_tracks_is_the_mean_over_the_bases(write_track, n_jobs):
     assert found.dtypes.tolist() == [np.float32] * 2
     assert found["a"].tolist() == [1.5, 0, 0]  # (5 x 2 + 5 x 4) / 20
     assert found["b"].tolist() == [0, 0.5, 0]
+
+
+def test_tracks_of_two_signals(write_track):
+    tracks = {
+        "ATAC": {"a": write_track(("chr1", 0, 10, 2.0)), "b": write_track(("chr1", 0, 5, 4.0), name="b.bw")},
+        "K27ac": {
+            "a": write_track(("chr2", 0, 10, 3.0), name="c.bw"),
+            "b": write_track(("chr2", 0, 2, 5.0), name="d.bw"),
+        },
+    }
+    peaks = {"ATAC": regions(("chr1", 5, 10)), "K27ac": regions(("chr2", 0, 20), ("chr2", 1, 3))}
+    found = openness_from_bigwigs(tracks, peaks)
+    assert {name: table.to_dict("list") for name, table in found.items()} == {
+        "ATAC": {"a": [2.0], "b": [0.0]},
+        "K27ac": {"a": [1.5, 3.0], "b": [0.5, 2.5]},
+    }
+    tracks["K27ac"]["b"] = write_track(("chr2", 0, 10, -1.0), name="log.bw")
+    with pytest.raises(TableError, match=r"^signal K27ac: negative means in b: wanted a track >= 0, not log ratios"):
+        openness_from_bigwigs(tracks, peaks)
 
 
 def test_one_negative_track_among_others_is_refused(write_track):

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from promises import assert_exact
+from several_signals import several_signals, two_signals_by_hand
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 
-from skepi.binning import TSSBinner
+from skepi.binning import BinnerUnion, TSSBinner
 from skepi.compose import GeneZTarget
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import MissingExpressionError, UnknownNameError
@@ -111,6 +112,40 @@ def test_one_panel_on_given_axes(data, openness_only):
         DistributionDisplay.from_dataset(openness_only, kind="expression")
 
 
+LONG_NAMES = (
+    "ATAC",
+    "H3K27ac ChIP-seq, ENCODE reprocessed, donor 12 of 14",
+    "CUT&Tag of H3K4me3 with spike-in, batch 2",
+)
+
+
+@pytest.fixture(scope="module")
+def three():
+    return several_signals(LONG_NAMES, n_genes=20)
+
+
+def test_each_signal_has_a_panel_of_its_own(three):
+    display = DistributionDisplay.from_dataset(three, n_bins=20)
+    assert len(display.axes_) == 4
+    for k, name in enumerate(LONG_NAMES):
+        table = value_histogram(np.log1p(three.openness[three.tables.peaks_of(name)]), n_bins=20)
+        assert figures.heights(display.bars_[k]) == pytest.approx(table["share"][1:].tolist())
+    said = [text.replace("\n", " ") for text in figures.assert_readable(display.figure_)]
+    assert "ATAC, natural log of (1 + signal)" in said
+    assert "H3K27ac ChIP-seq, E…ssed, donor 12 of 14, natural log of (1 + signal)" in said
+    alone = DistributionDisplay.from_dataset(three, kind="ATAC", n_bins=20)
+    assert [figures.heights(bars) for bars in alone.bars_] == [figures.heights(display.bars_[0])]
+
+
+def test_panels_of_many_signals_fill_rows_of_four():
+    data = several_signals([f"mark {k}" for k in range(5)], n_genes=20)
+    display = DistributionDisplay.from_dataset(data, n_bins=10)
+    assert [ax.get_subplotspec().rowspan.start for ax in display.axes_] == [0, 0, 0, 0, 1, 1]
+    assert display.figure_.axes == display.axes_  # no empty ones are left
+    with pytest.raises(ValueError, match=r"kind must be one of \('mark 0', .*'expression'\), got 'openness'"):
+        DistributionDisplay.from_dataset(data, kind="openness")
+
+
 # Cell types
 
 
@@ -144,6 +179,14 @@ def test_few_and_many_cell_types_can_be_read(on, n_cell_types, n_lineages):
     if n_cell_types == 201:
         assert "8 other lineages" in display.scatters_
         assert len(display.names_) <= flagged
+
+
+def test_a_map_of_one_signal_says_which(three):
+    display = CellTypePCADisplay.from_dataset(three, "openness", signal="ATAC")
+    assert_exact(display.table["score"], cell_type_outliers(three, "openness", signal="ATAC")["score"])
+    assert display.ax_.get_xlabel().startswith("PC1 of ATAC (")
+    with pytest.raises(ValueError, match="name one by signal="):
+        CellTypePCADisplay.from_dataset(three, "openness")
 
 
 def test_without_lineages_all_have_one_colour(data):
@@ -233,6 +276,115 @@ def test_bad_profiles_are_refused():
         ImportanceDisplay.from_profile(table)
     with pytest.raises(ValueError, match="importance of bands: the table has no rows"):
         ImportanceDisplay(table=table.iloc[:0]).plot()
+
+
+EDGES = [-10_000, -1_000, 0, 1_000, 10_000]
+
+
+def importance_table(*groups, edges=EDGES):
+    """Bands of each (signal, feature), with rising importance."""
+    n = len(edges) - 1
+    rows = [
+        {"signal": s, "feature": f, "from_bp": edges[k], "to_bp": edges[k + 1]} for s, f in groups for k in range(n)
+    ]
+    return pd.DataFrame(rows).assign(importance=np.arange(n * len(groups)) / 10 - 0.2)
+
+
+def titles(display):
+    return [panel.ax_.get_title("left") for panel in display.panels_]
+
+
+def test_each_signal_and_feature_has_a_panel_on_one_scale():
+    table = importance_table(("ATAC", ""), ("H3K27ac", ""), ("ATAC", "promoter"))
+    table = table.assign(null_low=-0.1, null_high=0.35, beyond=lambda t: (t["importance"] > 0.35) | (t.index == 0))
+    display = ImportanceDisplay(table=table, unit="weight", level=0.9, n_permutations=19).plot()
+    assert titles(display) == ["ATAC", "H3K27ac", "ATAC promoter"]
+    drawn = [figures.heights(panel.bars_) for panel in display.panels_]
+    assert drawn == table["importance"].to_numpy().reshape(3, 4).tolist()
+    assert [len(panel.beyond_) for panel in display.panels_] == [1, 2, 4]
+    assert len({panel.ax_.get_ylim() for panel in display.panels_}) == 1
+    assert len({panel.tss_.xy for panel in display.panels_}) == 1
+    assert display.panels_[0].null_band_ is display.null_band_
+    assert display.ax_ is display.panels_[0].ax_
+    said = figures.assert_readable(display.figure_)
+    assert said.count("shaded: 90 % limits for all bands of all panels at once, 19 refits on permuted cell types") == 1
+    assert [text for text in said if text.startswith("red")] == [
+        f"red: beyond them ({n} of 4 bands)" for n in (1, 2, 4)
+    ]
+
+
+def test_panels_of_a_profile_with_two_signals_and_features():
+    data = several_signals(features=True, n_genes=20)
+    X, y = data.pairs(return_X_y=True)
+    bins = TSSBinner(edges=EDGES, features=["class:distal", "cpg"]).fit_transform(X)
+    profile = importance_profile(Ridge(), bins, y, CellTypeKFold(2), bands="bins", n_permutations=19)
+    display = ImportanceDisplay.from_profile(profile)
+    assert titles(display) == ["ATAC class:distal", "ATAC cpg", "H3K27ac class:distal", "H3K27ac cpg"]
+    assert np.concatenate([figures.heights(p.bars_) for p in display.panels_]).tolist() == (
+        profile.table["importance"].tolist()
+    )
+    figures.assert_readable(display.figure_)
+    chosen = ImportanceDisplay.from_profile(profile, signal="H3K27ac", feature=["cpg"])
+    assert titles(chosen) == ["H3K27ac cpg"]
+    assert figures.heights(chosen.bars_) == profile.table["importance"][-4:].tolist()
+
+
+def test_importance_of_an_estimator_with_two_signals_is_chosen_by_name():
+    X, y = several_signals(n_genes=20).pairs(return_X_y=True)
+    bins = TSSBinner(edges=EDGES).fit_transform(X)
+    settings = {"bands": "bins", "n_permutations": 0, "method": "coefficients"}
+    display = ImportanceDisplay.from_estimator(Ridge(), bins, y, CellTypeKFold(2), signal="H3K27ac", **settings)
+    whole = importance_profile(Ridge(), bins, y, CellTypeKFold(2), **settings).table
+    assert figures.heights(display.bars_) == whole["importance"][whole["signal"] == "H3K27ac"].tolist()
+
+
+@pytest.mark.parametrize("n", [3, 6])
+def test_panels_with_long_names_and_many_bins_can_be_read(n):
+    groups = [(LONG_NAMES[k % 3], "" if k < 3 else "motif:GATA1_HUMAN.H11MO.0.A, 12 hits or more") for k in range(n)]
+    display = ImportanceDisplay(table=importance_table(*groups, edges=range(-40_000, 40_001, 1_000))).plot()
+    figures.assert_readable(display.figure_)
+    assert display.ax_.get_xscale() == "symlog"
+    columns = {panel.ax_.get_subplotspec().colspan.start for panel in display.panels_}
+    assert len(columns) == (1 if n == 3 else 2)
+    assert all(len(title) <= 56 for title in titles(display))
+
+
+def test_a_signal_without_a_name_leaves_none_in_the_titles_of_its_features():
+    display = ImportanceDisplay(table=importance_table(("openness", ""), ("openness", "class:promoter"))).plot()
+    assert titles(display) == ["openness", "class:promoter"]
+
+
+def test_bands_of_one_signal_may_come_from_several_binners():
+    near, far = importance_table(("ATAC", "")), importance_table(("ATAC", ""), edges=[-90_000, -50_000, -10_000])
+    display = ImportanceDisplay(table=pd.concat([near, far])).plot()
+    assert figures.heights(display.bars_) == [*far["importance"], *near["importance"]]
+
+
+def test_signals_and_features_are_chosen_where_there_are_too_many():
+    groups = [(signal, f"motif {k}") for signal in ("ATAC", "H3K27ac") for k in range(4)]
+    display = ImportanceDisplay(table=importance_table(*groups))
+    with pytest.raises(
+        ValueError, match=r"8 signals and features, and at most 6 .* signal= \(of 'ATAC', 'H3K27ac'\) or"
+    ):
+        display.plot()
+    assert titles(display.plot(feature=["motif 3", "motif 0"])) == [
+        f"{signal} motif {k}" for signal in ("ATAC", "H3K27ac") for k in (0, 3)
+    ]
+    _, ax = plt.subplots()
+    with pytest.raises(ValueError, match=r"given axes hold one panel: choose one of \['ATAC motif 0', 'ATAC motif 1'"):
+        display.plot(ax, signal="ATAC")
+    assert display.plot(ax, signal="ATAC", feature="motif 1").ax_ is ax
+    with pytest.raises(ValueError, match=r"signal must be one of \('ATAC', 'H3K27ac'\), got 'H3K4me3'"):
+        display.plot(signal="H3K4me3")
+    with pytest.raises(ValueError, match="feature: wanted at least one name"):
+        display.plot(feature=[])
+    plain = ImportanceDisplay(table=importance_table(("openness", "")).drop(columns=["signal", "feature"]))
+    with pytest.raises(ValueError, match="the table does not name a signal, so leave out signal='ATAC'"):
+        plain.plot(signal="ATAC")
+    assert titles(plain.plot()) == [""]
+    twice = ImportanceDisplay(table=pd.concat([importance_table(("ATAC", ""))] * 2))
+    with pytest.raises(ValueError, match="importance of bands of ATAC: each must begin where the last one ends"):
+        twice.plot()
 
 
 # Loci
@@ -350,6 +502,145 @@ def test_of_many_cell_types_twelve_from_the_highest_to_the_lowest_expression(dat
     without = LocusDisplay.from_dataset(openness_only, gene)
     assert without.expression is None
     assert list(without.openness)[::11] == ["cell000", "cell015"]
+
+
+def test_a_locus_of_two_signals_by_hand():
+    # Peaks of ATAC at 98-102 and 103-105, of K27ac at 90-96, 98-102 and, outside the window, 900-940.
+    display = LocusDisplay.from_dataset(two_signals_by_hand(), "a", ["x", "y"], flank=20, depth=None)
+    assert display.signals == ["ATAC", "K27ac"]
+    assert display.tops_ == [16.0, 5.0]  # one scale per signal
+    drawn = [[(bar.get_x(), bar.get_width()) for bar in bars] for bars in display.peaks_]
+    assert drawn == [[(98, 4), (103, 2)]] * 2 + [[(90, 6), (98, 4)]] * 2
+    shares = [np.array(figures.heights(bars)) / 0.85 for bars in display.peaks_]
+    assert shares == [pytest.approx(one) for one in ([8 / 16, 2 / 16], [1, 0], [1 / 5, 1], [3 / 5, 1])]
+    assert [bars[0].get_y() for bars in display.peaks_] == [4, 3, 1, 0]  # a row for each name
+    colours = [to_hex(bars[0].get_facecolor()) for bars in display.peaks_]
+    assert (len(set(colours)), colours[0], colours[2]) == (2, colours[1], colours[3])
+    said = figures.assert_readable(display.figure_)
+    assert [text for text in said if "each track" in text] == ["ATAC, each track 0 to 16", "K27ac, each track 0 to 5"]
+    assert "signal, one scale per signal" in said
+    assert said.count("0.00") == said.count("1.00") == 2  # expression beside the tracks of each signal
+    assert display.tss_.xy[1] == pytest.approx(6.35)
+
+
+def test_signals_of_a_locus_are_divided_by_their_own_means():
+    data = two_signals_by_hand()
+    display = LocusDisplay.from_dataset(data, "a", ["x", "y"], flank=20)
+    # ATAC adds up to 10 and 16 over two peaks, K27ac to 6 and 15 over three.
+    assert display.openness.to_numpy().tolist() == [[8 / 5, 2], [2 / 5, 0], [1 / 2, 3 / 5], [5 / 2, 1]]
+    assert display.peaks["signal"].tolist() == ["ATAC", "ATAC", "K27ac", "K27ac"]
+
+
+def test_signals_of_a_locus_are_chosen_and_ordered():
+    data = two_signals_by_hand()
+    display = LocusDisplay.from_dataset(data, "a", ["x"], signals=["K27ac", "ATAC"], flank=20, depth=None)
+    assert [len(bars) for bars in display.peaks_] == [2, 2]
+    assert display.tops_ == [5.0, 8.0]
+    twice = LocusDisplay.from_dataset(data, "a", ["x"], signals=["K27ac", "ATAC", "K27ac"], flank=20, depth=None)
+    assert_exact(twice.openness, display.openness)
+    one = LocusDisplay.from_dataset(data, "a", ["x"], signals="K27ac", flank=20)
+    assert len(one.peaks_) == 1
+    assert "K27ac: signal / mean of the cell type, each track 0 to 2.5" in figures.assert_readable(one.figure_)
+    away = LocusDisplay.from_dataset(data, "a", ["x"], flank=2, depth=None)  # K27ac's peak at 98-102 alone
+    assert [len(bars) for bars in away.peaks_] == [1, 1]
+    nothing = data.genes.assign(tss=[850, 850])  # ATAC has no peak near, and keeps its tracks
+    openness = {name: data.subset(signals=name).openness for name in data.signals}
+    peaks = {name: data.subset(signals=name).peaks for name in data.signals}
+    far = PairedDataset(openness, peaks, nothing, None, data.cell_types)
+    assert [len(bars) for bars in LocusDisplay.from_dataset(far, "a", flank=80).peaks_] == [0, 0, 1, 1]
+
+
+def test_importance_of_each_signal_and_feature_has_a_strip():
+    rows = [("ATAC", "", 50, 80, 0.4), ("ATAC", "cpg", 60, 70, -0.2), ("K27ac", "", 50, 80, 0.1)]
+    data = two_signals_by_hand()
+    display = LocusDisplay.from_dataset(data, "a", ["x"], flank=50)
+    display.importance = pd.DataFrame(rows, columns=["signal", "feature", "start", "end", "importance"])
+    display.plot()
+    bars = display.importance_
+    assert figures.heights(bars) == pytest.approx([0.725, -0.3625, 0.18125])  # up and down, on one scale
+    bases = [bar.get_y() for bar in bars]
+    assert bases == sorted(bases, reverse=True)
+    assert bars[0].get_y() - bars[1].get_y() == pytest.approx(1.85)
+    assert [label.get_text() for label in display.ax_.get_yticklabels()] == ["x", "x", "ATAC", "ATAC cpg", "K27ac"]
+    assert display.ax_.get_yticks()[2:] == pytest.approx(bases)
+    assert "importance (longest bar: 0.4)" in figures.assert_readable(display.figure_)
+
+
+def test_of_many_strips_those_with_the_longest_bars_are_drawn():
+    data = two_signals_by_hand()
+    display = LocusDisplay.from_dataset(data, "a", ["x"], flank=50)
+    value = [3, 9, 1, 8, 7, 2, 6, 5]
+    table = pd.DataFrame({"signal": "ATAC", "feature": [f"motif {k}" for k in range(8)], "start": 60, "end": 70})
+    display.importance = table.assign(importance=value)
+    display.importance_label = "mean absolute contribution to standardised expression"
+    display.plot()
+    names = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert [name for name in names if "motif" in name] == [f"ATAC motif {k}" for k in (0, 1, 3, 4, 6, 7)]
+    assert figures.heights(display.importance_) == pytest.approx(np.array([3, 9, 8, 7, 6, 5]) / 9 * 1.45)
+    said = figures.assert_readable(display.figure_)
+    assert any(text.endswith("(highest bar: 9; 2 strips of shorter bars left out)") for text in said)
+
+
+@pytest.fixture(scope="module")
+def of_three(three):
+    steps = [("bins", TSSBinner(flank=5_000)), ("scale", LogZScaler()), ("model", GeneZTarget(Ridge()))]
+    return Pipeline(steps).fit(*three.pairs(return_X_y=True))
+
+
+def test_a_locus_of_three_signals_with_long_names_can_be_read(three, of_three):
+    gene = three.genes["name"][3]
+    display = LocusDisplay.from_dataset(three, gene, estimator=of_three, flank=30_000)
+    assert len(display.peaks_) == 3 * 6
+    assert display.openness.shape[1] == 6
+    figures.assert_readable(display.figure_)
+    track = bin_track(of_three, three.pairs([gene], list(display.openness)), gene, method="gradient_x_input")
+    assert_exact(display.importance, track[["start", "end", "importance", "signal", "feature"]])
+    some = LocusDisplay.from_dataset(three, gene, ["cell001"], of_three, signals=LONG_NAMES[1], flank=3_000)
+    assert set(some.importance["signal"]) == {LONG_NAMES[1]}
+    figures.assert_readable(some.figure_)
+
+
+def test_features_of_a_signal_without_a_name_have_strips(data):
+    features = pd.DataFrame({"class": np.where(np.arange(len(data.peaks)) % 2, "promoter", "distal")})
+    plain = PairedDataset(data.openness, data.peaks, data.genes, data.expression, data.cell_types, features)
+    bins = BinnerUnion([("all", TSSBinner(flank=3_000)), ("near", TSSBinner(flank=3_000, features=["class:promoter"]))])
+    gene = data.genes["name"][5]
+    model = Pipeline([("bins", bins), ("model", Ridge())]).fit(*plain.pairs(return_X_y=True))
+    display = LocusDisplay.from_dataset(plain, gene, ["cell001"], model, flank=5_000)
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert labels == ["cell001", "openness", "class:promoter"]
+    said = figures.assert_readable(display.figure_)
+    assert any(text.startswith("openness / mean of the cell type, each track") for text in said)
+
+
+@pytest.mark.parametrize(
+    ("n_signals", "n_tracks"), [(1, 12), (2, 8), *(pytest.param(*n, marks=pytest.mark.slow) for n in ((4, 4), (6, 3)))]
+)
+def test_tracks_of_many_signals_stay_few(n_signals, n_tracks):
+    data = several_signals([f"mark {k}" for k in range(n_signals)], n_genes=10, n_cell_types=13)
+    display = LocusDisplay.from_dataset(data, data.genes["name"][0])
+    assert display.openness.shape[1] == n_tracks
+    assert len(display.peaks_) == n_signals * n_tracks
+    order = data.expression[0].max(), data.expression[0].min()
+    assert (display.expression.iloc[0], display.expression.iloc[-1]) == order
+    figures.assert_readable(display.figure_)
+
+
+def test_signals_of_a_locus_that_cannot_be_drawn_are_refused(three, of_three):
+    gene = three.genes["name"][0]
+    with pytest.raises(UnknownNameError, match="no signal 'H3K9me3' in the data set; there are ATAC"):
+        LocusDisplay.from_dataset(three, gene, signals=["ATAC", "H3K9me3"])
+    with pytest.raises(ValueError, match="signals: wanted at least one name"):
+        LocusDisplay.from_dataset(three, gene, signals=[])
+    display = LocusDisplay.from_dataset(three, gene, ["cell001"])
+    display.signals = [f"mark {k}" for k in range(7)]
+    refused = r"7 signals, and at most 6 can be read: choose some by signals= \(of 'mark 0'"
+    with pytest.raises(ValueError, match=refused):
+        display.plot()
+    model = Pipeline([("bins", TSSBinner(flank=2_000, signals=LONG_NAMES[:2])), ("model", Ridge())])
+    model.fit(*three.pairs(return_X_y=True))
+    with pytest.raises(ValueError, match=r"the estimator reads 'ATAC', .*none of which signals=\['CUT&Tag"):
+        LocusDisplay.from_dataset(three, gene, estimator=model, signals=LONG_NAMES[2])
 
 
 def test_what_is_no_data_set_is_refused():

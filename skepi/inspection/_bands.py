@@ -110,9 +110,14 @@ def band_edges(group: Bands, bands: Any) -> IntArray:
 
 
 def one_group(table: pd.DataFrame, signal: str | None, feature: str | None) -> pd.DataFrame:
-    """Bands of one signal and feature of a table of importance; an error that names them where there are several."""
+    """Bands of one signal and feature of a table of importance, most upstream first.
+
+    An error names signals or features where there are several, and refuses bands that are not neighbours.
+    """
     for name, wanted in (("signal", signal), ("feature", feature)):
         if name not in table:
+            if wanted is not None:
+                raise ValueError(f"the table does not name a {name}, so leave out {name}={wanted!r}")
             continue
         there = list(dict.fromkeys(table[name]))
         if wanted is None and len(there) == 1:
@@ -120,4 +125,11 @@ def one_group(table: pd.DataFrame, signal: str | None, feature: str | None) -> p
         if wanted not in there:
             raise ValueError(f"bands are of several {name}s: {name}= must be one of {there}, got {wanted!r}")
         table = table[table[name] == wanted]
+    table = table.sort_values("from_bp", kind="stable")
+    apart = np.flatnonzero(table["from_bp"].to_numpy()[1:] != table["to_bp"].to_numpy()[:-1])
+    if apart.size:
+        place = table["to_bp"].iloc[apart[0]]
+        raise ValueError(
+            f"bands overlap or leave a gap at {place} bp, so they have no reach: look at the table instead"
+        )
     return table

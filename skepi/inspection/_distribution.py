@@ -33,17 +33,19 @@ def distribution_summary(data: PairedDataset) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Rows ``openness`` (natural log of 1 + value, all peaks in all cell types) and, where known, ``expression`` (as
-        it is, all genes in all cell types). Columns ``n``, ``zero_share`` (values that are exactly 0),
-        ``expected_zero_share`` and ``zero_excess`` (their difference), and over all values, zeros too, ``mean``,
-        ``sd`` (divides by n), ``lower_quartile``, ``median``, ``upper_quartile``, ``max``. Shares are fractions, the
-        rest is in log units. The expected share and the excess are NaN where no value is positive, and where some are
-        negative: then nothing was cut at 0.
+        Rows ``openness``, or one row per signal by its name (natural log of 1 + value, all its peaks in all cell
+        types), and, where known, ``expression`` (as it is, all genes in all cell types). Columns ``n``, ``zero_share``
+        (values that are exactly 0), ``expected_zero_share`` and ``zero_excess`` (their difference), and over all
+        values, zeros too, ``mean``, ``sd`` (divides by n), ``lower_quartile``, ``median``, ``upper_quartile``, ``max``.
+        Shares are fractions, the rest is in log units. The expected share and the excess are NaN where no value is
+        positive, and where some are negative: then nothing was cut at 0.
 
     Raises
     ------
     TypeError
         For anything but a data set.
+    ValueError
+        For a signal that is called ``expression``.
 
     Examples
     --------
@@ -56,7 +58,9 @@ def distribution_summary(data: PairedDataset) -> pd.DataFrame:
     [4.0, 0.5]
     """
     check_dataset(data)
-    rows = {"openness": _summary(np.log1p(data.openness))}
+    if "expression" in data.signals:
+        raise ValueError("a signal is called expression, as is the row of expression: give it another name")
+    rows = {name: _summary(np.log1p(data.openness[data.tables.peaks_of(name)])) for name in data.signals}
     if data.expression is not None:
         rows["expression"] = _summary(data.expression)
     return pd.DataFrame.from_dict(rows, orient="index").astype({"n": np.int64})

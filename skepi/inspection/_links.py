@@ -46,11 +46,12 @@ def peak_gene_links(
     Returns
     -------
     DataFrame
-        A row a (gene, peak), genes in the order of their table, the greatest score first: ``chrom, start, end`` of the
-        peak (``signal`` before them where signals have names), ``gene, tss, strand``, ``distance_bp`` (offset of the
-        peak's middle from the TSS, downstream positive), ``score`` (mean absolute contribution, units of the model's
-        prediction) and ``slope`` (change of the prediction per unit of the bin's scaled openness, as a least-squares
-        slope of contributions on features; the weight of a linear model; NaN where the feature is 0 in all pairs).
+        One row per (gene, peak), genes in the order of their table, the greatest score first: ``chrom, start, end`` of
+        the peak (``signal`` before them where signals have names), ``gene, tss, strand``, ``distance_bp`` (offset of
+        the peak's middle from the TSS, downstream positive), ``score`` (mean absolute contribution, units of the
+        model's prediction) and ``slope`` (change of the prediction per unit of the bin's scaled openness, as a
+        least-squares slope of contributions on features; the weight of a linear model; NaN where the feature is 0 in
+        all pairs).
 
     Raises
     ------
@@ -110,6 +111,11 @@ def peak_scores(links: pd.DataFrame, *, signal: str | None = None) -> pd.DataFra
     -------
     DataFrame
         ``chrom, start, end, score``, sorted by place; for :func:`skepi.io.write_bedgraph`.
+
+    Raises
+    ------
+    ValueError
+        For missing columns, links of several signals of which none is named, and a signal that links do not hold.
 
     Examples
     --------
@@ -202,7 +208,9 @@ def bin_track(
 
 def _of_signal(links: pd.DataFrame, signal: str | None) -> pd.DataFrame:
     """Links of one signal; where none is named, an error that says which there are."""
-    there = list(dict.fromkeys(links.get("signal", [])))
+    if "signal" not in links:
+        raise ValueError(f"links name no signal, so leave out signal={signal!r}")
+    there = list(dict.fromkeys(links["signal"]))
     if signal not in there:
         raise ValueError(f"links are of the signals {there}: signal= must be one of them, got {signal!r}")
     return links[links["signal"] == signal]

@@ -19,7 +19,7 @@ _COMPONENTS = 5
 
 
 def cell_type_components(
-    data: PairedDataset, on: str = "expression", *, n_components: int | None = None
+    data: PairedDataset, on: str = "expression", *, signal: str | None = None, n_components: int | None = None
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Principal components of cell types by expression or by openness.
 
@@ -29,6 +29,8 @@ def cell_type_components(
     ----------
     data : PairedDataset
     on : {"expression", "openness"}, default="expression"
+    signal : str, optional
+        Signal that ``on="openness"`` compares; needed where there are several.
     n_components : int, optional
         At most the number of cell types less 1; by default 5, or that many where there are fewer.
 
@@ -47,7 +49,10 @@ def cell_type_components(
     MissingExpressionError
         For expression of a data set without it.
     ValueError
-        For fewer than 4 cell types, more components than there are, or cell types that do not differ.
+        For fewer than 4 cell types, more components than there are, cell types that do not differ, several signals of
+        which none is named, or a signal named with ``on="expression"``.
+    UnknownNameError
+        For a signal that the data set does not hold.
 
     Examples
     --------
@@ -58,7 +63,7 @@ def cell_type_components(
     ((6, 2), True)
     """
     check_dataset(data)
-    gram, n_rows = _products(data, on)
+    gram, n_rows = _products(data, on, signal)
     n = len(gram)
     n_components = min(_COMPONENTS, n - 1) if n_components is None else n_components
     check_count("n_components", n_components, 1)
@@ -75,7 +80,9 @@ def cell_type_components(
     return pd.DataFrame(scores, index, names), pd.Series(variance[:n_components] / variance.sum(), names)
 
 
-def cell_type_outliers(data: PairedDataset, on: str = "expression", *, threshold: float = 10.0) -> pd.DataFrame:
+def cell_type_outliers(
+    data: PairedDataset, on: str = "expression", *, signal: str | None = None, threshold: float = 10.0
+) -> pd.DataFrame:
     r"""How far each cell type is from its nearest relative, compared with the others.
 
     With :math:`L_{gc}` the value of gene (or peak) g in cell type c, :math:`m_g` and :math:`s_g` its median and its MAD
@@ -91,8 +98,11 @@ def cell_type_outliers(data: PairedDataset, on: str = "expression", *, threshold
     Parameters
     ----------
     data : PairedDataset
-        Log expression; openness is divided by its mean in each cell type and taken as log1p.
+        Log expression; openness is divided by its mean in each cell type (as ``TSSBinner`` does, mitochondrial peaks
+        left out of the mean) and taken as log1p.
     on : {"expression", "openness"}, default="expression"
+    signal : str, optional
+        Signal that ``on="openness"`` compares; needed where there are several.
     threshold : float, default=10.0
         Score above which a cell type is flagged. In simulations (``benchmarks/outliers.py``) the most remote one that
         is sound reaches 6.6 among 12 to 60 cell types and 9.2 among 201, and erythroblasts among 14 blood populations
@@ -111,7 +121,10 @@ def cell_type_outliers(data: PairedDataset, on: str = "expression", *, threshold
     MissingExpressionError
         For expression of a data set without it.
     ValueError
-        For fewer than 4 cell types, a threshold that is not above 1, or cell types that do not differ.
+        For fewer than 4 cell types, a threshold that is not above 1, cell types that do not differ, several signals of
+        which none is named, or a signal named with ``on="expression"``.
+    UnknownNameError
+        For a signal that the data set does not hold.
 
     Notes
     -----
@@ -132,7 +145,7 @@ def cell_type_outliers(data: PairedDataset, on: str = "expression", *, threshold
     check_dataset(data)
     if not threshold > 1:
         raise ValueError(f"threshold must be above 1, the score of an ordinary cell type; got {threshold!r}")
-    gram, n_rows = _products(data, on)
+    gram, n_rows = _products(data, on, signal)
     square = np.diag(gram) / n_rows
     apart = square[:, None] + square - 2 * gram / n_rows
     np.fill_diagonal(apart, np.inf)
@@ -148,13 +161,13 @@ def cell_type_outliers(data: PairedDataset, on: str = "expression", *, threshold
     return table.set_index(pd.Index(names, name="cell_type"))
 
 
-def _products(data: PairedDataset, on: str) -> tuple[FloatArray, int]:
+def _products(data: PairedDataset, on: str, signal: str | None) -> tuple[FloatArray, int]:
     """Sums over genes (peaks) of products of robustly scaled values, (n_cell_types, n_cell_types), and their number."""
     n = len(data.cell_types)
     if n < _LEAST_CELL_TYPES:
         raise ValueError(f"wanted at least {_LEAST_CELL_TYPES} cell types to compare, got {n}")
     scale, n_rows = 0.0, 0
-    for values in _values(data, on):
+    for values in _values(data, on, signal):
         scale += float(np.sum(_centre_and_mad(values)[1] ** 2))
         n_rows += len(values)
     floor, gram = np.sqrt(scale / n_rows), np.zeros((n, n))
@@ -162,32 +175,42 @@ def _products(data: PairedDataset, on: str) -> tuple[FloatArray, int]:
         raise ValueError(
             f"no {on} differs between more than half of the cell types, so there is no scale to compare on"
         )
-    for values in _values(data, on):
+    for values in _values(data, on, signal):
         centre, mad = _centre_and_mad(values)
         z = (values - centre) / (mad + floor)
         gram += z.T @ z
     return gram, n_rows
 
 
-def _values(data: PairedDataset, on: str) -> Iterator[FloatArray]:
+def _values(data: PairedDataset, on: str, signal: str | None) -> Iterator[FloatArray]:
     """Log values of some genes or peaks at a time, (n, n_cell_types)."""
-    table: NDArray
-    if on == "expression":
-        if data.expression is None:
-            raise MissingExpressionError("this data set holds openness only; use on='openness'")
-        table, inverse_depth = data.expression, None
-    elif on == "openness":
-        table = data.openness
-        depth = table.mean(axis=0, dtype=np.float64)
-        if not (depth > 0).all():
-            name = data.cell_types["name"].iloc[int(np.argmin(depth))]
-            raise ValueError(f"cell type {name} has no openness at all")
-        inverse_depth = 1 / depth
-    else:
+    if on == "openness":
+        yield from _log_openness(data, data.tables.the_signal(signal, "on='openness'"))
+    elif on != "expression":
         raise ValueError(f"on must be 'expression' or 'openness', got {on!r}")
-    for first in range(0, len(table), _ROWS_AT_ONCE):
-        rows = np.asarray(table[first : first + _ROWS_AT_ONCE], dtype=np.float64)
-        yield rows if inverse_depth is None else np.log1p(rows * inverse_depth)
+    elif signal is not None:
+        raise ValueError(f"signal={signal!r} chooses openness, and on='expression' reads none: use on='openness'")
+    elif data.expression is None:
+        raise MissingExpressionError("this data set holds openness only; use on='openness'")
+    else:
+        for first in range(0, len(data.expression), _ROWS_AT_ONCE):
+            yield np.asarray(data.expression[first : first + _ROWS_AT_ONCE], dtype=np.float64)
+
+
+def _log_openness(data: PairedDataset, signal: str) -> Iterator[FloatArray]:
+    """Log openness of some peaks of a signal at a time, over the depth of each cell type."""
+    peaks = data.tables.peaks_of(signal)
+    open_somewhere = np.logical_or.reduce([data.openness[rows].any(axis=0) for rows in _parts(peaks)])
+    if not open_somewhere.all():
+        name = data.cell_types["name"].iloc[int(np.argmin(open_somewhere))]
+        raise ValueError(f"cell type {name} has no {signal} at all")
+    inverse_depth = 1 / data.tables.mean_openness(signal)
+    for rows in _parts(peaks):
+        yield np.log1p(np.asarray(data.openness[rows], dtype=np.float64) * inverse_depth)
+
+
+def _parts(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    return [rows[first : first + _ROWS_AT_ONCE] for first in range(0, len(rows), _ROWS_AT_ONCE)]
 
 
 def _centre_and_mad(values: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -72,7 +72,8 @@ class ImportanceProfile:
         Raises
         ------
         ValueError
-            Without permutations, and where bands of several signals or features would be mixed.
+            Without permutations, where bands of several signals or features would be mixed, and where they overlap or
+            leave gaps.
         """
         if "beyond" not in self.table:
             raise ValueError("no null band: importance_profile(..., n_permutations=...) makes one")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from skepi._doors import some
 from skepi._files import replace_file
 
 _LINK_COLUMNS = ("chrom", "start", "end", "gene", "tss", "strand", "score")
@@ -30,8 +31,8 @@ def write_bedgraph(table: pd.DataFrame, path: str | os.PathLike, *, value: str =
     ------
     ValueError
         For missing columns, an empty table, chromosomes with white space in their name or without one, values that are
-        not finite, positions that are not whole, intervals that are empty or overlap, or a name of the track with
-        quotation marks or line breaks.
+        not finite, positions that are not whole, intervals that are empty or overlap, several signals or features, or
+        a name of the track with quotation marks or line breaks.
 
     See Also
     --------
@@ -51,6 +52,7 @@ def write_bedgraph(table: pd.DataFrame, path: str | os.PathLike, *, value: str =
     ['track type=bedGraph name="skepi"', 'chr1\\t0\\t10\\t2', 'chr1\\t20\\t30\\t0.5']
     """
     _check_columns(table, ("chrom", "start", "end", value))
+    _check_one_signal(table, value)
     _check_names(table, ("chrom",))
     rows = table.sort_values(["chrom", "start"], kind="stable")
     _check_intervals(rows)
@@ -123,6 +125,17 @@ def _check_columns(table: pd.DataFrame, wanted: tuple[str, ...]) -> None:
         raise ValueError(f"the table lacks the column(s) {', '.join(missing)}; it has {', '.join(map(str, table))}")
     if len(table) == 0:
         raise ValueError("the table is empty: there is nothing to write")
+
+
+def _check_one_signal(table: pd.DataFrame, value: str) -> None:
+    """Refuse bins or peaks of several signals or features, which would look like one track."""
+    for column in table.columns.intersection(["signal", "feature"]).difference([value]):
+        there = list(dict.fromkeys(table[column]))
+        if len(there) > 1 and not pd.api.types.is_numeric_dtype(table[column]):
+            raise ValueError(
+                f"the table holds the {column}s {some(there)}, and a bedGraph track one: write one at a time, such as "
+                f"table[table[{column!r}] == {there[0]!r}]"
+            )
 
 
 def _check_names(table: pd.DataFrame, columns: tuple[str, ...]) -> None:

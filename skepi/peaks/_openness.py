@@ -1,6 +1,7 @@
-"""Openness of given peaks in each sample, from peak calls or from coverage tracks."""
+"""Openness of given peaks in each sample, from peak calls or from coverage tracks, of one signal or of several."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,14 @@ from skepi.exceptions import TableError
 from skepi.intervals import IntArray, concatenate_ranges, overlap_bp
 from skepi.io import bigwig_means
 from skepi.peaks._samples import check_samples, measure_of, read_narrowpeaks
+from skepi.peaks._signals import by_signal
 
 FloatArray = NDArray[np.float64]
 
 
 def openness_over_peaks(
     samples: Mapping[str, Any], peaks: Any, *, value: str = "signal_value", n_jobs: int | None = None
-) -> pd.DataFrame:
+) -> Any:
     """Openness of peaks in each sample, from the samples' own peak calls.
 
     The peak calls of a sample are a step track along the genome: the signal of the interval that holds a base, the
@@ -30,9 +32,10 @@ def openness_over_peaks(
     Parameters
     ----------
     samples : mapping of str to path or DataFrame
-        narrowPeak files, or tables of :func:`skepi.io.read_narrowpeak`.
-    peaks : DataFrame or mapping
-        ``chrom, start, end``, 0-based half-open, as of :func:`consensus_peaks`.
+        narrowPeak files, or tables of :func:`skepi.io.read_narrowpeak`; for several signals a dict of such mappings.
+    peaks : DataFrame or mapping, or dict of them
+        ``chrom, start, end``, 0-based half-open, as of :func:`consensus_peaks`. For several signals a dict of tables by
+        the names of ``samples``.
     value : str, default="signal_value"
         Column of the tables, 0 or greater, on a linear scale (fold enrichment).
     n_jobs : int, optional
@@ -41,14 +44,16 @@ def openness_over_peaks(
     Returns
     -------
     DataFrame of float32, shape (n_peaks, n_samples)
-        Rows and index of ``peaks``, a column for each sample, in the units of the values.
+        Rows and index of ``peaks``, one column per sample, in the units of the values. For several signals a dict of
+        DataFrames by their names, as :class:`skepi.paired.PairedDataset` takes it.
 
     Raises
     ------
     TypeError
         Where ``samples`` is no mapping.
     TableError
-        Where a table, its values or a sample's name cannot be used.
+        Where a table, its values or a sample's name cannot be used, and where samples and peaks are not of the same
+        signals.
     ChromosomeMismatchError
         Where a sample and the peaks have no chromosome name in common.
     FileFormatError, FileNotFoundError
@@ -60,11 +65,17 @@ def openness_over_peaks(
     >>> openness_over_peaks({"HSC": called}, pd.DataFrame({"chrom": ["chr1"], "start": [100], "end": [200]}))
        HSC
     0  4.0
+
+    Two signals, each with samples and peaks of its own:
+
+    >>> acetyl = pd.DataFrame({"chrom": ["chr1"], "start": [90], "end": [500], "signal_value": [2.0]})
+    >>> peaks = {"ATAC": called[["chrom", "start", "end"]], "H3K27ac": acetyl[["chrom", "start", "end"]]}
+    >>> openness = openness_over_peaks({"ATAC": {"HSC": called}, "H3K27ac": {"HSC": acetyl}}, peaks)
+    >>> openness["H3K27ac"]
+       HSC
+    0  2.0
     """
-    regions = check_regions(peaks)
-    tables = read_narrowpeaks(samples, n_jobs=n_jobs)
-    columns = {name: _means(table, value, regions, f"sample {name}") for name, table in tables.items()}
-    return pd.DataFrame(columns).set_axis(frame_of(peaks, "peaks").index, axis=0)
+    return by_signal(partial(_from_calls, value=value, n_jobs=n_jobs), samples, peaks)
 
 
 def openness_from_bigwigs(
@@ -75,9 +86,9 @@ def openness_from_bigwigs(
     Parameters
     ----------
     samples : mapping of str to path
-        A bigWig file for each sample, 0 or greater.
-    peaks : DataFrame or mapping
-        ``chrom, start, end``, 0-based half-open.
+        A bigWig file for each sample, 0 or greater; for several signals a dict of such mappings.
+    peaks : DataFrame or mapping, or dict of them
+        ``chrom, start, end``, 0-based half-open. For several signals a dict of tables by the names of ``samples``.
     unlisted : {"error", "uncovered"}, default="error"
         Peaks on chromosomes that a file does not list; see :func:`skepi.io.bigwig_means`.
     n_jobs : int, optional
@@ -87,15 +98,16 @@ def openness_from_bigwigs(
     -------
     DataFrame of float32, shape (n_peaks, n_samples)
         Mean of the track over the bases of each peak; bases that the file does not cover count as 0. Rows and index of
-        ``peaks``, a column for each sample.
+        ``peaks``, one column per sample. For several signals a dict of DataFrames by their names, as
+        :class:`skepi.paired.PairedDataset` takes it.
 
     Raises
     ------
     TypeError
         Where ``samples`` is no mapping.
     TableError, ChromosomeMismatchError, FileFormatError
-        As in :func:`skepi.io.bigwig_means`; also for a sample's name that cannot be used, and for a negative mean (a
-        track of log ratios).
+        As in :func:`skepi.io.bigwig_means`; also for a sample's name that cannot be used, a negative mean (a track of
+        log ratios), and samples and peaks that are not of the same signals.
 
     Examples
     --------
@@ -108,6 +120,17 @@ def openness_from_bigwigs(
     ...     openness_from_bigwigs(tracks, peaks).to_dict("list")
     {'HSC': [2.0, 0.0], 'Ery': [3.0, 0.0]}
     """
+    return by_signal(partial(_from_bigwigs, unlisted=unlisted, n_jobs=n_jobs), samples, peaks)
+
+
+def _from_calls(samples: Mapping[str, Any], peaks: Any, value: str, n_jobs: int | None) -> pd.DataFrame:
+    regions = check_regions(peaks)
+    tables = read_narrowpeaks(samples, n_jobs=n_jobs)
+    columns = {name: _means(table, value, regions, f"sample {name}") for name, table in tables.items()}
+    return pd.DataFrame(columns).set_axis(frame_of(peaks, "peaks").index, axis=0)
+
+
+def _from_bigwigs(samples: Mapping[str, Any], peaks: Any, unlisted: str, n_jobs: int | None) -> pd.DataFrame:
     check_samples(samples)
     check_regions(peaks)
     means = Parallel(n_jobs=n_jobs)(delayed(bigwig_means)(path, peaks, unlisted=unlisted) for path in samples.values())

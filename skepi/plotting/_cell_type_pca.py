@@ -24,7 +24,7 @@ class CellTypePCADisplay:
     explained : Series
         Shares of the variance, index ``pc1, pc2``.
     on : str, default="expression"
-        What the components are of.
+        What the components are of: expression, openness, or the name of a signal.
 
     Attributes
     ----------
@@ -56,21 +56,32 @@ class CellTypePCADisplay:
         self.on = on
 
     @classmethod
-    def from_dataset(cls, data: Any, on: str = "expression", *, threshold: float = 10.0, ax: Any = None) -> Self:
+    def from_dataset(
+        cls,
+        data: Any,
+        on: str = "expression",
+        *,
+        signal: str | None = None,
+        threshold: float = 10.0,
+        ax: Any = None,
+    ) -> Self:
         """Draw the cell types of a data set.
 
         Parameters
         ----------
         data : PairedDataset
         on : {"expression", "openness"}, default="expression"
+        signal : str, optional
+            Signal that ``on="openness"`` compares; needed where there are several.
         threshold : float, default=10.0
             Score above which a cell type is flagged, as in :func:`skepi.inspection.cell_type_outliers`.
         ax : Axes, optional
         """
         pyplot()
-        components, explained = cell_type_components(data, on, n_components=2)
-        table = components.join(cell_type_outliers(data, on, threshold=threshold))
-        return cls(table=table, explained=explained, on=on).plot(ax)
+        components, explained = cell_type_components(data, on, signal=signal, n_components=2)
+        table = components.join(cell_type_outliers(data, on, signal=signal, threshold=threshold))
+        shown = data.tables.the_signal(signal, "this map") if on == "openness" else on
+        return cls(table=table, explained=explained, on=shown).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw.
@@ -94,7 +105,8 @@ class CellTypePCADisplay:
         }
         flagged = table[table["flagged"].astype(bool)]
         self.rings_ = ax.scatter(*_xy(flagged), s=110, facecolors="none", edgecolors=BLACK, lw=1.2, zorder=3)
-        x, y = (f"PC{k} of {self.on} ({percent(self.explained[f'pc{k}'])} of variance)" for k in (1, 2))
+        on = shortened(self.on, 40)
+        x, y = (f"PC{k} of {on} ({percent(self.explained[f'pc{k}'])} of variance)" for k in (1, 2))
         label_axes(ax, x, y)
         ax.margins(0.12)
         if len(self.scatters_) > 1:

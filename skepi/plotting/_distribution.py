@@ -1,16 +1,17 @@
-"""DistributionDisplay: histograms of openness and expression, zeros apart."""
+"""DistributionDisplay: histograms of each signal and of expression, zeros apart."""
 
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from skepi.inspection import distribution_summary, value_histogram, value_summary
-from skepi.plotting._labels import label_axes, write_above
+from skepi.plotting._labels import label_axes, shortened, write_above
 from skepi.plotting._style import BLUE, VERMILLION, axes, check_table, panel_kinds, percent, pyplot
 
-_LABELS = {"openness": "openness, natural log of (1 + signal)", "expression": "log expression"}
+_PANELS_ACROSS = 4
+_LONGEST_NAME = 40
 
 # How far the bar of the zeros may rise above the highest other bar before it is cut.
 _CUT = 1.6
@@ -55,21 +56,22 @@ class DistributionDisplay:
 
     @classmethod
     def from_dataset(cls, data: Any, *, kind: str | None = None, n_bins: int = 50, ax: Any = None) -> Self:
-        """Draw openness and, where known, expression of a data set.
+        """Draw each signal (openness) and, where known, expression of a data set.
 
         Parameters
         ----------
         data : PairedDataset
-        kind : {"openness", "expression"}, optional
-            Panel to draw; both by default. Needed with ``ax`` where there are two.
+        kind : {"openness", "expression"} or name of a signal, optional
+            Panel to draw; all by default. Needed with ``ax`` where there are several.
         n_bins : int, default=50
         ax : Axes, optional
         """
         pyplot()
         summary = distribution_summary(data)
-        values = {"openness": np.log1p(data.openness), "expression": data.expression}
-        histograms = {name: value_histogram(values[name], n_bins=n_bins) for name in summary.index}
-        return cls(histograms=histograms, summary=summary, labels=_LABELS).plot(ax, kind=kind)
+        histograms = {name: value_histogram(_values(data, name), n_bins=n_bins) for name in summary.index}
+        labels = {name: f"{shortened(name, _LONGEST_NAME)}, natural log of (1 + signal)" for name in data.signals}
+        labels["expression"] = "log expression"
+        return cls(histograms=histograms, summary=summary, labels=labels).plot(ax, kind=kind)
 
     @classmethod
     def from_values(cls, values: ArrayLike, label: str, *, n_bins: int = 50, ax: Any = None) -> Self:
@@ -105,7 +107,7 @@ class DistributionDisplay:
         if not self.histograms:
             raise ValueError("histograms: nothing to draw, wanted at least one table")
         kinds = panel_kinds(kind, list(self.histograms), ax)
-        self.axes_ = axes(ax, len(kinds), (4.6, 3.4))
+        self.axes_ = axes(ax, len(kinds), (4.6, 3.4), _PANELS_ACROSS)
         drawn = [self._draw(panel, name) for panel, name in zip(self.axes_, kinds, strict=True)]
         self.bars_, self.zero_bars_ = [bars for bars, _ in drawn], [bar for _, bar in drawn]
         self.ax_, self.figure_ = self.axes_[0], self.axes_[0].figure
@@ -125,6 +127,11 @@ class DistributionDisplay:
         ax.set_ylim(bottom=0)
         write_above(ax, _says(self.summary.loc[name]))
         return bars, bar
+
+
+def _values(data: Any, name: str) -> NDArray:
+    """Values of a row of the summary: expression, or log openness of a signal."""
+    return data.expression if name == "expression" else np.log1p(data.openness[data.tables.peaks_of(name)])
 
 
 def _draw_zeros(ax: Any, share: float, rest: pd.DataFrame, one: float) -> Any:

@@ -1,25 +1,47 @@
 """LocusDisplay: the neighbourhood of a gene, as in a genome browser."""
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._doors import some
+from skepi.plotting._importance_strips import ImportanceStrips, importance_strips
 from skepi.plotting._labels import make_room_right, shortened, size_in_points, text_width
 from skepi.plotting._neighbourhood import importance_around, neighbourhood
-from skepi.plotting._style import BLUE, GREY, PALE, PURPLE, SMALL, axes, pyplot, settle
+from skepi.plotting._style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PALE,
+    PURPLE,
+    SKY,
+    SMALL,
+    VERMILLION,
+    axes,
+    pyplot,
+    settle,
+)
 from skepi.plotting._tss_arrow import draw_tss_arrow
 
-# Heights in tracks: of openness in its track, of the row of genes, of importance.
-_FULL, _GENES, _IMPORTANCE = 0.85, 2.3, 2.2
+# Heights in tracks: of openness in its track, of the row of genes, of the name of a signal above its tracks.
+_FULL, _GENES, _NAME = 0.85, 2.3, 1.0
+
+# One colour per signal; importance is purple.
+_COLOURS = (BLUE, ORANGE, GREEN, SKY, VERMILLION, BLACK)
 
 # Length of a window in bp from which positions are in Mb.
 _IN_MB = 3_000_000
 
 
 class LocusDisplay:
-    """Openness of peaks around a gene, a track a cell type on one scale, with genes above and importance beneath.
+    """Openness of peaks around a gene, with genes above and importance beneath.
+
+    There is one track per signal and cell type. Tracks of a signal stand together and have one scale.
 
     Parameters
     ----------
@@ -28,29 +50,35 @@ class LocusDisplay:
     window : tuple of int
         First position and end in bp, 0-based half-open.
     peaks : DataFrame
-        ``start, end`` of the peaks that reach into the window.
+        ``start, end`` of the peaks that reach into the window; ``signal`` where signals have names.
     openness : DataFrame
-        One row a peak, one column a track, from top to bottom.
+        One row per peak, one column per cell type, from top to bottom.
     genes : DataFrame
         Genes whose TSS lies in the window, as ``gene``.
+    signals : sequence of str, optional
+        Names of the signals from top to bottom, at most six; None for one without a name.
     expression : Series, optional
-        Of the gene in each track, in log units.
+        Of the gene in each cell type, in log units.
     importance : DataFrame, optional
-        ``start, end, importance`` of bins, in genomic positions.
+        ``start, end, importance`` of bins, in genomic positions; ``signal, feature`` where bins differ in them, each of
+        which then has a strip of its own. Of more than six, those with the longest bars are drawn.
     importance_label : str, default="importance"
     openness_label : str, default="openness"
 
     Attributes
     ----------
     peaks_ : list of BarContainer
-        One a track.
+        One per track, from top to bottom.
     importance_ : BarContainer or None
+        Bars of all strips, in the order of their table.
     tss_ : Annotation
         Name of the gene, with the arrow in the direction of transcription.
     gene_marks_ : dict of str to Annotation
         Those of the other genes that found room.
     top_ : float
-        Openness at the full height of a track.
+        Openness at the full height of a track of the first signal.
+    tops_ : list of float
+        The same of each signal.
     ax_ : Axes
     figure_ : Figure
 
@@ -71,6 +99,7 @@ class LocusDisplay:
         peaks: pd.DataFrame,
         openness: pd.DataFrame,
         genes: pd.DataFrame,
+        signals: Sequence[str] | None = None,
         expression: pd.Series | None = None,
         importance: pd.DataFrame | None = None,
         importance_label: str = "importance",
@@ -81,6 +110,7 @@ class LocusDisplay:
         self.peaks = peaks
         self.openness = openness
         self.genes = genes
+        self.signals = signals
         self.expression = expression
         self.importance = importance
         self.importance_label = importance_label
@@ -94,6 +124,7 @@ class LocusDisplay:
         cell_types: Any = None,
         estimator: Any = None,
         *,
+        signals: Any = None,
         flank: int = 100_000,
         depth: str | None = "mean",
         method: str = "gradient_x_input",
@@ -108,14 +139,17 @@ class LocusDisplay:
             Name.
         cell_types : sequence of str, optional
             Tracks from top to bottom. By default from the highest to the lowest expression of the gene (in the order of
-            the data set where expression is not known); of more than 12, twelve at equal steps of this order.
+            the data set where expression is not known); of more than 12, twelve at equal steps of this order. With two
+            signals there are at most 8 of each, with three 6, with more 4 or 3.
         estimator : estimator, optional
             Fitted on pairs (a pipeline with ``TSSBinner``): the importance of its bins for this gene in these cell
-            types is drawn beneath.
+            types is drawn beneath, as far as they are of the signals that are drawn.
+        signals : str or sequence of str, optional
+            Signals from top to bottom, at most six; all by default.
         flank : int, default=100_000
             Reach on both sides of the TSS in bp.
         depth : {"mean"} or None, default="mean"
-            ``"mean"`` divides each cell type by its mean openness over all peaks, as ``TSSBinner`` does.
+            ``"mean"`` divides each cell type by its mean over the peaks of the signal, as ``TSSBinner`` does.
         method : str, default="gradient_x_input"
             As in :func:`skepi.inspection.bin_importance`. ``"permutation"`` needs a data set with expression, in the
             units that the estimator predicts, and gives the skill lost over the cell types that are drawn: on few of
@@ -125,18 +159,19 @@ class LocusDisplay:
         Raises
         ------
         UnknownNameError
-            For a gene or cell type that the data set does not hold.
+            For a gene, cell type or signal that the data set does not hold.
         NotFittedError
             For an estimator that is not fitted.
         MissingExpressionError
             For ``"permutation"`` without expression.
         ValueError
-            For settings out of range.
+            For settings out of range, more than six signals, and an estimator that reads none of the signals drawn.
         """
         pyplot()
-        tables = neighbourhood(data, gene, cell_types, flank, depth)
+        tables = neighbourhood(data, gene, cell_types, flank, depth, signals)
         if estimator is not None:
-            tables |= importance_around(estimator, data, tables["gene"], tables["openness"].columns, method)
+            cells = tables["openness"].columns
+            tables |= importance_around(estimator, data, tables["gene"], cells, method, tables["signals"])
         return cls(**tables).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
@@ -151,27 +186,45 @@ class LocusDisplay:
         -------
         LocusDisplay
         """
-        names = [shortened(name, 50) for name in self.openness]
-        if not names:
+        if self.openness.shape[1] == 0:
             raise ValueError("openness: no tracks, wanted at least one column")
-        n, below = len(names), 0.0 if self.importance is None else _IMPORTANCE
-        own, width = ax is None, 7.4 + max(map(text_width, names)) / 72
-        (ax,) = axes(ax, size=(width, 0.9 + 0.34 * (n + _GENES + below)))
+        groups = self._openness_of_signals()
+        names = [shortened(name, 50) for name in self.openness]
+        strips = None if self.importance is None else importance_strips(self.importance, self.window)
+        bottoms, below = _bottoms(len(groups), len(names)), 0.0 if strips is None else strips.height
+        n, own = bottoms[0][0] + 1 + (_NAME if len(groups) > 1 else 0), ax is None
+        (ax,) = axes(ax, size=(7.4 + _room_left(names, strips), 0.9 + 0.34 * (n + _GENES + below)))
         ax.set(xlim=self.window, ylim=(-below - 0.1, n + _GENES))
-        ax.set_yticks(np.arange(n)[::-1] + 0.3, names, size=SMALL)
+        ax.set_yticks(np.concatenate(bottoms) + 0.3, names * len(groups), size=SMALL)
         self._label_positions(ax)
         settle(ax, own)
         if self.expression is not None:
-            _write_expression(ax, self.expression)
-        self.top_ = float(self.openness.to_numpy().max(initial=0.0)) or 1.0
-        self.peaks_ = [self._draw_track(ax, name, n - 1 - k) for k, name in enumerate(self.openness)]
-        self.importance_ = None if self.importance is None else self._draw_importance(ax, self.importance)
+            _write_expression(ax, self.expression, bottoms)
+        self.tops_ = [float(values.to_numpy().max(initial=0.0)) or 1.0 for _, values in groups]
+        self.top_ = self.tops_[0]
+        self.peaks_ = []
+        for (places, values), rows, top, colour in zip(groups, bottoms, self.tops_, _COLOURS, strict=False):
+            tracks = zip(values, rows, strict=True)
+            self.peaks_ += [self._draw_track(ax, places, values[name] / top, row, colour) for name, row in tracks]
+        self.importance_ = None if strips is None else self._draw_importance(ax, strips)
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
-        _write_scale(ax, f"{self.openness_label}, each track 0 to {self.top_:.3g}")
+        self._write_scales(ax, bottoms)
         self._draw_genes(ax, n)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _openness_of_signals(self) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+        """Places and openness of the peaks of each signal."""
+        if self.signals is None:
+            return [(self.peaks, self.openness)]
+        if len(self.signals) > len(_COLOURS):
+            raise ValueError(
+                f"{len(self.signals)} signals, and at most {len(_COLOURS)} can be read: choose some by signals= (of "
+                f"{some(self.signals)})"
+            )
+        own = [(self.peaks["signal"] == name).to_numpy() for name in self.signals]
+        return [(self.peaks[rows], self.openness[rows]) for rows in own]
 
     def _label_positions(self, ax: Any) -> None:
         size, unit = (1e6, "Mb") if self.window[1] - self.window[0] >= _IN_MB else (1e3, "kb")
@@ -179,36 +232,47 @@ class LocusDisplay:
         ax.locator_params(axis="x", nbins=6)
         ax.set_xlabel(f"position on {self.gene['chrom']} ({unit})")
 
-    def _draw_track(self, ax: Any, name: Any, bottom: int) -> Any:
-        start, width = self._within(self.peaks)
-        height = self.openness[name].to_numpy() / self.top_ * _FULL
+    def _draw_track(self, ax: Any, peaks: pd.DataFrame, openness: pd.Series, bottom: float, colour: str) -> Any:
+        start, width = self._within(peaks)
+        height = openness.to_numpy() * _FULL
         ax.plot(self.window, [bottom, bottom], color=PALE, lw=0.8, zorder=1)
         # The outline keeps a peak of 500 bp visible in a window of 200 kb.
-        return ax.bar(start, height, width, bottom, align="edge", color=BLUE, ec=BLUE, lw=0.7, zorder=2)
+        return ax.bar(start, height, width, bottom, align="edge", color=colour, ec=colour, lw=0.7, zorder=2)
 
-    def _draw_importance(self, ax: Any, table: pd.DataFrame) -> Any:
+    def _draw_importance(self, ax: Any, strips: ImportanceStrips) -> Any:
         """Bars beneath the tracks; those of negative values hang down."""
-        inside = table[(table["end"] > self.window[0]) & (table["start"] < self.window[1])]
-        start, width = self._within(inside)
-        value = inside["importance"].to_numpy()
-        most = float(np.abs(value).max(initial=0.0)) or 1.0
-        signed = bool((value < 0).any())
-        room = _IMPORTANCE - 0.75
-        base = -_IMPORTANCE + (room / 2 if signed else 0)
-        ax.plot(self.window, [base, base], color=PALE, lw=0.8, zorder=1)
-        said = f"{self.importance_label} ({'longest' if signed else 'highest'} bar: {most:.2g})"
-        ax.annotate(said, (0, -0.6), xycoords=("axes fraction", "data"), color=PURPLE, size=SMALL, va="bottom")
+        start, width = self._within(strips.table)
+        for base in strips.bases:
+            ax.plot(self.window, [base, base], color=PALE, lw=0.8, zorder=1)
+        said = f"{'longest' if strips.signed else 'highest'} bar: {strips.longest:.2g}"
+        if strips.n_left_out:
+            said += f"; {strips.n_left_out} strips of shorter bars left out"
+        style = {"xycoords": ("axes fraction", "data"), "color": PURPLE, "size": SMALL, "va": "bottom"}
+        ax.annotate(f"{self.importance_label} ({said})", (0, -0.6), **style)
         names = [label.get_text() for label in ax.get_yticklabels()]
-        ax.set_yticks([*ax.get_yticks(), base + (0 if signed else room / 2)], [*names, "importance"], size=SMALL)
-        height = value / most * room / (2 if signed else 1)
-        return ax.bar(start, height, width, base, align="edge", color=PURPLE, ec=PURPLE, lw=0.3, zorder=2)
+        of_strips = _strip_names(strips)
+        ax.set_yticks([*ax.get_yticks(), *strips.middles], [*names, *of_strips], size=SMALL)
+        look = {"align": "edge", "color": PURPLE, "ec": PURPLE, "lw": 0.3, "zorder": 2}
+        return ax.bar(start, strips.heights, width, strips.bases[strips.strip], **look)
+
+    def _write_scales(self, ax: Any, bottoms: list[NDArray]) -> None:
+        """Say what the height of tracks means: above them, and for each of several signals where its tracks begin."""
+        names = [shortened(name) for name in self.signals or ()]
+        if len(bottoms) == 1:
+            of = "".join(f"{name}: " for name in names)
+            _write_scale(ax, f"{of}{self.openness_label}, each track 0 to {self.top_:.3g}", BLUE)
+            return
+        _write_scale(ax, f"{self.openness_label}, one scale per signal", GREY)
+        style = {"xycoords": ("axes fraction", "data"), "size": SMALL, "weight": "bold", "va": "bottom"}
+        for name, rows, top, colour in zip(names, bottoms, self.tops_, _COLOURS, strict=False):
+            ax.annotate(f"{name}, each track 0 to {top:.3g}", (0, rows[0] + 1.1), color=colour, **style)
 
     def _within(self, table: pd.DataFrame) -> tuple[NDArray, NDArray]:
         """Start and width of intervals, cut at the ends of the window."""
         start = table["start"].clip(lower=self.window[0]).to_numpy()
         return start, table["end"].clip(upper=self.window[1]).to_numpy() - start
 
-    def _draw_genes(self, ax: Any, n: int) -> None:
+    def _draw_genes(self, ax: Any, n: float) -> None:
         """Mark the gene, then its neighbours, the nearest first, where there is room for an arrow and a name."""
         tss, forward = float(self.gene["tss"]), self.gene["strand"] == "+"
         self.tss_ = draw_tss_arrow(ax, tss, n + 0.35, forward=forward, text=str(self.gene["name"]), foot=0.0)
@@ -235,18 +299,35 @@ def _span(gene: pd.Series, per_bp: float) -> tuple[float, float]:
     return (at - 4, at + length) if gene["strand"] == "+" else (at - length, at + 4)
 
 
-def _write_scale(ax: Any, text: str) -> None:
+def _bottoms(n_signals: int, n_cell_types: int) -> list[NDArray[np.float64]]:
+    """Lower end of the tracks of each signal, from top to bottom; the last one is 0."""
+    height = n_cell_types + (_NAME if n_signals > 1 else 0)
+    return [(n_signals - 1 - k) * height + np.arange(n_cell_types, dtype=float)[::-1] for k in range(n_signals)]
+
+
+def _strip_names(strips: ImportanceStrips) -> list[str]:
+    return [shortened(name, 40) for name in strips.names]
+
+
+def _room_left(names: Sequence[str], strips: ImportanceStrips | None) -> float:
+    """Inches that the names of tracks and strips take."""
+    others = [] if strips is None or "signal" not in strips.table else _strip_names(strips)
+    return max(map(text_width, [*names, *others])) / 72
+
+
+def _write_scale(ax: Any, text: str, colour: str) -> None:
     """Write the scale of the tracks above them, left of the heading of the expression."""
     room = size_in_points(ax)[0] - text_width("expression (log)")
-    broken = text if text_width(text) < room else text.replace(", ", ",\n", 1)
-    ax.text(0, 1, broken, color=BLUE, size=SMALL, va="top", transform=ax.transAxes)
+    broken = text if text_width(text) < room else ",\n".join(text.rsplit(", ", 1))
+    ax.text(0, 1, broken, color=colour, size=SMALL, va="top", transform=ax.transAxes)
 
 
-def _write_expression(ax: Any, expression: pd.Series) -> None:
+def _write_expression(ax: Any, expression: pd.Series, bottoms: list[NDArray]) -> None:
     """Write the gene's expression behind each track."""
     width, _ = size_in_points(ax)
     make_room_right(ax, (text_width("expression (log)") + 6) / width)
     style = {"xycoords": ("axes fraction", "data"), "ha": "right", "size": SMALL}
-    for k, value in enumerate(expression):
-        ax.annotate(f"{value:.2f}", (1, len(expression) - 1 - k + 0.3), va="center", **style)
+    for rows in bottoms:
+        for value, row in zip(expression, rows, strict=True):
+            ax.annotate(f"{value:.2f}", (1, row + 0.3), va="center", **style)
     ax.text(1, 1, "expression (log)", color=GREY, size=SMALL, ha="right", va="top", transform=ax.transAxes)

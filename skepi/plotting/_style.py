@@ -30,8 +30,10 @@ def pyplot() -> Any:
     return plt
 
 
-def axes(ax: Any = None, n: int = 1, size: tuple[float, float] = (5.6, 4.0)) -> "list[Axes]":
-    """Return the given axes, or those of a new figure with ``n`` panels side by side.
+def axes(
+    ax: Any = None, n: int = 1, size: tuple[float, float] = (5.6, 4.0), n_across: int | None = None
+) -> "list[Axes]":
+    """Return the given axes, or those of a new figure with ``n`` panels, row by row.
 
     Parameters
     ----------
@@ -41,12 +43,20 @@ def axes(ax: Any = None, n: int = 1, size: tuple[float, float] = (5.6, 4.0)) -> 
         Panels of the new figure.
     size : tuple of float, default=(5.6, 4.0)
         Width and height of one panel in inches.
+    n_across : int, optional
+        Panels of one row; all of them by default.
     """
     plt = pyplot()
     if ax is None:
-        figure, panels = plt.subplots(1, n, figsize=(size[0] * n, size[1]), layout="constrained", squeeze=False)
+        across = min(n, n_across or n)
+        down = -(-n // across)
+        figure, grid = plt.subplots(
+            down, across, figsize=(size[0] * across, size[1] * down), layout="constrained", squeeze=False
+        )
+        for spare in grid.flat[n:]:
+            spare.remove()
         figure.draw_without_rendering()  # labels are placed by the size that the axes will have
-        panels = list(panels[0])
+        panels = list(grid.flat[:n])
     elif hasattr(ax, "transAxes") and hasattr(ax, "get_xlim"):
         panels = [ax]
     else:
