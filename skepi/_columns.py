@@ -33,7 +33,7 @@ class Bands(NamedTuple):
     @property
     def label(self) -> str:
         """Signal and feature, as far as they have a name."""
-        return _prefix(self.signal, self.feature)
+        return label_of(self.signal, self.feature)
 
 
 def band_columns(edges: ArrayLike, signal: str = UNNAMED, feature: str = "") -> pd.DataFrame:
@@ -77,7 +77,7 @@ def join_columns(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 def names_of_columns(columns: pd.DataFrame) -> list[str]:
     """Name columns by signal, feature and offsets, as ``ATAC promoter [-1000, 0) bp``; what is unnamed is left out."""
     parts = (columns[field].tolist() for field in FIELDS)
-    return [" ".join(filter(None, (_prefix(s, f), f"[{a}, {b}) bp"))) for s, f, a, b in zip(*parts, strict=True)]
+    return [" ".join(filter(None, (label_of(s, f), f"[{a}, {b}) bp"))) for s, f, a, b in zip(*parts, strict=True)]
 
 
 def bands_of(columns: pd.DataFrame) -> list[Bands]:
@@ -114,5 +114,6 @@ def first_difference(columns: pd.DataFrame, fitted: pd.DataFrame) -> str | None:
     return None
 
 
-def _prefix(signal: str, feature: str) -> str:
+def label_of(signal: str, feature: str) -> str:
+    """Signal and feature as far as they have a name, separated by a space."""
     return " ".join(filter(None, ("" if signal == UNNAMED else signal, feature)))

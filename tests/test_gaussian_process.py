@@ -882,7 +882,7 @@ def test_features_for_another_model(simulated_model):
     s = simulated_model
     names = list(s.model.get_feature_names_out())
     own = ["own_cis"] if s.model.own_cis else []
-    assert names == [*(f"band{k}" for k in range(8)), "cis", "cell_state", *own, "gene_mean", "gene_scale"]
+    assert names == [*s.X.feature_names, "cis", "cell_state", *own, "gene_mean", "gene_scale"]
     assert list(s.model.get_feature_names_out(list("abcdefgh")))[:9] == [*"abcdefgh", "cis"]
     rows = np.random.default_rng(0).permutation(len(s.X))[:100]
     features = pd.DataFrame(s.model.transform(s.X[rows]), columns=names)

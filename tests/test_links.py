@@ -17,7 +17,7 @@ from skepi.datasets import make_paired_openness
 from skepi.exceptions import UnknownNameError
 from skepi.inspection import _attribution, attributions, bin_importance, bin_track, peak_gene_links, peak_scores
 from skepi.intervals import from_offsets, to_offsets
-from skepi.io import write_bedgraph
+from skepi.io import write_bedgraph, write_bedpe
 from skepi.neural_network import ExpressionMLP
 from skepi.paired import PairedDataset
 from skepi.preprocessing import LogZScaler
@@ -393,7 +393,7 @@ def test_a_track_of_two_signals_is_written_signal_by_signal(two, tmp_path):
     X, y = two.pairs(return_X_y=True)
     model = make_pipeline(TSSBinner(edges=EDGES), LogZScaler(), GeneZTarget(Ridge())).fit(X, y)
     track = bin_track(model, X, X.genes["name"][0])
-    with pytest.raises(ValueError, match=r"table holds the signals 'ATAC', 'H3K27ac', and a bedGraph track one"):
+    with pytest.raises(ValueError, match=r"table holds the signals 'ATAC', 'H3K27ac', and a bedGraph track one: write"):
         write_bedgraph(track, tmp_path / "track.bedgraph", value="importance")
     write_bedgraph(track[track["signal"] == "H3K27ac"], tmp_path / "track.bedgraph", value="importance")
     assert len((tmp_path / "track.bedgraph").read_text().splitlines()) == len(EDGES)
@@ -463,3 +463,12 @@ def test_bad_input_is_refused(ridge, split):
         bin_track(ridge, X, gene, method="permutation")
     with pytest.raises(ValueError, match=f"values for {len(X)} pairs"):
         bin_track(ridge, X, gene, method="permutation", y=np.ones(len(X) + 5))
+
+
+def test_a_bedpe_file_holds_links_of_one_signal(tmp_path):
+    peak = {"signal": ["ATAC", "H3K27ac"], "chrom": "chr1", "start": [20, 40], "end": [30, 50]}
+    links = pd.DataFrame({**peak, "gene": "GATA1", "tss": 100, "strand": "-", "score": [0.5, 0.2]})
+    with pytest.raises(ValueError, match=r"table holds the signals 'ATAC', 'H3K27ac', and a BEDPE file one: write one"):
+        write_bedpe(links, tmp_path / "links.bedpe")
+    write_bedpe(links[links["signal"] == "ATAC"], tmp_path / "links.bedpe")
+    assert len((tmp_path / "links.bedpe").read_text().splitlines()) == 1

@@ -71,9 +71,13 @@ def test_two_signals_are_better_than_one(name, size, seed):
     assert both - max(alone) > 0.05
 
 
-@pytest.mark.parametrize(("name", "size", "seed"), [*cases("LassoBaseline", LARGE), *cases("ExpressionMLP", None)])
+@far_is_fine
+@pytest.mark.parametrize(
+    ("name", "size", "seed"),
+    [*cases("LassoBaseline", LARGE), *cases("ExpressionMLP", None), *cases("CisTransRegressor", LARGE)],
+)
 def test_a_signal_of_noise_costs_next_to_nothing(name, size, seed):
-    """Over eight data sets it costs LassoBaseline at most 0.0034, ExpressionMLP 0.0016 to 0.0044."""
+    """Over eight data sets it costs LassoBaseline and CisTransRegressor at most 0.0034, ExpressionMLP 0.0044."""
     without = held_out_skill(name, size, seed, "ATAC", "H3K27ac")
     assert without - held_out_skill(name, size, seed, *SHARES) < 0.01
 

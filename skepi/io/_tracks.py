@@ -52,7 +52,7 @@ def write_bedgraph(table: pd.DataFrame, path: str | os.PathLike, *, value: str =
     ['track type=bedGraph name="skepi"', 'chr1\\t0\\t10\\t2', 'chr1\\t20\\t30\\t0.5']
     """
     _check_columns(table, ("chrom", "start", "end", value))
-    _check_one_signal(table, value)
+    _check_one_signal(table, value, "a bedGraph track")
     _check_names(table, ("chrom",))
     rows = table.sort_values(["chrom", "start"], kind="stable")
     _check_intervals(rows)
@@ -89,7 +89,7 @@ def write_bedpe(links: pd.DataFrame, path: str | os.PathLike) -> None:
     ------
     ValueError
         For missing columns, an empty table, chromosomes, genes or strands with white space in their name or without
-        one, scores that are not finite, positions that are not whole, or empty intervals.
+        one, scores that are not finite, positions that are not whole, empty intervals, or links of several signals.
 
     References
     ----------
@@ -106,6 +106,7 @@ def write_bedpe(links: pd.DataFrame, path: str | os.PathLike) -> None:
     ['chr1', '20', '30', 'chr1', '100', '101', 'GATA1', '0.5', '.', '-']
     """
     _check_columns(links, _LINK_COLUMNS)
+    _check_one_signal(links, "score", "a BEDPE file")
     _check_names(links, ("chrom", "gene", "strand"))
     _check_intervals(links)
     _check_numbers(links["score"], "score")
@@ -127,13 +128,13 @@ def _check_columns(table: pd.DataFrame, wanted: tuple[str, ...]) -> None:
         raise ValueError("the table is empty: there is nothing to write")
 
 
-def _check_one_signal(table: pd.DataFrame, value: str) -> None:
-    """Refuse bins or peaks of several signals or features, which would look like one track."""
+def _check_one_signal(table: pd.DataFrame, value: str, what: str) -> None:
+    """Refuse bins or peaks of several signals or features, which would look like one."""
     for column in table.columns.intersection(["signal", "feature"]).difference([value]):
         there = list(dict.fromkeys(table[column]))
         if len(there) > 1 and not pd.api.types.is_numeric_dtype(table[column]):
             raise ValueError(
-                f"the table holds the {column}s {some(there)}, and a bedGraph track one: write one at a time, such as "
+                f"the table holds the {column}s {some(there)}, and {what} one: write one at a time, such as "
                 f"table[table[{column!r}] == {there[0]!r}]"
             )
 

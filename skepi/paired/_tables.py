@@ -212,7 +212,7 @@ def _warn_of_swamped(openness: NDArray[np.float32], chrom: NDArray[np.object_], 
     if share[most] > 0.5 >= of_peaks[most]:
         warnings.warn(
             f"{signal}: {share[most]:.0%} of the signal, but {of_peaks[most]:.0%} of the peaks, lies on {names[most]}, "
-            "so depth is what this chromosome says; TSSBinner(depth_without=[...]) leaves chromosomes out",
+            "so depth is what this chromosome says; depth_without=[...] of TSSBinner leaves chromosomes out",
             DepthWarning,
             stacklevel=5,
         )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skepi._columns import UNNAMED, Bands
+from skepi._columns import UNNAMED, Bands, label_of
 from skepi._doors import some
 from skepi.plotting._band_axis import label_edges
 from skepi.plotting._labels import label_axes
@@ -107,7 +107,7 @@ class BandPanel:
 
 def group_name(signal: str, feature: str) -> str:
     """Name a signal and feature as columns do; a signal without a name is called openness where it stands alone."""
-    return Bands(signal, feature, slice(0, 0), np.zeros(1, dtype=np.int64)).label or signal
+    return label_of(signal, feature) or signal
 
 
 def band_panels(table: pd.DataFrame, signal: Choice, feature: Choice) -> list[BandPanel]:
