@@ -420,6 +420,7 @@ def test_nearest_is_the_regressor_of_scikit_learn(k, weights, simulated):
 # --- by law
 
 
+@pytest.mark.slow
 @given(shift=st.integers(0, 10**8), mirror=st.integers(2 * 10**8, 2 * 10**9), body=st.booleans())
 def test_scores_do_not_change_when_the_genome_is_shifted_and_mirrored(shift, mirror, body):
     for rule in (PromoterSum(1_000, gene_body=body), DistanceDecay("archr", gene_body=body, reach_bp=3_000)):

@@ -246,6 +246,7 @@ def test_components_are_those_of_principal_component_analysis(n, n_components, s
 # --- by law
 
 
+@pytest.mark.slow
 def test_opposite_laws_of_two_lineages_are_found(rng):
     X, y, lineage = planted([1, -1], rng)
     model = BucketedRegressor(RIDGE, max_distance=INF)
@@ -422,6 +423,7 @@ def test_compare_is_the_skill_of_both_models_on_the_same_pairs(pairs):
     ]
 
 
+@pytest.mark.slow
 def test_grid_search_over_the_number_of_buckets(rng):
     X, y, _ = planted([1, -1], rng, n_genes=25)
     model = BucketedRegressor(RIDGE, clusterer=KMeans(n_init=5, random_state=0), max_distance=INF)

@@ -342,6 +342,7 @@ def third_cell_type(X):
 # --- by law
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_held_out_pairs(data, compared):
     X, y = data.pairs(return_X_y=True)
     splitters = checked_splits(READY_MADE, sources_of(data, (), 1, 0)[0])
@@ -682,6 +683,7 @@ def test_a_permutation_moves_something():
         assert source.expression.tolist() == [[2, 1], [4, 3]]
 
 
+@pytest.mark.slow
 def test_random_states_of_all_kinds(data):
     options = {"controls": ("cell types",), "n_bootstrap": 20}
     one, two, three, drawn = (

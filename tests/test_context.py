@@ -258,6 +258,7 @@ def test_a_dense_array_with_context_beyond_the_limit_is_refused(bins, y, monkeyp
         np.asarray(rows, dtype=np.float64)
 
 
+@pytest.mark.slow
 def test_models_take_the_columns():
     """A world of programs alone: without context a line on bins finds little, with it most; a network runs too."""
     data, _ = make_paired_openness(80, 12, n_lineages=3, cis_share=0.1, program_share=0.8, n_programs=2, random_state=1)

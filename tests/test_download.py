@@ -741,6 +741,7 @@ def test_the_bar_moves_within_a_file_and_counts_what_is_there_already(server, tm
 # --- several processes
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_fetch_each_file_once_and_both_are_right(server, tmp_path, helper):
     files = [server.add(f"{i}", content(300_000, i)) for i in range(4)]
     server.bytes_per_step, server.step_s = 60_000, 0.02  # 0.4 s in all, so that the second comes in the middle

@@ -627,6 +627,7 @@ def test_likelihood_of_signals_is_the_density_of_contrasts(seed, missing):
     assert_float64_sums(found, wanted, summed=summed, condition=np.linalg.cond(among + s2 * np.eye(len(among))))
 
 
+@pytest.mark.slow
 @given(st.integers(0, 9_999), st.booleans())
 def test_weights_of_signals_add_up_and_follow_their_order(seed, missing):
     residuals, kernels, _ = random_signals(seed, missing)
@@ -1172,6 +1173,7 @@ def test_nine_in_ten_new_measurements_lie_within_90_percent(name, request):
     assert_within(square, 1, 4 * np.sqrt(2 / 400), "4 SDs of the mean square of 400 genes")
 
 
+@pytest.mark.slow
 @far_is_fine
 def test_planted_variances_are_those_of_the_fit(plain, with_own):
     for d, own, noise in ((plain, 0.0, 0.4), (with_own, 4.0, 0.2)):
@@ -1439,6 +1441,7 @@ def test_a_fit_forgets_the_one_before(simulated_rows):
     assert "own_cis" not in model.predict_parts(s.X)
 
 
+@pytest.mark.slow
 @far_is_fine
 def test_grid_search_over_settings(simulated_rows):
     s = simulated_rows

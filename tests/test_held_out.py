@@ -287,6 +287,7 @@ def test_the_control_catches_a_splitter_that_leaves_test_rows_in_training(pairs)
     assert shuffle_control(model, *pairs, CellTypeKFold(3), n_permutations=3).passed
 
 
+@pytest.mark.slow
 def test_the_control_catches_statistics_over_all_cell_types(pairs):
     """Gene means that see the test cell types beat the training means, on shuffled targets as well."""
     leaking = shuffle_control(Peeker(DummyRegressor()), *pairs, TellingKFold(3))

@@ -115,6 +115,7 @@ def test_units(few, method, model, unit):
         profile.reach_bp()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "model",
     [

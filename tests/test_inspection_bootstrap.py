@@ -61,6 +61,7 @@ def test_two_genes_by_hand():
     assert scores.loc["rmse"].tolist()[:3] == pytest.approx([np.sqrt(1 / 2), 0, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("by", "unseen"), GROUPS)
 def test_resamples_equal_scores_of_concatenated_tables(rng, by, unseen):
     table = drawn_table(rng, unseen=unseen).sample(frac=0.9, random_state=0)  # some pairs are missing

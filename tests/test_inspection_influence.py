@@ -96,6 +96,7 @@ def slow_influence(model, X, y, cv, name):
     return [change, relative, *skills, skills[0] - skills[1]]
 
 
+@pytest.mark.slow
 @unseen_genes
 @pytest.mark.parametrize("cv", [CellTypeKFold(3), LeaveOneCellTypeOut(), PairKFold(2), ChromosomeKFold(2)], ids=str)
 def test_influence_equals_a_slow_loop_under_any_splitter(few, cv):
@@ -123,6 +124,7 @@ def test_processes_make_no_difference(few):
     assert_float32_sums(found, wanted, summed=1)
 
 
+@pytest.mark.slow
 def test_row_order_makes_no_difference(few, rng):
     X, y = few
     table = cell_type_influence(banded_ridge(), X, y, LeaveOneCellTypeOut())

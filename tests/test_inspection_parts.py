@@ -441,6 +441,7 @@ def test_what_is_not_a_splitter_or_no_pairs(few):
 # A known law, and blood
 
 
+@pytest.mark.slow
 @distant
 def test_the_part_that_carries_the_law_contributes_more():
     by_cis, by_state = (

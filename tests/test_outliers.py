@@ -197,6 +197,7 @@ def test_a_corrupted_cell_type_is_flagged_and_no_other(seed):
     assert (components**2).sum(axis=1).idxmax() == truth.corrupted
 
 
+@pytest.mark.slow
 def test_sound_cell_types_are_not_flagged():
     flagged = 0
     for seed in range(20):

@@ -292,6 +292,7 @@ def test_the_column_of_scores_can_be_chosen():
     assert listed(consensus_peaks({"a": table}, width=50), "start") == [(90,)]
 
 
+@pytest.mark.slow
 def test_long_chains_of_overlapping_windows_are_those_of_a_greedy_loop(rng):
     # Windows all over, with few distinct scores: many rounds, and runs of candidates of every length.
     start = rng.integers(1000, 3500, 400)

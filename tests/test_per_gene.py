@@ -476,6 +476,7 @@ def planted(n_genes=30, n_cell_types=40):
     return X, y, weights
 
 
+@pytest.mark.slow
 def test_a_planted_law_is_found_again():
     X, y, weights = planted()
     model = PerGeneLassoCV().fit(X, y)
@@ -944,8 +945,10 @@ def loop_over_folds(model, X, y):
     "model",
     [
         PerGeneLassoCV(LAMS),
-        PerGeneLassoCV(LAMS, cv=LeaveOneCellTypeOut(), select="gene"),
-        PerGeneLassoCV(LAMS, cv=3, scaler=LogZScaler(float("inf")), select="gene"),
+        pytest.param(PerGeneLassoCV(LAMS, cv=LeaveOneCellTypeOut(), select="gene"), marks=pytest.mark.slow),
+        pytest.param(
+            PerGeneLassoCV(LAMS, cv=3, scaler=LogZScaler(float("inf")), select="gene"), marks=pytest.mark.slow
+        ),
         PerGeneLassoCV(LAMS, cv=3, scaler="passthrough"),
         PerGeneLassoCV(LAMS, cv=KFold(4, shuffle=True, random_state=0)),
     ],

@@ -198,6 +198,7 @@ def test_many_cell_types_have_colours_and_no_names():
     assert not display.ax_.texts
 
 
+@pytest.mark.slow
 def test_cell_types_that_have_no_skill_are_grey():
     compared = made([0.0, 0.5], ["crossed"], n_cell_types=8)  # two of eight are alone in their fold
     display = ComparisonDisplay.from_comparison(compared, kind="cell_types")
@@ -238,6 +239,7 @@ def test_given_axes_are_drawn_in_and_nothing_else_is_touched(compared, kind):
         assert other.get_xlabel().replace("\n", " ") == "blue: skill 1, white: 0, red: \N{MINUS SIGN}1 or less"
 
 
+@pytest.mark.slow
 def test_a_display_can_be_drawn_again(compared):
     display = ComparisonDisplay.from_comparison(compared)
     first = display.figure_

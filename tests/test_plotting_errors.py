@@ -297,6 +297,7 @@ def test_tied_groups_are_not_said_to_be_of_equal_size(pairs):
     assert sizes.max() > 1.5 * sizes.min()
 
 
+@pytest.mark.slow
 def test_many_groups_are_dots_by_rank_and_the_worst_is_named():
     table = held_out_table(20, 201)
     display = GroupedErrorDisplay.from_predictions(table)
@@ -308,6 +309,7 @@ def test_many_groups_are_dots_by_rank_and_the_worst_is_named():
     figures.assert_readable(GroupedErrorDisplay.from_predictions(table, value="skill").figure_)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "value", ["mse", *(pytest.param(value, marks=pytest.mark.slow) for value in ("skill", "error_ratio"))]
 )

@@ -137,6 +137,7 @@ def test_each_signal_has_a_panel_of_its_own(three):
     assert [figures.heights(bars) for bars in alone.bars_] == [figures.heights(display.bars_[0])]
 
 
+@pytest.mark.slow
 def test_panels_of_many_signals_fill_rows_of_four():
     data = several_signals([f"mark {k}" for k in range(5)], n_genes=20)
     display = DistributionDisplay.from_dataset(data, n_bins=10)
@@ -313,6 +314,7 @@ def test_each_signal_and_feature_has_a_panel_on_one_scale():
     ]
 
 
+@pytest.mark.slow
 def test_panels_of_a_profile_with_two_signals_and_features():
     data = several_signals(features=True, n_genes=20)
     X, y = data.pairs(return_X_y=True)
@@ -338,6 +340,7 @@ def test_importance_of_an_estimator_with_two_signals_is_chosen_by_name():
     assert figures.heights(display.bars_) == whole["importance"][whole["signal"] == "H3K27ac"].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [3, 6])
 def test_panels_with_long_names_and_many_bins_can_be_read(n):
     groups = [(LONG_NAMES[k % 3], "" if k < 3 else "motif:GATA1_HUMAN.H11MO.0.A, 12 hits or more") for k in range(n)]
@@ -360,6 +363,7 @@ def test_bands_of_one_signal_may_come_from_several_binners():
     assert figures.heights(display.bars_) == [*far["importance"], *near["importance"]]
 
 
+@pytest.mark.slow
 def test_signals_and_features_are_chosen_where_there_are_too_many():
     groups = [(signal, f"motif {k}") for signal in ("ATAC", "H3K27ac") for k in range(4)]
     display = ImportanceDisplay(table=importance_table(*groups))
@@ -531,6 +535,7 @@ def test_signals_of_a_locus_are_divided_by_their_own_means():
     assert display.peaks["signal"].tolist() == ["ATAC", "ATAC", "K27ac", "K27ac"]
 
 
+@pytest.mark.slow
 def test_signals_of_a_locus_are_chosen_and_ordered():
     data = two_signals_by_hand()
     display = LocusDisplay.from_dataset(data, "a", ["x"], signals=["K27ac", "ATAC"], flank=20, depth=None)
@@ -587,6 +592,7 @@ def of_three(three):
     return Pipeline(steps).fit(*three.pairs(return_X_y=True))
 
 
+@pytest.mark.slow
 def test_a_locus_of_three_signals_with_long_names_can_be_read(three, of_three):
     gene = three.genes["name"][3]
     display = LocusDisplay.from_dataset(three, gene, estimator=of_three, flank=30_000)
@@ -613,6 +619,7 @@ def test_features_of_a_signal_without_a_name_have_strips(data):
     assert any(text.startswith("openness / mean of the cell type, each track") for text in said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n_signals", "n_tracks"), [(1, 12), (2, 8), *(pytest.param(*n, marks=pytest.mark.slow) for n in ((4, 4), (6, 3)))]
 )

@@ -145,6 +145,7 @@ def test_the_history_of_a_network_is_drawn_with_its_best_epoch(network):
     assert any(text.startswith(f"best epoch {net.best_epoch_}: ") for text in said)
 
 
+@pytest.mark.slow
 def test_of_a_history_alone_the_lowest_development_error_is_the_best():
     history = pd.DataFrame({"epoch": [1, 2, 3], "train_mse": [3.0, 2.0, 1.0], "dev_mse": [2.0, 1.5, 1.8]})
     assert TrainingCurveDisplay.from_history(history).best_epoch_ == 2

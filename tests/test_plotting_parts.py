@@ -163,6 +163,7 @@ def test_the_genes_named_by_default_are_those_with_the_largest_gain_on_each_side
     assert named(display) == ["gene3", "gene1", "gene2", "gene4"]
 
 
+@pytest.mark.slow
 def test_all_parts_but_the_state_lie_along_the_other_axis():
     table = table_of(40, parts=("cis", "cell_state", "own_cis"))
     genes, pooled = contributions_of(table)

@@ -210,6 +210,7 @@ def test_what_is_held_out_inside(data, bins, y):
     assert n_errors_and_first(ResidualRegressor(Remembering(), cv=LeaveOneCellTypeOut()), bins, y)[0] == 540
 
 
+@pytest.mark.slow
 def test_what_no_line_sees_is_learned(data, bins, y):
     """Expression rises wherever openness of the promoter leaves its mean: trees find that in the errors."""
     z = CisTransRegressor().fit(bins, y).transform(bins)[:, 2:4].sum(axis=1)

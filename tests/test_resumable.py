@@ -274,6 +274,7 @@ def test_pairs(tmp_path, pairs, model, n_jobs):
     assert_same(clone(search).fit(*pairs), search, times=True)
 
 
+@pytest.mark.slow
 @unseen_genes
 @pytest.mark.parametrize(
     "cv",
@@ -1002,6 +1003,7 @@ def sweep_once(folder, n_rates, n_lams, n_jobs=1):
     return search, len(ParameterGrid(grid))
 
 
+@pytest.mark.slow
 def test_a_small_sweep_of_networks(tmp_path, capsys):
     search, n_settings = sweep_once(tmp_path, 2, 1)
     assert len(search.cv_results_["params"]) == n_settings == 8

@@ -249,6 +249,7 @@ def large_library_figures(large):
     return library_figures(*make_read_counts(expression))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("figure", BLOOD_LIBRARIES)
 def test_libraries_agree_with_those_of_blood(large_library_figures, figure):
     wanted = BLOOD_LIBRARIES[figure]
