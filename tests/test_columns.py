@@ -1,6 +1,7 @@
 """Columns of several signals and of features of peaks: one map, whatever a column is."""
 
 import pickle
+import types
 from functools import partial
 
 import numpy as np
@@ -26,7 +27,7 @@ from skepi.exceptions import DenseSizeError, DepthWarning, TableError, UnfittedS
 from skepi.gaussian_process import CisTransRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
 from skepi.model_selection import CellTypeKFold
-from skepi.neural_network import ExpressionMLP
+from skepi.neural_network import ExpressionMLP, _batches
 from skepi.paired import PairedDataset
 from skepi.persistence import load_model, save_model
 from skepi.preprocessing import AppendContext, LogZScaler, Materialize
@@ -192,6 +193,29 @@ def test_cross_validated_lasso_takes_the_columns(data, binner):
     model = make_pipeline(binner, LassoBaselineCV([0.1, 0.01], cv=CellTypeKFold(2))).fit(X, y)
     by_hand = make_pipeline(binner, LogZScaler(), GeneZTarget(LassoBaseline(model[-1].lam_))).fit(X, y)
     assert_float32_sums(model.predict(X), by_hand.predict(X), summed=10)
+
+
+@EACH_KIND
+def test_a_network_on_lazy_rows_is_that_on_dense_rows(data, binner):
+    X, y = data.pairs(return_X_y=True)
+    scaled = make_pipeline(binner, LogZScaler()).fit_transform(X)
+    net = ExpressionMLP((3,), max_epochs=3, batch_size=5, early_stopping=False, random_state=0)
+    lazy, dense = (clone(net).fit(rows, y).predict(scaled.dense()) for rows in (scaled, scaled.dense()))
+    assert_float32_sums(lazy, dense, summed=10)
+
+
+def test_many_features_stream_to_a_device_where_they_would_not_fit(data):
+    """The operator on a device needs all entries in memory, and features of peaks are kept as factors."""
+    X = TSSBinner(edges=EDGES, features=["m1"]).fit_transform(data.pairs())
+    plain = TSSBinner(edges=EDGES).fit_transform(data.pairs())
+    cuda = types.SimpleNamespace(type="cuda")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_batches, "half_of_free", lambda device: 100_000)
+        patch.setattr(_batches, "RESIDENT_BYTES", 0)
+        assert _batches.plan_features(plain, 5, cuda).way == "operator"
+        assert _batches.plan_features(X, 5, cuda).way == "resident"
+        patch.setattr(_batches, "half_of_free", lambda device: 10)
+        assert _batches.plan_features(X, 5, cuda).way == "streamed"
 
 
 @pytest.mark.slow

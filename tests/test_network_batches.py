@@ -49,10 +49,10 @@ def made_by_operator(X, rows):
     return OperatorRows(X, OperatorTables(X, CPU), CPU).batch(rows, torch.from_numpy(rows)).numpy()
 
 
-def random_binned(seed, most_entries, with_scaling):
+def random_binned(seed, most_entries, with_scaling, n_signals=1):
     """Rows over an operator with any numbers of slots and entries, zero included."""
     rng = np.random.default_rng(seed)
-    n_genes, n_cells, n_peaks, n_bins, n_rows = rng.integers(1, [6, 4, 8, 7, 30])
+    n_genes, n_cells, n_peaks, n_bins, n_rows = rng.integers([1, 1, n_signals, n_signals, 1], [6, 4, 8, 7, 30])
     n_slots = rng.integers(0, n_bins + 1, n_genes)
     bins = [np.sort(rng.choice(n_bins, n, replace=False)) for n in n_slots]
     n_entries = rng.integers(0, most_entries + 1, n_slots.sum())
@@ -66,17 +66,25 @@ def random_binned(seed, most_entries, with_scaling):
         int(n_peaks),
     )
     frames = [pd.DataFrame(index=range(n)) for n in (n_peaks, n_genes, n_cells)]
+    names = [f"signal{k}" for k in range(n_signals)]
+    frames[0]["signal"] = [names[k % n_signals] for k in range(n_peaks)]
     tables = OpennessTables(*frames, openness=rng.random((n_peaks, n_cells), dtype=np.float32) * 20)
     pairs = GeneCellPairs(tables, rng.integers(0, n_genes, n_rows), rng.integers(0, n_cells, n_rows))
     statistics = rng.random((2, n_slots.sum()), dtype=np.float32)
     scaling = SlotScaling(*statistics) if with_scaling else None
-    inverse_depth = rng.random((1, n_cells), dtype=np.float32)
-    return BinnedOpenness(pairs, band_columns(range(n_bins + 1)), operator, inverse_depth, scaling)
+    inverse_depth = rng.random((n_signals, n_cells), dtype=np.float32)
+    columns = band_columns(range(n_bins + 1)).assign(signal=[names[k % n_signals] for k in range(n_bins)])
+    return BinnedOpenness(pairs, columns, operator, inverse_depth, scaling)
 
 
-@given(seed=st.integers(0, 2**32), most_entries=st.sampled_from([0, 1, 3, 40]), with_scaling=st.booleans())
-def test_the_operator_makes_the_rows_of_dense(seed, most_entries, with_scaling):
-    X = random_binned(seed, most_entries, with_scaling)
+@given(
+    seed=st.integers(0, 2**32),
+    most_entries=st.sampled_from([0, 1, 3, 40]),
+    with_scaling=st.booleans(),
+    n_signals=st.integers(1, 3),
+)
+def test_the_operator_makes_the_rows_of_dense(seed, most_entries, with_scaling, n_signals):
+    X = random_binned(seed, most_entries, with_scaling, n_signals)
     rng = np.random.default_rng(seed)
     rows = rng.integers(0, len(X), 40)
     assert_float32_sums(made_by_operator(X, rows), X.dense(rows))
