@@ -2,7 +2,7 @@
 
 Prints the time from opened tables to a fitted scaler, the time of a batch, and the peak of anonymous memory (what is
 mapped from files does not count). The data are simulated and saved by another process first. ``full_size.py ten`` has
-ten times the cell types.
+ten times the cell types, ``full_size.py three`` three signals with as many peaks each.
 """
 
 import subprocess
@@ -12,9 +12,10 @@ import threading
 import time
 from pathlib import Path
 
-FULL = (17_794, 201, 184_665)
-TEN_TIMES = (17_794, 2_010, 184_665)
-SMALL = (300, 20, 6_000)
+FULL = (17_794, 201, 184_665, 1)
+TEN_TIMES = (17_794, 2_010, 184_665, 1)
+THREE_SIGNALS = (17_794, 201, 184_665, 3)
+SMALL = (300, 20, 6_000, 1)
 
 
 def anonymous_gb():
@@ -44,8 +45,10 @@ class PeakMemory:
 def save(path, size):
     from skepi.datasets import make_paired_openness
 
-    n_genes, n_cell_types, n_peaks = size
-    data, _ = make_paired_openness(n_genes, n_cell_types, n_lineages=12, n_chromosomes=22, n_peaks=n_peaks)
+    n_genes, n_cell_types, n_peaks, n_signals = size
+    signals = None if n_signals == 1 else {f"signal{k}": 1 / n_signals for k in range(n_signals)}
+    law = {"n_lineages": 12, "n_chromosomes": 22, "n_peaks": n_peaks, "signals": signals}
+    data, _ = make_paired_openness(n_genes, n_cell_types, **law)
     data.save(path)
 
 
@@ -90,4 +93,4 @@ if __name__ == "__main__":
     elif sys.argv[1:2] == ["use"]:
         use(sys.argv[2])
     else:
-        main({"small": SMALL, "ten": TEN_TIMES}.get("".join(sys.argv[1:]), FULL))
+        main({"small": SMALL, "ten": TEN_TIMES, "three": THREE_SIGNALS}.get("".join(sys.argv[1:]), FULL))
