@@ -106,12 +106,28 @@ def first_difference(columns: pd.DataFrame, fitted: pd.DataFrame) -> str | None:
     ):
         return None
     names, wanted = names_of_columns(columns), names_of_columns(fitted)
-    for number, (name, other) in enumerate(zip(names, wanted, strict=False)):
-        if name != other:
-            return f"column {number} is {name}, and was {other}"
+    rows, of_fit = (one[list(FIELDS)].astype(object).to_numpy().tolist() for one in (columns, fitted))
+    for number, (row, other) in enumerate(zip(rows, of_fit, strict=False)):
+        if row != other and names[number] != wanted[number]:
+            return f"column {number} is {names[number]}, and was {wanted[number]}"
+        if row != other:  # a signal and a feature may together be called like another signal
+            had = f"{other[0]!r} and {other[1]!r}"
+            return f"column {number} has signal {row[0]!r} and feature {row[1]!r}, and had {had}"
     if len(names) != len(wanted):
         return f"there are {len(names)} columns, and were {len(wanted)}"
     return None
+
+
+def check_signals(signals: Sequence[str], fitted: Sequence[str]) -> None:
+    """Refuse a data set with other signals than that of a fit, in whatever order."""
+    missing = [signal for signal in fitted if signal not in signals]
+    unknown = [signal for signal in signals if signal not in fitted]
+    if missing or unknown:
+        raise ValueError(
+            f"the data set has the signals {', '.join(signals)}, and that of the fit had {', '.join(fitted)}"
+            + (f": {', '.join(missing)} missing" if missing else "")
+            + (f": {', '.join(unknown)} unknown (signals=[...] says which to bin)" if unknown else "")
+        )
 
 
 def label_of(signal: str, feature: str) -> str:

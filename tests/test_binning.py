@@ -535,7 +535,7 @@ def test_binner_holds_settings_only(simulated):
         "edges_",
         "columns_",
         "signals_",
-        "depth_unit_",
+        "layout_",
         "n_features_in_",
     }
 

@@ -22,9 +22,17 @@ from skepi._dense import check_size
 from skepi._lasso import _moments
 from skepi.baselines import NearestCellTypes
 from skepi.binning import BinnerUnion, TSSBinner, _factors
-from skepi.compose import GeneZTarget, PerGeneLassoCV, PerGeneRegressor, ResidualRegressor
-from skepi.exceptions import DenseSizeError, DepthWarning, TableError, UnfittedSignalWarning, UnknownNameError
+from skepi.compose import BucketedRegressor, GeneZTarget, PerGeneLassoCV, PerGeneRegressor, ResidualRegressor
+from skepi.exceptions import (
+    ChromosomeWarning,
+    DenseSizeError,
+    DepthWarning,
+    TableError,
+    UnfittedSignalWarning,
+    UnknownNameError,
+)
 from skepi.gaussian_process import CisTransRegressor
+from skepi.inspection import open_bin_counts
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
 from skepi.model_selection import CellTypeKFold
 from skepi.neural_network import ExpressionMLP, _batches
@@ -33,6 +41,7 @@ from skepi.persistence import load_model, save_model
 from skepi.preprocessing import AppendContext, LogZScaler, Materialize
 from skepi.rows import band_columns
 from skepi.testing import check_rows
+from skepi.testing._pair_checks import check_another_data_set, check_new_cell_types
 
 EDGES = [-400, -50, 0, 50, 400]
 CELLS = ["x", "y", "z", "w"]
@@ -228,13 +237,14 @@ def test_a_search_in_two_processes(data, binner):
     assert_exact(*(one["mean_test_score"] for one in found))
 
 
-@given(seed=st.integers(0, 2**32), cuts=st.lists(st.integers(-300, 300), min_size=2, max_size=5, unique=True))
+@given(seed=st.integers(0, 2**32), cuts=st.lists(st.integers(-299, 299), max_size=4, unique=True))
 def test_columns_of_a_union_are_those_of_its_parts(seed, cuts):
     data = dataset(seed, features=True)
+    edges = [-300, *sorted(cuts), 300]
     parts = [
-        TSSBinner(edges=sorted(cuts)),
-        TSSBinner(edges=sorted(cuts), features=["m3"]),
-        TSSBinner(edges=[300, 600], signals=["H3K27ac"], features=["m1", "m2"]),
+        TSSBinner(edges=edges),
+        TSSBinner(edges=edges, features=["m3"]),
+        TSSBinner(edges=[300, 900], signals=["H3K27ac"], features=["m1", "m2"]),
     ]
     of_parts = [part.fit_transform(data.pairs()) for part in parts]
     union = BinnerUnion([(f"p{k}", part) for k, part in enumerate(parts)]).fit_transform(data.pairs())
@@ -490,7 +500,9 @@ def test_signals_of_other_cell_types_are_refused(data):
         TableError, match="signal H3K27ac: it has other cell types than ATAC: lacks 'w', and alone has 'v'"
     ):
         PairedDataset({"ATAC": one, "H3K27ac": other}, peaks, GENES)
-    with pytest.raises(TableError, match="signal H3K27ac: openness: columns do not match the cell types: absent 'w'"):
+    with pytest.raises(
+        TableError, match="signal H3K27ac: it has other cell types than the table cell_types: lacks 'w'"
+    ):
         PairedDataset({"ATAC": one, "H3K27ac": other}, peaks, GENES, cell_types=CELLS)
 
 
@@ -503,6 +515,122 @@ def test_a_signal_without_a_peak_near_any_gene_is_refused(data):
     together = pd.concat([a.peaks, far], ignore_index=True)
     with pytest.raises(TableError, match="peaks of H3K27ac and genes have no chromosome in common"):
         PairedDataset(data.openness, together, GENES, cell_types=CELLS)
+
+
+def test_a_signal_out_of_reach_of_every_gene_is_refused(data):
+    far = data.peaks["signal"].eq("H3K27ac") * 10**8
+    peaks = data.peaks.assign(start=data.peaks["start"] + far, end=data.peaks["end"] + far)
+    X = PairedDataset(data.openness, peaks, GENES, cell_types=CELLS).pairs()
+    with pytest.raises(TableError, match="no peak of H3K27ac lies within -400 to 400 bp of any TSS: take wider bands"):
+        TSSBinner(edges=EDGES).fit_transform(X)
+    assert TSSBinner(edges=EDGES, signals=["ATAC"]).fit_transform(X).shape == (12, 4)
+
+
+def test_genes_without_a_peak_of_one_signal_on_their_chromosome_are_named(data):
+    k27ac = data.subset(signals="H3K27ac")
+    kept = k27ac.peaks["chrom"].eq("1").to_numpy()
+    a = data.subset(signals="ATAC")
+    with pytest.warns(ChromosomeWarning, match="1 gene.* without any peak of H3K27ac, so all their H3K27ac is 0: 2 .1"):
+        PairedDataset(
+            {"ATAC": a.openness, "H3K27ac": k27ac.openness[kept]},
+            {"ATAC": a.peaks, "H3K27ac": k27ac.peaks[kept]},
+            GENES,
+            cell_types=CELLS,
+        )
+
+
+def test_a_signal_is_given_once(data):
+    a = data.subset(signals="ATAC")
+    for openness, peaks, what in (
+        ({1: a.openness, "1": a.openness}, {"1": a.peaks}, "openness"),
+        ({"1": a.openness}, {1: a.peaks, "1": a.peaks}, "peaks"),
+    ):
+        with pytest.raises(TableError, match=f"{what}: the same signal twice: '1'"):
+            PairedDataset(openness, peaks, GENES, cell_types=CELLS)
+    with pytest.raises(ValueError, match="signals: wanted at least one name, and each once, got"):
+        data.subset(signals=["ATAC", "ATAC"])
+
+
+def test_cell_types_of_signals_have_names_or_none_has(data):
+    a, b = (data.subset(signals=name) for name in data.signals)
+    peaks = {"ATAC": a.peaks, "H3K27ac": b.peaks}
+    named = pd.DataFrame(a.openness, columns=CELLS)
+    with pytest.raises(TableError, match="signal H3K27ac: its columns have no names, while those of ATAC have"):
+        PairedDataset({"ATAC": named, "H3K27ac": b.openness}, peaks, GENES)
+    with pytest.raises(TableError, match="wanted names, because openness holds arrays without column names"):
+        PairedDataset({"ATAC": a.openness, "H3K27ac": b.openness}, peaks, GENES)
+    both = PairedDataset({"ATAC": named, "H3K27ac": b.openness}, peaks, GENES, cell_types=CELLS)
+    assert both.tables.identity == PairedDataset(data.openness, data.peaks, GENES, cell_types=CELLS).tables.identity
+
+
+def test_columns_that_are_called_alike_are_told_apart():
+    """A feature of an unnamed signal may be called like a signal."""
+    of_signal, of_feature = band_columns([0, 5], "ATAC"), band_columns([0, 5], "openness", "ATAC")
+    assert names_of_columns(of_signal) == names_of_columns(of_feature)
+    said = "column 0 has signal 'ATAC' and feature '', and had 'openness' and 'ATAC'"
+    assert first_difference(of_signal, of_feature) == said
+
+
+def test_a_union_with_a_restricted_binner_still_knows_all_signals(data):
+    edges = [400, 900]
+    union = BinnerUnion([("all", TSSBinner(edges=EDGES)), ("one", TSSBinner(edges=edges, signals=["H3K27ac"]))])
+    third = dataset(names=("ATAC", "H3K27ac", "H3K4me1")).pairs()
+    with pytest.raises(ValueError, match="H3K4me1 unknown"):
+        union.fit(data.pairs()).transform(third)
+    nearest = NearestCellTypes(edges=EDGES).fit(*data.pairs(return_X_y=True))
+    with pytest.raises(ValueError, match="H3K4me1 unknown"):
+        nearest.predict(third)
+
+
+def test_settings_changed_after_the_fit_change_nothing(data):
+    binner = TSSBinner(edges=EDGES, features=["m1"]).fit(data.pairs())
+    wanted = binner.transform(data.pairs()).dense()
+    binner.set_params(features=["m1", "m2"], assign="midpoint", depth=None)
+    assert_exact(binner.transform(data.pairs()).dense(), wanted)
+
+
+def test_buckets_follow_the_signals_of_the_fit(data):
+    """In whatever order a data set has them; binned rows say which."""
+    X, y = data.pairs(return_X_y=True)
+    model = BucketedRegressor(GeneZTarget(Ridge()), min_cell_types=2, max_distance=float("inf"))
+    other = data.subset(signals=data.signals[::-1]).pairs()
+    binner = TSSBinner(edges=EDGES, signals=["ATAC"]).fit(X)
+    of_one = clone(model).fit(binner.transform(X), y)
+    assert set(of_one.centres_.bands.columns["signal"]) == {"ATAC"}
+    assert_exact(of_one.predict(binner.transform(other)), of_one.predict(binner.transform(X)))
+    both = TSSBinner(edges=EDGES, signals=list(data.signals)).fit(X)
+    of_both = clone(model).fit(both.transform(X), y)
+    assert_float32_sums(of_both.predict(both.transform(other)), of_both.predict(both.transform(X)), summed=10)
+
+
+@pytest.mark.parametrize("check", [check_another_data_set, check_new_cell_types])
+def test_public_checks_keep_features_of_peaks(data, check):
+    X, y = data.pairs(return_X_y=True)
+    check(make_pipeline(TSSBinner(edges=EDGES, features=["m1"]), LogZScaler(), GeneZTarget(Ridge())), X, y)
+
+
+def test_open_bins_are_those_of_one_signal(data):
+    with pytest.raises(ValueError, match=r"open bins are counted of one signal .*, got columns of 'ATAC', 'H3K27ac'"):
+        open_bin_counts(TSSBinner(edges=EDGES).fit_transform(data.pairs()))
+    with pytest.raises(ValueError, match="got columns of 'ATAC m1'"):
+        open_bin_counts(TSSBinner(edges=EDGES, signals=["ATAC"], features=["m1"]).fit_transform(data.pairs()))
+    counts = open_bin_counts(TSSBinner(edges=EDGES, signals=["ATAC"]).fit_transform(data.pairs()))
+    assert 0 < counts.max() <= 4
+
+
+def test_places_are_searched_where_a_table_of_them_would_be_large(data, monkeypatch):
+    binner = KINDS["a union"].fit(data.pairs())
+    wanted = binner.transform(data.pairs()).dense()
+    monkeypatch.setattr(_factors, "_MOST_PLACES", 0)
+    assert_exact(binner.transform(data.pairs()).dense(), wanted)
+
+
+def test_depth_of_a_signal_may_have_a_column_of_its_own(data):
+    cells = pd.DataFrame({"name": CELLS, "depth": [1.0, 2.0, 3.0, 4.0], "depth_H3K27ac": [4.0, 3.0, 2.0, 1.0]})
+    X = TSSBinner(edges=EDGES, depth="depth").fit_transform(
+        PairedDataset(data.openness, data.peaks, GENES, None, cells).pairs()
+    )
+    assert_float32_sums(X.inverse_depth, 2.5 / cells[["depth", "depth_H3K27ac"]].to_numpy().T)
 
 
 def test_a_table_of_signal_values_is_no_table_of_signal_names(data):
@@ -570,9 +698,28 @@ def test_new_data_with_other_signals_are_refused(data):
 def test_a_signal_without_any_of_the_features_is_refused(data):
     features = data.peak_features.sparse.to_dense().mul(data.peaks["signal"].eq("ATAC"), axis=0)
     X = PairedDataset(data.openness, data.peaks, GENES, None, CELLS, features).pairs()
-    with pytest.raises(ValueError, match="no peak of H3K27ac has any of the features 'm1', 'm2': signals="):
+    with pytest.raises(
+        UnknownNameError, match=r"no peak of H3K27ac has the feature\(s\) 'm1', 'm2': give them in peak_features"
+    ):
         TSSBinner(edges=EDGES, features=["m1", "m2"]).fit(X)
     TSSBinner(edges=EDGES, features=["m1", "m2"], signals=["ATAC"]).fit(X)
+
+
+def test_new_data_of_which_one_signal_lacks_a_feature_are_refused(data):
+    """Its columns would be 0, and predictions moved without a word."""
+    binner = TSSBinner(edges=EDGES, features=["m1", "m2"]).fit(data.pairs())
+    dense, of_k27ac = data.peak_features.sparse.to_dense(), data.peaks["signal"].eq("H3K27ac").to_numpy()
+    dense.loc[of_k27ac, "m2"] = 0.0
+    new = PairedDataset(data.openness, data.peaks, GENES, None, CELLS, dense).pairs()
+    with pytest.raises(UnknownNameError, match=r"no peak of H3K27ac has the feature\(s\) 'm2'"):
+        binner.transform(new)
+    one = PairedDataset(
+        data.openness[~of_k27ac], data.peaks[~of_k27ac], GENES, None, CELLS, dense[~of_k27ac].assign(m3=0)
+    )
+    assert TSSBinner(edges=EDGES, features=["m1", "m3"]).fit_transform(one.pairs()).shape == (
+        12,
+        8,
+    )  # one signal: no hit
 
 
 def test_new_data_without_the_features_are_refused(data):
@@ -603,7 +750,7 @@ def test_new_data_without_the_features_are_refused(data):
         (
             [("a", TSSBinner(edges=[0, 9])), ("b", TSSBinner(edges=[9, 10], depth=None))],
             ValueError,
-            "b measures the depth of ATAC by",
+            r"ATAC is binned with depth='mean' without M, MT, chrM, chrMT and, in b, with depth=None",
         ),
     ],
 )

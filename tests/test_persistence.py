@@ -379,7 +379,7 @@ def model_file(path, root, *objects, arrays=None, **about):
     write_arrays(
         path,
         arrays or {},
-        {"kind": KIND, "format": 1, "versions": versions, "model": root, "objects": list(objects), **about},
+        {"kind": KIND, "format": 2, "versions": versions, "model": root, "objects": list(objects), **about},
     )
     return path
 
@@ -712,7 +712,7 @@ def test_a_file_says_what_it_is(tmp_path):
     info = read_model_info(path)
     assert info["metadata"] == metadata
     assert info["estimator"] == "sklearn.pipeline.Pipeline"
-    assert info["format"] == 1
+    assert info["format"] == 2
     assert info["versions"]["scikit-learn"] == sklearn.__version__
     assert sorted(info["versions"]) == ["numpy", "pandas", "python", "scikit-learn", "skepi"]
     assert abs(pd.Timestamp.now("UTC") - pd.Timestamp(info["date"])) < pd.Timedelta("1min")
@@ -781,7 +781,7 @@ def test_scikit_learns_own_version_warning_stays_away(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("about", "message"),
     [
-        ({"format": 2, "versions": {"skepi": "9.1"}}, r"has format 2 of skepi 9\.1; skepi .* reads format 1"),
+        ({"format": 1, "versions": {"skepi": "0.0"}}, r"has format 1 of skepi 0\.0; skepi .* reads format 2"),
         ({"format": "1"}, "does not say by which format"),
         ({"versions": None}, "does not say by which format"),
         ({"kind": "skepi.ExpressionMLP weights 1"}, "holds skepi.ExpressionMLP weights 1, wanted skepi model"),
@@ -876,7 +876,7 @@ def test_no_more_is_unpacked_than_is_stated(tmp_path):
 
 def test_a_description_has_a_limit_of_its_own(tmp_path, monkeypatch):
     path = model_file(tmp_path / "model.skepi", {"dict": []}, more="x" * (17 << 20))
-    assert read_model_info(path)["format"] == 1  # not packed, so it is as long as its file
+    assert read_model_info(path)["format"] == 2  # not packed, so it is as long as its file
     monkeypatch.setattr(_files, "_may_be_read", lambda content: True)  # as a stranger would write it
     write_arrays(path, {}, {"kind": KIND, "more": "x" * (17 << 20)}, compress=True)
     with pytest.raises(ModelFileError, match=r"the description has 17,\d{3},\d{3} bytes; the limit is 16,777,216"):

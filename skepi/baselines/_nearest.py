@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._cell_state import DISTANT, CellState, CellStateViews, Comparison, warn_of_few_genes
-from skepi._columns import bands_of, signals_of
+from skepi._columns import bands_of, check_signals, signals_of
 from skepi._rows import check_bins_alone, check_unscaled, unstack
 from skepi._targets import FloatArray, GeneScale
 from skepi.baselines._pair_rule import PairRule
@@ -202,8 +202,10 @@ class NearestCellTypes(CellStateViews, PairRule, BaseEstimator):
         return pd.DataFrame(_distances(compared), index, pd.Index(self.cell_type_names_, name="training"))
 
     def _compared(self, X: Any, cells: NDArray[np.int64]) -> Comparison:
-        bands = bands_of(self.columns_)[0]  # pairs have been binned in the same ones for all signals
-        return self.cell_state_.compare(self._binned(X, bands.edges, signals_of(self.columns_)), cells)
+        bands, signals = bands_of(self.columns_)[0], signals_of(self.columns_)  # the same bands for all signals
+        if not is_binned(X):
+            check_signals(X.tables.signals, signals)
+        return self.cell_state_.compare(self._binned(X, bands.edges, signals), cells)
 
     def _binned(self, X: Any, edges: ArrayLike, signals: list[str] | None) -> Any:
         if not is_binned(X):

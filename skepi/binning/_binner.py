@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._columns import names_of_columns
-from skepi._doors import check_unmasked, some
+from skepi._doors import check_unmasked
 from skepi._output import KeepsPairs
 from skepi.binning._binned import BinnedOpenness
 from skepi.binning._layout import Depth, Layout, depth_of_table
@@ -75,8 +75,8 @@ class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
         One row per column: ``signal, feature, start_bp, end_bp``.
     signals_ : tuple of str
         Signals that are binned.
-    depth_unit_ : float
-        Mean of the column that depth is taken from, over the cell types of the data set of the fit; else 1.
+    layout_ : object
+        What the columns are made of; saved with the binner.
     n_features_in_ : int
         2: a gene and a cell type.
 
@@ -152,18 +152,17 @@ class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
         if self.depth is not None and not isinstance(self.depth, str):
             raise ValueError(f'depth must be "mean", None or the name of a column of cell_types, got {self.depth!r}')
         self.edges_ = _uniform_edges(self.flank, self.bin_size) if self.edges is None else _checked_edges(self.edges)
-        _checked_names("depth_without", self.depth_without)
+        without = _checked_names("depth_without", self.depth_without)
         self.signals_ = X.tables.signals if self.signals is None else _checked_names("signals", self.signals)
         features = () if self.features is None else _checked_names("features", self.features)
         if not self.signals_ or (self.features is not None and not features):
             raise ValueError("signals and features must name at least one, or be None")
-        if features:
-            self._check_features(X.tables, features)
-        for signal in self.signals_:
-            X.tables.signal_code(signal)
-        depth = None if self.depth == "mean" else self.depth
-        self.depth_unit_ = 1.0 if depth is None else float(depth_of_table(X.cell_types, depth).mean())
-        self.columns_ = self.layout().columns()
+        settings = features, tuple(self.edges_.tolist()), self.assign, self.weight
+        groups = tuple(BandGroup(signal, *settings) for signal in self.signals_)
+        depths = {signal: self._depth(X, signal, without) for signal in self.signals_}
+        self.layout_ = Layout(groups, depths, self.signals_ if self.signals is None else None)
+        self.layout_.check(X.tables)
+        self.columns_ = self.layout_.columns()
         self.n_features_in_ = 2
         return self
 
@@ -181,24 +180,14 @@ class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_is_pairs(X, self)
-        return self.layout().bin(X, self.columns_)
+        return self.layout_.bin(X, self.columns_)
 
-    def _check_features(self, tables: Any, features: tuple[str, ...]) -> None:
-        """Refuse unknown features, and signals of which no peak has any: their columns would be 0 throughout."""
-        matrix = tables.features_of(features)
-        for signal in self.signals_:
-            if matrix[tables.peaks_of(signal)].nnz == 0:
-                raise ValueError(
-                    f"no peak of {signal} has any of the features {some(features)}: signals=[...] says which "
-                    "signals to bin"
-                )
-
-    def layout(self) -> Layout:
-        """Columns that a fitted binner makes, and how; for :class:`BinnerUnion`."""
-        settings = tuple(self.features or ()), tuple(self.edges_.tolist()), self.assign, self.weight
-        groups = tuple(BandGroup(signal, *settings) for signal in self.signals_)
-        depth = Depth(self.depth, tuple(self.depth_without), self.depth_unit_)
-        return Layout(groups, dict.fromkeys(self.signals_, depth), self.signals is None)
+    def _depth(self, X: GeneCellPairs, signal: str, without: tuple[str, ...]) -> Depth:
+        """What the openness of a signal is divided by."""
+        if self.depth == "mean":
+            return Depth("mean", tuple(sorted(without)), 1.0)
+        unit = 1.0 if self.depth is None else float(depth_of_table(X.cell_types, self.depth, signal).mean())
+        return Depth(self.depth, (), unit)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Name columns by signal, feature and offsets from the TSS, as ``ATAC [-1000, 0) bp``."""

@@ -10,17 +10,22 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skepi._dense import check_size
+from skepi._doors import some
 from skepi.binning._operator import Entries, SlotOperator, of_peaks, pointers, slots_of_keys
 from skepi.binning._overlap import BandGroup
+from skepi.exceptions import UnknownNameError
 from skepi.intervals import concatenate_ranges
 from skepi.paired import OpennessTables
-from skepi.rows import Slots
+from skepi.rows import Slots, slot_key
 
 IntArray = NDArray[np.int64]
 Float32Array = NDArray[np.float32]
 
 # Entries that are multiplied out at once.
 _ENTRIES_AT_ONCE = 2_000_000
+
+# Places in a table of genes x columns; beyond it they are searched.
+_MOST_PLACES = 2**22
 
 # Of a slot: its column, mean and SD in the scaler, mean and scale in scaled rows.
 _BYTES_PER_SLOT = 20
@@ -107,11 +112,19 @@ class FactoredOperator(Slots):
     def entries(self, genes: IntArray) -> Entries:
         """Entries of genes in any order; one gene may be asked for several times."""
         gene, column, peak, weight = _multiplied_out(self.bands, self.factors, genes)
-        n_slots = np.diff(self.gene_ptr)[genes]
+        n_of_gene = np.bincount(gene, minlength=genes.size)
+        return Entries(self._places(genes, gene, column), peak, weight, n_of_gene)
+
+    def _places(self, genes: IntArray, gene: IntArray, column: IntArray) -> IntArray:
+        """Place of each (gene, column) among the slots of the genes asked for."""
+        slot_gene = np.repeat(np.arange(genes.size), np.diff(self.gene_ptr)[genes])
+        slot_column = self.slot_column[self.of_genes(genes)]
+        if genes.size * self.n_columns > _MOST_PLACES:
+            keys = slot_key(slot_gene, slot_column, self.n_columns)
+            return np.searchsorted(keys, slot_key(gene, column, self.n_columns))
         place_of = np.zeros((genes.size, self.n_columns), dtype=np.int64)
-        slot_gene = np.repeat(np.arange(genes.size), n_slots)
-        place_of[slot_gene, self.slot_column[self.of_genes(genes)]] = np.arange(slot_gene.size)
-        return Entries(place_of[gene, column], peak, weight, np.bincount(gene, minlength=genes.size))
+        place_of[slot_gene, slot_column] = np.arange(slot_gene.size)
+        return place_of[gene, column]
 
     def values(self, genes: IntArray, openness: Float32Array) -> Float32Array:
         """Value of the slots of increasing genes in every cell type, (n_slots, n_cell_types)."""
@@ -143,13 +156,34 @@ def with_features(
     n_entries = entries_of_genes(bands, factors)
     _check_size(int(np.minimum(n_entries, n_columns).sum()), bands.n_genes, n_columns)
     n_slots, columns = [], []
-    for genes in _runs(n_entries):
+    for genes in _runs(n_entries, n_columns):
         gene, column, _, _ = _multiplied_out(bands, factors, genes)
         touched = np.zeros((genes.size, n_columns), dtype=bool)
         touched[gene, column] = True
         n_slots.append(touched.sum(axis=1))
         columns.append(np.nonzero(touched)[1].astype(np.int32))
     return FactoredOperator(pointers(np.concatenate(n_slots)), np.concatenate(columns), n_columns, bands, factors)
+
+
+def check_features(group: BandGroup, tables: OpennessTables) -> None:
+    """Refuse features that a data set lacks, or that no peak of the signal has: their columns would be 0 throughout.
+
+    Of one signal alone, some features may have no peak, such as motifs without a hit.
+    """
+    if not group.features:
+        return
+
+    def counted() -> IntArray:
+        of_signal = tables.features_of(group.features)[tables.peaks_of(group.signal)]
+        return np.bincount(of_signal.indices, minlength=len(group.features))
+
+    n_peaks = tables.derived(("peaks with features", group.signal, group.features), counted)
+    absent = [name for name, n in zip(group.features, n_peaks, strict=True) if n == 0]
+    if absent and (len(tables.signals) > 1 or len(absent) == len(group.features)):
+        raise UnknownNameError(
+            f"no peak of {group.signal} has the feature(s) {some(absent)}: give them in peak_features, or leave them "
+            "out (signals=[...] says which signals to bin)"
+        )
 
 
 def entries_of_genes(bands: SlotOperator, factors: Factors) -> IntArray:
@@ -174,9 +208,9 @@ def _multiplied_out(
     return gene, column, of_bands.peak[source], of_bands.weight[source] * factors.value[feature]
 
 
-def _runs(n_entries: IntArray) -> Iterator[IntArray]:
-    """Cut genes into runs of a bounded number of entries."""
-    run = np.cumsum(n_entries) // _ENTRIES_AT_ONCE
+def _runs(n_entries: IntArray, n_columns: int) -> Iterator[IntArray]:
+    """Cut genes into runs of bounded numbers of entries and of columns."""
+    run = np.cumsum(np.maximum(n_entries, n_columns)) // _ENTRIES_AT_ONCE
     yield from np.split(np.arange(n_entries.size), np.flatnonzero(np.diff(run)) + 1)
 
 

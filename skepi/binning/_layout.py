@@ -1,23 +1,24 @@
 """Which columns are made, and how pairs of any data set get them."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._columns import join_columns
+from skepi._columns import UNNAMED, check_signals, join_columns
 from skepi._doors import numbers_of
 from skepi.binning._binned import BinnedOpenness
-from skepi.binning._factors import FactoredOperator, with_features
+from skepi.binning._factors import FactoredOperator, check_features, with_features
 from skepi.binning._operator import SlotOperator
 from skepi.binning._overlap import BandGroup, build_operator
 from skepi.exceptions import TableError, UnknownNameError
 from skepi.paired import GeneCellPairs, OpennessTables
+from skepi.persistence import FittedPart
 
 
-class Depth(NamedTuple):
+@dataclass(frozen=True)
+class Depth(FittedPart):
     """What the openness of a signal is divided by.
 
     Attributes
@@ -25,7 +26,7 @@ class Depth(NamedTuple):
     of : str or None
         ``"mean"``, None or a column of cell types.
     without : tuple of str
-        Chromosomes that are left out of a mean.
+        Chromosomes that are left out of a mean, sorted.
     unit : float
         Mean of the column in the data set of the fit, by which it is divided; 1 for a mean of openness.
     """
@@ -34,9 +35,20 @@ class Depth(NamedTuple):
     without: tuple[str, ...]
     unit: float
 
+    def __str__(self) -> str:
+        return f"depth={self.of!r}" + (f" without {', '.join(self.without)}" if self.without else "")
+
+    def in_cell_types(self, tables: OpennessTables, signal: str) -> NDArray[np.float64]:
+        """Depth of a signal in each cell type."""
+        if self.of is None:
+            return np.ones(len(tables.cell_types))
+        if self.of == "mean":
+            return tables.mean_openness(signal, self.without)
+        return depth_of_table(tables.cell_types, self.of, signal) / self.unit
+
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class Layout(FittedPart):
     """Columns of binned openness, whatever data set they are made of.
 
     Attributes
@@ -44,14 +56,14 @@ class Layout:
     groups : tuple of BandGroup
         In the order of their columns.
     depths : dict
-        Of each signal.
-    all_signals : bool
-        Whether a data set may have no further signals.
+        Of each signal that is binned.
+    all_signals : tuple of str or None
+        The signals of the fit, where a data set may have no others.
     """
 
     groups: tuple[BandGroup, ...]
     depths: dict[str, Depth]
-    all_signals: bool
+    all_signals: tuple[str, ...] | None
 
     @classmethod
     def joined(cls, layouts: "dict[str, Layout]") -> "Layout":
@@ -61,21 +73,29 @@ class Layout:
             for signal, depth in layout.depths.items():
                 if depths.setdefault(signal, depth) != depth:
                     raise ValueError(
-                        f"{name} measures the depth of {signal} by {depth.of}, and another binner by "
-                        f"{depths[signal].of}: a signal has one depth"
+                        f"a signal has one depth, and {signal} is binned with {depths[signal]} and, in {name}, with "
+                        f"{depth}"
                     )
         groups = tuple(group for layout in layouts.values() for group in layout.groups)
-        return cls(groups, depths, all(layout.all_signals for layout in layouts.values()))
+        restricted = [layout.all_signals for layout in layouts.values() if layout.all_signals is not None]
+        return cls(groups, depths, restricted[0] if restricted else None)
 
     def columns(self) -> pd.DataFrame:
         """What the columns are, one row per column; two of one name are refused."""
         return join_columns([group.columns() for group in self.groups])
 
+    def check(self, tables: OpennessTables) -> None:
+        """Refuse a data set that lacks a signal or a feature, or has a signal too many."""
+        if self.all_signals is not None:
+            check_signals(tables.signals, self.all_signals)
+        for group in self.groups:
+            tables.signal_code(group.signal)
+            check_features(group, tables)
+
     def bin(self, X: GeneCellPairs, columns: pd.DataFrame) -> BinnedOpenness:
         """Bin pairs of a data set that has these signals; ``columns`` are those of the layout."""
         tables = X.tables
-        if self.all_signals:
-            _check_signals(tables.signals, tuple(self.depths))
+        self.check(tables)
         return BinnedOpenness(X, columns, self._operator(tables), self._inverse_depth(tables))
 
     def _operator(self, tables: OpennessTables) -> SlotOperator | FactoredOperator:
@@ -87,34 +107,22 @@ class Layout:
         """What openness is multiplied by, (n_signals, n_cell_types); 1 for signals that are not binned."""
         out = np.ones((len(tables.signals), len(tables.cell_types)), dtype=np.float32)
         for signal, depth in self.depths.items():
-            if depth.of == "mean":
-                out[tables.signal_code(signal)] = 1 / tables.mean_openness(signal, depth.without)
-            elif depth.of is not None:
-                out[tables.signal_code(signal)] = depth.unit / depth_of_table(tables.cell_types, depth.of)
+            out[tables.signal_code(signal)] = 1 / depth.in_cell_types(tables, signal)
         return out
 
 
-def depth_of_table(cell_types: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    """Depth of each cell type from a column of their table."""
+def depth_of_table(cell_types: pd.DataFrame, name: str, signal: str) -> NDArray[np.float64]:
+    """Depth of each cell type from a column of their table: ``name_signal`` where there is one, else ``name``."""
+    of_signal = f"{name}_{signal}"
+    column = of_signal if signal != UNNAMED and of_signal in cell_types else name
     if column not in cell_types:
         raise UnknownNameError(
-            f"depth={column!r} is no column of cell_types, which has {', '.join(map(str, cell_types))}; "
+            f"depth={name!r} is no column of cell_types, which has {', '.join(map(str, cell_types))}; "
             'depth="mean" takes the mean of openness'
         )
     values = numbers_of(cell_types[column], f"cell_types: {column}").astype(np.float64)
     wrong = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
     if wrong.size:
-        name = cell_types["name"].iloc[wrong[0]]
-        raise TableError(f"cell_types: {column}: wanted positive numbers, got {values[wrong[0]]:g} for {name}")
+        cell_type = cell_types["name"].iloc[wrong[0]]
+        raise TableError(f"cell_types: {column}: wanted positive numbers, got {values[wrong[0]]:g} for {cell_type}")
     return values
-
-
-def _check_signals(signals: tuple[str, ...], wanted: tuple[str, ...]) -> None:
-    missing = [signal for signal in wanted if signal not in signals]
-    unknown = [signal for signal in signals if signal not in wanted]
-    if missing or unknown:
-        raise ValueError(
-            f"the data set has the signals {', '.join(signals)}, and that of the fit had {', '.join(wanted)}"
-            + (f": {', '.join(missing)} missing" if missing else "")
-            + (f": {', '.join(unknown)} unknown (signals=[...] says which to bin)" if unknown else "")
-        )

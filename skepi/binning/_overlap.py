@@ -1,5 +1,6 @@
 """Which peak adds how much to which column of which gene: a sparse table, built once for a data set."""
 
+from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -8,8 +9,10 @@ from numpy.typing import NDArray
 
 from skepi._columns import band_columns
 from skepi.binning._operator import SlotOperator, pointers
+from skepi.exceptions import TableError
 from skepi.intervals import IntervalIndex, bin_index, concatenate_ranges, overlap_bp, to_offsets
 from skepi.paired import OpennessTables
+from skepi.persistence import FittedPart
 from skepi.rows import gene_and_column, slot_key
 
 IntArray = NDArray[np.int64]
@@ -17,7 +20,8 @@ IntArray = NDArray[np.int64]
 _GENES_AT_ONCE = 1_000
 
 
-class BandGroup(NamedTuple):
+@dataclass(frozen=True)
+class BandGroup(FittedPart):
     """Bands of one signal, as :class:`skepi.binning.TSSBinner` makes them.
 
     Attributes
@@ -85,8 +89,22 @@ def build_operator(tables: OpennessTables, groups: tuple[BandGroup, ...]) -> Slo
     slots_of_gene, slot_column, entries_of_slot, peak, shares = (
         np.concatenate(parts) for parts in zip(*blocks, strict=True)
     )
+    if len(tables.signals) > 1:
+        _check_touched(sources, slot_column)
     entry_ptr = pointers(entries_of_slot)
     return SlotOperator(pointers(slots_of_gene), slot_column, sum(n_bands), entry_ptr, peak, shares, len(tables.peaks))
+
+
+def _check_touched(sources: list[_Source], slot_band: NDArray[np.int32]) -> None:
+    """Refuse a signal without a peak in reach of any gene: its columns would be 0 throughout."""
+    touched = np.bincount(slot_band, minlength=sum(source.group.n_bands for source in sources))
+    for source in sources:
+        if not touched[source.first_band : source.first_band + source.group.n_bands].any():
+            edges = source.group.edges
+            raise TableError(
+                f"no peak of {source.group.signal} lies within {edges[0]} to {edges[-1]} bp of any TSS: take wider "
+                "bands, or leave it out by signals=[...]"
+            )
 
 
 def _block(

@@ -30,6 +30,8 @@ class BinnerUnion(KeepsPairs, TransformerMixin, _BaseComposition):
     ----------
     columns_ : DataFrame
         One row per column: ``signal, feature, start_bp, end_bp``; those of the binners, in their order.
+    layout_ : object
+        What the columns are made of; saved with the union.
     n_features_in_ : int
         2: a gene and a cell type.
 
@@ -75,7 +77,8 @@ class BinnerUnion(KeepsPairs, TransformerMixin, _BaseComposition):
         check_is_pairs(X, self)
         for _, binner in self.binners:
             binner.fit(X)
-        self.columns_ = self.layout().columns()
+        self.layout_ = Layout.joined({name: binner.layout_ for name, binner in self.binners})
+        self.columns_ = self.layout_.columns()
         self.n_features_in_ = 2
         return self
 
@@ -93,16 +96,12 @@ class BinnerUnion(KeepsPairs, TransformerMixin, _BaseComposition):
         """
         check_is_fitted(self)
         check_is_pairs(X, self)
-        return self.layout().bin(X, self.columns_)
+        return self.layout_.bin(X, self.columns_)
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Name columns by signal, feature and offsets from the TSS, as ``ATAC [-1000, 0) bp``."""
         check_is_fitted(self)
         return np.array(names_of_columns(self.columns_), dtype=object)
-
-    def layout(self) -> Layout:
-        """Columns that the fitted binners make, and how."""
-        return Layout.joined({name: binner.layout() for name, binner in self.binners})
 
     def _check_binners(self) -> None:
         if not isinstance(self.binners, list | tuple) or not self.binners:

@@ -21,6 +21,7 @@ from skepi._cell_state import (
     unit_kernel,
     warn_of_few_genes,
 )
+from skepi._columns import signals_of
 from skepi._doors import check_choice, check_count, check_predictor
 from skepi._rows import check_features, check_targets
 from skepi._targets import FloatArray, GeneScale, KeepsGeneMeans, genes_of_rows
@@ -29,11 +30,11 @@ from skepi.compose._buckets import (
     NO_BUCKET,
     Centres,
     IntArray,
-    bands_of,
     checked_clusterer,
     cluster,
     components_of,
     expression_kernel,
+    in_bands,
     nearest_buckets,
     reaches,
     warn_of_distant,
@@ -199,7 +200,7 @@ class BucketedRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
             Log expression.
         """
         self._check_settings()
-        binned, y = bands_of(X), check_targets(X, y)
+        binned, y = in_bands(X), check_targets(X, y)
         cells, column = occurring(X.cell_type_codes)
         if cells.size < 2:
             raise ValueError(f"BucketedRegressor needs at least 2 training cell types, got {cells.size}")
@@ -325,7 +326,7 @@ class BucketedRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
 
     def _assigned(self, X: Any) -> tuple[pd.DataFrame, IntArray]:
         """What :meth:`assign` says, and the row of each pair in it."""
-        binned = bands_of(X)
+        binned = in_bands(X, signals_of(self.centres_.bands.columns))
         check_features(X, self)
         cells, column = occurring(X.cell_type_codes)
         contrasts = self.centres_.bands.of(binned, cells)

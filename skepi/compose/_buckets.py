@@ -17,12 +17,13 @@ from skepi._cell_state import (
     occurring,
     weighted_by_column,
 )
+from skepi._columns import signals_of
 from skepi._rows import pairs_with_peaks
 from skepi._targets import FloatArray
 from skepi.binning import BinnedOpenness, TSSBinner, symmetric_edges
 from skepi.exceptions import DistantCellTypeWarning
 from skepi.persistence import FittedPart
-from skepi.rows import PairRows
+from skepi.rows import PairRows, is_binned
 
 IntArray = NDArray[np.int64]
 
@@ -83,9 +84,14 @@ class Centres(FittedPart):
         return np.sqrt(np.maximum(squared, 0) / self.gene_power.sum())
 
 
-def bands_of(X: Any) -> BinnedOpenness:
-    """Openness in bands around all genes of the data set that pairs refer to, whatever bins they have."""
-    return TSSBinner(edges=symmetric_edges()).fit_transform(pairs_with_peaks(X, "BucketedRegressor"))
+def in_bands(X: Any, signals: list[str] | None = None) -> BinnedOpenness:
+    """Openness in bands around all genes of the data set that pairs refer to, whatever bins they have.
+
+    Of these signals; by default of those that binned rows have, or of all.
+    """
+    if signals is None and is_binned(X):
+        signals = signals_of(X.columns)
+    return TSSBinner(edges=symmetric_edges(), signals=signals).fit_transform(pairs_with_peaks(X, "BucketedRegressor"))
 
 
 def expression_kernel(X: PairRows, z: FloatArray) -> FloatArray:

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._columns import label_of
 from skepi._dataset import check_dataset
-from skepi._doors import check_count, check_pair_labels
+from skepi._doors import check_count, check_pair_labels, some
 from skepi._held_out import (
     Groups,
     checked_held_out,
@@ -105,7 +106,7 @@ def open_bin_counts(X: Any) -> IntArray:
     Parameters
     ----------
     X : BinnedOpenness
-        Not scaled: after log and z-score, 0 no longer means closed.
+        Of one signal, without features of peaks, and not scaled: after log and z-score, 0 no longer means closed.
 
     Returns
     -------
@@ -208,3 +209,10 @@ def _check_unscaled(X: Any) -> None:
         raise TypeError(f"X: wanted binned rows (from TSSBinner), got {type(X).__name__}")
     if X.is_scaled:
         raise ValueError("X: wanted openness, got scaled rows (log z-scores), where 0 no longer means closed")
+    kinds = X.columns[["signal", "feature"]].drop_duplicates()
+    if len(kinds) > 1 or kinds["feature"].iloc[0]:
+        raise ValueError(
+            "X: open bins are counted of one signal without features of peaks, got columns of "
+            f"{some(label_of(*kind) or kind[0] for kind in kinds.itertuples(index=False))}; "
+            "TSSBinner(signals=[...]) makes rows of one"
+        )

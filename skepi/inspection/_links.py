@@ -165,8 +165,8 @@ def bin_track(
     Returns
     -------
     DataFrame
-        ``chrom, start, end, importance``, sorted by place; for :func:`skepi.io.write_bedgraph`, signal by signal where
-        bins differ in ``signal`` and ``feature``, which then come before the importance. Bins that begin before
+        ``chrom, start, end, importance``, sorted by place; for :func:`skepi.io.write_bedgraph`. Where bins differ in
+        ``signal`` or ``feature``, these come before the importance: write one of them at a time. Bins that begin before
         the chromosome are cut at its start, or left out. At its end nothing is cut, since its length is not known:
         bins of a gene near the end may reach beyond it.
 

@@ -42,12 +42,15 @@ def _signals_of(openness: Mapping, layer: str | None) -> dict[str, Any]:
         raise TableError("openness: wanted at least one signal")
     for name, adata in openness.items():
         _check_anndata(adata, f"openness of {name}")
-    first = next(iter(openness.values()))
+    cell_types = _cell_types_of(next(iter(openness.values())).obs).drop(columns="depth", errors="ignore")
+    for name, adata in openness.items():
+        if "depth" in adata.obs:  # each signal has its own
+            cell_types[f"depth_{name}"] = adata.obs["depth"].reindex(cell_types["name"]).to_numpy()
     values = {
         name: pd.DataFrame(_values(adata, layer).T, columns=list(adata.obs_names)) for name, adata in openness.items()
     }
     peaks = {name: _peaks_of(adata.var) for name, adata in openness.items()}
-    return {"openness": values, "peaks": peaks, "cell_types": _cell_types_of(first.obs)}
+    return {"openness": values, "peaks": peaks, "cell_types": cell_types}
 
 
 def _cell_types_of(obs: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._columns import UNNAMED
 from skepi._doors import (
     check_unmasked,
     frame_of,
@@ -96,13 +97,14 @@ def check_shared_chromosomes(peaks: pd.DataFrame, genes: pd.DataFrame, what: str
     return genes["chrom"].isin(chroms)
 
 
-def warn_of_lonely_genes(on_peaks: pd.Series, genes: pd.DataFrame) -> None:
-    """Warn whoever makes the data set of genes that lie on chromosomes without a peak."""
+def warn_of_lonely_genes(on_peaks: pd.Series, genes: pd.DataFrame, signal: str = UNNAMED) -> None:
+    """Warn whoever makes the data set of genes that lie on chromosomes without a peak of a signal."""
     if not on_peaks.all():
         lonely = genes.loc[~on_peaks, "chrom"].value_counts()
         named = ", ".join(f"{chrom} ({count})" for chrom, count in lonely.head(5).items())
+        peak = "peak" if signal == UNNAMED else f"peak of {signal}"
         warnings.warn(
-            f"{int(lonely.sum())} gene(s) lie on chromosomes without any peak, so all their openness is 0: {named}",
+            f"{int(lonely.sum())} gene(s) lie on chromosomes without any {peak}, so all their {signal} is 0: {named}",
             ChromosomeWarning,
             stacklevel=3,
         )

@@ -14,7 +14,7 @@ from skepi._rows import codes_of
 from skepi.exceptions import MissingExpressionError, TableError
 from skepi.paired import _anndata, _checks, _saved
 from skepi.paired._pairs import GeneCellPairs
-from skepi.paired._signals import read_signals
+from skepi.paired._signals import by_signal, read_signals
 from skepi.paired._tables import OpennessTables
 
 
@@ -98,7 +98,10 @@ class PairedDataset:
     ) -> None:
         gene_table = _checks.check_genes(genes)
         signals = read_signals(openness, peaks, cell_types, peak_features, gene_table)
-        _checks.warn_of_lonely_genes(_checks.check_shared_chromosomes(signals.peaks, gene_table), gene_table)
+        _checks.check_shared_chromosomes(signals.peaks, gene_table)
+        for signal, peaks_of_signal in by_signal(signals.peaks):
+            on_peaks = _checks.check_shared_chromosomes(peaks_of_signal, gene_table, f"peaks of {signal}")
+            _checks.warn_of_lonely_genes(on_peaks, gene_table, signal)
         cell_type_table = signals.cell_types
         self.tables: OpennessTables = OpennessTables(
             signals.peaks, gene_table, cell_type_table, signals.openness, signals.features
@@ -380,8 +383,8 @@ class PairedDataset:
         if signals is None:
             return slice(None)
         names = [signals] if isinstance(signals, str) else list(signals)
-        if not names:
-            raise ValueError("signals: wanted at least one name")
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"signals: wanted at least one name, and each once, got {names}")
         return np.concatenate([self.tables.peaks_of(name) for name in names])
 
     def transform_expression(self, normalizer: Any, fit_cell_types: Any = None) -> "PairedDataset":

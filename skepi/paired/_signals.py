@@ -8,6 +8,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from skepi._columns import UNNAMED
 from skepi._doors import check_row_labels, names_of, some
 from skepi._matrices import check_matrix, check_openness
 from skepi.exceptions import TableError
@@ -38,11 +39,12 @@ def read_signals(openness: Any, peaks: Any, cell_types: Any, features: Any, gene
     if isinstance(openness, Mapping) and not isinstance(openness, pd.DataFrame):
         return _several(openness, peaks, cell_types, features, genes)
     found = _one(openness, peaks, cell_types, features)
-    if "signal" in found.peaks:
-        found = found._replace(peaks=_with_signal_names(found.peaks))
-        for signal, rows in found.peaks.groupby("signal", sort=False):
-            _checks.check_shared_chromosomes(rows, genes, f"peaks of {signal}")
-    return found
+    return found._replace(peaks=_with_signal_names(found.peaks)) if "signal" in found.peaks else found
+
+
+def by_signal(peaks: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Peaks of each signal; all of them where signals have no names."""
+    return list(peaks.groupby("signal", sort=False)) if "signal" in peaks else [(UNNAMED, peaks)]
 
 
 def _one(openness: Any, peaks: Any, cell_types: Any, features: Any) -> Signals:
@@ -63,14 +65,14 @@ def _several(openness: Mapping, peaks: Any, cell_types: Any, features: Any, gene
     names = names_of(pd.Index(list(openness), dtype=object), "openness: names of signals").tolist()
     if not names:
         raise TableError("openness: wanted at least one signal")
+    _refuse_twice(names, "openness")
     of_peaks = _by_signal(peaks, names, "peaks")
     of_features = {} if features is None else _by_signal(features, names, "peak_features", all_of_them=False)
+    whose, table = _cell_types_of(openness, names, cell_types)
     found: list[Signals] = []
     for name, matrix in zip(names, openness.values(), strict=True):
-        table = found[0].cell_types if found and cell_types is None else cell_types
         try:
-            if found and cell_types is None:
-                _check_same_cell_types(matrix, found[0].cell_types, names[0])
+            _check_same_cell_types(matrix, table, whose, by_name=cell_types is None)
             one = _one(matrix, of_peaks[name], table, of_features.get(name))
             _checks.check_shared_chromosomes(one.peaks, genes)
         except TableError as error:
@@ -90,6 +92,7 @@ def _by_signal(tables: Any, names: list[str], what: str, *, all_of_them: bool = 
             f"{what}: openness holds the signals {some(names)}, so wanted a dict of tables by these names, got "
             f"{type(tables).__name__}"
         )
+    _refuse_twice([str(name) for name in tables], what)
     given = {str(name): table for name, table in tables.items()}
     absent, unknown = [name for name in names if name not in given], [name for name in given if name not in names]
     if unknown or (absent and all_of_them):
@@ -100,9 +103,27 @@ def _by_signal(tables: Any, names: list[str], what: str, *, all_of_them: bool = 
     return given
 
 
-def _check_same_cell_types(matrix: Any, cell_types: pd.DataFrame, first: str) -> None:
-    """Refuse a signal whose named columns are other cell types than those of the first one."""
+def _refuse_twice(names: list[str], what: str) -> None:
+    twice = pd.Index(names)[pd.Index(names).duplicated()]
+    if len(twice):
+        raise TableError(f"{what}: the same signal twice: {some(twice)}")
+
+
+def _cell_types_of(openness: Mapping, names: list[str], cell_types: Any) -> tuple[str, pd.DataFrame]:
+    """Table of cell types, and whose they are: the caller's, or those of the first signal whose columns have names."""
+    if cell_types is not None:
+        return "the table cell_types", _checks.check_cell_types(cell_types, None)
+    for name, matrix in zip(names, openness.values(), strict=True):
+        if isinstance(matrix, pd.DataFrame):
+            return name, _checks.check_cell_types(None, matrix)
+    raise TableError("cell_types: wanted names, because openness holds arrays without column names")
+
+
+def _check_same_cell_types(matrix: Any, cell_types: pd.DataFrame, first: str, *, by_name: bool) -> None:
+    """Refuse a signal whose columns are other cell types than those of a table or of another signal."""
     if not isinstance(matrix, pd.DataFrame):
+        if by_name:
+            raise TableError(f"its columns have no names, while those of {first} have: give a DataFrame, or cell_types")
         return
     columns, names = [str(name) for name in matrix.columns], cell_types["name"].tolist()
     only_here = [name for name in columns if name not in set(names)]

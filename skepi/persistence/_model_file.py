@@ -20,7 +20,7 @@ from skepi.persistence._kinds import KINDS, kind_of
 from skepi.persistence._nodes import Reader, Writer
 
 _KIND, _WHAT = "skepi model", "a skepi model"
-_FORMAT = 1
+_FORMAT = 2
 # State may change its meaning between minor versions of those whose classes a file names.
 _CLASSES_OF = ("skepi", "scikit-learn")
 

@@ -25,9 +25,9 @@ _RANK = 1e-6
 class AppendContext(KeepsPairs, CellStateViews, TransformerMixin, BaseEstimator):
     r"""Append to binned rows the state of the cell type, the loadings of the gene on it, and their products.
 
-    * **state** :math:`s_c`, ``n_components`` columns: principal components of the kernel between cell types (that of
-      :class:`skepi.gaussian_process.CisTransRegressor`, from the openness of all genes), with mean square 1 over the
-      training cell types; a new cell type is projected on them.
+    * **state** :math:`s_c`, ``n_components`` columns: principal components of the kernel between cell types, from the
+      openness of all genes as in :class:`skepi.gaussian_process.CisTransRegressor` (but several signals have equal
+      weights), with mean square 1 over the training cell types; a new cell type is projected on them.
     * **loadings** :math:`l_g`, as many: how far the gene follows each component,
 
       .. math:: l_g = \frac{\sum_c s_c (y_{gc} - \bar y_g)}{n_g + \rho}

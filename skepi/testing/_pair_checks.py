@@ -154,17 +154,25 @@ def check_another_data_set(estimator: Any, X: Any, y: NDArray) -> None:
         tables.peaks.iloc[peaks],
         tables.genes.iloc[genes],
         cell_types=tables.cell_types.iloc[cells],
+        peak_features=_features(tables, peaks),
     ).pairs(tables.genes["name"], tables.cell_types["name"])
-    own = PairedDataset(tables.openness, tables.peaks, tables.genes, cell_types=tables.cell_types).pairs()
+    parts = tables.openness, tables.peaks, tables.genes, None, tables.cell_types
+    own = PairedDataset(*parts, _features(tables)).pairs()
     model = estimator.fit(X, y)
     assert_float32_sums(_result(model, other), _result(model, own))
+
+
+def _features(tables: Any, peaks: Any = slice(None)) -> Any:
+    """Features of peaks, in another order; None where there are none."""
+    return None if tables.features is None else tables.features.to_frame().iloc[peaks]
 
 
 def check_new_cell_types(estimator: Any, X: Any, y: NDArray) -> None:
     """New cell types need openness alone."""
     tables = X.tables
     openness = tables.openness[:, :2] * np.float32(1.7)
-    new = PairedDataset(openness, tables.peaks, tables.genes, cell_types=["new one", "new two"]).pairs()
+    parts = openness, tables.peaks, tables.genes, None, ["new one", "new two"]
+    new = PairedDataset(*parts, _features(tables)).pairs()
     _require_results(_result(estimator.fit(X, y), new), new)
 
 
