@@ -239,12 +239,12 @@ class BinnedRows(PairRows, Protocol):
     def gene_blocks(self, gene_codes: NDArray | None = None) -> Iterator[GeneBlock]:
         """Yield the slots of all genes, or of those chosen, a few genes at a time in increasing order.
 
-        Values are those of bins in **all** cell types of the data set, whichever occur in the rows.
+        Values are those of the map in **all** cell types of the data set, whichever occur in the rows.
         """
         ...
 
     def in_cell_types(self, cell_type_codes: IntArray) -> Self:
-        """Return rows of the same genes, each with the bins of another cell type; appended columns stay."""
+        """Return rows of the same genes, whose map is read in another cell type; appended columns stay."""
         ...
 
     def scaled(self, slot_keys: IntArray, scaling: SlotScaling) -> Self:

@@ -58,7 +58,8 @@ class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
     depth : {"mean"}, str or None, default="mean"
         What openness is divided by. ``"mean"``: the mean of a signal in a cell type, over its peaks in the data set.
         Another text names a column of ``cell_types`` with positive numbers, such as fragments per cell type; they are
-        divided by their mean in the data set of the fit. A column ``<text>_<signal>`` goes before it.
+        divided by their mean in the data set of the fit. Where the table has a column ``<text>_<signal>``, that one is
+        taken for the signal.
     depth_without : sequence of str, default=("chrM", "chrMT", "M", "MT")
         Chromosomes whose peaks do not count in the mean.
     signals : sequence of str, optional

@@ -55,7 +55,8 @@ class AppendContext(KeepsPairs, CellStateViews, TransformerMixin, BaseEstimator)
         Number of columns of the rows.
     cell_state_ : object
         What was learned of openness, which the kernel with new cell types needs, saved as one.
-    cell_type_names_, gene_names_, columns_, openness_mean_, band_scale_, contrasts_, kernel_, kernel_scale_
+    cell_type_names_, gene_names_, columns_, signal_weights_, openness_mean_, band_scale_, contrasts_
+    kernel_, kernel_scale_
         Its parts, as in :class:`skepi.gaussian_process.CisTransRegressor`.
 
     Raises

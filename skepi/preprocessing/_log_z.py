@@ -23,20 +23,20 @@ _STATISTICS = ("training", "all")
 
 
 class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    r"""Log-transform openness and z-score each slot (gene, bin), with a floor from the bin's pooled scale.
+    r"""Log-transform openness and z-score each slot (gene, column), with a floor from the column's pooled scale.
 
-    With :math:`v = \ln(1 + x)` of slot s in bin b, mean and SD over the training cell types,
+    With :math:`v = \ln(1 + x)` of slot s in column b, mean and SD over the training cell types,
 
     .. math:: z = \frac{v - \mathrm{mean}_s}{\mathrm{SD}_s + f \cdot \mathrm{pooled}_b}
 
     where :math:`f` is ``scale_floor`` and :math:`\mathrm{pooled}_b` the root mean square of
-    :math:`v - \mathrm{mean}_s` over the touched slots of the bin and the training cell types. SDs divide by n.
+    :math:`v - \mathrm{mean}_s` over the touched slots of the column and the training cell types. SDs divide by n.
 
     Parameters
     ----------
     scale_floor : float, default=1.0
         In units of the pooled scale. ``0`` is the report's z-score, which explodes on unseen cell types
-        (a slot that does not vary becomes 0); ``inf`` leaves one scale a bin, the pooled one.
+        (a slot that does not vary becomes 0); ``inf`` leaves one scale per column, the pooled one.
     statistics : {"training", "all"}, default="training"
         Cell types that statistics come from: those of the rows given to ``fit``, or all of the data set,
         as in the report (a leak; for replication only).
@@ -54,16 +54,16 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
     mean_, sd_ : ndarray of float32, shape (n_slots,)
         Of ln(1 + openness) over the training cell types; shape (n_features,) and the type of ``X`` on plain arrays.
     pooled_ : ndarray of float64, shape (n_columns,)
-        Pooled scale of each bin; 0 where no peak touches it.
+        Pooled scale of each column; 0 where no peak touches it.
     columns_ : DataFrame
         One row per column: ``signal, feature, start_bp, end_bp``.
     n_features_in_ : int
-        Number of columns, those beside the bins included.
+        Number of columns, those beside the map included.
 
     Raises
     ------
     ValueError
-        For negative openness, fewer than two training cell types, rows scaled already, or other bins than
+        For negative openness, fewer than two training cell types, rows scaled already, or other columns than
         in ``fit``.
     UnmatchedDataError
         Where a data set has no gene in common with the one seen in ``fit``.
@@ -80,7 +80,7 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
     :math:`z = -\mathrm{mean} / \mathrm{scale}`; one new to the scaler has mean 0 and SD 0, so its scale is
     :math:`f \cdot \mathrm{pooled}_b`. Slots whose scale is 0 become 0.
 
-    On plain arrays each column is one slot and one bin: its scale is :math:`(1 + f)` SD, or SD for ``inf``.
+    On plain arrays each column is one slot: its scale is :math:`(1 + f)` SD, or SD for ``inf``.
 
     Examples
     --------
@@ -205,8 +205,8 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         for name in ("gene_names_", "gene_ptr_", "slot_column_", "columns_"):
             self.__dict__.pop(name, None)
 
-    def _inverse_scale(self, sd: NDArray, bins: NDArray) -> NDArray:
-        return inverse_scale(sd, self.pooled_[bins], self.scale_floor)
+    def _inverse_scale(self, sd: NDArray, columns: NDArray) -> NDArray:
+        return inverse_scale(sd, self.pooled_[columns], self.scale_floor)
 
     def _matches(self, X: BinnedRows) -> NDArray[np.int64]:
         """Row of each gene of ``X`` among the fitted genes; -1 for a gene without one."""
@@ -244,7 +244,7 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         if most > 0:
             warnings.warn(
                 f"{most:.1%} of the {signal} around the genes lies in new slots that have no scale "
-                f"(scale_floor={self.scale_floor:g}, or bins that no peak touched in fit) and becomes 0",
+                f"(scale_floor={self.scale_floor:g}, or columns that no peak touched in fit) and becomes 0",
                 UnfittedSignalWarning,
                 stacklevel=4,
             )
@@ -279,7 +279,7 @@ def _shares(X: BinnedRows, own: NDArray[np.int64], keys: NDArray[np.int64]) -> d
 
 
 def slot_statistics(X: BinnedRows, cell_sets: list[NDArray]) -> list[tuple[NDArray, NDArray, NDArray]]:
-    """Mean and SD of each slot, float32, and pooled scale of each bin, for several sets of cell types in one pass."""
+    """Mean and SD of each slot, float32, and pooled scale of each column, for sets of cell types in one pass."""
     op = X.slots
     mean, sd = ([np.empty(op.n_slots, np.float32) for _ in cell_sets] for _ in range(2))
     squares = np.zeros((len(cell_sets), op.n_columns))

@@ -54,7 +54,7 @@ class Materialize(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.max_bytes = max_bytes
 
     def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the settings and remember the number of bins.
+        """Check the settings and remember the number of columns.
 
         Parameters
         ----------
