@@ -792,6 +792,8 @@ def test_signals_go_to_mudata_and_come_back(data):
     )
     mdata = both.to_mudata()
     assert sorted(mdata.mod) == ["ATAC", "H3K27ac", "rna"]
+    assert mdata.mod["H3K27ac"].obs["depth"].tolist() == [4, 3, 2, 1]
+    assert list(mdata.mod["ATAC"].obs) == ["depth"]
     mdata.mod["H3K27ac"] = mdata.mod["H3K27ac"][::-1].copy()  # cell types are matched by name
     for names in (["ATAC", "H3K27ac"], {"ATAC": "ATAC", "H3K27ac": "H3K27ac"}):
         back = PairedDataset.from_mudata(mdata, openness=names)

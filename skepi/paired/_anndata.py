@@ -65,7 +65,8 @@ def to_anndata(data: Any, what: str, signal: str | None) -> Any:
     anndata = _import("anndata")
     obs = data.cell_types.set_index("name").rename_axis(None)
     if what == "openness":
-        rows = data.tables.peaks_of(data.tables.the_signal(signal, "to_anndata"))
+        signal = data.tables.the_signal(signal, "to_anndata")
+        rows, obs = data.tables.peaks_of(signal), _with_own_depth(obs, signal, data.signals)
         peaks = data.peaks.iloc[rows].drop(columns="signal", errors="ignore")
         var = peaks.set_index(format_intervals(peaks)).rename_axis(None)
         return anndata.AnnData(data.openness[rows].T.copy(), obs=obs, var=var)
@@ -74,6 +75,13 @@ def to_anndata(data: Any, what: str, signal: str | None) -> Any:
     if data.expression is None:
         raise MissingExpressionError("this data set holds openness only: there is no expression to give")
     return anndata.AnnData(data.expression.T.copy(), obs=obs, var=data.genes.set_index("name").rename_axis(None))
+
+
+def _with_own_depth(obs: pd.DataFrame, signal: str, signals: tuple[str, ...]) -> pd.DataFrame:
+    """Cell types with the depth of one signal as ``depth``, and without that of others."""
+    of_others = [f"depth_{other}" for other in signals if other != signal]
+    obs, own = obs.drop(columns=of_others, errors="ignore"), f"depth_{signal}"
+    return obs.drop(columns="depth", errors="ignore").rename(columns={own: "depth"}) if own in obs else obs
 
 
 def to_mudata(data: Any) -> Any:

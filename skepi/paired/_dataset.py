@@ -132,7 +132,7 @@ class PairedDataset:
         openness : AnnData, or dict of AnnData
             ``var`` are peaks: columns ``chrom, start, end`` (0-based half-open) or else names like ``chr1:10-20``.
             ``obs["lineage"]``, ``obs["depth"]`` and ``obs["library_size"]`` are kept where there. A dict holds several
-            signals by name.
+            signals by name; the depth of each becomes a column ``depth_<signal>``.
         genes : DataFrame or mapping, optional
             Columns ``name, chrom, tss, strand``; by default ``expression.var`` with its names, which must hold the
             other three.
