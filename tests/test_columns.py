@@ -788,7 +788,7 @@ def test_signals_go_to_mudata_and_come_back(data):
         data.peaks,
         data.genes,
         data.expression,
-        pd.DataFrame({"name": CELLS, "depth": [1.0, 2.0, 3.0, 4.0]}),
+        pd.DataFrame({"name": CELLS, "depth_ATAC": [1.0, 2, 3, 4], "depth_H3K27ac": [4.0, 3, 2, 1]}),
     )
     mdata = both.to_mudata()
     assert sorted(mdata.mod) == ["ATAC", "H3K27ac", "rna"]
