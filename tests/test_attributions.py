@@ -125,6 +125,7 @@ def steps_to(z, n_steps):
     return [z * a for a in (np.arange(n_steps) + 0.5) / n_steps]
 
 
+@pytest.mark.slow
 def test_gradients_of_a_network_equal_backpropagation_by_hand(net, backward, split, scaled):
     z = scaled[1].dense().astype(float)
     gradient, path = backward[1](z), steps_to(z, 40)

@@ -511,6 +511,7 @@ def test_held_out_counts_do_not_touch_predictions(counts):
     assert (one["y_true"] - two["y_true"]).abs().max() > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method", ["tmm", *(pytest.param(method, marks=pytest.mark.slow) for method in ("quantile", "log_cpm"))]
 )

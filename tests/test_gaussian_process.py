@@ -644,6 +644,7 @@ def test_a_signal_that_does_not_vary_has_no_weight():
     assert_within(weights[:-1], _likelihood.fit_signal_weights(residuals, kernels), 0.02, SEARCH)
 
 
+@pytest.mark.slow
 def test_few_sets_of_cell_types_where_each_is_dear(monkeypatch):
     residuals, _, _ = random_signals(0, True, n_genes=40)
     assert len(_likelihood._largest_patterns(residuals)) > 3

@@ -193,6 +193,7 @@ def test_shuffled_targets_that_score_beyond_two_standard_errors_are_a_leak():
     assert not ShuffleControl(np.array([0.15, 0.35]), 0.5).passed
 
 
+@pytest.mark.slow
 @unseen_genes
 @pytest.mark.parametrize(
     ("cv", "metric"),

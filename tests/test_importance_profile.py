@@ -294,6 +294,7 @@ def test_a_planted_decay_is_found_again_in_bins_of_1_kb():
     assert spearmanr(decay(profile), [*truth.weights["weight"], 0, 0])[0] > 0.9
 
 
+@pytest.mark.slow
 def test_promoter_bands_lie_beyond_the_null(clear):
     table = clear.table
     near = table["from_bp"].between(-5 * KB, KB)

@@ -108,6 +108,7 @@ def test_influence_equals_a_slow_loop_under_any_splitter(few, cv):
         assert_float32_sums(row, slow_influence(banded_ridge(), X, y, cv, name), summed=1)
 
 
+@pytest.mark.slow
 def test_a_corrupted_cell_type_is_first_and_harmful():
     data, truth = make_paired_openness(n_genes=200, n_cell_types=12, corrupted=3, corruption=4)
     table = cell_type_influence(banded_ridge(), *data.pairs(return_X_y=True), CellTypeKFold(4))

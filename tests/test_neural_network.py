@@ -65,6 +65,7 @@ def test_a_network_without_hidden_layers_recovers_least_squares(arrays):
     assert_within(np.append(net.coefs_[0], net.intercepts_[0]), expected, 1e-3, AROUND)
 
 
+@pytest.mark.slow
 def test_a_penalised_linear_network_recovers_ridge_in_the_units_of_the_formula(arrays):
     X, y = arrays
     l2 = 0.1

@@ -368,6 +368,7 @@ def test_counts_equal_a_loop_over_genes(scaled, counts, estimator):
         assert_within(model.predict(X[test]) / size, wanted / size, 1e-3, STOPS_EARLY)
 
 
+@pytest.mark.slow
 def test_a_pipeline_passes_exposure_to_its_last_step(scaled, counts):
     X, (y, sizes) = scaled[0], counts
     last = PoissonRegressor(alpha=0.1, tol=1e-8, max_iter=1_000)
@@ -510,6 +511,7 @@ def test_slots_are_found_by_bin_and_genes_by_name():
     assert_float64_sums(model.predict(closed), [8, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::skepi.exceptions.UnfittedSignalWarning")
 @given(st.integers(0, 10_000), st.sampled_from([0.3, 0.9]), st.sampled_from([0.3, 0.9]))
 def test_weights_and_openness_of_another_data_set_are_multiplied_bin_by_bin(simulated, seed, here, there):

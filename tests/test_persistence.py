@@ -222,7 +222,10 @@ def test_estimators_fitted_on_arrays_come_back(estimator, tmp_path, rng):
     assert_same(there_and_back(fitted, tmp_path / "model.skepi"), fitted)
 
 
-@pytest.fixture(params=ON_PAIRS)
+DEAR = {"PLS", "around", "own cis", "buckets", "residual", "one ridge a gene", "one Lasso a gene", "search"}
+
+
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow if name in DEAR else ()) for name in ON_PAIRS])
 def fitted(request, pairs):
     return clone(ON_PAIRS[request.param]).fit(*pairs)
 

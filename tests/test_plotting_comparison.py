@@ -172,6 +172,7 @@ def test_without_a_ceiling_there_is_no_line():
 # Skill of cell types
 
 
+@pytest.mark.slow
 def test_skill_of_cell_types_is_a_heat_map(compared):
     display = ComparisonDisplay.from_comparison(compared, kind="cell_types")
     assert display.models_ == ["m1", "m2", "m0"]

@@ -124,6 +124,7 @@ def three():
     return several_signals(LONG_NAMES, n_genes=20)
 
 
+@pytest.mark.slow
 def test_each_signal_has_a_panel_of_its_own(three):
     display = DistributionDisplay.from_dataset(three, n_bins=20)
     assert len(display.axes_) == 4
@@ -213,6 +214,7 @@ def test_bad_maps_are_refused(openness_only):
 # Importance
 
 
+@pytest.mark.slow
 def test_a_profile_shows_the_null_band_and_what_lies_beyond_it(pairs):
     bins = TSSBinner(edges=BANDS).fit_transform(pairs[0])
     profile = importance_profile(Ridge(), bins, pairs[1], CellTypeKFold(2), bands="bins", n_permutations=19)

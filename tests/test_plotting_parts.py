@@ -181,6 +181,7 @@ def test_all_parts_but_the_state_lie_along_the_other_axis():
     assert "contribution of cis + cell state to skill" in said_by(display)
 
 
+@pytest.mark.slow
 def test_unseen_genes_say_which_skill_it_is():
     table = table_of(40).assign(train_mean=np.nan)
     for by in ("gene", "cell_type"):

@@ -175,6 +175,7 @@ def test_a_base_model_that_does_not_name_the_scale_is_refused(bins, y, names, mo
         ResidualRegressor(Ridge(1.0), OwnBase(), cv=3).fit(bins, y)
 
 
+@pytest.mark.slow
 def test_a_regressor_that_predicts_nothing_leaves_the_base_model(bins, y):
     nothing = ResidualRegressor(DummyRegressor(strategy="constant", constant=0.0)).fit(bins, y)
     base = CisTransRegressor(own_cis=True)

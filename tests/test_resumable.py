@@ -260,6 +260,7 @@ MODELS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "n_jobs"),
     [*((name, 1) for name in MODELS), *(pytest.param(name, 2, marks=pytest.mark.slow) for name in ("ridge", "lasso"))],
