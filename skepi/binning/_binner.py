@@ -6,14 +6,11 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import BaseEstimator
 
-from skepi._columns import names_of_columns
 from skepi._doors import check_unmasked
-from skepi._output import KeepsPairs
-from skepi.binning._binned import BinnedOpenness
 from skepi.binning._layout import Depth, Layout, depth_of_table
+from skepi.binning._makes_columns import MakesColumns, check_is_pairs
 from skepi.binning._overlap import ASSIGN, BandGroup
 from skepi.intervals import MAX_POSITION
 from skepi.paired import MITOCHONDRIAL, GeneCellPairs
@@ -27,7 +24,7 @@ _BAND_DISTANCES_BP = [
 ]
 
 
-class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
+class TSSBinner(MakesColumns, BaseEstimator):
     r"""Sum the openness of the peaks around each gene's TSS in bins along the direction of transcription.
 
     For pair (g, c) and bin b
@@ -161,27 +158,9 @@ class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
         settings = features, tuple(self.edges_.tolist()), self.assign, self.weight
         groups = tuple(BandGroup(signal, *settings) for signal in self.signals_)
         depths = {signal: self._depth(X, signal, without) for signal in self.signals_}
-        self.layout_ = Layout(groups, depths, self.signals_ if self.signals is None else None)
-        self.layout_.check(X.tables)
-        self.columns_ = self.layout_.columns()
-        self.n_features_in_ = 2
-        return self
-
-    def transform(self, X: GeneCellPairs) -> BinnedOpenness:
-        """Bin the openness around the genes of the pairs.
-
-        Parameters
-        ----------
-        X : GeneCellPairs
-
-        Returns
-        -------
-        BinnedOpenness of shape (n_pairs, n_columns)
-            Lazy: rows are computed when asked for.
-        """
-        check_is_fitted(self)
-        check_is_pairs(X, self)
-        return self.layout_.bin(X, self.columns_)
+        layout = Layout(groups, depths, self.signals_ if self.signals is None else None)
+        layout.check(X.tables)
+        return self._keep(layout)
 
     def _depth(self, X: GeneCellPairs, signal: str, without: tuple[str, ...]) -> Depth:
         """What the openness of a signal is divided by."""
@@ -189,17 +168,6 @@ class TSSBinner(KeepsPairs, TransformerMixin, BaseEstimator):
             return Depth("mean", tuple(sorted(without)), 1.0)
         unit = 1.0 if self.depth is None else float(depth_of_table(X.cell_types, self.depth, signal).mean())
         return Depth(self.depth, (), unit)
-
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Name columns by signal, feature and offsets from the TSS, as ``ATAC [-1000, 0) bp``."""
-        check_is_fitted(self)
-        return np.array(names_of_columns(self.columns_), dtype=object)
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.target_tags.required = False
-        return tags
 
 
 def symmetric_edges(distances: ArrayLike | None = None) -> NDArray[np.int64]:
@@ -250,12 +218,3 @@ def _checked_names(name: str, names: Any) -> tuple[str, ...]:
     if len(set(names)) != len(names):
         raise ValueError(f"{name} must name each once, got {names!r}")
     return tuple(names)
-
-
-def check_is_pairs(X: Any, binner: Any) -> None:
-    """Refuse anything but pairs of a data set."""
-    if not isinstance(X, GeneCellPairs):
-        raise TypeError(
-            f"{type(binner).__name__} needs pairs of genes and cell types, got {type(X).__name__}: use "
-            "PairedDataset(...).pairs()"
-        )

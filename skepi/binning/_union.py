@@ -2,21 +2,15 @@
 
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import TransformerMixin
 from sklearn.utils.metaestimators import _BaseComposition
-from sklearn.utils.validation import check_is_fitted
 
-from skepi._columns import names_of_columns
-from skepi._output import KeepsPairs
-from skepi.binning._binned import BinnedOpenness
-from skepi.binning._binner import TSSBinner, check_is_pairs
+from skepi.binning._binner import TSSBinner
 from skepi.binning._layout import Layout
+from skepi.binning._makes_columns import MakesColumns, check_is_pairs
 from skepi.paired import GeneCellPairs
 
 
-class BinnerUnion(KeepsPairs, TransformerMixin, _BaseComposition):
+class BinnerUnion(MakesColumns, _BaseComposition):
     """Put the columns of several binners side by side: one map, whose rows stay lazy and know their genes.
 
     scikit-learn's ``FeatureUnion`` would make dense arrays that have forgotten their genes.
@@ -77,31 +71,7 @@ class BinnerUnion(KeepsPairs, TransformerMixin, _BaseComposition):
         check_is_pairs(X, self)
         for _, binner in self.binners:
             binner.fit(X)
-        self.layout_ = Layout.joined({name: binner.layout_ for name, binner in self.binners})
-        self.columns_ = self.layout_.columns()
-        self.n_features_in_ = 2
-        return self
-
-    def transform(self, X: GeneCellPairs) -> BinnedOpenness:
-        """Bin the openness around the genes of the pairs.
-
-        Parameters
-        ----------
-        X : GeneCellPairs
-
-        Returns
-        -------
-        BinnedOpenness of shape (n_pairs, n_columns)
-            Lazy: rows are computed when asked for.
-        """
-        check_is_fitted(self)
-        check_is_pairs(X, self)
-        return self.layout_.bin(X, self.columns_)
-
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Name columns by signal, feature and offsets from the TSS, as ``ATAC [-1000, 0) bp``."""
-        check_is_fitted(self)
-        return np.array(names_of_columns(self.columns_), dtype=object)
+        return self._keep(Layout.joined({name: binner.layout_ for name, binner in self.binners}))
 
     def _check_binners(self) -> None:
         if not isinstance(self.binners, list | tuple) or not self.binners:
@@ -113,9 +83,3 @@ class BinnerUnion(KeepsPairs, TransformerMixin, _BaseComposition):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "columns_")
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = False
-        tags.target_tags.required = False
-        return tags
