@@ -64,6 +64,22 @@ class ChromosomeWarning(UserWarning):
     """Some genes lie on chromosomes without a single peak."""
 
 
+class LeftOutWarning(UserWarning):
+    """Genes, rows or lines were left out of a result, which is whole without them."""
+
+
+class ScaleWarning(UserWarning):
+    """Values look as if they had another scale than was expected, such as logarithms in place of counts."""
+
+
+class AssemblyWarning(UserWarning):
+    """Peaks are hardly more frequent at start sites than far from them, as where two genome assemblies are mixed."""
+
+
+class FewGenesWarning(UserWarning):
+    """So few genes are normalised that quantiles and library sizes say little."""
+
+
 class DepthWarning(UserWarning):
     """One chromosome has more than half of a signal, so that depth says little of the others."""
 
