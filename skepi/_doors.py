@@ -1,6 +1,6 @@
 """What every door asks of what a user gives: settings in range, labels of one level, names as text, plain numbers."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -9,6 +9,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from skepi._foreign import pandas_of
 from skepi.exceptions import TableError
 from skepi.intervals import MAX_POSITION, IntArray
 
@@ -99,6 +100,7 @@ def frame_of(table: Any, what: str, wanted: Sequence[str] = ()) -> pd.DataFrame:
     TableError
         For anything else.
     """
+    table = pandas_of(table, what)
     if not isinstance(table, pd.DataFrame | Mapping):
         raise TableError(f"{what}: wanted a table (DataFrame or mapping of columns), got {type(table).__name__}")
     frame = table if isinstance(table, pd.DataFrame) else _frame_of_columns(table, what)
@@ -167,7 +169,7 @@ def whole_numbers_of(column: pd.Series, what: str, *, whole_floats: bool = False
         raise TableError(
             f"{what}: wanted whole numbers (bp), got missing values in {missing.size} row(s), first is row {missing[0]}"
         )
-    values = column.to_numpy()
+    values = _in_numpy(column, what) if _is_nullable(column.dtype) else column.to_numpy()
     fits = values.dtype.kind in "iu"
     if whole_floats and values.dtype == np.float64:
         fits = bool((np.isfinite(values) & (values == np.floor(values))).all())
@@ -192,12 +194,16 @@ def positions_of(column: pd.Series, what: str, *, least: int = 0, whole_floats: 
 def numbers_of(matrix: Any, what: str) -> NDArray:
     """Real numbers of a DataFrame, a dense or sparse array, or lists, in their own type."""
     check_unmasked(matrix, what)
+    matrix = pandas_of(matrix, what)
     if isinstance(matrix, Mapping | str | bytes):
         raise TableError(f"{what}: wanted a DataFrame, an array or a sparse array, got {type(matrix).__name__}")
     if isinstance(matrix, pd.DataFrame):
         check_labels(matrix, what)
+        matrix = _without_nullable(matrix, what)
     elif isinstance(matrix, pd.Series):
-        check_labels(matrix.to_frame(), what)
+        frame = matrix.to_frame()
+        check_labels(frame, what)
+        matrix = _without_nullable(frame, what).iloc[:, 0]
     try:
         values = np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix)
     except ValueError as error:  # lists of different lengths
@@ -208,22 +214,52 @@ def numbers_of(matrix: Any, what: str) -> NDArray:
     return values
 
 
-def check_row_labels(matrix: Any, table: Any, what: str, rows_of: str) -> None:
-    """Refuse a DataFrame or Series with the row labels of its table, or ``chrom:start-end``, in another order."""
-    if not isinstance(matrix, pd.DataFrame | pd.Series) or not isinstance(table, pd.DataFrame):
-        return
-    if len(matrix) != len(table):
-        return
-    candidates = list(_row_labels(table, text=pd.api.types.is_string_dtype(matrix.index)))
-    if any(matrix.index.equals(labels) for labels in candidates):
-        return
-    for labels in candidates:
-        if _same_labels(matrix.index, labels):
-            first = int(np.flatnonzero(matrix.index != labels)[0])
-            raise TableError(
-                f"{what}: row labels are those of {rows_of} in another order (row {first} is {matrix.index[first]}, "
-                f"wanted {labels[first]}); use {what}.loc[...] in the order of {rows_of}, or reset_index in both"
-            )
+def _without_nullable(table: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Nullable and Arrow columns of numbers in the type of numpy; gaps and text are named with their place."""
+    text = [column for column, dtype in table.dtypes.items() if pd.api.types.is_string_dtype(dtype)]
+    text = [column for column in text if _are_text(table[column]).any()]
+    if text:
+        raise TableError(_about_text(table, text, what))
+    plain = {column: _in_numpy(table[column], what) for column, dtype in table.dtypes.items() if _is_nullable(dtype)}
+    table = table.assign(**plain) if plain else table
+    truths = [column for column, dtype in table.dtypes.items() if dtype == np.bool_]
+    return table.astype(dict.fromkeys(truths, np.int8)) if 0 < len(truths) < table.shape[1] else table
+
+
+def _is_nullable(dtype: Any) -> bool:
+    """Whether a type has numbers or truth values and a missing value of its own."""
+    sparse = isinstance(dtype, pd.SparseDtype)
+    return pd.api.types.is_extension_array_dtype(dtype) and pd.api.types.is_numeric_dtype(dtype) and not sparse
+
+
+def _in_numpy(column: pd.Series, what: str) -> NDArray:
+    """Values of a nullable column without gaps."""
+    gaps = np.flatnonzero(column.isna())
+    if gaps.size:
+        raise TableError(
+            f"{what}: column {column.name!r} has {gaps.size} missing value(s), the first in row {gaps[0]} "
+            f"({column.index[gaps[0]]}); leave out such rows, or fill them: .fillna(...)"
+        )
+    return column.to_numpy(dtype=column.dtype.numpy_dtype)
+
+
+def _are_text(column: pd.Series) -> NDArray[np.bool_]:
+    return np.array([isinstance(cell, str) for cell in column.astype(object)], dtype=bool)
+
+
+def _about_text(table: pd.DataFrame, text: list[Any], what: str) -> str:
+    """What is wrong with columns of text among numbers, and what to do."""
+    cells = table[text[0]]
+    are_text = _are_text(cells)
+    row = int(np.argmax(are_text))
+    said = f"{what}: wanted numbers, got text in column {text[0]!r} ({cells.iloc[row]!r} in row {row})"
+    if pd.to_numeric(cells, errors="coerce").notna().all():
+        return f"{said}; {what}.astype(float) makes numbers of numbers written as text"
+    if not are_text.all():
+        return f"{said}, {are_text.sum()} such cell(s); give a number in their place, or leave out their rows"
+    if len(text) == 1 and table.shape[1] > 1:
+        return f"{said}; if it names the rows: {what}.set_index({text[0]!r})"
+    return f"{said}; {len(text)} of {table.shape[1]} columns hold text: keep the columns of numbers"
 
 
 def some(names: Iterable[object], most: int = 5) -> str:
@@ -250,24 +286,3 @@ def _check_names(values: pd.Series | pd.Index, what: str) -> None:
         if not issubclass(kind, str | int | np.integer) or kind is bool:
             advice = "; decode bytes first" if isinstance(cell, bytes) else ""
             raise TableError(f"{what}: wanted text, got {cell!r} of type {kind.__name__}{advice}")
-
-
-def _row_labels(table: pd.DataFrame, text: bool) -> Iterator[pd.Index]:
-    """What may name the rows of a table: its own labels and, as text, the intervals that it holds."""
-    yield table.index
-    if text and {"chrom", "start", "end"} <= set(table.columns):
-        yield interval_labels(table)
-
-
-def interval_labels(regions: pd.DataFrame) -> pd.Index:
-    """Name regions ``chrom:start-end``, positions as in the table."""
-    text = regions[["chrom", "start", "end"]].astype(str)
-    return pd.Index(text["chrom"] + ":" + text["start"] + "-" + text["end"])
-
-
-def _same_labels(one: pd.Index, other: pd.Index) -> bool:
-    """Whether two sets of labels are equal; labels that cannot be compared, such as lists, are not."""
-    try:
-        return set(one.to_numpy(dtype=object)) == set(other.to_numpy(dtype=object))
-    except TypeError:
-        return False

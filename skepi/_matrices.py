@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skepi._doors import check_labels, names_of, numbers_of, some
+from skepi._foreign import pandas_of
 from skepi.exceptions import TableError
 from skepi.intervals import IntArray
 
@@ -18,6 +19,7 @@ _SMALLEST = float(np.finfo(np.float32).tiny)  # below it, float32 loses digits
 
 def check_matrix(matrix: Any, what: str) -> Any:
     """Return a DataFrame or a sparse array as it is, anything else as an array; two dimensions."""
+    matrix = pandas_of(matrix, what)
     if not isinstance(matrix, pd.DataFrame) and not sp.issparse(matrix):
         matrix = numbers_of(matrix, what)
     if len(matrix.shape) != 2:
@@ -49,8 +51,6 @@ def check_openness(openness: Any, peaks: pd.DataFrame, cell_types: pd.DataFrame)
 
 def check_expression(expression: Any, genes: pd.DataFrame, cell_types: pd.DataFrame) -> NDArray[np.float64]:
     """Genes x cell types as a read-only float64 array in the order of the tables."""
-    if isinstance(expression, pd.DataFrame) and not isinstance(expression.index, pd.RangeIndex):
-        expression = _rows_by_name(expression, genes["name"])
     values = _matrix(expression, "expression", len(genes), "genes", cell_types)
     out = np.array(values, dtype=np.float64, order="C", copy=True)
     out.flags.writeable = False
@@ -107,16 +107,6 @@ def _columns_by_name(matrix: pd.DataFrame, what: str, names: pd.Series) -> pd.Da
     if absent or extra:
         raise TableError(f"{what}: columns do not match the cell types: absent {absent}, unknown {extra}")
     return matrix if (np.diff(place) == 1).all() else matrix.iloc[:, place]
-
-
-def _rows_by_name(expression: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
-    place, absent, extra = _places(names, expression.index, "expression: rows", "expression: the same gene twice")
-    if absent or extra:
-        raise TableError(
-            f"expression: rows do not match genes: absent {absent}, unknown {extra}; "
-            "select the shared genes in both tables"
-        )
-    return expression.iloc[place]
 
 
 def _places(names: pd.Series, labels: pd.Index, what: str, twice: str) -> tuple[IntArray, str, str]:

@@ -7,7 +7,8 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skepi._doors import check_unmasked
+from skepi._doors import check_unmasked, numbers_of
+from skepi._foreign import pandas_of
 from skepi.exceptions import TableError
 
 
@@ -120,8 +121,10 @@ def _labelled(labels: pd.Series, names: pd.Index | None, unlabelled: str) -> NDA
 
 def _matrix_of(cells: Any, layer: str | None, feature: str) -> tuple[Any, pd.Index | None, pd.Index | None]:
     """Counts (cells x features), names of the cells and names of the features, where there are any."""
+    named_rows = isinstance(cells, pd.DataFrame)
+    cells = pandas_of(cells, "cells")
     if isinstance(cells, pd.DataFrame) and layer is None:
-        return _summable(cells.to_numpy()), cells.index, cells.columns
+        return _summable(cells), cells.index if named_rows else None, cells.columns
     if hasattr(cells, "obs_names") and not isinstance(cells, pd.DataFrame):  # AnnData
         return _summable(values_of(cells, layer)), cells.obs_names, cells.var_names
     if layer is not None:
@@ -133,10 +136,9 @@ def _matrix_of(cells: Any, layer: str | None, feature: str) -> tuple[Any, pd.Ind
 
 def _summable(values: Any) -> Any:
     """A sparse or dense array of a type whose sums do not overflow."""
-    check_unmasked(values, "cells")
-    values = values if sp.issparse(values) else np.asarray(values)
-    if values.ndim != 2 or values.dtype.kind not in "fiub":
-        raise TableError(f"cells: wanted numbers, cells x features, got {values.dtype} of shape {values.shape}")
+    values = values if sp.issparse(values) else numbers_of(values, "cells")
+    if values.ndim != 2:
+        raise TableError(f"cells: wanted numbers, cells x features, got shape {values.shape}")
     wide = values.astype(np.float64 if values.dtype.kind == "f" else np.int64)
     return sp.csr_array(wide) if sp.issparse(wide) else wide
 
@@ -179,7 +181,11 @@ def _labels_of(labels: Any, names: pd.Index | None, n_cells: int) -> pd.Series:
         return labels.reset_index(drop=True)
     for what, index in (("cells", names), ("labels", labels.index)):
         if not index.is_unique:
-            raise TableError(f"{what}: the same name twice: {index[index.duplicated()][0]}")
+            raise TableError(
+                f"{what}: the same name twice: {index[index.duplicated()][0]}; give each cell a name of its own "
+                "(barcodes of several samples repeat), or labels as an array in the order of the cells: "
+                "labels.to_numpy()"
+            )
     matched = labels.reindex(names)
     if matched.isna().all():
         some = [index[0] if len(index) else "none" for index in (names, labels.index)]

@@ -286,12 +286,15 @@ def test_what_is_no_count_is_refused(form, value):
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
-        (np.array([["1"]]), r"wanted numbers, cells x features, got <U1 of shape \(1, 1\)"),
-        (np.array([1, 2]), r"got int64 of shape \(2,\)"),
-        (np.ones((2, 2, 2)), r"got float64 of shape \(2, 2, 2\)"),
-        (np.ones((2, 2), complex), "got complex128"),
-        (NAMED.astype({"p1": str}), r"got object of shape \(4, 3\)"),
-        (SimpleNamespace(), r"got object of shape \(\)"),
+        (np.array([["1"]]), "cells: wanted numbers, got dtype <U1"),
+        (np.array([1, 2]), r"wanted numbers, cells x features, got shape \(2,\)"),
+        (np.ones((2, 2, 2)), r"cells x features, got shape \(2, 2, 2\)"),
+        (np.ones((2, 2), complex), "got dtype complex128"),
+        (
+            NAMED.astype({"p1": str}),
+            r"got text in column 'p1' \('.' in row 0\); cells.astype\(float\) makes",
+        ),
+        (SimpleNamespace(), "got dtype object; .astype.float. makes numbers of objects"),
         (annotated(None), "no X: name a layer"),
     ],
 )

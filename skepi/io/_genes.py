@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._doors import check_row_labels, frame_of, names_of, numbers_of, positions_of, strands_of
+from skepi._doors import frame_of, names_of, numbers_of, positions_of, strands_of
+from skepi._labels import rows_in_order
 from skepi._regions import check_regions, check_same_naming
 from skepi.exceptions import TableError
 from skepi.intervals import IntArray, IntervalIndex, overlap_bp
@@ -210,8 +211,7 @@ def _without_y_copies(sites: pd.DataFrame) -> pd.DataFrame:
 def _promoter_openness(sites: pd.DataFrame, peaks: Any, openness: Any) -> NDArray[np.float64]:
     """Openness within 500 bp of each site, peaks shared by overlap, as a mean over cell types of equal depth."""
     table = check_regions(peaks)
-    check_row_labels(openness, peaks, "openness", "peaks")
-    signal = numbers_of(openness, "openness").astype(np.float64)
+    signal = numbers_of(rows_in_order(openness, peaks, "openness", "peaks"), "openness").astype(np.float64)
     if signal.ndim not in (1, 2) or len(signal) != len(table):
         turned = "; it looks transposed: give openness.T" if signal.shape[1:] == (len(table),) else ""
         raise TableError(f"openness: wanted a row for each of {len(table)} peaks, got shape {signal.shape}{turned}")

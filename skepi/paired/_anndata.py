@@ -9,8 +9,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skepi._columns import UNNAMED
+from skepi._doors import some
+from skepi._regions import check_regions
 from skepi.exceptions import MissingExpressionError, TableError
 from skepi.io import format_intervals, parse_intervals
+from skepi.paired._checks import first_other_interval
 from skepi.pseudobulk import values_of
 
 _PEAK_COLUMNS = ["chrom", "start", "end"]
@@ -44,6 +47,7 @@ def _signals_of(openness: Mapping, layer: str | None) -> dict[str, Any]:
         _check_anndata(adata, f"openness of {name}")
     cell_types = _cell_types_of(next(iter(openness.values())).obs).drop(columns="depth", errors="ignore")
     for name, adata in openness.items():
+        _check_same_lineages(adata.obs, cell_types, name)
         if "depth" in adata.obs:  # each signal has its own
             cell_types[f"depth_{name}"] = adata.obs["depth"].reindex(cell_types["name"]).to_numpy()
     values = {
@@ -51,6 +55,16 @@ def _signals_of(openness: Mapping, layer: str | None) -> dict[str, Any]:
     }
     peaks = {name: _peaks_of(adata.var) for name, adata in openness.items()}
     return {"openness": values, "peaks": peaks, "cell_types": cell_types}
+
+
+def _check_same_lineages(obs: pd.DataFrame, cell_types: pd.DataFrame, signal: str) -> None:
+    """Refuse a signal whose cell types are of other lineages than those of the first one."""
+    if "lineage" not in obs or "lineage" not in cell_types:
+        return
+    own = obs["lineage"].astype(object).reindex(cell_types["name"]).to_numpy()
+    differ = cell_types["name"][(own != cell_types["lineage"].to_numpy()) & ~pd.isna(own)]
+    if len(differ):
+        raise TableError(f"openness of {signal}: obs gives another lineage than the first signal: {some(differ)}")
 
 
 def _cell_types_of(obs: pd.DataFrame) -> pd.DataFrame:
@@ -118,10 +132,18 @@ def write_layer(table: pd.DataFrame, adata: Any, layer: str) -> None:
 
 
 def _peaks_of(var: pd.DataFrame) -> pd.DataFrame:
-    """Columns ``chrom, start, end`` if there, else the names read as ``chrom:start-end``."""
-    if set(_PEAK_COLUMNS) <= set(var.columns):
-        return var.reset_index(drop=True)
-    return parse_intervals(var.index)
+    """Columns ``chrom, start, end`` if there, else the names read as ``chrom:start-end``; both must not differ."""
+    if not set(_PEAK_COLUMNS) <= set(var.columns):
+        return parse_intervals(var.index)
+    peaks = var.reset_index(drop=True)
+    row = first_other_interval(var.index, check_regions(peaks))
+    if row is not None:
+        place = "{chrom}:{start}-{end}".format(**peaks.iloc[row])
+        raise TableError(
+            f"openness.var: names and columns chrom, start, end tell different places: {var.index[row]!r} lies at "
+            f"{place} (row {row}); set the names right, or drop the columns where the names are right"
+        )
+    return peaks
 
 
 def _genes_of(var: pd.DataFrame) -> pd.DataFrame:

@@ -12,11 +12,11 @@ from skepi._columns import UNNAMED
 from skepi._doors import (
     check_unmasked,
     frame_of,
-    interval_labels,
     names_of,
     positions_of,
     strands_of,
 )
+from skepi._labels import interval_labels
 from skepi._matrices import transposed
 from skepi._regions import check_regions, check_same_naming
 from skepi.exceptions import ChromosomeWarning, TableError
@@ -111,21 +111,27 @@ def warn_of_lonely_genes(on_peaks: pd.Series, genes: pd.DataFrame, signal: str =
 
 
 def check_interval_labels(openness: Any, peaks: pd.DataFrame) -> None:
-    """Refuse a DataFrame whose rows are named after other intervals than those of the table.
+    """Refuse a DataFrame whose rows are named after other intervals than those of the table."""
+    if not isinstance(openness, pd.DataFrame) or len(openness) != len(peaks):
+        return
+    row = first_other_interval(openness.index, peaks)
+    if row is not None:
+        raise TableError(
+            f"openness: row labels name other intervals than peaks: row {row} is {openness.index[row]}, "
+            f"peaks have {interval_labels(peaks)[row]}; skepi.io.parse_intervals makes peaks of the labels"
+        )
+
+
+def first_other_interval(labels: pd.Index, peaks: pd.DataFrame) -> int | None:
+    """First row whose label names another interval than the peak in it; None where there is none.
 
     Names may count from 1, as those of genome browsers do, if all of them do.
     """
-    if not isinstance(openness, pd.DataFrame) or len(openness) != len(peaks):
-        return
     intervals = interval_labels(peaks)
-    if pd.api.types.is_numeric_dtype(openness.index) or openness.index.equals(intervals):
-        return
-    wrong = np.flatnonzero(~_name_their_peaks(openness.index, intervals, peaks))
-    if wrong.size:
-        raise TableError(
-            f"openness: row labels name other intervals than peaks: row {wrong[0]} is {openness.index[wrong[0]]}, "
-            f"peaks have {intervals[wrong[0]]}; skepi.io.parse_intervals makes peaks of the labels"
-        )
+    if pd.api.types.is_numeric_dtype(labels) or labels.equals(intervals):
+        return None
+    wrong = np.flatnonzero(~_name_their_peaks(labels, intervals, peaks))
+    return int(wrong[0]) if wrong.size else None
 
 
 def _name_their_peaks(labels: pd.Index, intervals: pd.Index, peaks: pd.DataFrame) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skepi._columns import UNNAMED
-from skepi._doors import check_row_labels
+from skepi._labels import rows_in_order
 from skepi._matrices import check_expression, check_matrix
 from skepi._rows import codes_of
 from skepi.exceptions import MissingExpressionError, TableError
@@ -23,10 +23,11 @@ class PairedDataset:
 
     Parameters
     ----------
-    openness : DataFrame, ndarray or sparse array, shape (n_peaks, n_cell_types), or dict of them
+    openness : DataFrame (pandas or polars), ndarray or sparse array, shape (n_peaks, n_cell_types), or dict of them
         Non-negative, finite signal on a linear scale (fold enrichment, counts), kept as float32: the values of a cell
-        type add up to less than 3.4e38, and the largest is 0 or at least 1.2e-38. Rows are in the order of
-        ``peaks``; row labels of a DataFrame that name other intervals, or the same rows in another order, are refused.
+        type add up to less than 3.4e38, and the largest is 0 or at least 1.2e-38. Rows of a DataFrame are matched to
+        ``peaks`` by name: by the index of ``peaks``, a column of unique names, or ``chrom:start-end``. Labels that agree
+        in part, or not at all, are refused. Arrays and DataFrames with a default index are in the order of ``peaks``.
         Columns of a DataFrame are matched to the cell types by name. A dict holds several signals by name, such as
         ``{"ATAC": ..., "H3K27ac": ...}``, each measured in all cell types.
     peaks : DataFrame or mapping, or dict of them
@@ -38,12 +39,13 @@ class PairedDataset:
         base, strand is ``+`` or ``-``; further columns are kept.
     expression : DataFrame or ndarray, shape (n_genes, n_cell_types), optional
         What is to be predicted, on the scale it is to be predicted in (normalised log expression); see
-        :meth:`transform_expression` for counts. A DataFrame with names as index is matched by name.
+        :meth:`transform_expression` for counts. Rows of a DataFrame are matched to ``genes`` by name, as those of
+        openness to peaks, and columns to the cell types.
     cell_types : DataFrame or sequence of str, optional
         Column ``name`` and, where known, ``lineage``. By default the columns of ``openness``. Depth of a measurement
         may come as further columns, see :class:`skepi.binning.TSSBinner`.
     peak_features : DataFrame, Series or mapping, optional
-        One row per peak, in the order of ``peaks``; with a dict of signals a dict by signal, in which some may be
+        One row per peak, matched by name as openness is; with a dict of signals a dict by signal, in which some may be
         absent. A column of finite numbers of 0 or more is one feature, of whatever unit; sparse columns are welcome. A
         column of names or categories is one feature per name, called ``column:name``, which is 1 for its peaks.
 
@@ -110,7 +112,7 @@ class PairedDataset:
         if expression is not None:
             expression = check_matrix(expression, "expression")
             _checks.check_expression_orientation(expression, gene_table, cell_type_table)
-            check_row_labels(expression, genes, "expression", "genes")
+            expression = rows_in_order(expression, genes, "expression", "genes")
             self.expression = check_expression(expression, gene_table, cell_type_table)
 
     @classmethod

@@ -8,7 +8,8 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skepi._doors import check_row_labels, frame_of, names_of, numbers_of, some
+from skepi._doors import frame_of, names_of, numbers_of, some
+from skepi._labels import rows_in_order
 from skepi.exceptions import TableError, UnknownNameError
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -55,7 +56,7 @@ def checked_features(features: Any, peaks: Any, n_peaks: int) -> PeakFeatures:
     features = frame_of(features, what)
     if len(features) != n_peaks:
         raise TableError(f"{what}: {len(features)} row(s) for {n_peaks} peaks: wanted one row for each peak")
-    check_row_labels(features, peaks, what, "peaks")
+    features = rows_in_order(features, peaks, what, "peaks")
     names, matrix = _sparse(features, what) if _is_sparse(features) else _joined(features, what)
     twice = pd.Index(names)[pd.Index(names).duplicated()]
     if len(twice):

@@ -9,7 +9,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skepi._columns import UNNAMED
-from skepi._doors import check_row_labels, names_of, some
+from skepi._doors import names_of, some
+from skepi._labels import rows_in_order
 from skepi._matrices import check_matrix, check_openness
 from skepi.exceptions import TableError
 from skepi.paired import _checks
@@ -53,7 +54,7 @@ def _one(openness: Any, peaks: Any, cell_types: Any, features: Any) -> Signals:
     named = None if cell_types is None else _checks.check_cell_types(cell_types, openness)
     _checks.check_orientation(openness, len(peak_table), named)
     cell_type_table = _checks.check_cell_types(None, openness) if named is None else named
-    check_row_labels(openness, peaks, "openness", "peaks")
+    openness = rows_in_order(openness, peaks, "openness", "peaks")
     _checks.check_interval_labels(openness, peak_table)
     values = check_openness(openness, peak_table, cell_type_table)
     found = None if features is None else checked_features(features, peaks, len(peak_table))
