@@ -1,5 +1,6 @@
 """Which row of a matrix belongs to which row of its table: labels tell, where both sides have them."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,20 @@ import pandas as pd
 from skepi._doors import check_labels, frame_of, names_of, some
 from skepi.exceptions import TableError
 from skepi.intervals import IntArray
+
+_CALLED_GENES = {
+    "gene",
+    "genes",
+    "gene_id",
+    "gene_name",
+    "gene_symbol",
+    "geneid",
+    "symbol",
+    "ensembl_id",
+    "hgnc_symbol",
+}
+_ENSEMBL_GENE = re.compile(r"ENS[A-Z]{0,4}G[0-9]{11}(\.[0-9]+)?").match
+_HOUSEKEEPING = {"ACTB", "ACTG1", "B2M", "EEF1A1", "GAPDH", "HPRT1", "PGK1", "PPIA", "RPL13A", "RPLP0", "TBP", "UBC"}
 
 
 def rows_in_order(matrix: Any, table: Any, what: str, rows_of: str) -> Any:
@@ -48,8 +63,11 @@ def rows_in_order(matrix: Any, table: Any, what: str, rows_of: str) -> Any:
     _refuse_numbers_in_another_order(matrix.index, frame.index, what, rows_of)
     if isinstance(matrix.index, pd.RangeIndex) and _count_rows(matrix.index):
         return matrix
+    found = list(_names_of_rows(frame))
+    if any(matrix.index.equals(labels) for _, labels in found):
+        return matrix
     rows = pd.Index(names_of(matrix.index, f"{what}: rows"), dtype=object)
-    names = [(source, _texts(labels)) for source, labels in _names_of_rows(frame)]
+    names = [(source, _texts(labels)) for source, labels in found]
     for _, labels in names:
         place = _places(rows, labels, what, rows_of)
         if place is not None:
@@ -63,6 +81,21 @@ def interval_labels(regions: pd.DataFrame) -> pd.Index:
     """Name regions ``chrom:start-end``, positions as in the table."""
     text = regions[["chrom", "start", "end"]].astype(str)
     return pd.Index(text["chrom"] + ":" + text["start"] + "-" + text["end"])
+
+
+def look_like_genes(labels: pd.Index) -> bool:
+    """Whether labels name genes: they are called so, are mostly of Ensembl, or hold genes that all cells have.
+
+    Examples
+    --------
+    >>> look_like_genes(pd.Index(["ENSG00000141510.18", "__no_feature"])), look_like_genes(pd.Index(["HSC", "B"]))
+    (True, False)
+    """
+    if str(labels.name).lower() in _CALLED_GENES:
+        return True
+    names = [str(name) for name in labels]
+    ensembl = sum(map(bool, map(_ENSEMBL_GENE, names)))
+    return 2 * ensembl >= len(names) > 0 or len(_HOUSEKEEPING & {name.upper() for name in names}) > 2
 
 
 def _count_rows(labels: pd.Index) -> bool:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from skepi._doors import check_labels, names_of, numbers_of, some
 from skepi._foreign import pandas_of
+from skepi._scales import warn_of_log_openness
 from skepi.exceptions import TableError
 from skepi.intervals import IntArray
 
@@ -45,6 +46,7 @@ def check_openness(openness: Any, peaks: pd.DataFrame, cell_types: pd.DataFrame)
         )
     out = np.array(np.maximum(values, 0) if values.min() < 0 else values, dtype=np.float32, order="F", copy=True)
     _check_float32(values.max(axis=0), out, cell_types["name"])
+    warn_of_log_openness(out)
     out.flags.writeable = False
     return out
 

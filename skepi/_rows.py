@@ -10,6 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from skepi._columns import first_difference, names_of_columns
 from skepi._doors import check_unmasked
+from skepi._scales import warn_of_raw_counts
 from skepi.exceptions import UnknownNameError
 from skepi.rows import BinnedRows, PairRows, has_map, is_binned, is_pairs, members_of
 
@@ -210,4 +211,11 @@ def check_targets(X: PairRows, y: ArrayLike) -> NDArray[np.float64]:
         raise ValueError(f"y has {values.size} values for {len(X)} pairs")
     if not np.isfinite(values).all():
         raise ValueError("y holds NaN or infinite values")
+    return values
+
+
+def check_log_targets(X: PairRows, y: ArrayLike) -> NDArray[np.float64]:
+    """Targets of a model of log expression: raw counts get a warning."""
+    values = check_targets(X, y)
+    warn_of_raw_counts(values, stacklevel=3)
     return values

@@ -12,7 +12,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skepi._doors import check_flag
-from skepi._rows import check_arrays, check_targets, check_whole
+from skepi._rows import check_arrays, check_log_targets, check_whole
 from skepi.exceptions import UnmatchedDataError, UnseenGeneWarning
 from skepi.metrics import skill
 from skepi.rows import is_pairs
@@ -185,7 +185,7 @@ class StandardizesGenes(KeepsGeneMeans):
 
     def _checked_training(self, X: Any, y: ArrayLike) -> tuple[Any, FloatArray]:
         if is_pairs(X):
-            return X, check_targets(X, y)
+            return X, check_log_targets(X, y)
         check_whole(X, self)
         if not self.one_gene:
             raise TypeError(

@@ -15,9 +15,11 @@ from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._doors import check_labels
+from skepi._doors import check_labels, some
+from skepi._labels import look_like_genes
 from skepi._rows import check_arrays
-from skepi.exceptions import EmptyLibraryWarning
+from skepi._scales import warn_of_equal_libraries, warn_of_few_genes, warn_of_log_counts
+from skepi.exceptions import EmptyLibraryWarning, TableError
 
 FloatArray = NDArray[np.float64]
 
@@ -67,10 +69,16 @@ class ExpressionNormalizer(SelectorMixin, BaseEstimator):
         For negative counts, no library with counts, no gene that passes the filter, counts of a cell type that add up
         to more than 2**53 (9.0e15: beyond it, float64 is not exact), or counts between 0 and 1e-100.
     TableError
-        For a masked array with something masked, and for a DataFrame with repeated columns or several levels of labels.
+        For a masked array with something masked, and for a DataFrame with repeated columns, several levels of labels,
+        or genes as rows.
 
     Warns
     -----
+    ScaleWarning
+        In ``transform``, for values that look like logarithms: not whole, and none of 30 or more. In ``fit``, with
+        ``method="tmm"``, for libraries that all add up to a million, as TPM do.
+    FewGenesWarning
+        In ``fit``, for fewer than 100 genes.
     EmptyLibraryWarning
         For a cell type without counts: its values are NaN, which a data set refuses by name.
 
@@ -116,6 +124,9 @@ class ExpressionNormalizer(SelectorMixin, BaseEstimator):
             if not 0 <= getattr(self, name) < 0.5:
                 raise ValueError(f"{name} must be a fraction in [0, 0.5), got {getattr(self, name)!r}")
         counts = self._checked(X, reset=True)
+        warn_of_few_genes(*counts.shape)
+        if self.method == "tmm":
+            warn_of_equal_libraries(counts, "X")
         for learned in ("reference_library_", "log_factor_mean_", "reference_quantiles_"):
             self.__dict__.pop(learned, None)  # of an earlier fit with another method
         counts = counts[counts.sum(axis=1) > 0]
@@ -148,6 +159,7 @@ class ExpressionNormalizer(SelectorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         counts = self._checked(X, reset=False)
+        warn_of_log_counts(counts, "X")
         if self.method == "tmm":
             return np.log1p(_cpm(counts, self._factors(counts))[:, self.support_])
         values = np.log1p(_cpm(counts)[:, self.support_])
@@ -185,6 +197,11 @@ class ExpressionNormalizer(SelectorMixin, BaseEstimator):
     def _checked(self, X: ArrayLike, reset: bool) -> FloatArray:
         if isinstance(X, pd.DataFrame):
             check_labels(X, "X")
+            if look_like_genes(X.index) and not look_like_genes(X.columns):
+                raise TableError(
+                    f"X looks transposed: got shape {X.shape} with genes as rows ({some(X.index, 2)}), wanted one row "
+                    "for each cell type and one column for each gene; give X.T"
+                )
         counts = check_arrays(self, X, reset=reset, dtype=np.float64)
         if (counts < 0).any():
             raise ValueError("Negative values in data passed to ExpressionNormalizer: wanted counts on a linear scale")

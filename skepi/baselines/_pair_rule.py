@@ -4,7 +4,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from skepi._rows import check_pairs, check_targets
+from skepi._rows import check_log_targets, check_pairs
 from skepi._targets import FloatArray, KeepsGeneMeans
 
 
@@ -16,7 +16,7 @@ class PairRule(KeepsGeneMeans):
         return X
 
     def _checked_training(self, X: Any, y: ArrayLike) -> tuple[Any, FloatArray]:
-        return self._checked_rows(X), check_targets(X, y)
+        return self._checked_rows(X), check_log_targets(X, y)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from joblib import Parallel, delayed
 
+from skepi._scales import takes_counts, warn_of_raw_counts
 from skepi.comparison._checks import check_data, check_normalizer, check_settings, checked_models
 from skepi.comparison._controls import seed_of, sources_of
 from skepi.comparison._fit import Job, Keys, Outcome, fit_models
@@ -139,6 +140,8 @@ def compare_models(
     check_settings(n_bootstrap, level, interval_level, n_permutations, controls)
     check_normalizer(normalizer)
     models, variance = checked_models(models, data), checked_variance(replicate_variance, data)
+    if normalizer is None and not all(map(takes_counts, models.values())):
+        warn_of_raw_counts(data.expression, stacklevel=2)
     seed = seed_of(random_state)
     sources = sources_of(data, controls, n_permutations, seed)
     normalizers = Normalizers(normalizer)

@@ -19,7 +19,7 @@ from skepi._keys import described, digest, key_part
 from skepi.comparison._controls import FloatArray
 from skepi.comparison._fold_data import data_of
 from skepi.comparison._splits import Fold
-from skepi.exceptions import UnseenGeneWarning
+from skepi.exceptions import ScaleWarning, UnseenGeneWarning
 
 _KIND = "skepi comparison 1"
 
@@ -111,6 +111,7 @@ def _made(job: Job, fold: Fold, rows: tuple[Any, FloatArray, Any], unseen_genes:
     X_train, y_train, X_test = rows
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ScaleWarning)  # said once for the whole comparison
             if unseen_genes:
                 warnings.simplefilter("ignore", UnseenGeneWarning)
             return _outcome(clone(job.model), X_train, y_train.copy(), X_test)

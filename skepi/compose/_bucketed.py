@@ -23,7 +23,7 @@ from skepi._cell_state import (
 )
 from skepi._columns import signals_of
 from skepi._doors import check_choice, check_count, check_predictor
-from skepi._rows import check_features, check_targets
+from skepi._rows import check_features, check_log_targets, check_targets
 from skepi._targets import FloatArray, GeneScale, KeepsGeneMeans, genes_of_rows
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose._buckets import (
@@ -200,7 +200,7 @@ class BucketedRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
             Log expression.
         """
         self._check_settings()
-        binned, y = in_bands(X), check_targets(X, y)
+        binned, y = in_bands(X), check_log_targets(X, y)
         cells, column = occurring(X.cell_type_codes)
         if cells.size < 2:
             raise ValueError(f"BucketedRegressor needs at least 2 training cell types, got {cells.size}")

@@ -10,7 +10,8 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._rows import check_binned, check_bins_alone, check_features, check_targets, keep_features
+from skepi._rows import check_binned, check_bins_alone, check_features, check_log_targets, check_targets, keep_features
+from skepi._scales import takes_counts
 from skepi._targets import FloatArray, KeepsGeneMeans, genes_of_rows
 from skepi.exceptions import UnfittedSignalWarning, UnseenGeneWarning
 from skepi.rows import BinnedRows
@@ -134,7 +135,7 @@ class PerGeneModel(KeepsGeneMeans):
     def _checked_training(self, X: Any, y: ArrayLike) -> tuple[Any, FloatArray]:
         check_binned(X, self)
         check_bins_alone(X, self)
-        return X, check_targets(X, y)
+        return X, (check_targets if takes_counts(self) else check_log_targets)(X, y)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -14,7 +14,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._doors import check_predictor, check_splitter
-from skepi._rows import check_binned, check_no_leak, check_targets, keep_features
+from skepi._rows import check_binned, check_log_targets, check_no_leak, keep_features
 from skepi._targets import FloatArray, KeepsGeneMeans
 from skepi.exceptions import DistantCellTypeWarning
 from skepi.gaussian_process import CisTransRegressor
@@ -110,7 +110,7 @@ class ResidualRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
             Log expression.
         """
         base = self._checked_base(X)
-        y = check_targets(X, y)
+        y = check_log_targets(X, y)
         n_cell_types = np.unique(X.cell_type_codes).size
         if n_cell_types < 3:
             raise ValueError(f"ResidualRegressor needs at least 3 training cell types, got {n_cell_types}")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skepi._cell_state import occurring
-from skepi._rows import check_binned, check_bins_alone, check_targets, check_unscaled
+from skepi._rows import check_binned, check_bins_alone, check_log_targets, check_unscaled
 
 FloatArray = NDArray[np.float64]
 
@@ -35,7 +35,7 @@ def check_openness(X: Any) -> None:
 
 def checked_expression(X: Any, y: ArrayLike) -> FloatArray:
     """One finite value a pair, on a log scale."""
-    y = check_targets(X, y)
+    y = check_log_targets(X, y)
     if np.abs(y).max() > _GREATEST_LOG:
         raise ValueError(
             f"y reaches {np.abs(y).max():.4g}, which no log of counts per million does: wanted log expression, such as "

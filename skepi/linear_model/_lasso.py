@@ -19,7 +19,7 @@ from skepi._lasso import (
     moments_of_pairs,
     solve_path,
 )
-from skepi._rows import check_arrays, check_features, check_targets, keep_features
+from skepi._rows import check_arrays, check_features, check_log_targets, keep_features
 from skepi.rows import is_binned
 
 FloatArray = NDArray[np.float64]
@@ -129,7 +129,7 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
             checker = self if reset else type(self)()
             X, y = check_arrays(checker, X, y, accept_sparse="csr", y_numeric=True, dtype=np.float64)
             return moments_of_array(X, np.asarray(y, dtype=np.float64))
-        y = check_targets(X, y)
+        y = check_log_targets(X, y)
         if reset:
             keep_features(X, self)
         return moments_of_pairs(X, y)

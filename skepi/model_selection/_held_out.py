@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 
 from skepi._doors import check_splitter
 from skepi._rows import check_no_leak, check_targets, names_of_pairs
+from skepi._scales import takes_counts, warn_of_raw_counts
 from skepi._targets import training_means
 from skepi.metrics import gene_in_fold, skill, within_gene_skill
 from skepi.rows import is_pairs
@@ -58,6 +59,8 @@ def cross_val_pairs(
     [[0.0, 0.0, 3.0, 3.0], [1.0, 0.0, 3.0, 3.0], [2.0, 6.0, 0.0, 0.0]]
     """
     y = _checked(X, y)
+    if not takes_counts(estimator):
+        warn_of_raw_counts(y, stacklevel=2)
     check_no_leak(X, "cross_val_pairs")
     check_splitter(cv)
 

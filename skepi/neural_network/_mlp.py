@@ -15,7 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._files import read_arrays, write_arrays
-from skepi._rows import check_arrays, check_features, check_targets, keep_features
+from skepi._rows import check_arrays, check_features, check_log_targets, check_targets, keep_features
 from skepi.neural_network._batches import Batches, predicted_batches
 from skepi.neural_network._checkpoint import WHAT, identity_of, read_checkpoint, write_checkpoint
 from skepi.neural_network._inner_split import rows_set_aside
@@ -287,7 +287,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
             X, y = check_arrays(self, X, y, y_numeric=True, dtype=(np.float64, np.float32))
             return X, np.asarray(y, dtype=np.float64)
         keep_features(X, self)
-        return X, check_targets(X, y)
+        return X, check_log_targets(X, y)
 
     def _checked_validation(self, X_val: Any, y_val: ArrayLike | None) -> tuple[Any, FloatArray] | None:
         if X_val is None and y_val is None:

@@ -13,6 +13,7 @@ from skepi._matrices import check_expression, check_matrix
 from skepi._rows import codes_of
 from skepi.exceptions import MissingExpressionError, TableError
 from skepi.paired import _anndata, _checks, _saved
+from skepi.paired._assembly import LEAST_GENES, PeaksAtStartSites, peaks_at_start_sites, warn_of_other_assembly
 from skepi.paired._pairs import GeneCellPairs
 from skepi.paired._signals import by_signal, read_signals
 from skepi.paired._tables import OpennessTables
@@ -26,8 +27,9 @@ class PairedDataset:
     openness : DataFrame (pandas or polars), ndarray or sparse array, shape (n_peaks, n_cell_types), or dict of them
         Non-negative, finite signal on a linear scale (fold enrichment, counts), kept as float32: the values of a cell
         type add up to less than 3.4e38, and the largest is 0 or at least 1.2e-38. Rows of a DataFrame are matched to
-        ``peaks`` by name: by the index of ``peaks``, a column of unique names, or ``chrom:start-end``. Labels that agree
-        in part, or not at all, are refused. Arrays and DataFrames with a default index are in the order of ``peaks``.
+        ``peaks`` by name: by the index of ``peaks``, a column of unique names, or ``chrom:start-end``. Labels that
+        agree in part, or not at all, are refused. Arrays and DataFrames with a default index are in the order of
+        ``peaks``.
         Columns of a DataFrame are matched to the cell types by name. A dict holds several signals by name, such as
         ``{"ATAC": ..., "H3K27ac": ...}``, each measured in all cell types.
     peaks : DataFrame or mapping, or dict of them
@@ -73,6 +75,9 @@ class PairedDataset:
     -----
     ChromosomeWarning
         Where some genes lie on chromosomes without a peak.
+    AssemblyWarning
+        Where at least 100 genes have peaks at their TSSs hardly more often than 50 kb away, as with peaks of hg19 and
+        genes of hg38; see :attr:`peaks_at_start_sites`.
 
     Examples
     --------
@@ -104,6 +109,7 @@ class PairedDataset:
         for signal, peaks_of_signal in by_signal(signals.peaks):
             on_peaks = _checks.check_shared_chromosomes(peaks_of_signal, gene_table, f"peaks of {signal}")
             _checks.warn_of_lonely_genes(on_peaks, gene_table, signal)
+        warn_of_other_assembly(peaks_at_start_sites(signals.peaks, gene_table))
         cell_type_table = signals.cell_types
         self.tables: OpennessTables = OpennessTables(
             signals.peaks, gene_table, cell_type_table, signals.openness, signals.features
@@ -283,6 +289,11 @@ class PairedDataset:
         return self.tables.cell_types.copy(deep=False)
 
     @property
+    def peaks_at_start_sites(self) -> PeaksAtStartSites:
+        """How many genes have a peak at their TSS, and how many by chance; few where two assemblies are mixed."""
+        return peaks_at_start_sites(self.tables.peaks, self.tables.genes)
+
+    @property
     def signals(self) -> tuple[str, ...]:
         """Names of the signals; ``openness`` for one without a name."""
         return self.tables.signals
@@ -306,9 +317,11 @@ class PairedDataset:
         targets = "openness and expression" if self.expression is not None else "openness only"
         n_features = len(self.tables.feature_names)
         features = f" with {n_features:,} feature{'s' * (n_features > 1)}" if n_features else ""
+        at_tss = self.peaks_at_start_sites
+        check = f"\n  {at_tss}" if at_tss.n_genes >= LEAST_GENES else ""
         return (
             f"PairedDataset: {self._described_peaks()}{features}, {len(self.genes):,} genes, "
-            f"{len(self.cell_types):,} cell types; {targets}"
+            f"{len(self.cell_types):,} cell types; {targets}{check}"
         )
 
     def _described_peaks(self) -> str:

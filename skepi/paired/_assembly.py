@@ -1,0 +1,104 @@
+"""Whether peaks and genes seem to be of one genome assembly: promoters are open, so start sites have peaks."""
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skepi.exceptions import AssemblyWarning
+from skepi.intervals import IntArray
+
+REACH_BP = 1_000
+SHIFT_BP = 50_000
+#: Fewer genes say little about a share.
+LEAST_GENES = 100
+
+_LEAST_ODDS_RATIO = 2.0  # real data have 6 or more, other assemblies about 1
+_ERRORS = 2.0  # standard errors by which an odds ratio must be lower
+_CHROMOSOME = 2**32  # apart in keys of (chromosome, position)
+
+
+class PeaksAtStartSites(NamedTuple):
+    """How many genes have the middle of a peak within 1 kb of their TSS, and of places 50 kb away on either side.
+
+    Genes on chromosomes without a peak do not count.
+
+    Attributes
+    ----------
+    n_genes : int
+    n_near : int
+        Genes with a peak at the TSS.
+    n_shifted : int
+        Places with a peak among the ``2 * n_genes`` that lie 50 kb away.
+    """
+
+    n_genes: int
+    n_near: int
+    n_shifted: int
+
+    @property
+    def share(self) -> float:
+        """Share of genes with a peak at their TSS."""
+        return self.n_near / self.n_genes if self.n_genes else np.nan
+
+    @property
+    def share_shifted(self) -> float:
+        """The same for places 50 kb away: what chance alone would give."""
+        return self.n_shifted / (2 * self.n_genes) if self.n_genes else np.nan
+
+    @property
+    def seem_apart(self) -> bool:
+        """Whether peaks are so little enriched at start sites that an odds ratio of 2 is ruled out (2 errors)."""
+        if self.n_genes < LEAST_GENES:
+            return False
+        counts = np.array([self.n_near, self.n_genes - self.n_near, self.n_shifted, 2 * self.n_genes - self.n_shifted])
+        counts = counts + 0.5  # Haldane's correction
+        log_odds_ratio = np.log(counts[0] / counts[1]) - np.log(counts[2] / counts[3])
+        return bool(log_odds_ratio + _ERRORS * np.sqrt((1 / counts).sum()) < np.log(_LEAST_ODDS_RATIO))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.share:.0%} of genes have a peak within 1 kb of the TSS ({self.share_shifted:.0%} within 1 kb of "
+            "places 50 kb away)"
+        )
+
+
+def peaks_at_start_sites(peaks: pd.DataFrame, genes: pd.DataFrame) -> PeaksAtStartSites:
+    """Count the genes with a peak at their TSS, and at places 50 kb to either side.
+
+    Examples
+    --------
+    >>> peaks = pd.DataFrame({"chrom": "chr1", "start": [900], "end": [1_300]})
+    >>> genes = pd.DataFrame({"chrom": ["chr1", "chr1", "chr2"], "tss": [2_000, 51_000, 0]})
+    >>> peaks_at_start_sites(peaks, genes)
+    PeaksAtStartSites(n_genes=2, n_near=1, n_shifted=1)
+    """
+    code, chroms = pd.factorize(peaks["chrom"])
+    middle = (peaks["start"].to_numpy() + peaks["end"].to_numpy()) // 2
+    keys = np.sort(code * _CHROMOSOME + middle)
+    of_gene = pd.Index(chroms).get_indexer(genes["chrom"])
+    tss = genes["tss"].to_numpy()[of_gene >= 0]
+    of_gene = of_gene[of_gene >= 0]
+    near, *shifted = (_n_with_peak(keys, of_gene, tss + shift) for shift in (0, -SHIFT_BP, SHIFT_BP))
+    return PeaksAtStartSites(tss.size, near, sum(shifted))
+
+
+def warn_of_other_assembly(found: PeaksAtStartSites) -> None:
+    """Warn whoever makes a data set whose peaks are hardly more frequent at start sites than elsewhere."""
+    if found.seem_apart:
+        warnings.warn(
+            f"peaks and genes may be of different genome assemblies: only {found}. With one assembly the first share "
+            "is several times the second. Check that both are of the same build (hg19 or hg38, mm10 or mm39), and "
+            "lift one over if not. Peaks from which promoters were left out look the same",
+            AssemblyWarning,
+            stacklevel=3,
+        )
+
+
+def _n_with_peak(keys: IntArray, chrom: IntArray, position: NDArray[np.int64]) -> int:
+    """Number of places with the middle of a peak within reach, on their own chromosome."""
+    key = chrom * _CHROMOSOME + np.maximum(position, 0)
+    low = np.maximum(key - REACH_BP, chrom * _CHROMOSOME)
+    return int((np.searchsorted(keys, key + REACH_BP, side="right") > np.searchsorted(keys, low)).sum())
