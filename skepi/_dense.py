@@ -14,7 +14,8 @@ def check_dense_size(shape: tuple[int, int], dtype: np.dtype, max_bytes: float) 
     check_size(
         shape[0] * shape[1] * dtype.itemsize,
         what,
-        "use Materialize(format='csr') or Materialize(max_bytes=...)",
+        "inside the model keep it sparse, GeneZTarget(make_pipeline(Materialize('csr'), Ridge())), or raise the limit, "
+        "Materialize(max_bytes=...)",
         max_bytes,
     )
 

@@ -67,12 +67,6 @@ def check_predictor(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be an estimator with fit and predict, such as Ridge(), got {value!r}")
 
 
-def check_splitter(cv: Any) -> None:
-    """Refuse numbers of folds and other things that do not split."""
-    if not hasattr(cv, "split"):
-        raise TypeError(f"cv must be a splitter such as CellTypeKFold(5), got {cv!r}")
-
-
 def check_pair_labels(labels: Any, n_pairs: int, where: str = "") -> NDArray:
     """One label per pair, by position, none missing; ``where`` begins messages."""
     array = np.asarray(labels)
@@ -107,10 +101,37 @@ def frame_of(table: Any, what: str, wanted: Sequence[str] = ()) -> pd.DataFrame:
     check_labels(frame, what)
     missing = [column for column in wanted if column not in frame]
     if missing:
-        raise TableError(f"{what}: missing columns {missing}, got {list(frame.columns)}")
+        raise TableError(f"{what}: missing columns {missing}, got {list(frame.columns)}{_renamed(frame, missing)}")
     if frame.empty:
         raise TableError(f"{what}: the table has no rows")
     return frame
+
+
+#: What other tools call the columns of peaks, genes and cell types.
+_SYNONYMS = {
+    "chrom": ("chr", "chromosome", "seqname", "seqnames", "seqid", "chromosome_name"),
+    "start": ("chromstart", "start_position"),
+    "end": ("chromend", "stop", "end_position"),
+    "tss": ("transcription_start_site",),
+    "name": ("gene", "gene_name", "symbol", "gene_symbol", "cell_type", "celltype"),
+}
+
+
+def _renamed(table: pd.DataFrame, missing: list[str]) -> str:
+    """How to get missing columns from those that are there, as far as their names tell."""
+    names = {str(name).strip().lower(): name for name in reversed(table.columns)}
+    found = {}
+    for wanted in missing:
+        source = next((names[other] for other in (wanted, *_SYNONYMS.get(wanted, ())) if other in names), None)
+        if source is not None:
+            found[source] = wanted
+    if found:
+        return f"; .rename(columns={found}) if these are the same"
+    if missing == ["tss"] and "start" in table:
+        return "; skepi.io.choose_tss makes start sites of starts, ends and strands"
+    if {"chrom", "tss"} <= {*table.columns, *missing} and {"start", "end"} <= set(table.columns):
+        return "; these look like peaks: are peaks and genes swapped?"
+    return ""
 
 
 def check_labels(table: pd.DataFrame, what: str) -> None:

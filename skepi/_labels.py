@@ -22,6 +22,7 @@ _CALLED_GENES = {
     "ensembl_id",
     "hgnc_symbol",
 }
+_HELPERS = {"genes": " (skepi.io.match_genes says what differs)"}
 _ENSEMBL_GENE = re.compile(r"ENS[A-Z]{0,4}G[0-9]{11}(\.[0-9]+)?").match
 _HOUSEKEEPING = {"ACTB", "ACTG1", "B2M", "EEF1A1", "GAPDH", "HPRT1", "PGK1", "PPIA", "RPL13A", "RPLP0", "TBP", "UBC"}
 
@@ -166,7 +167,8 @@ def _refuse_other_names(
         if source in kinds and not _are_intervals(rows):
             raise TableError(
                 f"{what}: row labels and {rows_of} ({_where(source)}) have no name in common: {some(rows, 2)} against "
-                f"{some(labels, 2)}; if their rows correspond, say so with {what}.reset_index(drop=True)"
+                f"{some(labels, 2)}; give both the same names{_HELPERS.get(rows_of, '')}, or, if their rows "
+                f"correspond one by one, say so with {what}.reset_index(drop=True)"
             )
 
 

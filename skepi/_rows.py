@@ -14,6 +14,7 @@ from skepi._scales import warn_of_raw_counts
 from skepi.exceptions import UnknownNameError
 from skepi.rows import BinnedRows, PairRows, has_map, is_binned, is_pairs, members_of
 
+_MAKE_PAIRS = "PairedDataset(openness, peaks, genes, expression).pairs()"
 _TIER_ONE = members_of(BinnedRows)
 
 
@@ -23,8 +24,9 @@ def resolve_rows(rows: Any, n_rows: int) -> NDArray[np.int64]:
         rows, *rest = rows
         if any(part is not Ellipsis and part != slice(None) for part in rest):
             raise IndexError(
-                "rows can be chosen, columns cannot: put Materialize() before a step that needs an array, or permute "
-                "bins by skepi.inspection.bin_importance(method='permutation')"
+                "rows can be chosen, columns cannot. A step that needs an array goes inside the model, behind "
+                "Materialize(): GeneZTarget(make_pipeline(Materialize(), step, Ridge())). For the importance of bins "
+                "use skepi.inspection.bin_importance(method='permutation')"
             )
     chosen = np.atleast_1d(np.arange(n_rows)[rows])
     if chosen.ndim != 1:
@@ -61,10 +63,13 @@ def check_pairs(X: Any, estimator: Any) -> None:
     """Refuse rows that do not know their gene and cell type."""
     if not is_pairs(X):
         check_whole(X, estimator)
-        raise TypeError(
-            f"{_name(estimator)} needs pairs of genes and cell types, got {type(X).__name__}: use "
-            "PairedDataset(...).pairs()"
-        )
+        raise no_pairs(X, estimator)
+
+
+def no_pairs(X: Any, estimator: Any) -> TypeError:
+    """Error for anything given in place of pairs, with the way to make pairs."""
+    way = "data.pairs()" if hasattr(X, "pairs") and hasattr(X, "tables") else _MAKE_PAIRS
+    return TypeError(f"{_name(estimator)} needs pairs of genes and cell types, got {type(X).__name__}: give {way}")
 
 
 def check_binned(X: Any, estimator: Any, binner: str = "TSSBinner()") -> None:
@@ -72,7 +77,7 @@ def check_binned(X: Any, estimator: Any, binner: str = "TSSBinner()") -> None:
     if is_binned(X):
         return
     check_whole(X, estimator)
-    source = "" if is_pairs(X) else "use PairedDataset(...).pairs() and "
+    source = "" if is_pairs(X) else f"give {_MAKE_PAIRS} and "
     raise TypeError(
         f"{_name(estimator)} needs pairs whose openness is binned, got {type(X).__name__}: {source}put {binner} before "
         "it in a Pipeline"
@@ -204,6 +209,13 @@ def check_arrays(estimator: Any, X: Any, y: Any = "no_validation", **checks: Any
 def check_targets(X: PairRows, y: ArrayLike) -> NDArray[np.float64]:
     """One finite target per pair, as float64; nothing masked."""
     check_unmasked(y, "y")
+    if y is None:
+        raise ValueError("requires y to be passed, but the target y is None: X, y = data.pairs(return_X_y=True)")
+    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+        raise ValueError(
+            f"y should be a 1d array with one value per pair, got shape {np.shape(y)}: "
+            "X, y = data.pairs(return_X_y=True) makes it from a table of genes x cell types"
+        )
     values = column_or_1d(y, warn=True).astype(np.float64)
     if values.size == 0:
         raise ValueError("no pairs: wanted at least one row")

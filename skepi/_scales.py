@@ -17,7 +17,7 @@ _MILLION = 1e6
 
 # Openness that is no logarithm has a long tail: its largest value is many times the mean of the values above 0.
 _MANY_VALUES = 1_000
-_SHORT_TAIL = 8.0
+_SHORT_TAIL = 12.0  # logarithms have 2 to 8, linear signals of blood 45
 _LOOKED_AT = 100_000
 _ROUNDING = 1e-5  # of values read from text, or kept as float32
 _ROUNDING_OF_FEW = 1e-6  # one or two values may lie near a logarithm by chance

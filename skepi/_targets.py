@@ -145,8 +145,9 @@ class KeepsGeneMeans(RegressorMixin):
         mean = self.training_mean(X)
         if np.isnan(mean).any():
             raise ValueError(
-                f"{int(np.isnan(mean).sum())} pair(s) belong to genes without training pairs, for which skill is not "
-                "defined; use scoring=skepi.metrics.within_gene_skill_scorer"
+                "split by cell type, cv=CellTypeKFold(5), because a number such as cv=5 holds out whole genes; or, "
+                "where genes are to be held out, use scoring=skepi.metrics.within_gene_skill_scorer. Skill is not "
+                f"defined for {int(np.isnan(mean).sum())} of {mean.size} pairs, whose genes have no training pairs"
             )
         return skill(y, self.predict(X), mean)
 

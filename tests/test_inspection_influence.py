@@ -178,9 +178,9 @@ def test_what_is_no_pairs_or_no_splitter_is_refused(few):
     X, y = few
     with pytest.raises(TypeError, match="wanted pairs, which know their gene and cell type; got ndarray"):
         cell_type_influence(MEANS, np.zeros((4, 1)), np.zeros(4), LeaveOneCellTypeOut())
-    with pytest.raises(TypeError, match=r"cv must be a splitter such as CellTypeKFold\(5\), got 5"):
+    with pytest.raises(TypeError, match=r"cv must be a splitter such as CellTypeKFold\(5\), .* got 5"):
         cell_type_influence(MEANS, X, y, 5)
-    with pytest.raises(TypeError, match=r"cv must be a splitter such as CellTypeKFold\(5\), got None"):
+    with pytest.raises(TypeError, match=r"cv must be a splitter such as CellTypeKFold\(5\), .* got None"):
         cell_type_influence(MEANS, X, y, None)
     with pytest.raises(ValueError, match=f"y has 3 values for {len(X)} pairs"):
         cell_type_influence(MEANS, X, y[:3], LeaveOneCellTypeOut())

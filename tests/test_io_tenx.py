@@ -217,7 +217,7 @@ def test_files_that_are_no_hdf5_or_are_cut_off(path):
 def test_without_h5py_the_extra_is_named(path, monkeypatch):
     write(path)
     monkeypatch.setitem(sys.modules, "h5py", None)
-    with pytest.raises(ImportError, match=re.escape('pip install "skepi[data]"')):
+    with pytest.raises(ImportError, match=re.escape("pip install h5py")):
         read_10x_h5(path)
 
 

@@ -556,7 +556,7 @@ def test_an_unseen_gene_gets_the_grand_mean_with_one_warning(scaled):
         assert caught[0].filename == __file__
         assert_float64_sums(predicted[~train], y[train].mean())
         np.testing.assert_array_equal(predicted[train], model.predict(X[train]))
-        with pytest.raises(ValueError, match="genes without training pairs"):
+        with pytest.raises(ValueError, match="whose genes have no training pairs"):
             model.score(X, y)
 
 
@@ -607,7 +607,7 @@ def test_rows_that_are_not_binned_pairs_are_refused(model, rows, pairs):
     X, y = rows
     name = type(model).__name__
     assert not get_tags(model).input_tags.two_d_array
-    with pytest.raises(TypeError, match=f"{name} needs pairs whose openness is binned, got ndarray: use PairedDataset"):
+    with pytest.raises(TypeError, match=f"{name} needs pairs whose openness is binned, got ndarray: give Paired"):
         model.fit(np.ones((4, 2)), np.ones(4))
     with pytest.raises(
         TypeError, match=f"{name} needs pairs whose openness is binned, got GeneCellPairs: put TSSBinner"

@@ -539,7 +539,7 @@ def test_dense_size_has_a_limit(fitted_on):
     # 4 rows x 2 bins: 32 bytes as float32.
     assert Materialize(max_bytes=32).fit_transform(fitted_on).nbytes == 32
     Materialize("csr", max_bytes=1).fit_transform(fitted_on)
-    with pytest.raises(DenseSizeError, match=r"a dense 4 x 2 array of float32 would take.*Materialize\(format='csr'\)"):
+    with pytest.raises(DenseSizeError, match=r"a dense 4 x 2 array of float32 would take.*Materialize\('csr'\)"):
         Materialize(max_bytes=31).fit_transform(fitted_on)
     with pytest.raises(DenseSizeError, match="array of float64"):
         Materialize(max_bytes=32, dtype="float64").fit_transform(fitted_on)

@@ -204,9 +204,7 @@ def test_simulated_data_are_of_one_assembly(n_genes, seed):
 def test_genes_of_another_assembly_get_a_warning(shift):
     data, _ = make_paired_openness(n_genes=400, n_cell_types=6, n_lineages=2)
     genes = data.genes.assign(tss=(data.genes["tss"] + shift).clip(lower=0))
-    with pytest.warns(
-        AssemblyWarning, match="may be of different genome assemblies: only [0-9]+% of genes"
-    ):
+    with pytest.warns(AssemblyWarning, match="may be of different genome assemblies: only [0-9]+% of genes"):
         PairedDataset(data.openness, data.peaks, genes, None, data.cell_types)
 
 

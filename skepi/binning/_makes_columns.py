@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skepi._columns import names_of_columns
 from skepi._output import KeepsPairs
+from skepi._rows import no_pairs
 from skepi.binning._binned import BinnedOpenness
 from skepi.binning._layout import Layout
 from skepi.paired import GeneCellPairs
@@ -58,7 +59,4 @@ class MakesColumns(KeepsPairs, TransformerMixin):
 def check_is_pairs(X: Any, binner: Any) -> None:
     """Refuse anything but pairs of a data set."""
     if not isinstance(X, GeneCellPairs):
-        raise TypeError(
-            f"{type(binner).__name__} needs pairs of genes and cell types, got {type(X).__name__}: use "
-            "PairedDataset(...).pairs()"
-        )
+        raise no_pairs(X, binner)

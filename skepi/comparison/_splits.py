@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skepi._folds import check_splits, rows_of_folds
 from skepi.comparison._controls import Source
 from skepi.model_selection import (
     CellTypeKFold,
@@ -79,10 +80,9 @@ def checked_splits(splits: Any, source: Source) -> dict[str, Any]:
         raise ValueError("splits: wanted at least one, got none")
     if isinstance(splits, Mapping):
         for name, splitter in splits.items():
-            if not isinstance(name, str) or not hasattr(splitter, "split"):
-                raise TypeError(
-                    f"splits: wanted a splitter such as CellTypeKFold(5) by name, got {name!r}: {splitter!r}"
-                )
+            if not isinstance(name, str):
+                raise TypeError(f"splits: names must be text, got {name!r}")
+            check_splits(splitter, f"splits: {name!r}")
         return dict(splits)
     unknown = [name for name in splits if name not in READY_MADE]
     if unknown:
@@ -102,7 +102,7 @@ def folds_of(source: Source, splitters: dict[str, Any]) -> list[Fold]:
     found: list[Fold] = []
     for name, splitter in splitters.items():
         try:
-            found += _folds_of_split(source, name, splitter.split(X, y))
+            found += _folds_of_split(source, name, rows_of_folds(splitter, X, y))
         except ValueError as error:
             raise ValueError(f"split {name!r} cannot be made: {error}") from error
     return found

@@ -1,7 +1,6 @@
 """ResidualRegressor: another model for what a kernel model leaves, learned on cell types that it had not seen."""
 
 import warnings
-from collections.abc import Iterator
 from numbers import Integral
 from typing import Any, Self
 
@@ -13,7 +12,8 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._doors import check_predictor, check_splitter
+from skepi._doors import check_predictor
+from skepi._folds import rows_of_folds
 from skepi._rows import check_binned, check_log_targets, check_no_leak, keep_features
 from skepi._targets import FloatArray, KeepsGeneMeans
 from skepi.exceptions import DistantCellTypeWarning
@@ -177,11 +177,10 @@ class ResidualRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
             )
         return base
 
-    def _splits(self, X: Any, y: FloatArray) -> Iterator[tuple[NDArray, NDArray]]:
+    def _splits(self, X: Any, y: FloatArray) -> list[tuple[NDArray, NDArray]]:
         cv = CellTypeKFold(int(self.cv)) if isinstance(self.cv, Integral) else self.cv
         cv = _default_splitter(X) if cv is None else cv
-        check_splitter(cv)
-        return cv.split(X, y)
+        return rows_of_folds(cv, X, y)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

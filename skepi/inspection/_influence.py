@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from skepi._doors import check_count, check_splitter
+from skepi._doors import check_count
+from skepi._folds import check_splits, rows_of_folds
 from skepi._held_out import check_one_kind, mean_of_unit
 from skepi._rows import check_no_leak, check_targets
 from skepi._targets import training_means
@@ -106,10 +107,10 @@ def cell_type_influence(
         raise TypeError(f"wanted pairs, which know their gene and cell type; got {type(X).__name__}")
     y = check_targets(X, y)
     check_no_leak(X, "cell_type_influence")
-    check_splitter(cv)
+    check_splits(cv)
     check_count("n_permutations", n_permutations, 0)
     check_permutations(n_permutations, level)
-    folds = [(np.arange(len(X))[train], np.arange(len(X))[test]) for train, test in cv.split(X, y)]
+    folds = rows_of_folds(cv, X, y)
     _check_cell_types(X, folds)
     table = _influence(estimator, X, y, folds, n_jobs)
     if n_permutations:

@@ -1,7 +1,6 @@
 """Which part of a prediction earns its skill: for each gene, is local openness enough, or is it the cell state?"""
 
 import warnings
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,8 +8,8 @@ import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 
-from skepi._doors import check_splitter
 from skepi._fitted import end_with, part_with
+from skepi._folds import rows_of_folds
 from skepi._held_out import Groups, checked_held_out, deviations, groups_by, mean_of_unit
 from skepi.metrics import gene_correlation
 from skepi.model_selection import cross_val_pairs
@@ -70,16 +69,14 @@ def cross_val_parts(estimator: Any, X: Any, y: ArrayLike, cv: Any, *, n_jobs: in
     True
     """
     _check_keeps_parts(estimator)
-    check_splitter(cv)
+    folds = enumerate(rows_of_folds(cv, X, y))
 
     def of_fold(fold: int, train: NDArray, test: NDArray) -> pd.DataFrame:
-        only = SimpleNamespace(split=lambda *_: [(train, test)])
-        table, (model,) = cross_val_pairs(estimator, X, y, only, return_estimators=True)
+        table, (model,) = cross_val_pairs(estimator, X, y, [(train, test)], return_estimators=True)
         parts = _predicted_parts(model, X[test])
         _check_sum(table, parts)
         return pd.concat([table.assign(fold=fold), parts.drop(columns=_LEVEL)], axis=1)
 
-    folds = enumerate(cv.split(X, y))
     tables = Parallel(n_jobs=n_jobs)(delayed(of_fold)(fold, train, test) for fold, (train, test) in folds)
     return pd.concat(tables, ignore_index=True)
 

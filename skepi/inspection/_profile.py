@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from skepi._doors import check_splitter
+from skepi._folds import check_splits, rows_of_folds
 from skepi._rows import check_no_leak, check_targets
 from skepi.inspection._bands import one_group
 from skepi.inspection._importance import SIGNED, ImportanceSums, check_method, importance_sums, unit_of
@@ -147,13 +147,13 @@ def importance_profile(
     (19, 4)
     """
     check_permutations(n_permutations, level)
-    check_splitter(cv)
+    check_splits(cv)
     check_method(method)
     if not is_pairs(X):
         raise TypeError(f"wanted pairs, which know their gene and cell type; got {type(X).__name__}")
     y = check_targets(X, y)
     check_no_leak(X, "importance_profile")
-    folds = [(np.arange(len(y))[train], np.arange(len(y))[test]) for train, test in cv.split(X, y)]
+    folds = rows_of_folds(cv, X, y)
     if not folds:
         raise ValueError(f"cv={cv!r} gives no split")
     rng = check_random_state(random_state)

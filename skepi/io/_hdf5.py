@@ -161,7 +161,7 @@ def open_hdf5(path: Path) -> Iterator[ArrayFile]:
     try:
         import h5py
     except ImportError:
-        raise ImportError(f'{path} needs h5py: pip install "skepi[data]"') from None
+        raise ImportError(f"{path} needs h5py: pip install h5py") from None
     with open_file(path) as opened:
         unpacked = Unpacked(path, os.fstat(opened.fileno()).st_size)
         beginning = opened.read(len(_BEGINNING))

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from skepi._doors import check_splitter
+from skepi._folds import check_splits, rows_of_folds
 from skepi._rows import check_no_leak, check_targets, names_of_pairs
 from skepi._scales import takes_counts, warn_of_raw_counts
 from skepi._targets import training_means
@@ -26,6 +26,7 @@ def cross_val_pairs(
     y: ArrayLike,
     cv: Any,
     *,
+    groups: Any = None,
     n_jobs: int | None = None,
     return_estimators: bool = False,
 ) -> Any:
@@ -37,7 +38,11 @@ def cross_val_pairs(
         In units of ``y``; cloned for every fold.
     X : pairs
     y : array-like of shape (n_pairs,)
-    cv : splitter
+    cv : splitter, or list of (train, test)
+        Such as :class:`CellTypeKFold`, or rows of each fold, which must not overlap.
+    groups : array-like of shape (n_pairs,), or str, optional
+        Labels that a splitter such as scikit-learn's ``GroupKFold`` keeps together, one per pair; or the name of a
+        column of the table of cell types, such as ``"donor"``.
     n_jobs : int, optional
     return_estimators : bool, default=False
         Whether to return the list of fitted estimators as well.
@@ -62,7 +67,7 @@ def cross_val_pairs(
     if not takes_counts(estimator):
         warn_of_raw_counts(y, stacklevel=2)
     check_no_leak(X, "cross_val_pairs")
-    check_splitter(cv)
+    folds = enumerate(rows_of_folds(cv, X, y, groups))
 
     def of_fold(fold: int, train: NDArray, test: NDArray) -> tuple[pd.DataFrame, Any]:
         model = clone(estimator).fit(X[train], y[train])
@@ -73,7 +78,6 @@ def cross_val_pairs(
         frame["train_mean"] = training_means(X[train], y[train])[X[test].gene_codes]
         return frame, model
 
-    folds = enumerate(cv.split(X, y))
     results = Parallel(n_jobs=n_jobs)(delayed(of_fold)(fold, train, test) for fold, (train, test) in folds)
     table = pd.concat([frame for frame, _ in results], ignore_index=True)
     return (table, [model for _, model in results]) if return_estimators else table
@@ -162,6 +166,7 @@ def shuffle_control(
     y: ArrayLike,
     cv: Any,
     *,
+    groups: Any = None,
     metric: str = "skill",
     n_permutations: int = 20,
     random_state: Any = 0,
@@ -171,7 +176,7 @@ def shuffle_control(
 
     Parameters
     ----------
-    estimator, X, y, cv
+    estimator, X, y, cv, groups
         As in :func:`cross_val_pairs`.
     metric : {"skill", "within_gene_skill"}, default="skill"
         The second for splits that hold out genes.
@@ -198,9 +203,11 @@ def shuffle_control(
     if metric not in ("skill", "within_gene_skill"):
         raise ValueError(f"metric must be 'skill' or 'within_gene_skill', got {metric!r}")
     rng = check_random_state(random_state)
+    check_splits(cv)
+    cv = cv if hasattr(cv, "split") else list(cv)  # they are gone through more than once
 
     def score(targets: ArrayLike) -> float:
-        table = cross_val_pairs(estimator, X, targets, cv, n_jobs=n_jobs)
+        table = cross_val_pairs(estimator, X, targets, cv, groups=groups, n_jobs=n_jobs)
         if metric == "skill":
             return skill(table["y_true"], table["y_pred"], table["train_mean"])
         return within_gene_skill(table["y_true"], table["y_pred"], gene_in_fold(table))

@@ -171,4 +171,4 @@ def _import(name: str) -> Any:
     try:
         return __import__(name)
     except ImportError as error:
-        raise ImportError(f'{name} is not installed: pip install "skepi[data]"') from error
+        raise ImportError(f"{name} is not installed: pip install {name}") from error

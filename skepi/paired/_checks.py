@@ -90,6 +90,18 @@ def check_expression_orientation(expression: Any, genes: pd.DataFrame, cell_type
         raise transposed("expression", expression.shape, "gene")
 
 
+def check_not_swapped(openness: Any, expression: Any, peaks: Any, genes: pd.DataFrame) -> None:
+    """Refuse openness with one row for each gene beside expression with one row for each peak."""
+    if not isinstance(peaks, pd.DataFrame) or len(peaks) == len(genes):
+        return
+    n_rows = [matrix.shape[0] if getattr(matrix, "shape", ()) else None for matrix in (openness, expression)]
+    if n_rows == [len(genes), len(peaks)]:
+        raise TableError(
+            f"openness has one row for each of {len(genes)} genes, and expression one for each of {len(peaks)} peaks: "
+            "they look swapped; wanted PairedDataset(openness, peaks, genes, expression)"
+        )
+
+
 def check_shared_chromosomes(peaks: pd.DataFrame, genes: pd.DataFrame, what: str = "peaks") -> pd.Series:
     """Mark the genes that lie on a chromosome with peaks; raise if there are none, or names of two kinds."""
     chroms = peaks["chrom"].unique()

@@ -104,6 +104,7 @@ class PairedDataset:
         peak_features: Any = None,
     ) -> None:
         gene_table = _checks.check_genes(genes)
+        _checks.check_not_swapped(openness, expression, peaks, gene_table)
         signals = read_signals(openness, peaks, cell_types, peak_features, gene_table)
         _checks.check_shared_chromosomes(signals.peaks, gene_table)
         for signal, peaks_of_signal in by_signal(signals.peaks):

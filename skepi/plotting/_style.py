@@ -26,7 +26,7 @@ def pyplot() -> Any:
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
-        raise ImportError('figures need matplotlib: pip install "skepi[plot]"') from error
+        raise ImportError("figures need matplotlib: pip install matplotlib") from error
     return plt
 
 
