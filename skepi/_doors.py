@@ -235,12 +235,17 @@ def numbers_of(matrix: Any, what: str) -> NDArray:
     return values
 
 
-def _without_nullable(table: pd.DataFrame, what: str) -> pd.DataFrame:
-    """Nullable and Arrow columns of numbers in the type of numpy; gaps and text are named with their place."""
+def check_no_text(table: pd.DataFrame, what: str) -> None:
+    """Refuse columns of text among numbers, such as one that names the rows."""
     text = [column for column, dtype in table.dtypes.items() if pd.api.types.is_string_dtype(dtype)]
     text = [column for column in text if _are_text(table[column]).any()]
     if text:
         raise TableError(_about_text(table, text, what))
+
+
+def _without_nullable(table: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Nullable and Arrow columns of numbers in the type of numpy; gaps and text are named with their place."""
+    check_no_text(table, what)
     plain = {column: _in_numpy(table[column], what) for column, dtype in table.dtypes.items() if _is_nullable(dtype)}
     table = table.assign(**plain) if plain else table
     truths = [column for column, dtype in table.dtypes.items() if dtype == np.bool_]

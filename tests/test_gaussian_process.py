@@ -1028,7 +1028,7 @@ def test_unseen_genes(simulated_rows, own_cis):
     wanted = np.sqrt((model.pooled_sd_ + 1) ** 2 * variance + model.gene_mean_.var(ddof=0))
     assert_float32_sums(std[unseen].reshape(20, 12), np.tile(wanted, (20, 1)), condition=LOGS)
     assert (std[unseen].reshape(20, 12).min(axis=0) > std[~unseen].reshape(40, 12).max(axis=0)).all()
-    with pytest.raises(ValueError, match="belong to genes without training pairs"):
+    with pytest.raises(ValueError, match="pairs, whose genes have no training pairs"):
         model.score(s.X, s.y)
 
 
