@@ -170,14 +170,25 @@ def names_of(values: pd.Series | pd.Index, what: str) -> NDArray[np.object_]:
     return text[code]
 
 
-def strands_of(column: pd.Series, what: str) -> NDArray[np.object_]:
-    """``+`` or ``-``, one for each row, as text."""
-    cells = column.astype(object).to_numpy()
-    wrong = [row for row, cell in enumerate(cells) if not (isinstance(cell, str) and cell in ("+", "-"))]
-    if wrong:
-        first = f"first is row {wrong[0]} (strand={cells[wrong[0]]})"
-        raise TableError(f"{what}: strand must be '+' or '-': {len(wrong)} row(s), {first}")
-    return cells
+def strands_of(column: pd.Series, what: str, names: Any = None) -> NDArray[np.object_]:
+    """``+`` or ``-``, one for each row, as text; 1 and -1 mean these, as in Ensembl's tables."""
+    strands = understood_strands(column)
+    wrong = np.flatnonzero(pd.isna(strands))
+    if wrong.size:
+        row = int(wrong[0])
+        who = "" if names is None else f"{list(names)[row]}, "
+        raise TableError(
+            f"{what}: strand must be '+' or '-' (or 1 or -1): {wrong.size} row(s) have none, first is {who}row {row} "
+            f"(strand={column.iloc[row]}); without a strand, upstream is not known: leave such genes out"
+        )
+    return strands
+
+
+def understood_strands(column: pd.Series) -> NDArray[np.object_]:
+    """``+`` or ``-`` where a cell says so, None elsewhere."""
+    cells = column.astype(object)
+    known = {"+": "+", "-": "-", "1": "+", "-1": "-", "+1": "+", "1.0": "+", "-1.0": "-"}
+    return np.array([None if isinstance(cell, bool) else known.get(str(cell).strip()) for cell in cells], dtype=object)
 
 
 def whole_numbers_of(column: pd.Series, what: str, *, whole_floats: bool = False) -> NDArray:

@@ -15,12 +15,26 @@ from skepi.intervals import MAX_POSITION
 _COLUMNS = ("chrom", "start", "end")
 _NUMBERED = "[1-9][0-9]?[ABLR]?|X[LR]?|Y|W|Z|[IVX]{1,4}"
 
-#: Standard chromosomes in each style of naming.
+#: Standard chromosomes in each style of naming. ``chrMT`` is what becomes of MT where ``chr`` is put before all names.
 STANDARD = {
-    "ucsc": re.compile(f"chr({_NUMBERED}|M)").fullmatch,
+    "ucsc": re.compile(f"chr({_NUMBERED}|MT?)").fullmatch,
     "ensembl": re.compile(f"({_NUMBERED}|MT)").fullmatch,
     "refseq": re.compile(r"(NC_[0-9]{6}\.[0-9]+)").fullmatch,
 }
+
+_REFSEQ = re.compile(r"NC_([0-9]{6})\.[0-9]+").fullmatch
+_REFSEQ_RUNS = (
+    (1, [*map(str, range(1, 23)), "X", "Y"]),  # human, GRCh37 and GRCh38
+    (60_925, [*map(str, range(1, 23)), "X", "Y"]),  # human, T2T-CHM13v2.0
+    (67, [*map(str, range(1, 20)), "X", "Y"]),  # mouse, GRCm38 and GRCm39
+    (51_336, [*map(str, range(1, 21)), "X", "Y"]),  # rat, mRatBN7.2
+    (7_112, [*map(str, range(1, 26))]),  # zebrafish
+)
+_REFSEQ_MITOCHONDRIA = (12_920, 5_089, 1_665, 2_333)  # human, mouse, rat, zebrafish
+
+#: Chromosomes by the number of their RefSeq accession, which stays the same from one assembly to the next.
+REFSEQ = {first + place: name for first, names in _REFSEQ_RUNS for place, name in enumerate(names)}
+REFSEQ |= dict.fromkeys(_REFSEQ_MITOCHONDRIA, "M")
 
 
 def check_regions(table: Any, what: str = "peaks") -> pd.DataFrame:
@@ -78,7 +92,16 @@ def check_same_naming(one: Iterable[str], other: Iterable[str], what: str, what_
 
 
 def core_of(name: str) -> str | None:
-    """What the UCSC and Ensembl names of a standard chromosome share; None for other names."""
+    """What names of a standard chromosome share, those of UCSC, Ensembl and RefSeq; None for other names.
+
+    Examples
+    --------
+    >>> core_of("chr7"), core_of("7"), core_of("NC_000007.14"), core_of("chrMT"), core_of("chr7_KI270803v1_alt")
+    ('7', '7', '7', 'M', None)
+    """
+    accession = _REFSEQ(name)
+    if accession is not None:
+        return REFSEQ.get(int(accession[1]))
     found = STANDARD["ucsc"](name) or STANDARD["ensembl"](name)
     return None if found is None else "M" if found[1] == "MT" else found[1]
 

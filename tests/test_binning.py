@@ -497,9 +497,7 @@ def test_edges_too_far_upstream_are_refused_as_those_downstream_are(simulated):
 
 @pytest.mark.parametrize("other", [np.ones((3, 2)), pd.DataFrame({"gene": ["a"]}), None])
 def test_only_pairs_can_be_binned(simulated, other):
-    with pytest.raises(
-        TypeError, match=r"needs pairs of genes and cell types, got .*: give PairedDataset\(.*\)"
-    ):
+    with pytest.raises(TypeError, match=r"needs pairs of genes and cell types, got .*: give PairedDataset\(.*\)"):
         TSSBinner().fit(other)
     with pytest.raises(TypeError, match="needs pairs"):
         TSSBinner().fit(simulated[0].pairs()).transform(other)

@@ -103,7 +103,7 @@ def test_a_mapping_of_columns_is_a_table_and_nothing_else_is(what, table, use):
 
 
 def test_a_matrix_of_expression_is_a_dataframe():
-    with pytest.raises(TableError, match="matrix: wanted a DataFrame with genes as index, got dict"):
+    with pytest.raises(TableError, match="matrix: wanted a pandas DataFrame with genes as index, got dict"):
         match_genes({"x": [1, 2]}, GENES)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_exact
 
-from skepi.exceptions import TableError
+from skepi.exceptions import LeftOutWarning, TableError
 from skepi.io import (
     chromosome_style,
     convert_chromosomes,
@@ -155,7 +155,7 @@ def test_a_table_without_peaks():
         (["NC_000001.11", "NT_187361.1"], "refseq"),
         (["chr1", "1"], "mixed"),
         (["NC_000001.11", "X"], "mixed"),
-        (["GL000220.1", "chr1_KI270706v1_random", "HLA-A*01:01", "M", "chrMT", "chr0", "chr1\n", "chr100"], "unknown"),
+        (["GL000220.1", "chr1_KI270706v1_random", "HLA-A*01:01", "M", "chrMTX", "chr0", "chr1\n", "chr100"], "unknown"),
         ([], "unknown"),
     ],
 )
@@ -175,16 +175,18 @@ def test_counterparts(ucsc, ensembl):
 
 
 def test_chromosomes_without_counterpart():
-    table = pd.DataFrame({"chrom": ["1", "GL000220.1", "MT", "chrMT"], "start": range(4)}, index=list("abcd"))
-    with pytest.raises(TableError, match=r"without a name in the style ucsc: 'GL000220.1', 'chrMT'; unknown="):
+    table = pd.DataFrame({"chrom": ["1", "GL000220.1", "MT", "chrMT", "x"], "start": range(5)}, index=list("abcde"))
+    with pytest.raises(TableError, match=r"without a name in the style ucsc: 'GL000220.1', 'x'; unknown="):
         convert_chromosomes(table, "ucsc")
     kept = convert_chromosomes(table, "ucsc", unknown="keep")
-    assert kept["chrom"].tolist() == ["chr1", "GL000220.1", "chrM", "chrMT"]
+    assert kept["chrom"].tolist() == ["chr1", "GL000220.1", "chrM", "chrM", "x"]
     assert kept.attrs["left_out"] == []
-    dropped = convert_chromosomes(table, "ucsc", unknown="drop")
-    assert dropped["chrom"].to_dict() == {"a": "chr1", "c": "chrM"}
-    assert dropped["start"].tolist() == [0, 2]
-    assert dropped.attrs["left_out"] == ["GL000220.1", "chrMT"]
+    said = r"left out 2 of 5 rows: 2 lie on chromosomes without a name in the style ucsc \('GL000220.1'"
+    with pytest.warns(LeftOutWarning, match=said):
+        dropped = convert_chromosomes(table, "ucsc", unknown="drop")
+    assert dropped["chrom"].to_dict() == {"a": "chr1", "c": "chrM", "d": "chrM"}
+    assert dropped["start"].tolist() == [0, 2, 3]
+    assert dropped.attrs["left_out"] == ["GL000220.1", "x"]
     with pytest.raises(TableError, match="no row is left"):
         convert_chromosomes(table.iloc[[1]], "ucsc", unknown="drop")
 
@@ -249,7 +251,8 @@ def expression(*names):
 def test_genes_of_both_in_the_order_of_the_table():
     genes = pd.DataFrame({"name": ["C", "B", "A"], "gene_id": ["3", "2", "1"], "tss": [30, 20, 10]}, index=[7, 8, 9])
     for matrix, on in ((expression("A", "x", "C"), "name"), (expression("1", "x", "3"), "gene_id")):
-        rows, kept = match_genes(matrix, genes, on=on)
+        with pytest.warns(LeftOutWarning, match="3 rows: 1 are no gene of the table .'x'.; and 1 of 3 genes: 1 have"):
+            rows, kept = match_genes(matrix, genes, on=on)
         assert rows.index.tolist() == kept["name"].tolist() == ["C", "A"]
         assert rows.index.name == "name"
         assert rows["HSC"].tolist() == [2, 0]
@@ -268,7 +271,7 @@ def test_genes_matched_by_a_slow_loop(left, right, n_left, n_right):
         with pytest.raises(TableError, match=r"no gene in common|matrix: the table has no rows"):
             match_genes(matrix, genes)
         return
-    rows, kept = match_genes(matrix, genes)
+    rows, kept = match_genes(matrix, genes, left_out="ignore")
     assert kept["name"].tolist() == common
     assert rows["HSC"].tolist() == [left.index(name) for name in common]
     assert set(rows.attrs["left_out"]) == set(left[:n_left]) - set(common)
@@ -281,23 +284,23 @@ def test_genes_matched_by_a_slow_loop(left, right, n_left, n_right):
         (
             ["ENSG00000000003.14"],
             ["ENSG00000000003"],
-            "versions differ ('ENSG00000000003.14' and 'ENSG00000000003'); strip_versions",
+            "versions of identifiers differ: 1 more would match ('ENSG00000000003.14' and 'ENSG00000000003'); strip_",
         ),
-        (["ENSG00000000003"], ["ENSG00000000003.14"], "versions differ"),
-        (["ENSG00000000003.14"], ["ENSG00000000003.15"], "versions differ"),
+        (["ENSG00000000003"], ["ENSG00000000003.14"], "versions of identifiers differ"),
+        (["ENSG00000000003.14"], ["ENSG00000000003.15"], "versions of identifiers differ"),
         (
             ["ENSG00000000003"],
             ["TSPAN6"],
-            "the matrix has Ensembl identifiers and the column 'name' of genes has other names",
+            "the matrix has Ensembl identifiers and the column of genes has other names",
         ),
         (
             ["TSPAN6"],
             ["ENSG00000000003.1"],
-            "the column 'name' of genes has Ensembl identifiers and the matrix has other",
+            "the column of genes has Ensembl identifiers and the matrix has other",
         ),
-        (["Tspan6"], ["TSPAN6"], "upper and lower case differ ('Tspan6' and 'TSPAN6')"),
+        (["Tspan6"], ["TSPAN6"], "upper and lower case differ: 1 more would match ('Tspan6' and 'TSPAN6')"),
         (["A"], ["B"], "the matrix has 'A', genes have 'B'"),
-        ([5], ["B"], "the matrix has '5', genes have 'B'"),
+        ([5], ["B"], "the matrix has numbers (Entrez identifiers?) and the column of genes has other names"),
         (["B7"], ["B"], "but 1 values of the column 'gene_id' of genes are in the index; on='gene_id' takes it"),
     ],
 )

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skepi.exceptions import ChromosomeWarning, TableError
+from skepi.exceptions import ChromosomeWarning, LeftOutWarning, TableError
 from skepi.intervals import MAX_POSITION
 from skepi.io import choose_tss, match_genes
 from skepi.paired import PairedDataset
@@ -279,11 +279,15 @@ def intervals_of(table):
     return list(zip(map(chromosome, columns["chrom"]), starts, ends, strict=True))
 
 
+STRANDS = {"+": "+", "-": "-", "1": "+", "-1": "-", "+1": "+", "1.0": "+", "-1.0": "-"}
+
+
 def genes_of(table):
     columns = columns_of(table, ["name", "chrom", "tss", "strand"])
-    need(set(columns["strand"]) <= {"+", "-"}, "no strand")
+    strands = [STRANDS.get(str(cell)) for cell in columns["strand"]]
+    need(None not in strands, "no strand")
     cells = (map(text, columns["name"]), map(chromosome, columns["chrom"]), map(position, columns["tss"]))
-    return list(zip(*cells, columns["strand"], strict=True))
+    return list(zip(*cells, strands, strict=True))
 
 
 def matrix_of(matrix, n_rows, names):
@@ -341,6 +345,12 @@ def in_float32(result):
     return (*result[:3], np.array(result[3], dtype=np.float32).tolist(), result[4])
 
 
+def is_chromosome(name):
+    """As opposed to contigs beside chromosomes."""
+    short = name.removeprefix("chr")
+    return short in ("X", "Y", "M", "MT") or (short.isdigit() and not short.startswith("0") and len(short) < 3)
+
+
 def slow_sites(transcripts):
     """The site that most transcripts share, of equals the most upstream, for each gene that is a single place."""
     found = genes_of(transcripts)
@@ -349,6 +359,7 @@ def slow_sites(transcripts):
         rows = [row for row in found if row[0] == name]
         if any(row[1] in ("chrX", "X") for row in rows):
             rows = [row for row in rows if row[1] not in ("chrY", "Y")]
+        rows = [row for row in rows if is_chromosome(row[1])] or rows
         sites = [row[2] for row in rows]
         if len({row[1] for row in rows}) > 1 or len({row[3] for row in rows}) > 1 or max(sites) - min(sites) > 500_000:
             continue
@@ -458,6 +469,7 @@ def attempt(use, tables, case):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ChromosomeWarning)
+            warnings.simplefilter("ignore", LeftOutWarning)
             return use(**tables), None
     except (TableError, FileNotFoundError) as error:  # a name in place of a sample is a path
         return None, str(error)

@@ -69,8 +69,11 @@ BAD_GENES = [
     ({**GENES, "tss": [-1, 550]}, r"genes.tss: positions must lie in 0 \.\. 2147483647 .* got -1 in row 0 \(1 such"),
     ({**GENES, "tss": [100, 2**31]}, r"genes.tss: positions must lie in 0 \.\. 2147483647 .* got 2147483648 in row 1"),
     ({**GENES, "tss": [100.0, 550.0]}, "genes.tss: wanted whole numbers"),
-    ({**GENES, "strand": ["+", "."]}, r"strand must be '\+' or '-': 1 row.*row 1 .*strand=\."),
-    ({**GENES, "strand": [1, -1]}, "strand must be"),
+    (
+        {**GENES, "strand": ["+", "."]},
+        r"genes: strand must be '\+' or '-' \(or 1 or -1\): 1 row\(s\) have none, first is b, row 1",
+    ),
+    ({**GENES, "strand": [1, 0]}, "strand must be"),
     ({**GENES, "name": ["a", "a"]}, "genes: the same name twice: 1 row.*row 1"),
     ({**GENES, "name": ["a", None]}, "genes: name missing"),
     (without(GENES, "tss"), r"genes: missing columns \['tss'\], got"),

@@ -191,12 +191,12 @@ def _assemble(
     counts_file, tss_file, *narrowpeaks = files
     peaks, openness = _openness(folder, narrowpeaks, settings, n_jobs)
     if_open = {"peaks": peaks, "openness": openness} if tss == "most_open" else {}
-    genes = choose_tss(read_tss(tss_file), tss, **if_open)
+    genes = choose_tss(read_tss(tss_file), tss, left_out="ignore", **if_open)
     genes = genes[genes["chrom"].isin(peaks["chrom"].unique())]
     cell_types = pd.DataFrame([row[:2] for row in _POPULATIONS], columns=["name", "lineage"])
     counted = ~cell_types["name"].isin(_WITHOUT_RNA).to_numpy()
     counts = read_matrix(counts_file, columns=cell_types["name"][counted].tolist(), repeated="drop")
-    expression, genes = match_genes(counts, genes)
+    expression, genes = match_genes(counts, genes, left_out="ignore")
     return (
         PairedDataset(openness[:, counted], peaks, genes, expression, cell_types[counted]),
         PairedDataset(openness[:, ~counted], peaks, genes, cell_types=cell_types[~counted]),

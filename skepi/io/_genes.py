@@ -6,11 +6,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._doors import frame_of, names_of, numbers_of, positions_of, strands_of
+from skepi._doors import (
+    check_choice,
+    frame_of,
+    names_of,
+    numbers_of,
+    positions_of,
+    some,
+    strands_of,
+    understood_strands,
+)
 from skepi._labels import rows_in_order
-from skepi._regions import check_regions, check_same_naming
-from skepi.exceptions import TableError
+from skepi._regions import check_regions, check_same_naming, core_of
+from skepi.exceptions import FileFormatError, TableError
 from skepi.intervals import IntArray, IntervalIndex, overlap_bp
+from skepi.io._left_out import LeftOut, check_left_out, say_left_out
 from skepi.io._text import Path, read_lines
 
 # What decides between the sites of a gene, the first that differs: larger counts first, small ``upstream`` first.
@@ -21,6 +31,11 @@ _POLICIES = {
     "all": ("upstream",),
 }
 _PROMOTER_BP = 500
+_GREATEST_SCORE = 1_000  # of BED
+_PARTS_OF_TRANSCRIPTS = {
+    "exon", "cds", "intron", "start_codon", "stop_codon", "utr", "five_prime_utr", "three_prime_utr", "5utr", "3utr",
+    "selenocysteine",
+}  # fmt: skip
 _FLOAT32 = np.finfo(np.float32)
 
 
@@ -45,7 +60,8 @@ def read_tss(path: Path) -> pd.DataFrame:
     Raises
     ------
     FileFormatError
-        With file, line and column, as in :func:`read_bed`; also for an interval of more than one base.
+        With file, line and column, as in :func:`read_bed`; also for an interval of more than one base, and for BED
+        files, whose fifth column is a score: :func:`read_bed` reads them, and :func:`choose_tss` takes its table.
 
     Examples
     --------
@@ -62,11 +78,23 @@ def read_tss(path: Path) -> pd.DataFrame:
             raise line.error(f"wanted 6 tab-separated columns, got {len(line.fields)}")
         start, end, strand = line.position(1), line.position(2), line.choice(5, ("+", "-"))
         if end - start not in (0, 1):
-            raise line.error(f"wanted a site, start = end or one base, got {start} and {end}", 2)
+            raise line.error(
+                f"wanted a site, start = end or one base, got {start} and {end}; read_bed reads intervals, and "
+                "choose_tss takes their starts by strand",
+                2,
+            )
         tss = start - 1 if start == end and strand == "-" else start
         if tss < 0:
             raise line.error("no base lies before position 0 on the minus strand", 1)
         rows.append((line.text(4), line.text(3), line.chrom(), tss, strand))
+    if all(map(_is_score, (row[0] for row in rows))):
+        raise FileFormatError(
+            path,
+            None,
+            5,
+            "column 5 holds scores, as in BED, where the gene's name is wanted; read_bed(path) reads such "
+            "a file, and choose_tss takes its table, with the names of column 4",
+        )
     return pd.DataFrame(rows, columns=["name", "transcript", "chrom", "tss", "strand"])
 
 
@@ -78,21 +106,27 @@ def choose_tss(
     name: str | None = None,
     peaks: Any = None,
     openness: Any = None,
+    strandless: str = "error",
+    left_out: str = "warn",
 ) -> pd.DataFrame:
     """Choose the start site of each gene from its transcripts.
+
+    Where a gene has transcripts on a chromosome and on contigs beside it (``chr6_GL000250v2_alt``, ``_random``,
+    ``_fix``), those on the chromosome count. Pseudo-autosomal genes, which lie on X and on Y, keep X.
 
     Parameters
     ----------
     transcripts : DataFrame or mapping
         From :func:`read_tss`, :func:`read_gtf` or :func:`read_gff3`: columns ``name`` (or ``gene_name``), ``chrom``,
-        ``strand`` and ``tss``, or ``start`` and ``end`` in its place (0-based, bp).
+        ``strand`` and ``tss``, or ``start`` and ``end`` in its place (0-based, bp). One row per transcript, or per
+        gene: rows of exons or CDS are refused, because they do not begin at start sites. Strands may be 1 and -1.
     policy : {"most_transcripts", "most_upstream", "most_open", "all"}, default="most_transcripts"
         The site that most transcripts share, of equals the most upstream; the most upstream one; the one with the
         greatest openness within 500 bp, of equals the one that most transcripts share; or every site as a row of its
         own, named ``gene@tss`` where a gene has several (normalise counts before a gene is repeated so).
     max_span : int, default=500_000
         In bp. A gene whose sites lie further apart, on several chromosomes or on both strands is no single place and is
-        left out; see ``DataFrame.attrs["left_out"]``. Pseudo-autosomal genes, which lie on X and on Y, keep X.
+        left out.
     name : str, optional
         Column of ``transcripts`` that names genes: by default ``"name"``, or else ``"gene_name"``. ``"gene_id"`` makes
         genes of identifiers, as a matrix with identifiers needs. Transcripts of one name are one gene.
@@ -101,13 +135,17 @@ def choose_tss(
     openness : DataFrame, Series, array-like or sparse array, (n_peaks, n_cell_types) or (n_peaks,), optional
         Only for ``"most_open"``: signal of the peaks, 0 or greater. Each cell type counts the same: it is
         divided by its mean, as :class:`skepi.binning.TSSBinner` does.
+    strandless : {"error", "drop"}, default="error"
+        What to do with transcripts whose strand is not known (``.``, ``*``, ``?``): refuse them, or leave them out.
+    left_out : {"warn", "ignore", "error"}, default="warn"
+        What to do where genes are left out: warn, keep silent, or refuse.
 
     Returns
     -------
     DataFrame
         ``name, chrom, tss, strand, n_transcripts`` (that share the site), ready for
         :class:`skepi.paired.PairedDataset`; genes in order of first appearance; with ``"all"`` also ``gene``.
-        ``attrs["left_out"]`` lists the names of genes that are no single place.
+        ``attrs["left_out"]`` lists the names of genes that were left out.
 
     Raises
     ------
@@ -120,6 +158,11 @@ def choose_tss(
         For peaks that share no chromosome name with the genes.
     ValueError
         For another policy, and for peaks or openness without ``"most_open"`` or the other way round.
+
+    Warns
+    -----
+    LeftOutWarning
+        Where genes are left out: how many, the first, and why.
 
     Examples
     --------
@@ -134,13 +177,17 @@ def choose_tss(
     given = (peaks is not None) + (openness is not None)
     if given != (2 if policy == "most_open" else 0):
         raise ValueError("policy='most_open' needs peaks and openness, and the others take neither")
-    sites = _without_y_copies(_sites(transcripts, name))
+    check_choice("strandless", strandless, ("error", "drop"))
+    check_left_out(left_out)
+    all_sites = _sites(transcripts, name, strandless)
+    sites = _on_chromosomes(_without_y_copies(all_sites.dropna(subset="strand")))
     by_gene = sites.groupby("name", sort=False)
     places = by_gene.agg(
         chroms=("chrom", "nunique"), strands=("strand", "nunique"), low=("tss", "min"), high=("tss", "max")
     )
     single = (places["chroms"] == 1) & (places["strands"] == 1) & (places["high"] - places["low"] <= max_span)
-    left_out = places.index[~single].tolist()
+    strandless_genes = all_sites["name"][~all_sites["name"].isin(places.index)].unique()
+    gone = pd.Index(strandless_genes).append(places.index[~single])
     sites = sites[sites["name"].map(single)]
     if sites.empty:
         raise TableError(f"transcripts: none of {len(places)} genes is a single place")
@@ -160,13 +207,54 @@ def choose_tss(
         twice = out["name"][out["name"].duplicated()]
         if len(twice):
             raise TableError(f"transcripts: a site of one gene has the name of another gene: {twice.iloc[0]}")
-    out.attrs["left_out"] = left_out
+    out.attrs["left_out"] = gone.tolist()
+    say_left_out("choose_tss", [_left_out(places, single, strandless_genes, max_span)], left_out)
     return out
 
 
-def _sites(transcripts: Any, name: str | None) -> pd.DataFrame:
-    """Gene name, chromosome, site and strand of each transcript."""
+def _left_out(places: pd.DataFrame, single: pd.Series, strandless: Any, max_span: int) -> LeftOut:
+    """Genes that are no single place, by the first reason that holds."""
+    rest = places[~single]
+    chroms, strands = rest["chroms"] > 1, rest["strands"] > 1
+    reasons = {
+        "have no strand": strandless,
+        "lie on several chromosomes": rest.index[chroms],
+        "lie on both strands": rest.index[~chroms & strands],
+        f"have sites more than {max_span:,} bp apart": rest.index[~chroms & ~strands],
+    }
+    return LeftOut("genes", len(places) + len(strandless), reasons)
+
+
+def _is_score(text: str) -> bool:
+    """Whether a field looks like the score of a BED file: a dot, or a number of 0 to 1000."""
+    return text == "." or (text.replace(".", "", 1).isdigit() and float(text) <= _GREATEST_SCORE)
+
+
+def _check_begin_at_sites(table: pd.DataFrame) -> None:
+    """Refuse rows that do not begin at start sites, as far as a column of features tells."""
+    column = next((column for column in table if str(column).lower() in ("feature", "type")), None)
+    if column is None:
+        return
+    features = table[column].astype(str)
+    parts = features[features.str.lower().isin(_PARTS_OF_TRANSCRIPTS)]
+    if len(parts):
+        raise TableError(
+            f"transcripts: {len(parts):,} of {len(table):,} rows are {some(parts.unique(), 3)}, which do not begin at "
+            "start sites; wanted transcripts: read_gtf(path) builds them from exons, or keep rows whose "
+            f"{column!r} is 'transcript'"
+        )
+    genes = features.str.lower() == "gene"
+    if "gene_id" in table and table["gene_id"][genes].isin(table["gene_id"][~genes]).any():
+        raise TableError(
+            "transcripts: genes have rows of their own beside those of their transcripts; keep rows whose "
+            f"{column!r} is 'transcript', or 'gene'"
+        )
+
+
+def _sites(transcripts: Any, name: str | None, strandless: str) -> pd.DataFrame:
+    """Gene name, chromosome, site and strand of each transcript; strands that are not known are None."""
     table = frame_of(transcripts, "transcripts")
+    _check_begin_at_sites(table)
     if name is None:
         name = "name" if "name" in table else "gene_name"
     from_ends = "tss" not in table and {"start", "end"} <= set(table.columns)
@@ -174,11 +262,15 @@ def _sites(transcripts: Any, name: str | None) -> pd.DataFrame:
     missing = [column for column, found in source.items() if found not in table]
     if missing:
         raise TableError(f"transcripts: missing columns {missing}, got {list(table.columns)}")
-    strand = strands_of(table["strand"], "transcripts")
+    names = names_of(table[name], f"transcripts: {name}")
+    if strandless == "drop":
+        strand = understood_strands(table["strand"])
+    else:
+        strand = strands_of(table["strand"], "transcripts", names)
     # Text and wide numbers: what came may be categorical, or unsigned and without a negative.
     return pd.DataFrame(
         {
-            "name": names_of(table[name], f"transcripts: {name}"),
+            "name": names,
             "chrom": names_of(table["chrom"], "transcripts: chrom"),
             "tss": _first_bases(table, strand) if from_ends else _whole(table, "tss"),
             "strand": strand,
@@ -204,8 +296,15 @@ def _whole(table: pd.DataFrame, column: str) -> IntArray:
 
 def _without_y_copies(sites: pd.DataFrame) -> pd.DataFrame:
     """Leave out the sites on Y of genes that lie on X too."""
-    on_x = set(sites.loc[sites["chrom"].isin(["chrX", "X"]), "name"])
-    return sites[~(sites["chrom"].isin(["chrY", "Y"]) & sites["name"].isin(on_x))]
+    core = sites["chrom"].map({chrom: core_of(chrom) for chrom in sites["chrom"].unique()})
+    on_x = set(sites.loc[core == "X", "name"])
+    return sites[~((core == "Y") & sites["name"].isin(on_x))]
+
+
+def _on_chromosomes(sites: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the sites on contigs of genes that lie on a standard chromosome too."""
+    standard = sites["chrom"].isin([chrom for chrom in sites["chrom"].unique() if core_of(chrom) is not None])
+    return sites[standard | ~sites["name"].isin(set(sites.loc[standard, "name"]))]
 
 
 def _promoter_openness(sites: pd.DataFrame, peaks: Any, openness: Any) -> NDArray[np.float64]:

@@ -10,13 +10,19 @@ from skepi.exceptions import FileFormatError
 from skepi.io._text import Line, Path, columns_of, read_lines
 
 _COLUMNS = ("chrom", "start", "end", "strand", "feature", "gene_id", "gene_name", "transcript_id")
+_GENE_ID = _COLUMNS.index("gene_id")
 _GTF_ATTRIBUTE = re.compile(r'\s*+(?:([^\s";]++)\s++("[^"]*+"|[^";]++)\s*+)?+(?:;|$)')
+_QUICK_TRANSCRIPT = re.compile(r'\btranscript_id "([^"]+)"').search
 _GFF3_GENES = ("gene", "ncRNA_gene", "pseudogene", "transposable_element_gene")
 _GFF3_NOT_TRANSCRIPTS = ("exon", "CDS", "five_prime_UTR", "three_prime_UTR", "start_codon", "stop_codon")
 
 
 def read_gtf(path: Path, feature: str = "transcript") -> pd.DataFrame:
     """Read genes or transcripts of a GTF file.
+
+    A transcript without a line of its own is built from its exons, as files of older Ensembl releases and of UCSC have
+    them: from the first base of the first exon to the last base of the last. A gene that has neither transcripts nor
+    exons stands for its only transcript. CDS lines never make a transcript, because they begin at start codons.
 
     Parameters
     ----------
@@ -30,7 +36,9 @@ def read_gtf(path: Path, feature: str = "transcript") -> pd.DataFrame:
     DataFrame
         ``chrom, start, end, strand, feature, gene_id, gene_name, transcript_id``: 0-based half-open (the file counts
         from 1, ends included), identifiers as in the file (with versions), ``gene_name`` the identifier where the file
-        has no name, ``transcript_id`` empty where there is none.
+        has no name, ``transcript_id`` empty where there is none; in the order of the file. ``feature`` is
+        ``"transcript"`` for what was built from exons, ``"gene"`` for a gene that stands for its transcript.
+        ``attrs["n_built"]`` counts the former.
 
     Raises
     ------
@@ -46,14 +54,17 @@ def read_gtf(path: Path, feature: str = "transcript") -> pd.DataFrame:
     ...     read_gtf(path, "gene")[["chrom", "start", "end", "gene_id", "gene_name"]].values.tolist()
     [['chr1', 10, 20, 'ENSG1.2', 'GATA1']]
     """
+    if feature == "transcript":
+        return _read_transcripts(path)
     return _read(path, lambda line: _gtf_row(line, feature), feature)
 
 
 def read_gff3(path: Path, feature: str = "transcript") -> pd.DataFrame:
     """Read genes or transcripts of a GFF3 file; columns and errors are those of :func:`read_gtf`.
 
-    ``feature="transcript"`` keeps every child of a gene (``mRNA``, ``lnc_RNA``, ...), named after the gene;
-    ``"gene"`` keeps genes of all kinds.
+    ``feature="transcript"`` keeps every child of a gene (``mRNA``, ``lnc_RNA``, ...), named after the gene. A gene
+    without such a child, as NCBI writes mitochondrial genes and pseudogenes, stands for its only transcript. ``"gene"``
+    keeps genes of all kinds. Nothing is built from exons.
 
     Examples
     --------
@@ -68,8 +79,10 @@ def read_gff3(path: Path, feature: str = "transcript") -> pd.DataFrame:
     """
     if feature not in ("gene", "transcript"):
         raise ValueError(f"feature must be 'gene' or 'transcript', got {feature!r}")
-    names = dict(filter(None, map(_gff3_gene, _records(path)))) if feature == "transcript" else {}
-    return _read(path, lambda line: _gff3_rows(line, feature, names), feature)
+    if feature == "gene":
+        return _read(path, _gff3_gene_row, feature)
+    names, parents = _gff3_genes(path)
+    return _read(path, lambda line: _gff3_rows(line, names, parents), feature)
 
 
 def _read(path: Path, rows_of: Callable[[Line], list[tuple]], feature: str) -> pd.DataFrame:
@@ -81,6 +94,53 @@ def _read(path: Path, rows_of: Callable[[Line], list[tuple]], feature: str) -> p
     if not rows:
         raise FileFormatError(path, None, 3, f"no line is a {feature}; there are {', '.join(list(occurring)[:8])}")
     return pd.DataFrame(columns_of(rows, _COLUMNS))
+
+
+def _read_transcripts(path: Path) -> pd.DataFrame:
+    """Transcripts of a GTF file: their own lines, exons where they have none, genes that have neither."""
+    rows: dict[int, tuple] = {}
+    exons: dict[tuple, tuple[int, tuple]] = {}
+    genes: dict[int, tuple] = {}
+    written: set[tuple] = set()
+    occurring: dict[str, None] = {}
+    for line in _records(path):
+        kind = line.fields[2]
+        occurring[kind] = None
+        if kind == "transcript":
+            rows[line.number] = _gtf_row(line, kind)[0]
+            written.add(_key(rows[line.number]))
+        elif kind == "exon" and _quick_key(line) not in written:
+            _add_exon(exons, _gtf_row(line, kind)[0], line.number)
+        elif kind == "gene":
+            genes[line.number] = _gtf_row(line, kind)[0]
+    built = {number: row for key, (number, row) in exons.items() if key not in written}
+    rows |= built
+    with_transcript = {row[_GENE_ID] for row in rows.values()}
+    rows |= {number: row for number, row in genes.items() if row[_GENE_ID] not in with_transcript}
+    if not rows:
+        there = ", ".join(list(occurring)[:8])
+        raise FileFormatError(path, None, 3, f"no line is a transcript, an exon or a gene; there are {there}")
+    table = pd.DataFrame(columns_of([rows[number] for number in sorted(rows)], _COLUMNS))
+    table.attrs["n_built"] = len(built)
+    return table
+
+
+def _add_exon(exons: dict[tuple, tuple[int, tuple]], row: tuple, number: int) -> None:
+    """Let the transcript of an exon reach as far as the exon; it stands at the line of its first one."""
+    first, known = exons.get(_key(row), (number, row))
+    start, end = min(row[1], known[1]), max(row[2], known[2])
+    exons[_key(row)] = first, (row[0], start, end, row[3], "transcript", *row[5:])
+
+
+def _key(row: tuple) -> tuple[str, str, str]:
+    """What tells transcripts apart: copies on other chromosomes may have one identifier, and a gene's may have none."""
+    return row[-1] or row[_GENE_ID], row[0], row[3]
+
+
+def _quick_key(line: Line) -> tuple[str, str, str] | None:
+    """Key of a line whose transcript is found without reading all attributes; None where it is not."""
+    found = _QUICK_TRANSCRIPT(line.fields[8])
+    return None if found is None else (found[1], line.fields[0], line.fields[6])
 
 
 def _records(path: Path) -> Iterator[Line]:
@@ -136,17 +196,39 @@ def _gff3_gene(line: Line) -> tuple[str, tuple[str, str]] | None:
     return key or identifier, (identifier, values.get("gene_name") or values.get("Name") or identifier)
 
 
-def _gff3_rows(line: Line, feature: str, names: dict[str, tuple[str, str]]) -> list[tuple]:
-    """The gene, or the transcript once for each gene that it belongs to."""
-    if feature == "gene":
+def _gff3_genes(path: Path) -> tuple[dict[str, tuple[str, str]], set[str]]:
+    """Identifier and name of each gene by its key, and the keys of genes that have a transcript."""
+    names: dict[str, tuple[str, str]] = {}
+    parents: set[str] = set()
+    for line in _records(path):
         gene = _gff3_gene(line)
-        return [(*_place(line), line.fields[2], *gene[1], "")] if gene else []
+        if gene is not None:
+            names[gene[0]] = gene[1]
+        elif line.fields[2] not in _GFF3_NOT_TRANSCRIPTS:
+            parents.update(_gff3_parents(_gff3_attributes(line)))
+    return names, parents
+
+
+def _gff3_parents(values: dict[str, str]) -> list[str]:
+    return list(map(unquote, values.get("Parent", "").split(",")))
+
+
+def _gff3_gene_row(line: Line) -> list[tuple]:
+    gene = _gff3_gene(line)
+    return [(*_place(line), line.fields[2], *gene[1], "")] if gene else []
+
+
+def _gff3_rows(line: Line, names: dict[str, tuple[str, str]], parents: set[str]) -> list[tuple]:
+    """The transcript, once for each gene that it belongs to, or a gene that has none."""
     if line.fields[2] in _GFF3_NOT_TRANSCRIPTS:
         return []
+    gene = _gff3_gene(line)
+    if gene is not None:
+        return [] if gene[0] in parents else _gff3_gene_row(line)
     values = _gff3_attributes(line)
-    parents = [names[parent] for parent in map(unquote, values.get("Parent", "").split(",")) if parent in names]
+    of_genes = [names[parent] for parent in _gff3_parents(values) if parent in names]
     transcript = values.get("transcript_id") or values.get("ID", "").removeprefix("transcript:")
-    return [(*_place(line), line.fields[2], *gene, transcript) for gene in parents]
+    return [(*_place(line), line.fields[2], *of_gene, transcript) for of_gene in of_genes]
 
 
 def _gff3_attributes(line: Line) -> dict[str, str]:

@@ -4,15 +4,20 @@ from typing import Any
 
 import pandas as pd
 
-from skepi._doors import frame_of, names_of, some
+from skepi._doors import check_no_text, frame_of, names_of, some
+from skepi._foreign import pandas_of
 from skepi.exceptions import TableError
-from skepi.io._names import is_ensembl_id, without_version
+from skepi.io._left_out import LeftOut, check_left_out, say_left_out
+from skepi.io._mismatch import why_names_differ
 
 
-def match_genes(matrix: pd.DataFrame, genes: Any, on: str = "name") -> tuple[pd.DataFrame, pd.DataFrame]:
+def match_genes(
+    matrix: pd.DataFrame, genes: Any, on: str = "name", *, left_out: str = "warn"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Keep the genes that an expression matrix and a table of genes both have, in the order of the table.
 
-    Names must agree to the letter, whole numbers as they are written: nothing is converted silently.
+    Names must agree to the letter, whole numbers as they are written: nothing is converted silently. Where names do not
+    agree, the warning or the error says what is seen to differ, and how many genes a known repair would match.
 
     Parameters
     ----------
@@ -23,6 +28,8 @@ def match_genes(matrix: pd.DataFrame, genes: Any, on: str = "name") -> tuple[pd.
     on : str, default="name"
         Column of ``genes`` that holds what the index of ``matrix`` holds. It may repeat, as ``"gene"`` does where
         :func:`choose_tss` gives every site of a gene: each then gets the row of its gene.
+    left_out : {"warn", "ignore", "error"}, default="warn"
+        What to do where rows or genes have no counterpart: warn, keep silent, or refuse.
 
     Returns
     -------
@@ -36,16 +43,24 @@ def match_genes(matrix: pd.DataFrame, genes: Any, on: str = "name") -> tuple[pd.
     TableError
         For missing or repeated columns, labels of several levels, a matrix that does not hold real numbers, names on
         either side that are missing, blank, repeated, or neither text nor whole numbers, and for no gene in common. The
-        message says why where it can be seen: a transposed matrix, versions of identifiers, identifiers against
-        symbols, upper and lower case.
+        message says why where it can be seen: a transposed matrix, another column of ``genes``, versions of
+        identifiers, white space, quotes, prefixes, letter case, names made unique or turned into dates, identifiers
+        against symbols.
+
+    Warns
+    -----
+    LeftOutWarning
+        Where rows or genes have no counterpart: how many, the first, and why.
 
     Examples
     --------
     >>> matrix = pd.DataFrame({"HSC": [3, 25, 1]}, index=["GATA1", "SPI1", "XIST"])
-    >>> kept, genes = match_genes(matrix, pd.DataFrame({"name": ["SPI1", "CEBPA", "GATA1"]}))
+    >>> some_genes = pd.DataFrame({"name": ["SPI1", "CEBPA", "GATA1"]})
+    >>> kept, genes = match_genes(matrix, some_genes, left_out="ignore")
     >>> kept["HSC"].to_dict(), genes["name"].tolist(), kept.attrs["left_out"], genes.attrs["left_out"]
     ({'SPI1': 25, 'GATA1': 3}, ['SPI1', 'GATA1'], ['XIST'], ['CEBPA'])
     """
+    check_left_out(left_out)
     rows = _rows_of(matrix)
     genes = frame_of(genes, "genes", tuple(dict.fromkeys(("name", on))))
     _check_unique(genes["name"], "genes: name")
@@ -57,15 +72,26 @@ def match_genes(matrix: pd.DataFrame, genes: Any, on: str = "name") -> tuple[pd.
     kept = genes[both].reset_index(drop=True)
     kept.attrs["left_out"] = genes["name"][~both].tolist()
     out = matrix.iloc[place[both]].set_axis(pd.Index(kept["name"], name="name"), axis=0)
-    out.attrs["left_out"] = matrix.index[~rows.isin(names)].tolist()
+    known = rows.isin(names)
+    out.attrs["left_out"] = matrix.index[~known].tolist()
+    parts = [
+        LeftOut("rows", len(rows), {"are no gene of the table": rows[~known]}),
+        LeftOut("genes", len(genes), {"have no row": names[~both]}),
+    ]
+    advice = why_names_differ(rows, pd.Index(names)) if left_out != "ignore" else ""
+    say_left_out("match_genes", parts, left_out, advice)
     return out, kept
 
 
 def _rows_of(matrix: Any) -> pd.Index:
     """Names of the rows of a matrix of numbers, as text."""
     if not isinstance(matrix, pd.DataFrame):
-        raise TableError(f"matrix: wanted a DataFrame with genes as index, got {type(matrix).__name__}")
+        found = pandas_of(matrix, "matrix")
+        way = ": give matrix.to_pandas().set_index(...)" if isinstance(found, pd.DataFrame) else ""
+        kind = type(matrix).__name__
+        raise TableError(f"matrix: wanted a pandas DataFrame with genes as index, got {kind}{way}")
     frame_of(matrix, "matrix")
+    check_no_text(matrix, "matrix")
     names_of(matrix.columns, "matrix: columns")
     for name, dtype in matrix.dtypes.items():
         if not pd.api.types.is_numeric_dtype(dtype) or pd.api.types.is_complex_dtype(dtype):
@@ -84,23 +110,11 @@ def _check_unique(names: pd.Index | pd.Series, what: str) -> pd.Index:
 
 def _reason(matrix: pd.DataFrame, genes: pd.DataFrame, on: str) -> str:
     """Why two sets of names do not meet, as far as it can be seen."""
-    rows, names = list(map(str, matrix.index)), list(map(str, genes[on]))
+    rows, names = pd.Index(list(map(str, matrix.index))), pd.Index(list(map(str, genes[on])))
     if set(map(str, matrix.columns)) & set(names):
         return "columns of the matrix have names of genes, so that it looks transposed; give matrix.T"
     for column in genes.columns.drop(on):
         found = len(set(map(str, genes[column])) & set(rows))
         if found:
             return f"but {found} values of the column {column!r} of genes are in the index; on={column!r} takes it"
-    if set(map(without_version, rows)) & set(map(without_version, names)):
-        return f"versions differ ({some(rows, 1)} and {some(names, 1)}); strip_versions takes them off"
-    if {str(name).upper() for name in rows} & {str(name).upper() for name in names}:
-        return f"upper and lower case differ ({some(rows, 2)} and {some(names, 2)})"
-    ids = [2 * sum(map(is_ensembl_id, side)) > len(side) for side in (rows, names)]
-    if ids[0] != ids[1]:
-        sides = ("the matrix", f"the column {on!r} of genes")
-        one, other = sides if ids[0] else sides[::-1]
-        return (
-            f"{one} has Ensembl identifiers and {other} has other names ({some(rows, 2)} and {some(names, 2)}); "
-            "choose_tss(..., name='gene_id') makes genes of identifiers"
-        )
-    return f"the matrix has {some(rows)}, genes have {some(names)}"
+    return why_names_differ(rows, names) or f"the matrix has {some(rows)}, genes have {some(names)}"

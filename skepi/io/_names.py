@@ -11,11 +11,14 @@ from skepi._doors import some
 from skepi._regions import STANDARD, check_regions, core_of
 from skepi.exceptions import TableError
 from skepi.intervals import MAX_POSITION
+from skepi.io._left_out import LeftOut, say_left_out
 
 _POSITION = "(0|[1-9][0-9]{0,9})"
 _INTERVAL = re.compile(rf"(\S+)([:_-]){_POSITION}([_-]){_POSITION}").fullmatch
 _SEPARATORS = (":-", "--", "__")
-_ENSEMBL_ID = re.compile(r"(ENS(?:[A-Z]{3,4})?(?:G|T|P|E|R|FM|GT)[0-9]{11})(\.[0-9]+)?((?:_PAR_Y)?)").fullmatch
+_ENSEMBL_ID = re.compile(
+    r"(ENS(?:[A-Z]{3,4})?(?:G|T|P|E|R|FM|GT)(?:R[0-9]{10}|[0-9]{11}))(\.[0-9]+)?(_PAR_Y)?(_[0-9]+)?"
+).fullmatch
 
 
 def parse_intervals(names: Iterable[str], *, one_based: bool = False) -> pd.DataFrame:
@@ -120,6 +123,8 @@ def chromosome_style(names: Iterable[str]) -> str:
 def convert_chromosomes(table: pd.DataFrame, style: str, unknown: str = "error") -> pd.DataFrame:
     """Name chromosomes in the style of UCSC (``chr1, chrM``) or of Ensembl (``1, MT``).
 
+    RefSeq accessions (``NC_000001.11``) are known for human, mouse, rat (mRatBN7.2) and zebrafish.
+
     skepi never does so by itself: files of another naming may be of another assembly. The ``chrM`` of UCSC's hg19 is
     an older sequence than the ``MT`` of GRCh37; in later assemblies, and for other chromosomes, they are the same.
 
@@ -141,7 +146,12 @@ def convert_chromosomes(table: pd.DataFrame, style: str, unknown: str = "error")
     Raises
     ------
     TableError
-        For no column ``chrom``, names without counterpart, or no row left.
+        For no column ``chrom``, names without counterpart, accessions of two assemblies in one table, or no row left.
+
+    Warns
+    -----
+    LeftOutWarning
+        Where ``unknown="drop"`` drops rows.
 
     Examples
     --------
@@ -162,20 +172,24 @@ def convert_chromosomes(table: pd.DataFrame, style: str, unknown: str = "error")
         raise TableError(
             f"chromosomes without a name in the style {style}: {some(strange)}; unknown='keep' or 'drop' lets them pass"
         )
+    _refuse_two_assemblies(new)
     kept = np.ones(len(table), bool) if unknown == "keep" else ~names.isin(strange).to_numpy()
     if not kept.any():
         raise TableError(f"no row is left: no chromosome has a name in the style {style}: {some(strange)}")
     out = table[kept].copy()
     out["chrom"] = [name if new[name] is None else new[name] for name in names[kept]]
     out.attrs["left_out"] = strange if unknown == "drop" else []
+    dropped = {f"lie on chromosomes without a name in the style {style}": names[~kept].tolist()}
+    say_left_out("convert_chromosomes", [LeftOut("rows", len(table), dropped)])
     return out
 
 
 def strip_versions(names: Iterable[str]) -> pd.Index:
     """Take the version off Ensembl identifiers: ``ENSG00000141510.18`` becomes ``ENSG00000141510``.
 
-    Symbols that end alike (``AC004057.1``, ``RP11-34P13.7``) are no such identifiers and stay; so does ``_PAR_Y``,
-    which marks the copy on Y.
+    So does the number that GENCODE adds to what was lifted to GRCh37 (``ENSG00000223972.5_2``). Symbols that end alike
+    (``AC004057.1``, ``RP11-34P13.7``) are no such identifiers and stay; so do ``_PAR_Y`` and the ``R`` of
+    ``ENSGR0000182378``, which mark the copy on Y.
 
     Parameters
     ----------
@@ -209,12 +223,25 @@ def strip_versions(names: Iterable[str]) -> pd.Index:
 def without_version(name: Any) -> Any:
     """Ensembl identifier without its version; anything else as it is."""
     found = _ENSEMBL_ID(name) if isinstance(name, str) else None
-    return found[1] + found[3] if found else name
+    return found[1] + (found[3] or "") if found else name
 
 
 def is_ensembl_id(name: Any) -> bool:
     """Whether a name is an Ensembl identifier, with version or without."""
     return isinstance(name, str) and _ENSEMBL_ID(name) is not None
+
+
+def _refuse_two_assemblies(new: dict[Any, str | None]) -> None:
+    """Refuse two RefSeq accessions of one chromosome: they belong to two assemblies."""
+    seen: dict[str, str] = {}
+    for name, counterpart in new.items():
+        if counterpart is None or not STANDARD["refseq"](str(name)):
+            continue
+        other = seen.setdefault(counterpart, str(name))
+        if other != str(name):
+            raise TableError(
+                f"{other} and {name} are both {counterpart}, of two assemblies: keep the rows of one of them"
+            )
 
 
 def _interval(name: Any, one_based: bool) -> tuple[str, int, int] | None:

@@ -37,7 +37,7 @@ def check_genes(genes: Any) -> pd.DataFrame:
     table = _columns_of(genes, "genes", ("name", "chrom", "tss", "strand"))
     for column in ("name", "chrom"):
         table[column] = _text_of(names_of(table[column], f"genes: {column}"))
-    table["strand"] = _text_of(strands_of(table["strand"], "genes"))
+    table["strand"] = _text_of(strands_of(table["strand"], "genes", table["name"]))
     table["tss"] = positions_of(table["tss"], "genes.tss")
     _refuse_rows(table.duplicated("name"), table, "genes: the same name twice")
     return table

@@ -1,0 +1,117 @@
+"""Why names of genes do not agree, and how many a known repair would bring together; nothing is repaired here."""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pandas as pd
+
+from skepi._doors import some
+from skepi.io._names import is_ensembl_id, without_version
+
+_MADE_UNIQUE = re.compile(r"(.+?)(?:[._-](?:[0-9]{1,3}|dup[0-9]*))$").fullmatch
+_PREFIX = re.compile(r"^(?:gene|transcript|geneid|hgnc|entrez|entrezid)[:_-]", re.IGNORECASE)
+_MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec|m\u00e4r|mrz|okt|dez"
+_DATE = re.compile(
+    rf"[0-9]{{1,2}}[-/. ](?:{_MONTH})|(?:{_MONTH})[-/. ][0-9]{{1,2}}|(?:19|20)[0-9]{{2}}-[01][0-9]-[0-3][0-9].*",
+    re.IGNORECASE,
+).fullmatch
+
+
+class Repair(NamedTuple):
+    """A way to write names, under which two sets of them may meet.
+
+    Attributes
+    ----------
+    differs : str
+        What differs, in words.
+    way : str
+        How to write both sides alike.
+    of : callable
+        From name to name.
+    """
+
+    differs: str
+    way: str
+    of: Callable[[str], str]
+
+
+_REPAIRS = (
+    Repair("white space around names differs", "take it off with .str.strip()", str.strip),
+    Repair("quotation marks differ", "take them off with .str.strip('\\'\"')", lambda name: name.strip(" '\"")),
+    Repair("versions of identifiers differ", "strip_versions takes them off on both sides", without_version),
+    Repair("prefixes differ", "take it off with .str.replace", lambda name: without_version(_PREFIX.sub("", name))),
+    Repair(
+        "what follows a bar differs", "keep what is before: .str.split('|').str[0]", lambda name: name.split("|")[0]
+    ),
+    Repair(
+        "what comes before a bar differs", "keep what is after: .str.split('|').str[-1]", lambda n: n.split("|")[-1]
+    ),
+    Repair("decimals of whole numbers differ", "write them as text of integers", lambda name: name.removesuffix(".0")),
+    Repair("upper and lower case differ", "is it the same species? .str.upper() writes both alike", str.upper),
+)
+
+
+def why_names_differ(rows: pd.Index, names: pd.Index) -> str:
+    """Say what differs between names of rows and names of genes that did not meet, as far as it can be seen.
+
+    Examples
+    --------
+    >>> why_names_differ(pd.Index(["A", "B "]), pd.Index(["A", "B"]))
+    "white space around names differs: 1 more would match ('B ' and 'B'); take it off with .str.strip()"
+    """
+    left_rows, left_names = rows.difference(names, sort=False), names.difference(rows, sort=False).unique()
+    found = _best_repair(left_rows, left_names)
+    said = [found] if found else []
+    dates = [name for name in left_rows if _DATE(name)]
+    if dates:
+        said.append(
+            f"{len(dates)} row(s) look like genes that a spreadsheet made dates of ({some(dates, 2)}), such as MARCHF1 "
+            "and SEPTIN2: take the file from before"
+        )
+    copies = _made_unique(left_rows, set(names))
+    if copies:
+        said.append(
+            f"{len(copies)} row(s) are further rows of a name, made unique ({some(copies, 2)}): read_matrix(..., "
+            "repeated='sum') adds such rows up from the file"
+        )
+    return "; ".join(said or _kinds_differ(left_rows, left_names, len(rows)))
+
+
+def _best_repair(rows: pd.Index, names: pd.Index) -> str:
+    """The repair that matches most of the names, in words; "" where none does."""
+    found = [(_n_met(rows, names, repair.of), -place, repair) for place, repair in enumerate(_REPAIRS)]
+    n_met, _, repair = max(found)
+    if n_met == 0:
+        return ""
+    written = {repair.of(row): row for row in reversed(rows)}
+    one, other = next((written[repair.of(name)], name) for name in names if repair.of(name) in written)
+    return f"{repair.differs}: {n_met:,} more would match ({one!r} and {other!r}); {repair.way}"
+
+
+def _n_met(rows: pd.Index, names: pd.Index, written: Callable[[str], str]) -> int:
+    """Number of genes that find a row when both are written in another way."""
+    there = set(map(written, rows))
+    return sum(written(name) in there for name in names)
+
+
+def _made_unique(rows: pd.Index, names: set[str]) -> list[str]:
+    """Rows that have the name of a gene with a number behind it, as make.unique of R writes repeats."""
+    found = ((row, _MADE_UNIQUE(row)) for row in rows if not is_ensembl_id(row))
+    return [row for row, match in found if match is not None and match[1] in names]
+
+
+def _kinds_differ(rows: pd.Index, names: pd.Index, n_rows: int) -> list[str]:
+    """Identifiers or numbers on one side and other names on the other, where no row has met a gene."""
+    if len(rows) < n_rows:
+        return []
+    for kind, is_one in (("Ensembl identifiers", is_ensembl_id), ("numbers (Entrez identifiers?)", str.isdigit)):
+        ids = [2 * sum(map(is_one, side)) > len(side) for side in (rows, names)]
+        if ids[0] != ids[1]:
+            sides = ("the matrix", "the column of genes")
+            one, other = sides if ids[0] else sides[::-1]
+            return [
+                f"{one} has {kind} and {other} has other names ({some(rows, 2)} and {some(names, 2)}); "
+                "choose_tss(..., name='gene_id') makes genes of identifiers"
+            ]
+    return []

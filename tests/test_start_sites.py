@@ -1,0 +1,358 @@
+"""Start sites come from transcripts, and no gene is lost in silence."""
+
+import pathlib
+import tempfile
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skepi.exceptions import ChromosomeMismatchError, FileFormatError, LeftOutWarning, TableError
+from skepi.io import (
+    choose_tss,
+    chromosome_style,
+    convert_chromosomes,
+    match_genes,
+    read_bed,
+    read_gff3,
+    read_gtf,
+    read_tss,
+    strip_versions,
+)
+from skepi.paired import PairedDataset
+
+
+@pytest.fixture
+def put(tmp_path):
+    def put(text, name="file.txt"):
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return put
+
+
+def gtf(*rows):
+    """Lines of (feature, start, end, strand, gene, transcript), from 1, all on chr1."""
+    lines = []
+    for feature, start, end, strand, gene, transcript in rows:
+        attributes = f'gene_id "{gene}";' + (f' transcript_id "{transcript}";' if transcript else "")
+        lines.append(f"chr1\tx\t{feature}\t{start}\t{end}\t.\t{strand}\t.\t{attributes}\n")
+    return "".join(lines)
+
+
+def sites_of(table, policy="all"):
+    chosen = choose_tss(table, policy, left_out="ignore")
+    return dict(zip(chosen["name"], chosen["tss"], strict=True))
+
+
+# --- GTF
+
+EXONS = (("exon", 101, 200, "+", "A", "T1"), ("exon", 901, 950, "+", "A", "T1"), ("exon", 151, 200, "+", "A", "T2"))
+
+
+def test_transcripts_are_built_from_exons(put):
+    minus = (("exon", 801, 900, "-", "B", "T3"), ("exon", 501, 600, "-", "B", "T3"), ("CDS", 520, 600, "-", "B", "T3"))
+    table = read_gtf(put(gtf(*EXONS, *minus)))
+    assert table[["start", "end", "transcript_id"]].values.tolist() == [
+        [100, 950, "T1"],
+        [150, 200, "T2"],
+        [500, 900, "T3"],
+    ]
+    assert (set(table["feature"]), table.attrs["n_built"]) == ({"transcript"}, 3)
+    assert sites_of(table) == {"A@100": 100, "A@150": 150, "B": 899}
+
+
+@given(st.permutations(range(5)))
+def test_the_order_of_lines_does_not_matter(order):
+    rows = [*EXONS, ("transcript", 101, 950, "+", "A", "T1"), ("gene", 101, 950, "+", "A", "")]
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "x.gtf")
+        path.write_text(gtf(*(rows[k] for k in order)))
+        table = read_gtf(path)
+    assert sorted(table["transcript_id"]) == ["T1", "T2"]
+    assert table.attrs["n_built"] == 1
+    assert sites_of(table) == {"A@100": 100, "A@150": 150}
+
+
+def test_a_file_with_transcripts_is_read_as_before(put):
+    rows = [("gene", 101, 950, "+", "A", ""), ("transcript", 101, 950, "+", "A", "T1"), EXONS[0], EXONS[1]]
+    table = read_gtf(put(gtf(*rows)))
+    assert table[["feature", "start", "end"]].values.tolist() == [["transcript", 100, 950]]
+    assert table.attrs["n_built"] == 0
+
+
+def test_a_gene_without_transcripts_and_exons_stands_for_its_transcript(put):
+    table = read_gtf(put(gtf(("gene", 11, 90, "-", "tRNA", ""), *EXONS)))
+    assert table["gene_id"].tolist() == ["tRNA", "A", "A"]
+    assert table["feature"].tolist() == ["gene", "transcript", "transcript"]
+    assert sites_of(table)["tRNA"] == 89
+
+
+def test_exons_without_transcripts_make_one_of_their_gene(put):
+    table = read_gtf(put(gtf(("exon", 101, 200, "+", "A", ""), ("exon", 301, 400, "+", "A", ""))))
+    assert table[["start", "end", "gene_id", "transcript_id"]].values.tolist() == [[100, 400, "A", ""]]
+
+
+def test_copies_of_a_transcript_on_other_chromosomes_stay_apart(put):
+    text = gtf(*EXONS[:2])
+    table = read_gtf(put(text + text.replace("chr1", "chr6_GL000250v2_alt")))
+    assert table[["chrom", "start", "end"]].values.tolist() == [["chr1", 100, 950], ["chr6_GL000250v2_alt", 100, 950]]
+
+
+def test_coding_sequences_alone_make_no_transcripts(put):
+    path = put(gtf(("CDS", 101, 200, "+", "A", "T1"), ("start_codon", 101, 103, "+", "A", "T1")))
+    with pytest.raises(FileFormatError, match="no line is a transcript, an exon or a gene; there are CDS, start_codon"):
+        read_gtf(path)
+
+
+@pytest.mark.parametrize("feature", ["exon", "CDS", "start_codon", "five_prime_UTR", "UTR"])
+@pytest.mark.parametrize("column", ["feature", "Feature", "type"])
+def test_parts_of_transcripts_have_no_start_sites(feature, column):
+    table = pd.DataFrame({"name": ["A"] * 3, "chrom": "chr1", "start": 1, "end": 9, "strand": "+"})
+    table[column] = ["transcript", feature, feature]
+    with pytest.raises(TableError, match=f"2 of 3 rows are '{feature}', which do not begin at start sites; wanted"):
+        choose_tss(table)
+    assert len(choose_tss(table[:1])) == 1
+
+
+def test_genes_beside_their_transcripts_would_count_twice():
+    table = pd.DataFrame(
+        {"gene_id": ["A", "A"], "gene_name": "A", "chrom": "chr1", "start": [1, 5], "end": 9, "strand": "+"}
+    )
+    table["feature"] = ["gene", "transcript"]
+    with pytest.raises(
+        TableError, match="genes have rows of their own beside those of their transcripts; keep rows whose"
+    ):
+        choose_tss(table)
+
+
+# --- GFF3 of NCBI
+
+
+def gff3(*rows):
+    return "".join(
+        f"NC_000001.11\tx\t{kind}\t{start}\t{end}\t.\t+\t.\t{attributes}\n" for kind, start, end, attributes in rows
+    )
+
+
+def test_genes_without_transcript_lines_are_kept(put):
+    path = put(
+        gff3(
+            ("gene", 11, 90, "ID=gene-A;Name=A"),
+            ("mRNA", 21, 90, "ID=rna-A;Parent=gene-A"),
+            ("exon", 21, 90, "ID=e;Parent=rna-A"),
+            ("gene", 101, 190, "ID=gene-ND1;Name=ND1"),
+            ("CDS", 111, 190, "ID=c;Parent=gene-ND1"),
+            ("pseudogene", 201, 290, "ID=gene-P;Name=P"),
+        )
+    )
+    table = read_gff3(path)
+    assert table[["gene_name", "feature", "start"]].values.tolist() == [
+        ["A", "mRNA", 20],
+        ["ND1", "gene", 100],
+        ["P", "pseudogene", 200],
+    ]
+    assert sites_of(table) == {"A": 20, "ND1": 100, "P": 200}
+
+
+# --- BED
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            "chr1\t100\t101\tA\t.\t+\nchr1\t300\t301\tB\t.\t-\n",
+            "column 5 holds scores, as in BED, .* read_bed.path.",
+        ),
+        ("chr1\t100\t101\tA\t0\t+\nchr1\t300\t301\tB\t960\t-\n", "column 5 holds scores"),
+        ("chr1\t100\t900\tA\t0\t+\n", "got 100 and 900; read_bed reads intervals, and choose_tss takes their starts"),
+    ],
+)
+def test_a_bed_file_is_no_table_of_sites(put, rows, message):
+    path = put(rows)
+    with pytest.raises(FileFormatError, match=message):
+        read_tss(path)
+    assert choose_tss(read_bed(path))["tss"].iloc[0] == 100
+
+
+# --- chromosomes
+
+
+def table_of(*rows):
+    return pd.DataFrame(rows, columns=["name", "chrom", "tss", "strand"])
+
+
+@pytest.mark.parametrize(
+    "contig",
+    ["chr6_GL000250v2_alt", "chr6_apd_hap1", "chr6_KN196478v1_fix", "chr4_GL000008v2_random", "chrUn_KI270742v1",
+     "HSCHR6_MHC_COX_CTG1", "KI270742.1", "GL000194.1", "NT_167244.2", "NW_003315950.2"],
+)  # fmt: skip
+@pytest.mark.parametrize("chrom", ["chr6", "6", "NC_000006.12"])
+def test_chromosomes_win_over_contigs(contig, chrom):
+    chosen = choose_tss(
+        table_of(("A", contig, 5, "-"), ("A", contig, 5, "-"), ("A", chrom, 9, "+"), ("B", contig, 7, "+"))
+    )
+    assert chosen[["name", "chrom", "tss"]].values.tolist() == [["A", chrom, 9], ["B", contig, 7]]
+    assert chosen.attrs["left_out"] == []
+
+
+@pytest.mark.parametrize(
+    "names", [("chrX", "chrY"), ("X", "Y"), ("NC_000023.11", "NC_000024.10"), ("NC_000086.8", "NC_000087.8")]
+)
+def test_pseudo_autosomal_genes_keep_x(names):
+    x, y = names
+    chosen = choose_tss(table_of(("PAR", y, 5, "+"), ("PAR", x, 9, "+"), ("SRY", y, 7, "+")))
+    assert chosen[["name", "chrom"]].values.tolist() == [["PAR", x], ["SRY", y]]
+
+
+@pytest.mark.parametrize(
+    ("accession", "name"),
+    [("NC_000001.10", "1"), ("NC_000001.11", "1"), ("NC_000022.11", "22"), ("NC_000023.11", "X"), ("NC_012920.1", "M"),
+     ("NC_060925.1", "1"), ("NC_060948.1", "Y"), ("NC_000067.7", "1"), ("NC_000085.6", "19"), ("NC_000086.8", "X"),
+     ("NC_005089.1", "M"), ("NC_051336.1", "1"), ("NC_051356.1", "X"), ("NC_007112.7", "1"), ("NC_007136.7", "25")],
+)  # fmt: skip
+def test_accessions_of_refseq_are_known(accession, name):
+    table = pd.DataFrame({"chrom": [accession]})
+    assert chromosome_style([accession]) == "refseq"
+    assert convert_chromosomes(table, "ucsc")["chrom"].tolist() == [f"chr{name}"]
+    assert convert_chromosomes(table, "ensembl")["chrom"].tolist() == [name.replace("M", "MT")]
+
+
+def test_accessions_of_two_assemblies_in_one_table_are_refused():
+    table = pd.DataFrame({"chrom": ["NC_000001.10", "NC_000002.12", "NC_000001.11"]})
+    with pytest.raises(TableError, match=r"NC_000001\.10 and NC_000001\.11 are both chr1, of two assemblies"):
+        convert_chromosomes(table, "ucsc")
+
+
+def test_refseq_against_ucsc_names_the_way_out():
+    genes = table_of(("A", "NC_000001.11", 50, "+"))
+    with pytest.raises(ChromosomeMismatchError, match=r"chr1 and NC_000001\.11 are one; skepi\.io\.convert_chrom"):
+        PairedDataset([[1.0]], {"chrom": ["chr1"], "start": [0], "end": [9]}, genes, cell_types=["a"])
+
+
+def test_chr_put_before_mt_is_mitochondrial():
+    assert convert_chromosomes(pd.DataFrame({"chrom": ["chrMT", "chr1"]}), "ucsc")["chrom"].tolist() == ["chrM", "chr1"]
+    assert chromosome_style(["chrMT"]) == "ucsc"
+
+
+# --- strands
+
+
+@pytest.mark.parametrize("strands", [[1, -1], ["1", "-1"], [1.0, -1.0], ["+1", "-1"], [" + ", "-"], ["+", "-"]])
+def test_strands_are_understood(strands):
+    table = table_of(("A", "chr1", 5, ""), ("B", "chr1", 9, "")).assign(strand=strands)
+    assert choose_tss(table)["strand"].tolist() == ["+", "-"]
+    data = PairedDataset([[1.0]], {"chrom": ["chr1"], "start": [0], "end": [9]}, table, cell_types=["a"])
+    assert data.genes["strand"].tolist() == ["+", "-"]
+
+
+@pytest.mark.parametrize("strand", [".", "*", "?", None, 0, True, "plus"])
+def test_without_a_strand_the_gene_is_named(strand):
+    table = table_of(("A", "chr1", 5, "+"), ("B", "chr1", 9, strand), ("C", "chr1", 9, strand))
+    with pytest.raises(TableError, match=r"strand must be '\+' or '-' .*: 2 row\(s\) have none, first is B, row 1"):
+        choose_tss(table)
+    with pytest.warns(LeftOutWarning, match=r"choose_tss left out 2 of 3 genes: 2 have no strand \('B', 'C'\)"):
+        chosen = choose_tss(table, strandless="drop")
+    assert (chosen["name"].tolist(), chosen.attrs["left_out"]) == (["A"], ["B", "C"])
+
+
+# --- what is left out
+
+
+def test_left_out_genes_can_be_an_error_or_pass():
+    table = table_of(("A", "chr1", 5, "+"), ("B", "chr1", 5, "+"), ("B", "chr2", 5, "+"))
+    with pytest.raises(TableError, match=r"choose_tss left out 1 of 2 genes: 1 lie on several chromosomes \('B'\)"):
+        choose_tss(table, left_out="error")
+    assert choose_tss(table, left_out="ignore").attrs["left_out"] == ["B"]
+    for use in (choose_tss, lambda one, **more: match_genes(pd.DataFrame({"x": [1]}, ["A"]), one[:1], **more)):
+        with pytest.raises(ValueError, match="left_out must be one of .*, got 'drop'"):
+            use(table, left_out="drop")
+
+
+# --- names that are written in another way
+
+
+def counts_of(*names):
+    return pd.DataFrame({"HSC": range(len(names))}, list(names))
+
+
+@pytest.mark.parametrize(
+    ("rows", "genes", "message"),
+    [
+        (
+            ["ENSG00000102145.13"],
+            ["ENSG00000102145.14"],
+            "Versions of identifiers differ: 1 more .*; strip_versions",
+        ),
+        (["ENSG00000102145.13_2"], ["ENSG00000102145.13_3"], "Versions of identifiers differ: 1 more would match"),
+        (["ENSG00000102145"], ["ENSG00000102145.13_3"], "Versions of identifiers differ: 1 more would match"),
+        (["ENSMUSG00000031162.5"], ["ENSMUSG00000031162"], "Versions of identifiers differ: 1 more would match"),
+        (
+            ["GATA1 "],
+            ["GATA1"],
+            "White space around names differs: 1 more would match .'GATA1 ' and 'GATA1'.; take",
+        ),
+        (["GATA1"], ["GATA1\t"], "White space around names differs: 1 more"),
+        (['"GATA1"'], ["GATA1"], "Quotation marks differ: 1 more would match"),
+        (["Gata1"], ["GATA1"], r"Upper and lower case differ: 1 more would match .*is it the same species\?"),
+        (["gene:ENSG00000102145"], ["ENSG00000102145"], "Prefixes differ: 1 more would match"),
+        (["GATA1|2623"], ["GATA1"], r"What follows a bar differs: 1 more .*\.str\.split\('\|'\)\.str\[0\]"),
+        (["2623|GATA1"], ["GATA1"], r"What comes before a bar differs: 1 more .*\.str\[-1\]"),
+        (["2623.0"], ["2623"], "Decimals of whole numbers differ: 1 more would match"),
+        (["SAME.1"], ["OTHER"], "1 row.s. are further rows of a name, made unique .'SAME.1'.: read_matrix"),
+        (["SAME-2"], ["OTHER"], "1 row.s. are further rows of a name, made unique"),
+        (
+            ["1-Mar", "2-Sep"],
+            ["MARCHF1"],
+            "2 row.s. look like genes that a spreadsheet made dates of .'1-Mar', '2-Sep'.",
+        ),
+        (["Mar-01"], ["MARCHF1"], "1 row.s. look like genes that a spreadsheet made dates of"),
+        (["2024-03-01 00:00:00"], ["MARCHF1"], "1 row.s. look like genes that a spreadsheet made dates of"),
+    ],
+)
+def test_a_partial_mismatch_is_told_as_a_total_one(rows, genes, message):
+    with pytest.warns(LeftOutWarning, match=message):
+        kept, _ = match_genes(counts_of("SAME", *rows), pd.DataFrame({"name": ["SAME", *genes]}))
+    assert kept.index.tolist() == ["SAME"], "nothing is repaired unasked"
+    if "made unique" not in message:
+        with pytest.raises(TableError, match=f"no gene in common: {message[0].lower()}{message[1:]}"):
+            match_genes(counts_of(*rows), pd.DataFrame({"name": genes}))
+
+
+def test_the_repair_that_brings_most_is_named():
+    rows = ["SAME", "a ", "b ", "ENSG00000102145.1"]
+    with pytest.warns(LeftOutWarning, match="White space around names differs: 2 more would match"):
+        match_genes(counts_of(*rows), pd.DataFrame({"name": ["SAME", "a", "b", "ENSG00000102145.2"]}))
+
+
+def test_names_of_other_genes_get_no_diagnosis():
+    with pytest.warns(
+        LeftOutWarning, match=r"1 are no gene of the table \('b'\); and 1 of 2 genes: 1 have no row \('c'\)$"
+    ):
+        match_genes(counts_of("a", "b"), pd.DataFrame({"name": ["a", "c"]}))
+
+
+def test_integers_match_text():
+    matrix, _ = match_genes(counts_of(2623, 6688), pd.DataFrame({"name": ["6688", "2623"]}))
+    assert matrix["HSC"].tolist() == [1, 0]
+    with pytest.raises(TableError, match=r"the matrix has numbers \(Entrez identifiers\?\) and the column of"):
+        match_genes(counts_of(2623, 6688), pd.DataFrame({"name": ["GATA1", "SPI1"]}))
+
+
+@pytest.mark.parametrize(
+    ("name", "bare"),
+    [("ENSG00000223972.5_2", "ENSG00000223972"), ("ENSGR0000182378.8", "ENSGR0000182378"),
+     ("ENSG00000002586.20_PAR_Y", "ENSG00000002586_PAR_Y"), ("ENSG00000002586.18_PAR_Y_1", "ENSG00000002586_PAR_Y"),
+     ("AC004057.1", "AC004057.1"), ("ENSG123.4", "ENSG123.4")],
+)  # fmt: skip
+def test_versions_of_lifted_identifiers_are_taken_off(name, bare):
+    assert strip_versions([name]).tolist() == [bare]
+
+
+def test_labels_left_in_a_matrix_are_named():
+    matrix = pd.DataFrame({"gene": ["A", "B"], "HSC": [1, 2]})
+    with pytest.raises(TableError, match=r"wanted numbers, got text in column 'gene' .*matrix.set_index\('gene'\)"):
+        match_genes(matrix, pd.DataFrame({"name": ["A"]}))
