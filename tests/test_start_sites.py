@@ -268,7 +268,7 @@ def test_left_out_genes_can_be_an_error_or_pass():
         choose_tss(table, left_out="error")
     assert choose_tss(table, left_out="ignore").attrs["left_out"] == ["B"]
     for use in (choose_tss, lambda one, **more: match_genes(pd.DataFrame({"x": [1]}, ["A"]), one[:1], **more)):
-        with pytest.raises(ValueError, match="left_out must be one of .*, got 'drop'"):
+        with pytest.raises(ValueError, match=r"left_out must be one of .*, got 'drop'"):
             use(table, left_out="drop")
 
 
