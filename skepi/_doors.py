@@ -1,5 +1,6 @@
 """What every door asks of what a user gives: settings in range, labels of one level, names as text, plain numbers."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -96,7 +97,8 @@ def frame_of(table: Any, what: str, wanted: Sequence[str] = ()) -> pd.DataFrame:
     """
     table = pandas_of(table, what)
     if not isinstance(table, pd.DataFrame | Mapping):
-        raise TableError(f"{what}: wanted a table (DataFrame or mapping of columns), got {type(table).__name__}")
+        way = "; the readers of skepi.io make tables of files" if isinstance(table, str | os.PathLike) else ""
+        raise TableError(f"{what}: wanted a table (DataFrame or mapping of columns), got {type(table).__name__}{way}")
     frame = table if isinstance(table, pd.DataFrame) else _frame_of_columns(table, what)
     check_labels(frame, what)
     missing = [column for column in wanted if column not in frame]
@@ -228,7 +230,8 @@ def numbers_of(matrix: Any, what: str) -> NDArray:
     check_unmasked(matrix, what)
     matrix = pandas_of(matrix, what)
     if isinstance(matrix, Mapping | str | bytes):
-        raise TableError(f"{what}: wanted a DataFrame, an array or a sparse array, got {type(matrix).__name__}")
+        way = "; skepi.io.read_matrix makes a table of a file" if isinstance(matrix, str) else ""
+        raise TableError(f"{what}: wanted a DataFrame, an array or a sparse array, got {type(matrix).__name__}{way}")
     if isinstance(matrix, pd.DataFrame):
         check_labels(matrix, what)
         matrix = _without_nullable(matrix, what)

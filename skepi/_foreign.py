@@ -7,6 +7,8 @@ import pandas as pd
 
 from skepi.exceptions import TableError
 
+_WAYS = ("to_pandas", "to_dataframe", "df")  # of pyarrow, pybedtools and PyRanges
+
 
 def pandas_of(table: Any, what: str) -> Any:
     """Return a polars DataFrame as a pandas one, column by column; what is no foreign table is returned as it is.
@@ -16,7 +18,8 @@ def pandas_of(table: Any, what: str) -> Any:
     Raises
     ------
     TableError
-        For tables that wait to be computed (polars LazyFrame, dask), and for those of other packages, such as pyarrow.
+        For tables that wait to be computed (polars LazyFrame, dask), for those of other packages, such as pyarrow, and
+        for AnnData.
 
     Examples
     --------
@@ -34,6 +37,10 @@ def pandas_of(table: Any, what: str) -> Any:
         return pd.DataFrame({name: table.get_column(name).to_numpy() for name in table.columns})
     if package == "polars" and hasattr(table, "to_frame"):
         return pd.Series(table.to_numpy(), name=table.name)
-    if hasattr(table, "to_pandas"):
-        raise TableError(f"{what}: wanted a pandas DataFrame, got a {kind}: give {what}.to_pandas()")
+    if hasattr(table, "obs_names"):
+        raise TableError(f"{what}: got an {kind} object: PairedDataset.from_anndata(...) takes it")
+    for way in _WAYS:
+        if hasattr(type(table), way):
+            called = "" if isinstance(getattr(type(table), way), property) else "()"
+            raise TableError(f"{what}: wanted a pandas DataFrame, got a {kind}: give {what}.{way}{called}")
     return table

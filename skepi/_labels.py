@@ -1,6 +1,5 @@
 """Which row of a matrix belongs to which row of its table: labels tell, where both sides have them."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from skepi._doors import check_labels, frame_of, names_of, some
+from skepi._identifiers import is_ensembl_id
+from skepi._mismatch import how_written
 from skepi.exceptions import TableError
 from skepi.intervals import IntArray
 
@@ -23,7 +24,6 @@ _CALLED_GENES = {
     "hgnc_symbol",
 }
 _HELPERS = {"genes": " (skepi.io.match_genes says what differs)"}
-_ENSEMBL_GENE = re.compile(r"ENS[A-Z]{0,4}G[0-9]{11}(\.[0-9]+)?").match
 _HOUSEKEEPING = {"ACTB", "ACTG1", "B2M", "EEF1A1", "GAPDH", "HPRT1", "PGK1", "PPIA", "RPL13A", "RPLP0", "TBP", "UBC"}
 
 
@@ -95,7 +95,7 @@ def look_like_genes(labels: pd.Index) -> bool:
     if str(labels.name).lower() in _CALLED_GENES:
         return True
     names = [str(name) for name in labels]
-    ensembl = sum(map(bool, map(_ENSEMBL_GENE, names)))
+    ensembl = sum(map(is_ensembl_id, names))
     return 2 * ensembl >= len(names) > 0 or len(_HOUSEKEEPING & {name.upper() for name in names}) > 2
 
 
@@ -158,9 +158,10 @@ def _refuse_other_names(
             if rows.has_duplicates:
                 raise TableError(f"{what}: the same row label twice: {some(rows[rows.duplicated()])}")
             absent, unknown = labels.difference(rows, sort=False), rows.difference(labels, sort=False)
+            way = how_written(rows, labels) or "select the shared rows in both tables"
             raise TableError(
                 f"{what}: row labels do not match {rows_of} ({_where(source)}): absent {some(absent) or 'none'}, "
-                f"unknown {some(unknown) or 'none'}; select the shared rows in both tables"
+                f"unknown {some(unknown) or 'none'}; {way}"
             )
     kinds = ("index",) if pd.api.types.is_numeric_dtype(given) else ("index", "name")
     for source, labels in names:

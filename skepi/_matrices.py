@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from skepi._doors import check_labels, check_no_text, names_of, numbers_of, some
 from skepi._foreign import pandas_of
+from skepi._mismatch import how_written
 from skepi._scales import warn_of_log_openness
 from skepi.exceptions import TableError
-from skepi.intervals import IntArray
 
 _ROUNDING = 1e-6
 _LARGEST = np.float64(np.finfo(np.float32).max)  # a type of its own: compared with float16 it must not become one
@@ -106,19 +106,17 @@ def _check_float32(largest: NDArray, openness: NDArray[np.float32], names: pd.Se
 
 
 def _columns_by_name(matrix: pd.DataFrame, what: str, names: pd.Series) -> pd.DataFrame:
-    place, absent, extra = _places(names, matrix.columns, f"{what}: columns", f"{what}: the same column twice")
-    if absent or extra:
-        raise TableError(f"{what}: columns do not match the cell types: absent {absent}, unknown {extra}")
-    return matrix if (np.diff(place) == 1).all() else matrix.iloc[:, place]
-
-
-def _places(names: pd.Series, labels: pd.Index, what: str, twice: str) -> tuple[IntArray, str, str]:
-    """Where each name stands among labels; names that are absent there and labels that are no names, for messages."""
-    text = pd.Index(names_of(labels, what), dtype=object)
+    """Columns in the order of the cell types that they are named after."""
+    text = pd.Index(names_of(matrix.columns, f"{what}: columns"), dtype=object)
     if text.has_duplicates:
-        raise TableError(f"{twice}: {some(text[text.duplicated()])}")
-    place = text.get_indexer(names.to_numpy(dtype=object))
-    absent, extra = names[place < 0], np.delete(text, place[place >= 0])
+        raise TableError(f"{what}: the same column twice: {some(text[text.duplicated()])}")
+    wanted = pd.Index(names.to_numpy(dtype=object))
+    place = text.get_indexer(wanted)
+    absent, extra = wanted[place < 0], np.delete(text, place[place >= 0])
     if len(absent) or len(extra):
-        return place, some(absent) or "none", some(extra) or "none"
-    return place, "", ""
+        why = how_written(text, wanted)
+        raise TableError(
+            f"{what}: columns do not match the cell types: absent {some(absent) or 'none'}, unknown "
+            f"{some(extra) or 'none'}{f'; {why}' if why else ''}"
+        )
+    return matrix if (np.diff(place) == 1).all() else matrix.iloc[:, place]

@@ -121,14 +121,14 @@ def _labelled(labels: pd.Series, names: pd.Index | None, unlabelled: str) -> NDA
 
 def _matrix_of(cells: Any, layer: str | None, feature: str) -> tuple[Any, pd.Index | None, pd.Index | None]:
     """Counts (cells x features), names of the cells and names of the features, where there are any."""
-    named_rows = isinstance(cells, pd.DataFrame)
-    cells = pandas_of(cells, "cells")
-    if isinstance(cells, pd.DataFrame) and layer is None:
-        return _summable(cells), cells.index if named_rows else None, cells.columns
     if hasattr(cells, "obs_names") and not isinstance(cells, pd.DataFrame):  # AnnData
         return _summable(values_of(cells, layer)), cells.obs_names, cells.var_names
     if layer is not None:
         raise ValueError("only AnnData has layers")
+    named_rows = isinstance(cells, pd.DataFrame)
+    cells = pandas_of(cells, "cells")
+    if isinstance(cells, pd.DataFrame):
+        return _summable(cells), cells.index if named_rows else None, cells.columns
     if hasattr(cells, "features"):  # CellMatrix
         return _summable(cells.values), pd.Index(cells.cells), pd.Index(cells.features[feature])
     return _summable(cells), None, None

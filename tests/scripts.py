@@ -20,6 +20,8 @@ def run(script, folder, variables=None, arguments=()):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    doubts = re.findall(r"(?:Scale|Assembly|FewGenes|LeftOut)Warning.*", done.stderr)
+    assert not doubts, "an example must not make a newcomer doubt its data"
     return done.stdout
 
 

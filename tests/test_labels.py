@@ -208,3 +208,48 @@ def test_repeated_barcodes_are_refused_with_the_way_out():
     cells = pd.DataFrame(np.ones((2, 1)), ["AAA-1", "AAA-1"], ["g"])
     with pytest.raises(TableError, match=r"AAA-1; give each cell a name of its own .*: labels.to_numpy\(\)"):
         pseudobulk(cells, pd.Series(["T", "B"], cells.index))
+
+
+# --- names of cell types
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "message"),
+    [
+        (["HSC ", "Ery"], ["HSC", "Ery"], "white space around names differs: 1 more would match"),
+        (
+            ["CD4.T", "X8h"],
+            ["CD4-T", "8h"],
+            "signs that R replaces differ: 2 more .* check.names=FALSE keeps names",
+        ),
+        (
+            ["bam/HSC.sorted.bam", "bam/Ery.bam"],
+            ["HSC", "Ery"],
+            "folders and endings of files differ: 2 more would",
+        ),
+        (["hsc", "ery"], ["HSC", "Ery"], "upper and lower case differ: 2 more would match"),
+    ],
+)
+def test_cell_types_that_are_written_otherwise_are_told_how(given, wanted, message):
+    with pytest.raises(TableError, match=f"openness: columns do not match the cell types: .*; {message}"):
+        dataset(openness=OPENNESS.set_axis(given, axis=1), cell_types=wanted, expression=None)
+
+
+def test_peaks_that_are_written_otherwise_are_told_how():
+    with pytest.raises(TableError, match=r"row labels do not match peaks .*; upper and lower case differ: 2 more"):
+        dataset(openness=OPENNESS.set_axis(["P1", "P2", "p3"]))
+
+
+# --- what is no table
+
+
+def test_files_are_no_tables():
+    with pytest.raises(TableError, match=r"peaks: wanted a table .*, got str; the readers of skepi.io make tables"):
+        dataset(peaks="peaks.bed")
+    with pytest.raises(TableError, match=r"openness: wanted .*, got str; skepi.io.read_matrix makes a table of a file"):
+        dataset(openness="counts.tsv")
+
+
+def test_anndata_is_no_table():
+    with pytest.raises(TableError, match=r"openness: got an anndata AnnData object: PairedDataset.from_anndata\("):
+        dataset(openness=annotated(PEAKS["name"]))

@@ -238,3 +238,27 @@ def test_peaks_at_start_sites_equal_a_slow_count(seed):
     near = [has_peak(gene.chrom, gene.tss) for gene in known.itertuples()]
     apart = [has_peak(gene.chrom, max(gene.tss + way, 0)) for gene in known.itertuples() for way in (-50_000, 50_000)]
     assert peaks_at_start_sites(peaks, genes) == (len(known), sum(near), sum(apart))
+
+
+# --- real data
+
+
+@pytest.mark.parametrize("name", ["heme14", "erythroid12"])
+def test_real_data_get_no_word(name, blood_path):
+    folder = blood_path.parent / name
+    if not folder.is_dir():
+        pytest.skip(f"the tables are not at {folder}")
+    tables = {
+        kind: pd.read_parquet(folder / f"{kind}.parquet") for kind in ("openness", "peaks", "genes", "expression")
+    }
+    genes = tables["genes"].rename(columns={"gene": "name"})
+    on_peaks = genes["chrom"].isin(tables["peaks"]["chrom"]).to_numpy()
+    openness, counts = tables["openness"].set_index("peak"), tables["expression"].set_index("gene")
+    cells = openness.columns.intersection(counts.columns)
+
+    def use():
+        data = PairedDataset(openness[cells], tables["peaks"], genes[on_peaks], counts.loc[on_peaks, cells])
+        assert data.peaks_at_start_sites.share > 2 * data.peaks_at_start_sites.share_shifted
+        data.transform_expression(ExpressionNormalizer("tmm", min_mean_cpm=1))
+
+    assert spoken(use) == []

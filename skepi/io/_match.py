@@ -6,9 +6,9 @@ import pandas as pd
 
 from skepi._doors import check_no_text, frame_of, names_of, some
 from skepi._foreign import pandas_of
+from skepi._mismatch import why_names_differ
 from skepi.exceptions import TableError
 from skepi.io._left_out import LeftOut, check_left_out, say_left_out
-from skepi.io._mismatch import why_names_differ
 
 
 def match_genes(

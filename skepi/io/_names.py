@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from skepi._doors import some
+from skepi._identifiers import without_version
 from skepi._regions import STANDARD, check_regions, core_of
 from skepi.exceptions import TableError
 from skepi.intervals import MAX_POSITION
@@ -16,9 +17,6 @@ from skepi.io._left_out import LeftOut, say_left_out
 _POSITION = "(0|[1-9][0-9]{0,9})"
 _INTERVAL = re.compile(rf"(\S+)([:_-]){_POSITION}([_-]){_POSITION}").fullmatch
 _SEPARATORS = (":-", "--", "__")
-_ENSEMBL_ID = re.compile(
-    r"(ENS(?:[A-Z]{3,4})?(?:G|T|P|E|R|FM|GT)(?:R[0-9]{10}|[0-9]{11}))(\.[0-9]+)?(_PAR_Y)?(_[0-9]+)?"
-).fullmatch
 
 
 def parse_intervals(names: Iterable[str], *, one_based: bool = False) -> pd.DataFrame:
@@ -218,17 +216,6 @@ def strip_versions(names: Iterable[str]) -> pd.Index:
     if merged.any():
         raise TableError(f"{int(merged.sum())} names become the same as another: {some(distinct['old'][merged])}")
     return pd.Index(new, name=getattr(names, "name", None))
-
-
-def without_version(name: Any) -> Any:
-    """Ensembl identifier without its version; anything else as it is."""
-    found = _ENSEMBL_ID(name) if isinstance(name, str) else None
-    return found[1] + (found[3] or "") if found else name
-
-
-def is_ensembl_id(name: Any) -> bool:
-    """Whether a name is an Ensembl identifier, with version or without."""
-    return isinstance(name, str) and _ENSEMBL_ID(name) is not None
 
 
 def _refuse_two_assemblies(new: dict[Any, str | None]) -> None:

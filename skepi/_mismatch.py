@@ -1,4 +1,4 @@
-"""Why names of genes do not agree, and how many a known repair would bring together; nothing is repaired here."""
+"""Why names do not agree, and how many a known repair would bring together; nothing is repaired here."""
 
 import re
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from skepi._doors import some
-from skepi.io._names import is_ensembl_id, without_version
+from skepi._identifiers import is_ensembl_id, without_version
 
 _MADE_UNIQUE = re.compile(r"(.+?)(?:[._-](?:[0-9]{1,3}|dup[0-9]*))$").fullmatch
 _PREFIX = re.compile(r"^(?:gene|transcript|geneid|hgnc|entrez|entrezid)[:_-]", re.IGNORECASE)
@@ -16,6 +16,9 @@ _DATE = re.compile(
     rf"[0-9]{{1,2}}[-/. ](?:{_MONTH})|(?:{_MONTH})[-/. ][0-9]{{1,2}}|(?:19|20)[0-9]{{2}}-[01][0-9]-[0-3][0-9].*",
     re.IGNORECASE,
 ).fullmatch
+
+
+_FILE = re.compile(r"^.*/|(?:\.sorted|\.dedup|\.bam|\.bw|\.bigwig|\.bed|\.txt|\.tsv|\.csv|\.gz)+$", re.IGNORECASE)
 
 
 class Repair(NamedTuple):
@@ -48,8 +51,21 @@ _REPAIRS = (
         "what comes before a bar differs", "keep what is after: .str.split('|').str[-1]", lambda n: n.split("|")[-1]
     ),
     Repair("decimals of whole numbers differ", "write them as text of integers", lambda name: name.removesuffix(".0")),
+    Repair("signs that R replaces differ", "check.names=FALSE keeps names in R", lambda name: _as_in_r(name)),
+    Repair("folders and endings of files differ", "rename them", lambda name: _FILE.sub("", name)),
     Repair("upper and lower case differ", "is it the same species? .str.upper() writes both alike", str.upper),
 )
+
+
+def how_written(given: pd.Index, wanted: pd.Index) -> str:
+    """The repair that brings most names together, in words; "" where none does.
+
+    Examples
+    --------
+    >>> how_written(pd.Index(["CD4.T", "B"]), pd.Index(["CD4-T", "B"])).partition(";")[0]
+    "signs that R replaces differ: 1 more would match ('CD4.T' and 'CD4-T')"
+    """
+    return _best_repair(given.difference(wanted, sort=False), wanted.difference(given, sort=False).unique())
 
 
 def why_names_differ(rows: pd.Index, names: pd.Index) -> str:
@@ -87,6 +103,11 @@ def _best_repair(rows: pd.Index, names: pd.Index) -> str:
     written = {repair.of(row): row for row in reversed(rows)}
     one, other = next((written[repair.of(name)], name) for name in names if repair.of(name) in written)
     return f"{repair.differs}: {n_met:,} more would match ({one!r} and {other!r}); {repair.way}"
+
+
+def _as_in_r(name: str) -> str:
+    """Name as R's make.names writes it, without the X that it puts before digits."""
+    return re.sub(r"^X(?=[0-9])", "", re.sub(r"[^A-Za-z0-9_.]", ".", name))
 
 
 def _n_met(rows: pd.Index, names: pd.Index, written: Callable[[str], str]) -> int:
