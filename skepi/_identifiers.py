@@ -10,7 +10,7 @@ _ENSEMBL_ID = re.compile(
 
 def without_version(name: Any) -> Any:
     """Ensembl identifier without its version; anything else as it is."""
-    found = _ENSEMBL_ID(name) if isinstance(name, str) else None
+    found = _ENSEMBL_ID(name) if isinstance(name, str) and name.startswith("ENS") else None
     return found[1] + (found[3] or "") if found else name
 
 

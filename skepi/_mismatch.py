@@ -39,20 +39,47 @@ class Repair(NamedTuple):
     of: Callable[[str], str]
 
 
+def _without_quotes(name: str) -> str:
+    return name.strip(" '\"")
+
+
+def _without_prefix(name: str) -> str:
+    return without_version(_PREFIX.sub("", name)) if ":" in name or "-" in name or "_" in name else name
+
+
+def _before_bar(name: str) -> str:
+    return name.partition("|")[0]
+
+
+def _after_bar(name: str) -> str:
+    return name.rpartition("|")[2]
+
+
+def _without_decimals(name: str) -> str:
+    return name.removesuffix(".0")
+
+
+def _as_in_r(name: str) -> str:
+    """Name as R's make.names writes it, without the X that it puts before digits."""
+    if name.isalnum() and name[0] != "X":
+        return name
+    return re.sub(r"^X(?=[0-9])", "", re.sub(r"[^A-Za-z0-9_.]", ".", name))
+
+
+def _without_folder(name: str) -> str:
+    return _FILE.sub("", name) if "/" in name or "." in name else name
+
+
 _REPAIRS = (
     Repair("white space around names differs", "take it off with .str.strip()", str.strip),
-    Repair("quotation marks differ", "take them off with .str.strip('\\'\"')", lambda name: name.strip(" '\"")),
+    Repair("quotation marks differ", "take them off with .str.strip('\\'\"')", _without_quotes),
     Repair("versions of identifiers differ", "strip_versions takes them off on both sides", without_version),
-    Repair("prefixes differ", "take it off with .str.replace", lambda name: without_version(_PREFIX.sub("", name))),
-    Repair(
-        "what follows a bar differs", "keep what is before: .str.split('|').str[0]", lambda name: name.split("|")[0]
-    ),
-    Repair(
-        "what comes before a bar differs", "keep what is after: .str.split('|').str[-1]", lambda n: n.split("|")[-1]
-    ),
-    Repair("decimals of whole numbers differ", "write them as text of integers", lambda name: name.removesuffix(".0")),
-    Repair("signs that R replaces differ", "check.names=FALSE keeps names in R", lambda name: _as_in_r(name)),
-    Repair("folders and endings of files differ", "rename them", lambda name: _FILE.sub("", name)),
+    Repair("prefixes differ", "take them off with .str.replace", _without_prefix),
+    Repair("what follows a bar differs", "keep what is before: .str.split('|').str[0]", _before_bar),
+    Repair("what comes before a bar differs", "keep what is after: .str.split('|').str[-1]", _after_bar),
+    Repair("decimals of whole numbers differ", "write them as text of integers", _without_decimals),
+    Repair("signs that R replaces differ", "check.names=FALSE keeps names in R", _as_in_r),
+    Repair("folders and endings of files differ", "rename them", _without_folder),
     Repair("upper and lower case differ", "is it the same species? .str.upper() writes both alike", str.upper),
 )
 
@@ -65,7 +92,7 @@ def how_written(given: pd.Index, wanted: pd.Index) -> str:
     >>> how_written(pd.Index(["CD4.T", "B"]), pd.Index(["CD4-T", "B"])).partition(";")[0]
     "signs that R replaces differ: 1 more would match ('CD4.T' and 'CD4-T')"
     """
-    return _best_repair(given.difference(wanted, sort=False), wanted.difference(given, sort=False).unique())
+    return _best_repair(*_unmet(given, wanted))
 
 
 def why_names_differ(rows: pd.Index, names: pd.Index) -> str:
@@ -76,7 +103,7 @@ def why_names_differ(rows: pd.Index, names: pd.Index) -> str:
     >>> why_names_differ(pd.Index(["A", "B "]), pd.Index(["A", "B"]))
     "white space around names differs: 1 more would match ('B ' and 'B'); take it off with .str.strip()"
     """
-    left_rows, left_names = rows.difference(names, sort=False), names.difference(rows, sort=False).unique()
+    left_rows, left_names = _unmet(rows, names)
     found = _best_repair(left_rows, left_names)
     said = [found] if found else []
     dates = [name for name in left_rows if _DATE(name)]
@@ -85,7 +112,7 @@ def why_names_differ(rows: pd.Index, names: pd.Index) -> str:
             f"{len(dates)} row(s) look like genes that a spreadsheet made dates of ({some(dates, 2)}), such as MARCHF1 "
             "and SEPTIN2: take the file from before"
         )
-    copies = _made_unique(left_rows, set(names))
+    copies = _made_unique(left_rows, set(map(str, names.tolist())))
     if copies:
         said.append(
             f"{len(copies)} row(s) are further rows of a name, made unique ({some(copies, 2)}): read_matrix(..., "
@@ -94,7 +121,13 @@ def why_names_differ(rows: pd.Index, names: pd.Index) -> str:
     return "; ".join(said or _kinds_differ(left_rows, left_names, len(rows)))
 
 
-def _best_repair(rows: pd.Index, names: pd.Index) -> str:
+def _unmet(one: pd.Index, other: pd.Index) -> tuple[list[str], list[str]]:
+    """Names of each side that the other lacks, each once."""
+    sides = [dict.fromkeys(map(str, side.tolist())) for side in (one, other)]
+    return [name for name in sides[0] if name not in sides[1]], [name for name in sides[1] if name not in sides[0]]
+
+
+def _best_repair(rows: list[str], names: list[str]) -> str:
     """The repair that matches most of the names, in words; "" where none does."""
     found = [(_n_met(rows, names, repair.of), -place, repair) for place, repair in enumerate(_REPAIRS)]
     n_met, _, repair = max(found)
@@ -105,24 +138,19 @@ def _best_repair(rows: pd.Index, names: pd.Index) -> str:
     return f"{repair.differs}: {n_met:,} more would match ({one!r} and {other!r}); {repair.way}"
 
 
-def _as_in_r(name: str) -> str:
-    """Name as R's make.names writes it, without the X that it puts before digits."""
-    return re.sub(r"^X(?=[0-9])", "", re.sub(r"[^A-Za-z0-9_.]", ".", name))
-
-
-def _n_met(rows: pd.Index, names: pd.Index, written: Callable[[str], str]) -> int:
+def _n_met(rows: list[str], names: list[str], written: Callable[[str], str]) -> int:
     """Number of genes that find a row when both are written in another way."""
     there = set(map(written, rows))
-    return sum(written(name) in there for name in names)
+    return sum(name in there for name in map(written, names))
 
 
-def _made_unique(rows: pd.Index, names: set[str]) -> list[str]:
+def _made_unique(rows: list[str], names: set[str]) -> list[str]:
     """Rows that have the name of a gene with a number behind it, as make.unique of R writes repeats."""
     found = ((row, _MADE_UNIQUE(row)) for row in rows if not is_ensembl_id(row))
     return [row for row, match in found if match is not None and match[1] in names]
 
 
-def _kinds_differ(rows: pd.Index, names: pd.Index, n_rows: int) -> list[str]:
+def _kinds_differ(rows: list[str], names: list[str], n_rows: int) -> list[str]:
     """Identifiers or numbers on one side and other names on the other, where no row has met a gene."""
     if len(rows) < n_rows:
         return []
