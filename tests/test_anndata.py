@@ -192,7 +192,7 @@ def test_names_that_do_not_match_are_errors(data):
     rna = data.to_anndata("expression")
     with pytest.raises(TableError, match="columns do not match the cell types"):
         PairedDataset.from_anndata(data.to_anndata(), data.genes, rna[1:].copy())
-    with pytest.raises(TableError, match="rows do not match genes"):
+    with pytest.raises(TableError, match="row labels do not match genes"):
         PairedDataset.from_anndata(data.to_anndata(), data.genes.iloc[1:], rna)
     twice = rna.copy()
     twice.obs_names = [twice.obs_names[0]] * 2 + list(twice.obs_names[2:])
