@@ -81,8 +81,8 @@ def _refuse_values(path: Path, names: pd.Series) -> None:
             path,
             None,
             4,
-            f"wanted names of intervals, got numbers in every row ({some(names, 3)}) as in bedGraph: read_bedgraph reads "
-            "them as values",
+            f"wanted names of intervals, got numbers in every row ({some(names, 3)}) as in bedGraph: read_bedgraph "
+            "reads them as values",
         )
 
 
@@ -201,8 +201,8 @@ def _check_peak_width(line: Line, width: int | None) -> int:
     found = len(line.fields)
     if found not in (len(PEAK) - 1, len(PEAK)):
         raise line.error(
-            f"narrowPeak has 10 tab-separated columns, broadPeak 9, got {found}; read_peaks reads gappedPeak, IDR, SEACR, "
-            "HOMER and the tables of MACS"
+            f"narrowPeak has 10 tab-separated columns, broadPeak 9, got {found}; read_peaks reads BED, gappedPeak, IDR, "
+            "SEACR, HOMER and the tables of MACS"
         )
     if width is not None and found != width:
         raise line.error(f"wanted {width} columns as in the lines before, got {found}")
@@ -241,7 +241,7 @@ def measures_of(line: Line) -> tuple[float, float, float, int]:
     if signal < 0:
         raise line.error(f"signal_value must be 0 or greater, got {signal:g}", 6)
     start, end = line.position(1), line.position(2)
-    offset = line.position(9, least=-1) if len(line.fields) == len(PEAK) else -1
+    offset = line.position(9, least=-1) if len(line.fields) >= len(PEAK) else -1
     if offset >= end - start:
         raise line.error(f"the summit lies {offset} bp into an interval of {end - start} bp", 9)
     return signal, log_p, log_q, -1 if offset < 0 else start + offset

@@ -154,9 +154,11 @@ def _no_header(first: Line) -> str:
     if first.fields[0] in STATISTICS and n_fields == 4:
         option = f"names={['gene', 'unstranded', 'forward', 'reverse']}, columns=['unstranded'] (counts of STAR)"
     elif _is_interval(first):
-        names = ["chrom", "start", "end"]
-        samples = [f"S{k + 1}" for k in range(n_fields - 3)]
-        option = f"names={names + samples}, labels={names} (counts of bedtools multicov)"
+        labels = ["chrom", "start", "end"]
+        drop = ["name", "score", "strand"] if n_fields > 6 and first.fields[5] in ("+", "-", ".") else []
+        samples = [f"S{k + 1}" for k in range(n_fields - 3 - len(drop))]
+        option = f"names={labels + drop + samples}, labels={labels}" + f", drop={drop}" * bool(drop)
+        option += " (counts of bedtools multicov)"
     return (
         f"wanted a header, got numbers. Without a header, name all columns, such as {option}; "
         "where these are names, columns= says which ones are samples"
@@ -194,7 +196,7 @@ def _is_row(line: Line) -> bool:
 
 
 def _is_likely_row(line: Line) -> bool:
-    """Whether a line with text in it is a row rather than a header: an interval, or a gene with a symbol and a count."""
+    """Whether a line with text in it is a row rather than a header: an interval, or a gene, symbol and count."""
     digits = any(letter.isdigit() for letter in line.fields[0])
     return len(line.fields) > 2 and bool(_NUMBER(line.fields[-1])) and (_is_interval(line) or digits)
 

@@ -59,7 +59,8 @@ def read_10x_mtx(folder: Path, prefix: str = "", feature_type: str | None = None
     --------
     >>> import pathlib, tempfile
     >>> entries = "%%MatrixMarket matrix coordinate integer general\\n2 2 3\\n1 1 5\\n2 1 1\\n2 2 2\\n"
-    >>> parts = {"matrix.mtx": entries, "barcodes.tsv": "AA-1\\nCC-1\\n", "peaks.bed": "chr1\\t10\\t20\\nchr1\\t50\\t60\\n"}
+    >>> parts = {"matrix.mtx": entries, "barcodes.tsv": "AA-1\\nCC-1\\n"}
+    >>> parts["peaks.bed"] = "chr1\\t10\\t20\\nchr1\\t50\\t60\\n"
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     _ = [pathlib.Path(folder, name).write_text(text) for name, text in parts.items()]
     ...     cells = read_10x_mtx(folder)
@@ -171,7 +172,7 @@ def _field(line: Line) -> str:
 def _parsed(lines: Iterator[Line], field: str, shape: tuple[int, int]) -> tuple[NDArray, NDArray, NDArray]:
     """Rows and columns, from 0, and values."""
     rows, columns = array("q"), array("q")
-    values = array("d" if field == "real" else "q")
+    values: array = array("d" if field == "real" else "q")
     width = 2 if field == "pattern" else 3
     for line in lines:
         if line.fields[0].startswith("%"):
@@ -192,8 +193,13 @@ def _place(line: Line, column: int, most: int) -> int:
 
 
 def _value(line: Line, field: str) -> float:
-    kind, wanted = (finite, "a number") if field == "real" else (int, "a whole number")
-    value = line.convert(2, kind, wanted)
+    value = line.convert(2, finite, "a number") if field == "real" else line.convert(2, _whole, "a whole number")
     if not 0 <= value < _INT64_END:
         raise line.error(f"wanted counts, 0 or greater, got {line.fields[2]}", 2)
     return value
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20):
+        raise ValueError(text)
+    return int(text)

@@ -99,7 +99,7 @@ def advice_on_columns(table: pd.DataFrame, option: str) -> str:
     """Columns of the table that could order or weigh its peaks, and how to name the likeliest."""
     could = [name for name in table.columns if name not in _PLACES and _measures_something(table[name])]
     if not could:
-        return "; no column has values above 0"
+        return "; no column has values above 0" + (": method='merged' needs none" if option == "score" else "")
     best = "signal_value" if "signal_value" in could else could[0]
     return f"; say {option}={best!r} (columns with values above 0: {some(could, 10)})"
 
