@@ -201,8 +201,8 @@ def _check_peak_width(line: Line, width: int | None) -> int:
     found = len(line.fields)
     if found not in (len(PEAK) - 1, len(PEAK)):
         raise line.error(
-            f"narrowPeak has 10 tab-separated columns, broadPeak 9, got {found}; read_peaks reads BED, gappedPeak, IDR, "
-            "SEACR, HOMER and the tables of MACS"
+            f"narrowPeak has 10 tab-separated columns, broadPeak 9, got {found}; read_peaks reads BED, gappedPeak, "
+            "IDR, SEACR, HOMER and the tables of MACS"
         )
     if width is not None and found != width:
         raise line.error(f"wanted {width} columns as in the lines before, got {found}")
