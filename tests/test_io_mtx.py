@@ -82,6 +82,11 @@ def test_cells_may_be_rows(folder):
     assert read_10x_mtx(folder({**FILES, "matrix.mtx": turned})).values.toarray().tolist() == VALUES
 
 
+def test_a_square_matrix_is_features_by_cells(folder):
+    square = {"matrix.mtx": HEADER + "2 2 1\n1 2 7\n", "barcodes.tsv": "AA-1\nCC-1\n", "genes.tsv": "A\nB\n"}
+    assert read_10x_mtx(folder(square)).values.toarray().tolist() == [[0, 0], [7, 0]]
+
+
 def test_patterns_are_ones_and_real_numbers_stay(folder):
     pattern = "%%MatrixMarket matrix coordinate pattern general\n3 2 2\n1 1\n2 2\n"
     assert read_10x_mtx(folder({**FILES, "matrix.mtx": pattern})).values.toarray().tolist() == [[1, 0, 0], [0, 1, 0]]

@@ -9,7 +9,8 @@ import pandas as pd
 from skepi._doors import some
 from skepi.exceptions import FileFormatError, LeftOutWarning
 from skepi.io._columns import Wanted, names_labels
-from skepi.io._delimited import Text, is_number, read_delimited
+from skepi.io._delimited import Text, read_delimited
+from skepi.io._headers import is_number
 from skepi.io._parquet import is_parquet, read_parquet
 from skepi.io._text import Path
 
