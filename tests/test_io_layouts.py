@@ -266,6 +266,15 @@ def test_text_among_the_samples_is_named_with_what_leaves_it_out(put):
         read_matrix(path)
 
 
+def test_names_behind_the_numbers_of_rows_are_offered_as_labels(put):
+    path = put(",gene,HSC\n0,GATA1,1\n1,SPI1,2\n")
+    with pytest.raises(
+        FileFormatError, match=at(path, 2, 2, "got 'GATA1'; if the column names the rows, labels='gene'")
+    ):
+        read_matrix(path)
+    assert shown(read_matrix(path, labels="gene")) == (["GATA1", "SPI1"], ["HSC"], [[1], [2]])
+
+
 def test_repeated_samples_are_named_with_what_to_do(put):
     path = put("gene\tHSC\tHSC\nx\t1\t2\n")
     message = "the header has the name 'HSC' in column 2 too: give each sample a name of its own, in the file or by"

@@ -131,6 +131,8 @@ def _no_number(line: Line, column: int, columns: list[int], names: list[str]) ->
         return line.error(f"wanted a number, got {text!r}, {advice}", column)
     others = [names[k] for k in columns if not NUMBER(line.fields[k]) and line.fields[k].strip().lower() not in GAPS]
     advice = f"if these columns are no samples, drop={others} leaves them out"
+    if NUMBER(line.fields[0]):  # numbers of rows, as pandas writes them, are no names
+        advice = f"if the column names the rows, labels={names[column]!r} says so; {advice}"
     return line.error(f"wanted a number, got {text!r}; {advice}", column)
 
 
