@@ -143,7 +143,7 @@ def _from_bigwigs(samples: Mapping[str, Any], peaks: Any, unlisted: str, n_jobs:
 
 def _means(table: pd.DataFrame, value: str, peaks: pd.DataFrame, what: str) -> NDArray[np.float32]:
     """Mean of the step track of one sample over the bases of each peak."""
-    height = measure_of(table, value, what, option="value")
+    height = measure_of(table, value, what)
     intervals = check_regions(table, what)
     called, wanted = (regions.groupby("chrom", sort=False).indices for regions in (intervals, peaks))
     check_same_naming(called, wanted, what, "peaks")

@@ -76,7 +76,7 @@ def check_samples(samples: Any) -> None:
     names_of(pd.Index(list(samples), dtype=object, tupleize_cols=False), "samples")
 
 
-def measure_of(table: pd.DataFrame, column: str, what: str, option: str) -> NDArray[np.float64]:
+def measure_of(table: pd.DataFrame, column: str, what: str, option: str = "value") -> NDArray[np.float64]:
     """Values of a column, one per row, finite, 0 or greater and within float32; ``option`` is how it was named."""
     if column not in table:
         raise TableError(f"{what}: no column {column!r}, got {list(table.columns)}{advice_on_columns(table, option)}")
