@@ -16,10 +16,12 @@ from skepi.io import (
     choose_tss,
     read_10x_h5,
     read_bed,
+    read_bedgraph,
     read_gff3,
     read_gtf,
     read_matrix,
     read_narrowpeak,
+    read_peaks,
     read_tss,
 )
 from skepi.paired import PairedDataset
@@ -30,9 +32,12 @@ MIRROR = Path(os.environ.get("SKEPI_MIRROR", SHARED / "mirror"))
 
 ONE_PEAK = pd.DataFrame({"chrom": ["chr1"], "start": [0], "end": [100]})
 READERS = {"bed": read_bed, "narrowpeak": read_narrowpeak, "tss": read_tss, "gtf": read_gtf, "gff3": read_gff3}
+READERS |= {"bedgraph": read_bedgraph, "peaks": read_peaks}
 VALID = {
     "bed": "chr1\t0\t5\tp0\t1\t-\nchr1\t10\t20\tp1\t5\t+\n",
     "narrowpeak": "chr1\t0\t50\tp0\t1\t.\t1\t1\t1\t-1\nchr1\t100\t200\tp1\t10\t.\t2.5\t3\t2\t40\n",
+    "bedgraph": "chr1\t0\t5\t1\nchr1\t10\t20\t0.5\n",
+    "peaks": "chr1\t0\t50\t20\t1\tchr1:10-20\nchr1\t100\t200\t50\t2.5\tchr1:120-141\n",
     "tss": "chr1\t500\t500\tNM_0\tB\t-\nchr1\t100\t100\tNM_1\tA\t+\n",
     "gtf": 'chr1\tX\tgene\t11\t20\t.\t+\t.\tgene_id "G.1"; gene_name "A";\n'
     'chr1\tX\ttranscript\t11\t20\t.\t+\t.\tgene_id "G.1"; transcript_id "T.1"; gene_name "A";\n',

@@ -30,7 +30,8 @@ from skepi.io import (
 
 put = test_io.put
 every_format = pytest.mark.parametrize("kind", READERS)
-POSITIONS = {"bed": (2, 3), "narrowpeak": (2, 3), "tss": (2, 3), "gtf": (4, 5), "gff3": (4, 5)}  # columns, from 1
+TRACKS = ("bed", "bedgraph", "narrowpeak", "peaks")
+POSITIONS = dict.fromkeys([*TRACKS, "tss"], (2, 3)) | {"gtf": (4, 5), "gff3": (4, 5)}  # columns, from 1
 
 
 def with_field(text, column, value):
@@ -63,7 +64,7 @@ def test_packing_does_not_change_the_table(put, kind, pack):
     assert_exact(packed, plain)
 
 
-@pytest.mark.parametrize("kind", ["bed", "narrowpeak"])
+@pytest.mark.parametrize("kind", TRACKS)
 def test_track_and_browser_lines_are_left_out(put, kind):
     lines = 'browser position chr1:1-9\ntrack name="a b" type=x\n' + VALID[kind]
     assert_exact(READERS[kind](put(lines)), READERS[kind](str(put(VALID[kind], "plain"))))
@@ -334,6 +335,8 @@ def test_what_is_written_as_gtf_or_gff3_is_read_again(tmp_path_factory, genes):
 SEEDS = {
     "bed": VALID["bed"] * 2 + "chr2\t5\t90\tp2\t0\t.\n",
     "narrowpeak": test_io.peaks(*test_io.THREE) + VALID["narrowpeak"],
+    "bedgraph": VALID["bedgraph"] + "chr2\t5\t90\t-2.5\n",
+    "peaks": VALID["peaks"] * 2,
     "tss": VALID["tss"] * 2,
     "gtf": VALID["gtf"] * 2,
     "gff3": test_io.ENSEMBL_GFF3,
@@ -396,7 +399,7 @@ def mutate(text, rng):
 def lines_of_data(content, kind):
     """Lines of a readable file that are neither blank nor comments; annotations have other features as well."""
     text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode()
-    skip = ("#", "track", "browser") if kind in ("bed", "narrowpeak") else ("#",)
+    skip = ("#", "track", "browser") if kind in TRACKS else ("#",)
     return sum(bool(line.strip()) and not line.startswith(skip) for line in text.split("\n"))
 
 
@@ -409,7 +412,7 @@ def check_table(table, kind, content):
     """What any table that was read promises."""
     n_lines = lines_of_data(content, kind)
     assert 1 <= len(table) <= n_lines if kind in ("gtf", "gff3") else len(table) == n_lines
-    if kind in ("bed", "narrowpeak"):  # the only field that may be without a value
+    if kind in ("bed", "narrowpeak", "peaks"):  # the only field that may be without a value
         assert "score" not in table or table["score"].isna().sum() <= content_count(content, "\t.")
         table = table.drop(columns="score", errors="ignore")
     assert not table.isna().any(axis=None)

@@ -15,7 +15,7 @@ from sklearn.utils import Bunch
 
 from skepi._files import read_arrays, write_arrays
 from skepi.datasets._download import RemoteFile, fetch_files, get_data_home
-from skepi.exceptions import FileFormatError
+from skepi.exceptions import FileFormatError, LeftOutWarning
 from skepi.io import choose_tss, match_genes, read_matrix, read_tss
 from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
@@ -195,7 +195,9 @@ def _assemble(
     genes = genes[genes["chrom"].isin(peaks["chrom"].unique())]
     cell_types = pd.DataFrame([row[:2] for row in _POPULATIONS], columns=["name", "lineage"])
     counted = ~cell_types["name"].isin(_WITHOUT_RNA).to_numpy()
-    counts = read_matrix(counts_file, columns=cell_types["name"][counted].tolist(), repeated="drop")
+    with warnings.catch_warnings():  # the file is always the same one, and so are the symbols that it repeats
+        warnings.simplefilter("ignore", LeftOutWarning)
+        counts = read_matrix(counts_file, columns=cell_types["name"][counted].tolist(), repeated="drop")
     expression, genes = match_genes(counts, genes, left_out="ignore")
     return (
         PairedDataset(openness[:, counted], peaks, genes, expression, cell_types[counted]),

@@ -1,12 +1,15 @@
 """Files to tables and tracks: one file a format, and the only place that converts coordinates to 0-based half-open."""
 
 from skepi.io._bed import read_bed, read_narrowpeak
+from skepi.io._bedgraph import read_bedgraph
 from skepi.io._bigwig import bigwig_means
 from skepi.io._genes import choose_tss, read_tss
 from skepi.io._gff import read_gff3, read_gtf
 from skepi.io._match import match_genes
 from skepi.io._matrix import read_matrix
+from skepi.io._mtx import read_10x_mtx
 from skepi.io._names import chromosome_style, convert_chromosomes, format_intervals, parse_intervals, strip_versions
+from skepi.io._peaks import read_peaks
 from skepi.io._tenx import CellMatrix, read_10x_h5
 from skepi.io._tracks import write_bedgraph, write_bedpe
 
@@ -20,11 +23,14 @@ __all__ = [
     "match_genes",
     "parse_intervals",
     "read_10x_h5",
+    "read_10x_mtx",
     "read_bed",
+    "read_bedgraph",
     "read_gff3",
     "read_gtf",
     "read_matrix",
     "read_narrowpeak",
+    "read_peaks",
     "read_tss",
     "strip_versions",
     "write_bedgraph",

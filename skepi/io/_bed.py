@@ -1,15 +1,18 @@
 """BED, narrowPeak and broadPeak."""
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
 
+from skepi._doors import some
 from skepi.exceptions import FileFormatError
 from skepi.io._text import Line, Path, columns_of, finite, read_lines
 
-_NOT_DATA = ("#", "track", "browser")
-_PEAK = ("chrom", "start", "end", "name", "score", "strand", "signal_value", "log10_p", "log10_q", "summit")
+NOT_DATA = ("#", "track", "browser")
+REGION = re.compile(r"\S+:([0-9]{1,10})-([0-9]{1,10})", re.ASCII).fullmatch
+PEAK = ("chrom", "start", "end", "name", "score", "strand", "signal_value", "log10_p", "log10_q", "summit")
 
 
 def read_bed(path: Path) -> pd.DataFrame:
@@ -32,10 +35,13 @@ def read_bed(path: Path) -> pd.DataFrame:
     FileFormatError
         With file, line and column: other than 3 to 12 columns, their number changing within the file, positions
         that are not whole numbers in range, ``end <= start``, scores that are neither a number nor ``.``, an unknown
-        strand, text that is no text.
+        strand, text that is no text. Also for a bedGraph: a track line that says so, or four columns of which the last
+        holds numbers in every row that are repeated or not whole.
 
     See Also
     --------
+    read_bedgraph : for intervals with a value.
+    read_peaks : for the files of peak callers.
     read_tss : for tables of sites with ``start = end``.
 
     Examples
@@ -49,10 +55,42 @@ def read_bed(path: Path) -> pd.DataFrame:
     """
     rows: list[tuple] = []
     width = None
-    for line in read_lines(path, separator=_separator(path), skip=_NOT_DATA):
+    _refuse_bedgraph_track(path)
+    for line in read_lines(path, separator=separator_of(path), skip=NOT_DATA):
         width = _check_width(line, width)
-        rows.append((*_interval(line), *_optional(line)))
-    return pd.DataFrame(columns_of(rows, ("chrom", "start", "end", "name", "score", "strand")[: len(rows[0])]))
+        rows.append((*interval_of(line), *optional_of(line)))
+    table = pd.DataFrame(columns_of(rows, ("chrom", "start", "end", "name", "score", "strand")[: len(rows[0])]))
+    if width == 4:
+        _refuse_values(path, table["name"])
+    return table
+
+
+def _refuse_bedgraph_track(path: Path) -> None:
+    """Refuse a file whose first lines say that it is bedGraph."""
+    for line in read_lines(path, separator=None, skip=("#",)):
+        if line.fields[0] not in ("track", "browser"):
+            return
+        if "type=bedgraph" in [field.lower().replace('"', "") for field in line.fields]:
+            raise line.error("the track is of the type bedGraph, wanted BED: read_bedgraph reads its values")
+
+
+def _refuse_values(path: Path, names: pd.Series) -> None:
+    """Refuse four columns of which the last holds numbers that count nothing: a bedGraph without a track line."""
+    if all(map(_is_finite, names)) and (names.duplicated().any() or not all(name.isdigit() for name in names)):
+        raise FileFormatError(
+            path,
+            None,
+            4,
+            f"wanted names of intervals, got numbers in every row ({some(names, 3)}) as in bedGraph: read_bedgraph "
+            "reads them as values",
+        )
+
+
+def _is_finite(text: str) -> bool:
+    try:
+        return finite(text) is not None
+    except ValueError:
+        return False
 
 
 def read_narrowpeak(path: Path, repeated: str = "cut") -> pd.DataFrame:
@@ -91,21 +129,33 @@ def read_narrowpeak(path: Path, repeated: str = "cut") -> pd.DataFrame:
     ...     read_narrowpeak(path)[["start", "end", "summit"]].values.tolist()
     [[0, 40, 20], [40, 100, 60]]
     """
-    if repeated not in ("cut", "keep", "strongest"):
-        raise ValueError(f"repeated must be 'cut', 'keep' or 'strongest', got {repeated!r}")
+    check_repeated(repeated)
     rows, numbers = [], []
     width = None
-    for line in read_lines(path, skip=_NOT_DATA):
+    for line in read_lines(path, skip=NOT_DATA):
         width = _check_peak_width(line, width)
-        rows.append((*_interval(line), *_optional(line), *_measures(line)))
+        rows.append((*interval_of(line), *optional_of(line), *measures_of(line)))
         numbers.append(line.number)
-    table = pd.DataFrame(columns_of(rows, _PEAK))
+    table = pd.DataFrame(columns_of(rows, PEAK))
+    return one_row_per_summit(table, path, numbers, repeated, has_summits=width == len(PEAK))
+
+
+def check_repeated(repeated: str) -> None:
+    """Refuse what is no policy for intervals of several summits."""
+    if repeated not in ("cut", "keep", "strongest"):
+        raise ValueError(f"repeated must be 'cut', 'keep' or 'strongest', got {repeated!r}")
+
+
+def one_row_per_summit(
+    table: pd.DataFrame, path: Path, numbers: list[int], repeated: str, has_summits: bool
+) -> pd.DataFrame:
+    """Treat intervals of several summits as asked; ``numbers`` are the lines of the rows."""
     if repeated == "strongest":
         kept = table.sort_values("signal_value", ascending=False, kind="stable").drop_duplicates(
             ["chrom", "start", "end"]
         )
         return table.loc[np.sort(kept.index)].reset_index(drop=True)
-    return _cut_between_summits(table, path, numbers, width == len(_PEAK)) if repeated == "cut" else table
+    return _cut_between_summits(table, path, numbers, has_summits) if repeated == "cut" else table
 
 
 def _cut_between_summits(table: pd.DataFrame, path: Path, numbers: list[int], has_summits: bool) -> pd.DataFrame:
@@ -129,16 +179,19 @@ def _cut_between_summits(table: pd.DataFrame, path: Path, numbers: list[int], ha
     return cut
 
 
-def _separator(path: Path) -> str | None:
+def separator_of(path: Path) -> str | None:
     """Tabs where the first line of data has them, else any white space."""
-    line = next(read_lines(path, skip=_NOT_DATA))
+    line = next(read_lines(path, skip=NOT_DATA))
     return "\t" if len(line.fields) > 1 else None
 
 
 def _check_width(line: Line, width: int | None) -> int:
     found = len(line.fields)
     if not 3 <= found <= 12:
-        raise line.error(f"BED has 3 to 12 columns, got {found}: {' '.join(line.fields)[:60]!r}")
+        shown = " ".join(line.fields)[:60]
+        raise line.error(f"BED has 3 to 12 columns, got {found}: {shown!r}; read_peaks reads gappedPeak and IDR")
+    if found == 6 and is_region(line.fields[5]):
+        raise line.error(f"wanted a strand, got a region, {line.fields[5]!r}, as of SEACR, which read_peaks reads", 5)
     if width is not None and found != width:
         raise line.error(f"wanted {width} columns as in the lines before, got {found}")
     return found
@@ -146,21 +199,24 @@ def _check_width(line: Line, width: int | None) -> int:
 
 def _check_peak_width(line: Line, width: int | None) -> int:
     found = len(line.fields)
-    if found not in (len(_PEAK) - 1, len(_PEAK)):
-        raise line.error(f"narrowPeak has 10 tab-separated columns, broadPeak 9, got {found}")
+    if found not in (len(PEAK) - 1, len(PEAK)):
+        raise line.error(
+            f"narrowPeak has 10 tab-separated columns, broadPeak 9, got {found}; read_peaks reads BED, gappedPeak, "
+            "IDR, SEACR, HOMER and the tables of MACS"
+        )
     if width is not None and found != width:
         raise line.error(f"wanted {width} columns as in the lines before, got {found}")
     return found
 
 
-def _interval(line: Line) -> tuple[str, int, int]:
+def interval_of(line: Line) -> tuple[str, int, int]:
     chrom, start, end = line.chrom(), line.position(1), line.position(2)
     if end <= start:
         raise line.error(f"end must be greater than start, got {start} and {end}", 2)
     return chrom, start, end
 
 
-def _optional(line: Line) -> tuple:
+def optional_of(line: Line) -> tuple:
     """Name, score and strand, as far as the line has them."""
     values: list = line.fields[3:4]
     if len(line.fields) > 4:
@@ -170,17 +226,22 @@ def _optional(line: Line) -> tuple:
     return tuple(values)
 
 
+def is_region(text: str) -> bool:
+    """Whether a field is an interval, such as ``chr1:10-20``, as SEACR writes it in place of a strand."""
+    return REGION(text) is not None
+
+
 def _score(text: str) -> float:
     return math.nan if text == "." else finite(text)
 
 
-def _measures(line: Line) -> tuple[float, float, float, int]:
+def measures_of(line: Line) -> tuple[float, float, float, int]:
     """Signal, -log10 p, -log10 q and position of the summit, -1 where there is none."""
     signal, log_p, log_q = (line.convert(column, finite, "a number") for column in (6, 7, 8))
     if signal < 0:
         raise line.error(f"signal_value must be 0 or greater, got {signal:g}", 6)
     start, end = line.position(1), line.position(2)
-    offset = line.position(9, least=-1) if len(line.fields) == len(_PEAK) else -1
+    offset = line.position(9, least=-1) if len(line.fields) >= len(PEAK) else -1
     if offset >= end - start:
         raise line.error(f"the summit lies {offset} bp into an interval of {end - start} bp", 9)
     return signal, log_p, log_q, -1 if offset < 0 else start + offset

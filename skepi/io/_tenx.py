@@ -1,5 +1,6 @@
 """Matrices of cells in the HDF5 files of Cell Ranger."""
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from skepi._doors import some
 from skepi.exceptions import FileFormatError, TableError, UnknownNameError
 from skepi.io._hdf5 import TEXTS, ArrayFile, open_hdf5
 from skepi.io._names import parse_intervals
+from skepi.io._preambles import is_matrix_market
 from skepi.io._text import Path
 
 _PARTS = {"data": "iuf", "indices": "iu", "indptr": "iu", "shape": "iu", "barcodes": TEXTS}
@@ -71,6 +73,10 @@ def read_10x_h5(path: Path, feature_type: str | None = None) -> CellMatrix:
     ImportError
         Without h5py.
 
+    See Also
+    --------
+    read_10x_mtx : the same as a folder of text files.
+
     Examples
     --------
     >>> import tempfile, h5py
@@ -84,12 +90,25 @@ def read_10x_h5(path: Path, feature_type: str | None = None) -> CellMatrix:
     >>> peaks.values.toarray().tolist(), peaks.features[["chrom", "start", "end"]].values.tolist()
     ([[1], [2]], [['chr1', 10, 20]])
     """
+    _refuse_text_and_folders(path)
     parts = _parts(path)
     n_features, n_cells = _shape(path, parts)
     cells = _names(path, parts["barcodes"], n_cells, "barcodes")
     table = pd.DataFrame({key: _names(path, parts[key], n_features, key, unique=key == "id") for key in _FEATURES})
     values = _values(path, parts, (n_cells, n_features))
-    kept = np.ones(n_features, bool)
+    return select_features(path, values, pd.Index(cells), table, feature_type, parts.get("interval"))
+
+
+def select_features(
+    path: Path,
+    values: sp.csr_array,
+    cells: pd.Index,
+    table: pd.DataFrame,
+    feature_type: str | None,
+    interval: NDArray | None = None,
+) -> CellMatrix:
+    """Keep features of one kind, or all; peaks alone get their places, of ``interval`` or else of their names."""
+    kept = np.ones(len(table), bool)
     if feature_type is not None:
         kept = (table["feature_type"] == feature_type).to_numpy()
         if not kept.any():
@@ -97,9 +116,17 @@ def read_10x_h5(path: Path, feature_type: str | None = None) -> CellMatrix:
             raise UnknownNameError(f"{path}: no feature is of the kind {feature_type!r}; there are {kinds}")
         values, table = values[:, np.flatnonzero(kept)], table[kept].reset_index(drop=True)
     if (table["feature_type"] == "Peaks").all():
-        places = _intervals(path, parts["interval"], kept) if "interval" in parts else table["name"]
+        places = table["name"] if interval is None else _intervals(path, interval, kept)
         table = table.join(_places(path, places))
-    return CellMatrix(values, pd.Index(cells), table)
+    return CellMatrix(values, cells, table)
+
+
+def _refuse_text_and_folders(path: Path) -> None:
+    advice = "skepi.io.read_10x_mtx(folder) reads matrix.mtx, barcodes.tsv and features.tsv, genes.tsv or peaks.bed"
+    if os.path.isdir(path):
+        raise FileFormatError(path, None, None, f"this is a folder, wanted a file: {advice}")
+    if is_matrix_market(path):
+        raise FileFormatError(path, None, None, f"wanted an HDF5 file, got a sparse matrix in text: {advice}")
 
 
 def _parts(path: Path) -> dict[str, NDArray]:
@@ -140,13 +167,18 @@ def _names(path: Path, values: NDArray, length: int, what: str, unique: bool = T
         names = [value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist()]
     except UnicodeDecodeError:
         raise FileFormatError(path, None, None, f"{what}: names that are not text (UTF-8)") from None
+    check_names(path, names, length, what, unique)
+    return names
+
+
+def check_names(path: Path, names: list[str], length: int, what: str, unique: bool = True) -> None:
+    """Refuse names that are none, and barcodes and identifiers that are repeated."""
     bad = next((name for name in names if not name or not name.isprintable()), None)
     if bad is not None:
         raise FileFormatError(path, None, None, f"{what}: {bad!r} is no name")
     if unique and what in ("barcodes", "id") and len(set(names)) < length:
         first = pd.Index(names)[pd.Index(names).duplicated()][0]
         raise FileFormatError(path, None, None, f"{what}: the name {first!r} is there more than once")
-    return names
 
 
 def _values(path: Path, parts: dict[str, NDArray], shape: tuple[int, int]) -> sp.csr_array:
@@ -165,6 +197,18 @@ def _values(path: Path, parts: dict[str, NDArray], shape: tuple[int, int]) -> sp
         raise FileFormatError(path, None, None, "matrix/data: wanted counts, got negative or infinite values")
     kind = np.int32 if max(*shape, len(data)) < 2**31 else np.int64
     values = sp.csr_array((data, indices.astype(kind), bounds.astype(kind)), shape=shape)
+    return _canonical(path, values)
+
+
+def values_of_cells(path: Path, data: NDArray, cell: NDArray, feature: NDArray, shape: tuple[int, int]) -> sp.csr_array:
+    """Cells x features of entries in any order."""
+    order = np.argsort(cell, kind="stable")
+    bounds = np.concatenate([[0], np.cumsum(np.bincount(cell, minlength=shape[0]))])
+    kind = np.int32 if max(*shape, len(data)) < 2**31 else np.int64
+    return _canonical(path, sp.csr_array((data[order], feature[order].astype(kind), bounds.astype(kind)), shape=shape))
+
+
+def _canonical(path: Path, values: sp.csr_array) -> sp.csr_array:
     values.sort_indices()
     if not values.has_canonical_format:
         raise FileFormatError(path, None, None, "matrix/indices: a cell has the same feature twice")

@@ -6,11 +6,12 @@ import os
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 from skepi._limits import Unpacked, longest_line, too_long
 from skepi.exceptions import FileFormatError
 from skepi.intervals import MAX_POSITION
+from skepi.io._other_formats import N_BYTES, refuse_other_formats
 
 Path = str | os.PathLike
 T = TypeVar("T")
@@ -102,6 +103,7 @@ def _decoded(path: Path) -> Iterator[tuple[int, str]]:
     with open_file(path) as plain:
         content = _content(path, plain)
         try:
+            refuse_other_formats(path, content.peek(N_BYTES)[:N_BYTES], "text")
             for raw in iter(partial(content.readline, longest + 1), b""):
                 number += 1
                 if len(raw) > longest:
@@ -116,7 +118,7 @@ def _decoded(path: Path) -> Iterator[tuple[int, str]]:
             raise FileFormatError(path, number + 1, None, f"the gzip file is truncated or corrupt ({error})") from None
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> io.BufferedReader:
     """Open a file for reading bytes; a folder is an error of its own."""
     try:
         return open(path, "rb")
@@ -126,7 +128,7 @@ def open_file(path: Path) -> BinaryIO:
         raise
 
 
-def _content(path: Path, plain: BinaryIO) -> BinaryIO | io.BufferedReader:
+def _content(path: Path, plain: io.BufferedReader) -> io.BufferedReader:
     """Bytes of a file, unpacked if it is gzipped."""
     zipped = plain.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
     plain.seek(0)

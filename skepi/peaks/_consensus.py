@@ -12,7 +12,7 @@ from skepi._doors import names_of, positions_of, some
 from skepi._regions import check_regions, check_same_naming, core_of
 from skepi.exceptions import ChromosomeMismatchError, TableError
 from skepi.intervals import MAX_POSITION, IntArray
-from skepi.peaks._samples import measure_of, read_narrowpeaks
+from skepi.peaks._samples import advice_on_columns, measure_of, read_narrowpeaks
 
 _METHODS = ("windows", "merged")
 
@@ -40,13 +40,14 @@ def consensus_peaks(
     Parameters
     ----------
     samples : mapping of str to path or DataFrame
-        narrowPeak files, or tables of :func:`skepi.io.read_narrowpeak`.
+        Files of peak callers that :func:`skepi.io.read_peaks` reads, such as narrowPeak, or tables of them.
     method : {"windows", "merged"}, default="windows"
     width : int, default=500
         Of a window, in bp: ``[summit - width // 2, summit - width // 2 + width)``. A peak without summit is taken at
         its middle; a window that would begin before the chromosome is left out.
     score : str, default="log10_p"
-        Column that orders windows, larger is better.
+        Column that orders windows, larger is better: ``"signal_value"`` where the caller gave no p-values, as for
+        SEACR, HOMER and HMMRATAC.
     min_samples : int, default=1
         Samples with a peak in the region for it to be kept.
     exclude : DataFrame or mapping, optional
@@ -138,7 +139,10 @@ def _windows(table: pd.DataFrame, intervals: pd.DataFrame, width: int, score: st
     middle = (intervals["start"] + intervals["end"]).to_numpy() // 2
     summit = _summits(table, intervals, name) if "summit" in table else np.full(len(middle), -1)
     start = np.where(summit < 0, middle, summit) - width // 2
-    values = measure_of(table, score, f"sample {name}")
+    values = measure_of(table, score, f"sample {name}", option="score")
+    if len(values) and not (values > 0).any():
+        advice = advice_on_columns(table, option="score")
+        raise TableError(f"sample {name}: {score}: no window has a score above 0: the caller gave none{advice}")
     windows = pd.DataFrame({"chrom": intervals["chrom"], "start": start, "end": start + width, "score": values})
     return windows[(start >= 0) & (start + width <= MAX_POSITION)]
 

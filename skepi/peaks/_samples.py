@@ -9,14 +9,16 @@ import pandas as pd
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from skepi._doors import names_of
+from skepi._doors import names_of, some
 from skepi._regions import check_regions
 from skepi.exceptions import TableError
-from skepi.io import read_narrowpeak
+from skepi.io import read_peaks
+
+_PLACES = ("chrom", "start", "end", "summit")
 
 
 def read_narrowpeaks(samples: Mapping[str, Any], *, n_jobs: int | None = None) -> dict[str, pd.DataFrame]:
-    """Read the narrowPeak file of each sample, several at a time.
+    """Read the peak file of each sample, narrowPeak or another layout, several at a time.
 
     Parameters
     ----------
@@ -28,7 +30,7 @@ def read_narrowpeaks(samples: Mapping[str, Any], *, n_jobs: int | None = None) -
     Returns
     -------
     dict of DataFrame
-        As :func:`skepi.io.read_narrowpeak` gives them (repeated intervals cut between summits), in the order of
+        As :func:`skepi.io.read_peaks` gives them (repeated intervals cut between summits), in the order of
         ``samples``; ``chrom`` is categorical.
 
     Raises
@@ -74,21 +76,40 @@ def check_samples(samples: Any) -> None:
     names_of(pd.Index(list(samples), dtype=object, tupleize_cols=False), "samples")
 
 
-def measure_of(table: pd.DataFrame, column: str, what: str) -> NDArray[np.float64]:
-    """Values of a column, one a row, which must be finite, 0 or greater and within float32."""
+def measure_of(table: pd.DataFrame, column: str, what: str, option: str = "value") -> NDArray[np.float64]:
+    """Values of a column, one per row, finite, 0 or greater and within float32; ``option`` is how it was named."""
     if column not in table:
-        raise TableError(f"{what}: no column {column!r}, got {list(table.columns)}")
+        raise TableError(f"{what}: no column {column!r}, got {list(table.columns)}{advice_on_columns(table, option)}")
     values = table[column].to_numpy()
     if values.dtype.kind not in "fiu":
         raise TableError(f"{what}: {column}: wanted numbers, got dtype {values.dtype}")
     wrong = np.flatnonzero(~((values >= 0) & (values <= np.finfo(np.float32).max)))
     if wrong.size:
         row = int(wrong[0])
-        hint = "; -1 in all rows means that the caller gave none: name another column" if (values == -1).all() else ""
+        hint = (
+            "; -1 in all rows means that the caller gave none" + advice_on_columns(table, option)
+            if (values == -1).all()
+            else ""
+        )
         raise TableError(f"{what}: {column}: wanted finite values >= 0, got {values[row]:g} in row {row}{hint}")
     return values.astype(np.float64)
 
 
+def advice_on_columns(table: pd.DataFrame, option: str) -> str:
+    """Columns of the table that could order or weigh its peaks, and how to name the likeliest."""
+    could = [name for name in table.columns if name not in _PLACES and _measures_something(table[name])]
+    if not could:
+        return "; no column has values above 0" + (": method='merged' needs none" if option == "score" else "")
+    best = "signal_value" if "signal_value" in could else could[0]
+    return f"; say {option}={best!r} (columns with values above 0: {some(could, 10)})"
+
+
+def _measures_something(values: pd.Series) -> bool:
+    if values.dtype.kind not in "fiu":
+        return False
+    return bool(np.isfinite(values).all() and (values >= 0).all() and (values > 0).any())
+
+
 def _read(path: Any) -> pd.DataFrame:
-    table = read_narrowpeak(path)
+    table = read_peaks(path)
     return table.assign(chrom=table["chrom"].astype("category"))  # few names, many rows: cheap to send
