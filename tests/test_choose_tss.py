@@ -108,7 +108,7 @@ def test_genes_far_from_any_peak_get_the_site_of_most_transcripts():
 
 def test_genes_keep_their_order_and_those_of_no_single_place_are_left_out():
     far = sites(("Z", "chr1", 9, "+"), ("far", "chr1", 0, "+"), ("far", "chr1", 900_000, "+"))
-    with pytest.warns(LeftOutWarning, match="1 of 3 genes: 1 have sites more than 500,000 bp apart .'far'."):
+    with pytest.warns(LeftOutWarning, match="1 of 3 genes: 1 with sites more than 500,000 bp apart .'far'."):
         found = choose_tss(pd.concat([far, TWO]), "most_open", peaks=AT_EACH, openness=[1, 1, 1])
     assert list(found["name"]) == ["Z", "A"]
     assert found.attrs["left_out"] == ["far"]

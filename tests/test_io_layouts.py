@@ -192,7 +192,7 @@ def test_deeptools_and_its_gaps(put):
 
 def test_rows_with_gaps_are_left_out_with_one_warning(put):
     path = put("gene\tHSC\tB\nx\t1\tNA\ny\t2\t3\nz\t\t1\ny2\t5\t6\ny2\t5\t6\n")
-    reasons = "left out 4 of 5 rows: 2 have gaps ('x', 'z'), 2 have a label that is repeated ('y2', 'y2')"
+    reasons = "left out 4 of 5 rows: 2 with gaps ('x', 'z'), 2 with a repeated label ('y2', 'y2')"
     with pytest.warns(LeftOutWarning, match=re.escape(reasons)) as caught:
         matrix = read_matrix(path, missing="drop", repeated="drop")
     assert len(caught) == 1
@@ -201,7 +201,7 @@ def test_rows_with_gaps_are_left_out_with_one_warning(put):
 
 
 def test_gaps_in_all_rows_leave_nothing(put):
-    with pytest.raises(FileFormatError, match="no row is left: all 1 have gaps"):
+    with pytest.raises(FileFormatError, match="no row is left: all 1 with gaps"):
         read_matrix(put("gene\tHSC\nx\tNA\n"), missing="drop")
 
 

@@ -420,7 +420,7 @@ def test_repeated_labels_are_an_error_that_names_both_lines(put):
 
 
 def test_repeated_labels_are_left_out_or_added_up(put):
-    with pytest.warns(LeftOutWarning, match=r"left out 4 of 5 rows: 4 have a label that is repeated \('x', 'y', 'x'"):
+    with pytest.warns(LeftOutWarning, match=r"left out 4 of 5 rows: 4 with a repeated label \('x', 'y', 'x'"):
         dropped = read_matrix(put(REPEATED), repeated="drop")
     summed = read_matrix(put(REPEATED), repeated="sum")
     assert shown(dropped) == (["z"], ["a", "b"], [[7, 8]])

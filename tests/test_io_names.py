@@ -181,7 +181,7 @@ def test_chromosomes_without_counterpart():
     kept = convert_chromosomes(table, "ucsc", unknown="keep")
     assert kept["chrom"].tolist() == ["chr1", "GL000220.1", "chrM", "chrM", "x"]
     assert kept.attrs["left_out"] == []
-    said = r"left out 2 of 5 rows: 2 lie on chromosomes without a name in the style ucsc \('GL000220.1'"
+    said = r"left out 2 of 5 rows: 2 on chromosomes without a name in the style ucsc \('GL000220.1'"
     with pytest.warns(LeftOutWarning, match=said):
         dropped = convert_chromosomes(table, "ucsc", unknown="drop")
     assert dropped["chrom"].to_dict() == {"a": "chr1", "c": "chrM", "d": "chrM"}
@@ -251,7 +251,9 @@ def expression(*names):
 def test_genes_of_both_in_the_order_of_the_table():
     genes = pd.DataFrame({"name": ["C", "B", "A"], "gene_id": ["3", "2", "1"], "tss": [30, 20, 10]}, index=[7, 8, 9])
     for matrix, on in ((expression("A", "x", "C"), "name"), (expression("1", "x", "3"), "gene_id")):
-        with pytest.warns(LeftOutWarning, match="3 rows: 1 are no gene of the table .'x'.; and 1 of 3 genes: 1 have"):
+        with pytest.warns(
+            LeftOutWarning, match="3 rows: 1 without a gene in the table .'x'.; and 1 of 3 genes: 1 without"
+        ):
             rows, kept = match_genes(matrix, genes, on=on)
         assert rows.index.tolist() == kept["name"].tolist() == ["C", "A"]
         assert rows.index.name == "name"

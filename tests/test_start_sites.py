@@ -254,7 +254,7 @@ def test_without_a_strand_the_gene_is_named(strand):
     table = table_of(("A", "chr1", 5, "+"), ("B", "chr1", 9, strand), ("C", "chr1", 9, strand))
     with pytest.raises(TableError, match=r"strand must be '\+' or '-' .*: 2 row\(s\) have none, first is B, row 1"):
         choose_tss(table)
-    with pytest.warns(LeftOutWarning, match=r"choose_tss left out 2 of 3 genes: 2 have no strand \('B', 'C'\)"):
+    with pytest.warns(LeftOutWarning, match=r"choose_tss left out 2 of 3 genes: 2 without a strand \('B', 'C'\)"):
         chosen = choose_tss(table, strandless="drop")
     assert (chosen["name"].tolist(), chosen.attrs["left_out"]) == (["A"], ["B", "C"])
 
@@ -264,7 +264,7 @@ def test_without_a_strand_the_gene_is_named(strand):
 
 def test_left_out_genes_can_be_an_error_or_pass():
     table = table_of(("A", "chr1", 5, "+"), ("B", "chr1", 5, "+"), ("B", "chr2", 5, "+"))
-    with pytest.raises(TableError, match=r"choose_tss left out 1 of 2 genes: 1 lie on several chromosomes \('B'\)"):
+    with pytest.raises(TableError, match=r"choose_tss left out 1 of 2 genes: 1 on several chromosomes \('B'\)"):
         choose_tss(table, left_out="error")
     assert choose_tss(table, left_out="ignore").attrs["left_out"] == ["B"]
     for use in (choose_tss, lambda one, **more: match_genes(pd.DataFrame({"x": [1]}, ["A"]), one[:1], **more)):
@@ -330,7 +330,7 @@ def test_the_repair_that_brings_most_is_named():
 
 def test_names_of_other_genes_get_no_diagnosis():
     with pytest.warns(
-        LeftOutWarning, match=r"1 are no gene of the table \('b'\); and 1 of 2 genes: 1 have no row \('c'\)$"
+        LeftOutWarning, match=r"1 without a gene in the table \('b'\); and 1 of 2 genes: 1 without a row \('c'\)$"
     ):
         match_genes(counts_of("a", "b"), pd.DataFrame({"name": ["a", "c"]}))
 

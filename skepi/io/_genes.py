@@ -217,10 +217,10 @@ def _left_out(places: pd.DataFrame, single: pd.Series, strandless: Any, max_span
     rest = places[~single]
     chroms, strands = rest["chroms"] > 1, rest["strands"] > 1
     reasons = {
-        "have no strand": strandless,
-        "lie on several chromosomes": rest.index[chroms],
-        "lie on both strands": rest.index[~chroms & strands],
-        f"have sites more than {max_span:,} bp apart": rest.index[~chroms & ~strands],
+        "without a strand": strandless,
+        "on several chromosomes": rest.index[chroms],
+        "on both strands": rest.index[~chroms & strands],
+        f"with sites more than {max_span:,} bp apart": rest.index[~chroms & ~strands],
     }
     return LeftOut("genes", len(places) + len(strandless), reasons)
 

@@ -25,7 +25,7 @@ class LeftOut(NamedTuple):
     n_all : int
         How many there were, with those that stayed.
     reasons : mapping of str to sequence of str
-        Names by the reason, a verb in the plural: ``"lie on several chromosomes"``.
+        Names by the reason, which follows their number: ``"on several chromosomes"``.
     """
 
     what: str
@@ -53,9 +53,9 @@ def say_left_out(who: str, parts: Iterable[LeftOut], how: str = "warn", advice: 
 
     Examples
     --------
-    >>> say_left_out("choose_tss", [LeftOut("genes", 9, {"lie on several chromosomes": ["A", "B"]})], "error")
+    >>> say_left_out("choose_tss", [LeftOut("genes", 9, {"on several chromosomes": ["A", "B"]})], "error")
     Traceback (most recent call last):
-    skepi.exceptions.TableError: choose_tss left out 2 of 9 genes: 2 lie on several chromosomes ('A', 'B')
+    skepi.exceptions.TableError: choose_tss left out 2 of 9 genes: 2 on several chromosomes ('A', 'B')
     """
     told = [str(part) for part in parts if any(map(len, part.reasons.values()))]
     if not told or how == "ignore":

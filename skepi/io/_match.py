@@ -75,8 +75,8 @@ def match_genes(
     known = rows.isin(names)
     out.attrs["left_out"] = matrix.index[~known].tolist()
     parts = [
-        LeftOut("rows", len(rows), {"are no gene of the table": rows[~known]}),
-        LeftOut("genes", len(genes), {"have no row": names[~both]}),
+        LeftOut("rows", len(rows), {"without a gene in the table": rows[~known]}),
+        LeftOut("genes", len(genes), {"without a row": names[~both]}),
     ]
     advice = why_names_differ(rows, pd.Index(names)) if left_out != "ignore" else ""
     say_left_out("match_genes", parts, left_out, advice)

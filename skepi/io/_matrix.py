@@ -131,7 +131,7 @@ def read_matrix(
         else:
             matrix = _summed(matrix, path)
     matrix.attrs["left_out"] = [*text.statistics, *text.gaps, *repeated_rows.unique()]
-    reasons = {"have gaps": text.gaps, "have a label that is repeated": repeated_rows}
+    reasons = {"with gaps": text.gaps, "with a repeated label": repeated_rows}
     say_left_out(f"read_matrix({os.fspath(path)!r})", [LeftOut("rows", n_rows, reasons)])
     return matrix
 

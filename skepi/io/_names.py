@@ -177,7 +177,7 @@ def convert_chromosomes(table: pd.DataFrame, style: str, unknown: str = "error")
     out = table[kept].copy()
     out["chrom"] = [name if new[name] is None else new[name] for name in names[kept]]
     out.attrs["left_out"] = strange if unknown == "drop" else []
-    dropped = {f"lie on chromosomes without a name in the style {style}": names[~kept].tolist()}
+    dropped = {f"on chromosomes without a name in the style {style}": names[~kept].tolist()}
     say_left_out("convert_chromosomes", [LeftOut("rows", len(table), dropped)])
     return out
 
