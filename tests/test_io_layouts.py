@@ -201,7 +201,7 @@ def test_rows_with_gaps_are_left_out_with_one_warning(put):
 
 
 def test_gaps_in_all_rows_leave_nothing(put):
-    with pytest.raises(FileFormatError, match="no row is left: all 1 with gaps"):
+    with pytest.raises(FileFormatError, match="no row is left: all 1 have gaps"):
         read_matrix(put("gene\tHSC\nx\tNA\n"), missing="drop")
 
 
