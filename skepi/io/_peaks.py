@@ -33,17 +33,17 @@ _LAYOUTS = "3 to 6 or 12 columns (BED), 6 (SEACR), 9 (broadPeak), 10 (narrowPeak
 def read_peaks(path: Path, repeated: str = "cut") -> pd.DataFrame:
     """Read a file of a peak caller, told by its header or by its number of columns.
 
-    ==========================  =============================================================================
-    layout                      columns of the table
-    ==========================  =============================================================================
-    narrowPeak, broadPeak       as of :func:`read_narrowpeak`
-    gappedPeak (15 columns)     the same, no summits; the whole interval, not its blocks
-    IDR of two replicates (20)  those of narrowPeak and ``log10_local_idr, log10_global_idr`` (-log10)
-    SEACR (6 columns)           ``chrom, start, end, auc, max_signal, signal_value, summit``
-    MACS2, MACS3 ``_peaks.xls`` ``chrom, start, end, name, signal_value, log10_p, log10_q, summit``
-    HOMER (``#PeakID``)         ``chrom, start, end, name, strand, signal_value``
-    BED                         as of :func:`read_bed`, without signal
-    ==========================  =============================================================================
+    ===========================  ======================================================================
+    layout                       columns of the table
+    ===========================  ======================================================================
+    narrowPeak, broadPeak        as of :func:`read_narrowpeak`
+    gappedPeak (15 columns)      the same, no summits; the whole interval, not its blocks
+    IDR of two replicates (20)   those of narrowPeak and ``log10_local_idr, log10_global_idr`` (-log10)
+    SEACR (6 columns)            ``chrom, start, end, auc, max_signal, signal_value, summit``
+    MACS2, MACS3 ``_peaks.xls``  ``chrom, start, end, name, signal_value, log10_p, log10_q, summit``
+    HOMER (``#PeakID``)          ``chrom, start, end, name, strand, signal_value``
+    BED                          as of :func:`read_bed`, without signal
+    ===========================  ======================================================================
 
     For SEACR ``signal_value`` is the mean signal, ``auc / (end - start)``, and ``summit`` the middle of the region of
     the greatest signal. For MACS it is the fold enrichment, for HOMER the normalized tag count.
