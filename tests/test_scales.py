@@ -243,6 +243,7 @@ def test_peaks_at_start_sites_equal_a_slow_count(seed):
 # --- real data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["heme14", "erythroid12"])
 def test_real_data_get_no_word(name, blood_path):
     folder = blood_path.parent / name
