@@ -100,5 +100,4 @@ def warn_of_other_assembly(found: PeaksAtStartSites) -> None:
 def _n_with_peak(keys: IntArray, chrom: IntArray, position: NDArray[np.int64]) -> int:
     """Number of places with the middle of a peak within reach, on their own chromosome."""
     key = chrom * _CHROMOSOME + np.maximum(position, 0)
-    low = np.maximum(key - REACH_BP, chrom * _CHROMOSOME)
-    return int((np.searchsorted(keys, key + REACH_BP, side="right") > np.searchsorted(keys, low)).sum())
+    return int((np.searchsorted(keys, key + REACH_BP, side="right") > np.searchsorted(keys, key - REACH_BP)).sum())
