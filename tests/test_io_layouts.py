@@ -245,8 +245,8 @@ def test_parquet_has_columns_of_its_own(tmp_path):
 def test_positions_and_lengths_are_no_samples(put, header, drop):
     names = header.split(",")
     path = put(header + "\nG1" + ",1" * (len(names) - 1) + "\n")
-    message = "look like positions, lengths or identifiers, not like samples: drop="
-    with pytest.raises(FileFormatError, match=at(path, 1, None, ", ".join(map(repr, drop)) + f" {message}{drop}")):
+    message = "names of positions, lengths or identifiers, not of samples: "
+    with pytest.raises(FileFormatError, match=at(path, 1, None, f"{message}{', '.join(map(repr, drop))}; drop={drop}")):
         read_matrix(path)
     assert read_matrix(path, drop=drop).columns.tolist() == [name for name in names[1:] if name not in drop]
     assert read_matrix(path, columns=names[1:]).columns.tolist() == names[1:]

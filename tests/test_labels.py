@@ -11,6 +11,7 @@ from skepi.binning import TSSBinner
 from skepi.exceptions import TableError
 from skepi.io import choose_tss, format_intervals
 from skepi.paired import PairedDataset
+from skepi.peaks import consensus_peaks
 from skepi.pseudobulk import pseudobulk
 
 PEAKS = pd.DataFrame({"name": ["p1", "p2", "p3"], "chrom": "chr1", "start": [0, 40, 80], "end": [10, 50, 90]})
@@ -118,6 +119,12 @@ def test_polars_tables_reach_start_sites_and_pseudobulks():
     given = polars_tables(sites=sites, cells=pd.DataFrame({"g1": [1, 2], "g2": [0, 3]}))
     assert choose_tss(given["sites"])["tss"].tolist() == [9]
     assert pseudobulk(given["cells"], ["T", "B"]).counts.index.tolist() == ["g1", "g2"]
+
+
+def test_polars_tables_of_peaks_become_consensus_peaks():
+    called = pd.DataFrame({"chrom": ["chr1"], "start": [100], "end": [300], "signal_value": [2.0]})
+    made = [consensus_peaks({"a": one}, method="merged") for one in (called, polars_tables(called=called)["called"])]
+    assert_exact(*made)
 
 
 def test_a_polars_table_that_is_not_computed_is_refused():

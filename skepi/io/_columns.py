@@ -149,7 +149,7 @@ def _no_samples(names: list[str], values: Sequence[str], dropped: Sequence[str])
         return f"{some(measures)} are measures of one sample: columns={measures[:1]} takes one"
     if found:
         return (
-            f"{some(found, 10)} look like positions, lengths or identifiers, not like samples: "
+            f"names of positions, lengths or identifiers, not of samples: {some(found, 10)}; "
             f"drop={[*dropped, *found]} leaves them out (columns= takes them as samples)"
         )
     return None

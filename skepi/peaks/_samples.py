@@ -10,6 +10,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from skepi._doors import names_of, some
+from skepi._foreign import pandas_of
 from skepi._regions import check_regions
 from skepi.exceptions import TableError
 from skepi.io import read_peaks
@@ -59,7 +60,7 @@ def read_narrowpeaks(samples: Mapping[str, Any], *, n_jobs: int | None = None) -
     check_samples(samples)
     paths = {name: source for name, source in samples.items() if isinstance(source, str | os.PathLike)}
     read = dict(zip(paths, Parallel(n_jobs=n_jobs)(delayed(_read)(path) for path in paths.values()), strict=True))
-    tables = {name: read.get(name, source) for name, source in samples.items()}
+    tables = {name: pandas_of(read.get(name, source), f"sample {name}") for name, source in samples.items()}
     for name, table in tables.items():
         if not isinstance(table, pd.DataFrame):
             raise TableError(f"sample {name}: wanted a file or a DataFrame of peaks, got {type(table).__name__}")
