@@ -316,11 +316,12 @@ def slow_dataset(openness, peaks, genes, expression, cell_types):
     else:
         names = [text(name) for name in cell_types]
     need(len(set(names)) == len(names) > 0, "a cell type twice, or none")
-    signal = matrix_of(openness, len(regions), names)
     if isinstance(openness, pd.DataFrame):
-        texts = [f"{chrom}:{start}-{end}" for chrom, start, end in regions]
-        for row, label in enumerate(openness.index):
-            need(label not in texts or texts[row] == label, "rows in another order than peaks")
+        texts, labels = [f"{chrom}:{start}-{end}" for chrom, start, end in regions], list(openness.index)
+        if any(isinstance(label, str) and label in texts for label in labels):
+            need(sorted(map(str, labels)) == sorted(texts), "some rows are peaks, and others not")
+            openness = openness.iloc[[labels.index(label) for label in texts]]
+    signal = matrix_of(openness, len(regions), names)
     need(all(cell >= 0 for row in signal for cell in row), "negative")
     if expression is None:
         return regions, sites, names, signal, None

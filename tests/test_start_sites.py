@@ -178,11 +178,20 @@ def test_a_bed_file_is_no_table_of_sites(put, rows, message):
     assert choose_tss(read_bed(path))["tss"].iloc[0] == 100
 
 
+def test_a_gene_called_by_a_sign_is_no_score(put):
+    assert read_tss(put("chr1\t100\t101\tT\t\u00b2\t+\n"))["name"].tolist() == ["\u00b2"]
+
+
 # --- chromosomes
 
 
 def table_of(*rows):
     return pd.DataFrame(rows, columns=["name", "chrom", "tss", "strand"])
+
+
+def test_genes_keep_the_order_of_their_first_row_on_whatever_contig():
+    sites = ("A", "chr6_apd_hap1", 5, "-"), ("B", "chr1", 7, "+"), ("A", "chr6", 9, "+")
+    assert choose_tss(table_of(*sites))["name"].tolist() == ["A", "B"]
 
 
 @pytest.mark.parametrize(

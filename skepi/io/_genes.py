@@ -193,7 +193,7 @@ def choose_tss(
         raise TableError(f"transcripts: none of {len(places)} genes is a single place")
     counted = sites.groupby(["name", "chrom", "tss", "strand"], sort=False).size().rename("n_transcripts").reset_index()
     upstream_first = np.where(counted["strand"] == "-", -counted["tss"], counted["tss"])
-    counted = counted.assign(upstream=upstream_first, first=counted["name"].map(_first_rows(sites["name"])))
+    counted = counted.assign(upstream=upstream_first, first=counted["name"].map(_first_rows(all_sites["name"])))
     if policy == "most_open":
         counted = counted.assign(openness=_promoter_openness(counted, peaks, openness))
     order = ["first", *_POLICIES[policy]]
@@ -227,7 +227,8 @@ def _left_out(places: pd.DataFrame, single: pd.Series, strandless: Any, max_span
 
 def _is_score(text: str) -> bool:
     """Whether a field looks like the score of a BED file: a dot, or a number of 0 to 1000."""
-    return text == "." or (text.replace(".", "", 1).isdigit() and float(text) <= _GREATEST_SCORE)
+    number = text.isascii() and text.replace(".", "", 1).isdigit()
+    return text == "." or (number and float(text) <= _GREATEST_SCORE)
 
 
 def _check_begin_at_sites(table: pd.DataFrame) -> None:

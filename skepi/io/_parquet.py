@@ -47,7 +47,7 @@ def _arrow_table(path: Path, unpacked: Unpacked) -> Any:
     try:
         import pyarrow.parquet
     except ImportError:
-        raise ImportError(f'{path} is parquet, which needs pyarrow: pip install pyarrow') from None
+        raise ImportError(f"{path} is parquet, which needs pyarrow: pip install pyarrow") from None
     try:
         with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
             unpacked.add(_stated_bytes(file.metadata))
