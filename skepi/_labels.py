@@ -1,7 +1,8 @@
 """Which row of a matrix belongs to which row of its table: labels tell, where both sides have them."""
 
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,9 @@ _CALLED_GENES = {
     "ensembl_id",
     "hgnc_symbol",
 }
+_IDENTITIES = {"index", "name", "peak", "peak_id", "gene_id", "interval", "id"}
+_POSITIONS = ["chrom", "start", "end", "tss", "strand", "signal", "lineage"]
+_INTERVAL = re.compile(r"(\S+)[:_-]([0-9]+)[_-]([0-9]+)").fullmatch
 _HELPERS = {"genes": " (skepi.io.match_genes says what differs)"}
 _HOUSEKEEPING = {"ACTB", "ACTG1", "B2M", "EEF1A1", "GAPDH", "HPRT1", "PGK1", "PPIA", "RPL13A", "RPLP0", "TBP", "UBC"}
 
@@ -30,9 +34,9 @@ _HOUSEKEEPING = {"ACTB", "ACTG1", "B2M", "EEF1A1", "GAPDH", "HPRT1", "PGK1", "PP
 def rows_in_order(matrix: Any, table: Any, what: str, rows_of: str) -> Any:
     """Return a matrix with its rows in the order of its table.
 
-    Rows of a DataFrame or Series may be named by the row labels of the table, by a column of unique names (``name``,
-    ``gene_id``, ``peak``) or, where the table has them, by intervals ``chrom:start-end``. Without labels (an array, or
-    a default index), the order of the table is taken to be meant.
+    Rows of a DataFrame or Series may be named by the row labels of the table, by a column of unique names or whole
+    numbers (``name``, ``gene_id``, ``peak``) or, where the table has them, by intervals ``chrom:start-end``. Without
+    labels (an array, or a default index), the order of the table is taken to be meant.
 
     Parameters
     ----------
@@ -61,20 +65,19 @@ def rows_in_order(matrix: Any, table: Any, what: str, rows_of: str) -> Any:
     frame = frame_of(table, rows_of)
     if matrix.index.equals(frame.index):
         return matrix
-    _refuse_numbers_in_another_order(matrix.index, frame.index, what, rows_of)
     if isinstance(matrix.index, pd.RangeIndex) and _count_rows(matrix.index):
+        _refuse_other_numbers(matrix.index, frame.index, what, rows_of)
         return matrix
     found = list(_names_of_rows(frame))
-    if any(matrix.index.equals(labels) for _, labels in found):
+    if any(matrix.index.equals(one.labels) for one in found):
         return matrix
     rows = pd.Index(names_of(matrix.index, f"{what}: rows"), dtype=object)
-    names = [(source, _texts(labels)) for source, labels in found]
-    for _, labels in names:
-        place = _places(rows, labels, what, rows_of)
+    for one in found:
+        place = _places(_as_intervals(rows) if one.source == "intervals" else rows, one.labels, what, rows_of)
         if place is not None:
             return matrix if (place == np.arange(place.size)).all() else matrix.iloc[place]
-    if not _count_rows(matrix.index):
-        _refuse_other_names(matrix.index, rows, names, what, rows_of)
+    _refuse_other_numbers(matrix.index, frame.index, what, rows_of)
+    _refuse_other_names(rows, [one for one in found if one.names_all], what, rows_of)
     return matrix
 
 
@@ -104,29 +107,65 @@ def _count_rows(labels: pd.Index) -> bool:
     return pd.api.types.is_integer_dtype(labels) and np.array_equal(labels, np.arange(len(labels)))
 
 
-def _refuse_numbers_in_another_order(rows: pd.Index, labels: pd.Index, what: str, rows_of: str) -> None:
-    """Refuse numbered rows in another order, where one of the two may have been numbered anew."""
-    if not (_count_rows(rows) or _count_rows(labels)) or len(rows) != len(labels):
+def _numbers(labels: pd.Index) -> list[int] | None:
+    """Labels as whole numbers, those written as text, too; None where they are none."""
+    if pd.api.types.is_integer_dtype(labels):
+        return labels.tolist()
+    texts = labels.tolist()
+    if all(isinstance(text, str) and text.isascii() and text.isdigit() for text in texts):
+        return list(map(int, texts))
+    return None
+
+
+def _refuse_other_numbers(rows: pd.Index, labels: pd.Index, what: str, rows_of: str) -> None:
+    """Refuse numbered rows that share numbers with those of the table and stand elsewhere."""
+    given, wanted = _numbers(rows), _numbers(labels)
+    if given is None or wanted is None or given == wanted or len(given) != len(wanted):
         return
-    if rows.dtype.kind == labels.dtype.kind and set(rows) == set(labels):
-        first = int(np.flatnonzero(rows != labels)[0])
-        raise TableError(
-            f"{what}: row labels are those of {rows_of} in another order (row {first} is {rows[first]}, wanted "
-            f"{labels[first]}); use {what}.loc[...] in the order of {rows_of}, or reset_index(drop=True) in both where "
-            "their rows correspond"
-        )
+    if set(given).isdisjoint(wanted):
+        return
+    first = next(row for row, (one, other) in enumerate(zip(given, wanted, strict=True)) if one != other)
+    kind = "are in another order than those of" if set(given) == set(wanted) else "agree in part with those of"
+    raise TableError(
+        f"{what}: row numbers {kind} {rows_of} (row {first} is {given[first]}, wanted {wanted[first]}); use "
+        f"{what}.loc[...] in the order of {rows_of}, or reset_index(drop=True) in both where their rows correspond"
+    )
 
 
-def _names_of_rows(table: pd.DataFrame) -> Iterator[tuple[str, pd.Index]]:
-    """What may name the rows of a table, and where it stands: labels, columns of unique names, intervals."""
+class _Names(NamedTuple):
+    """What may name the rows of a table.
+
+    Attributes
+    ----------
+    source : str
+        ``"index"``, ``"intervals"`` or a column.
+    labels : Index
+    names_all : bool
+        Whether each row has a name of its own that no other table would have by chance.
+    """
+
+    source: str
+    labels: pd.Index
+    names_all: bool
+
+
+def _names_of_rows(table: pd.DataFrame) -> Iterator[_Names]:
+    """What may name the rows of a table: labels, columns of text or whole numbers, intervals."""
     if not _count_rows(table.index):
-        yield "index", table.index
-    for column in table:
+        yield _Names("index", table.index, _numbers(table.index) is None)
+    for column in table.columns.difference(_POSITIONS, sort=False):
         values = table[column]
-        if (column == "name" or pd.api.types.is_string_dtype(values)) and values.is_unique:
-            yield str(column), pd.Index(values)
+        text = pd.api.types.is_string_dtype(values)
+        if column == "name" or text or pd.api.types.is_integer_dtype(values):
+            yield _Names(str(column), pd.Index(values), (column == "name" or text) and values.is_unique)
     if {"chrom", "start", "end"} <= set(table.columns):
-        yield "intervals", interval_labels(table)
+        yield _Names("intervals", interval_labels(table), True)
+
+
+def _as_intervals(rows: pd.Index) -> pd.Index:
+    """Labels such as ``chr1-10-20`` as ``chr1:10-20``; others as they are."""
+    found = [one for one in map(_INTERVAL, rows) if one is not None]
+    return rows if len(found) < len(rows) else pd.Index([f"{one[1]}:{one[2]}-{one[3]}" for one in found], dtype=object)
 
 
 def _texts(labels: pd.Index) -> pd.Index:
@@ -135,7 +174,10 @@ def _texts(labels: pd.Index) -> pd.Index:
 
 def _places(rows: pd.Index, labels: pd.Index, what: str, rows_of: str) -> IntArray | None:
     """Row of the matrix for each row of the table, where the two have the same names; None where they have not."""
-    if len(rows) != len(labels) or set(rows) != set(labels):
+    if len(rows) != len(labels):
+        return None
+    labels = _texts(labels)
+    if set(rows) != set(labels):
         return None
     if rows.equals(labels):
         return np.arange(len(rows))
@@ -148,28 +190,29 @@ def _places(rows: pd.Index, labels: pd.Index, what: str, rows_of: str) -> IntArr
     return rows.get_indexer(labels)
 
 
-def _refuse_other_names(
-    given: pd.Index, rows: pd.Index, names: list[tuple[str, pd.Index]], what: str, rows_of: str
-) -> None:
+def _refuse_other_names(rows: pd.Index, names: list[_Names], what: str, rows_of: str) -> None:
     """Refuse labels that share some names with the table and lack others, or that are names of something else."""
-    for source, labels in names:
-        shared = rows.intersection(labels)
-        if len(shared):
+    for one in names:
+        labels = _texts(one.labels)
+        if rows.isin(labels).any():
             if rows.has_duplicates:
                 raise TableError(f"{what}: the same row label twice: {some(rows[rows.duplicated()])}")
             absent, unknown = labels.difference(rows, sort=False), rows.difference(labels, sort=False)
             way = how_written(rows, labels) or "select the shared rows in both tables"
             raise TableError(
-                f"{what}: row labels do not match {rows_of} ({_where(source)}): absent {some(absent) or 'none'}, "
-                f"unknown {some(unknown) or 'none'}; {way}"
+                f"{what}: row labels do not match {rows_of} ({_where(one.source)}). Only in {rows_of}: "
+                f"{some(absent) or 'none'}; only in {what}: {some(unknown) or 'none'}; {way}"
             )
-    kinds = ("index",) if pd.api.types.is_numeric_dtype(given) else ("index", "name")
-    for source, labels in names:
-        if source in kinds and not _are_intervals(rows):
+    if _numbers(rows) is not None or _as_intervals(rows) is not rows:
+        return  # numbers name no peak; intervals are compared with peaks elsewhere
+    for one in names:
+        if one.source in _IDENTITIES:
+            labels = _texts(one.labels)
+            way = how_written(rows, labels) or f"give both the same names{_HELPERS.get(rows_of, '')}"
             raise TableError(
-                f"{what}: row labels and {rows_of} ({_where(source)}) have no name in common: {some(rows, 2)} against "
-                f"{some(labels, 2)}; give both the same names{_HELPERS.get(rows_of, '')}, or, if their rows "
-                f"correspond one by one, say so with {what}.reset_index(drop=True)"
+                f"{what}: row labels and {rows_of} ({_where(one.source)}) have no name in common: {some(rows, 2)} "
+                f"against {some(labels, 2)}; {way}. If their rows correspond one by one, {what}.reset_index(drop=True) "
+                "says so"
             )
 
 
@@ -177,8 +220,3 @@ def _where(source: str) -> str:
     """Where labels stand, for messages."""
     kinds = {"index": "in the index", "intervals": "chrom:start-end"}
     return kinds.get(source, f"in column {source!r}")
-
-
-def _are_intervals(rows: pd.Index) -> bool:
-    """Whether labels look like intervals; :func:`skepi.paired._checks.check_interval_labels` judges these."""
-    return bool(rows.str.fullmatch(r"\S+[:_-][0-9]+[_-][0-9]+").all())

@@ -116,7 +116,7 @@ def _columns_by_name(matrix: pd.DataFrame, what: str, names: pd.Series) -> pd.Da
     if len(absent) or len(extra):
         why = how_written(text, wanted)
         raise TableError(
-            f"{what}: columns do not match the cell types: absent {some(absent) or 'none'}, unknown "
-            f"{some(extra) or 'none'}{f'; {why}' if why else ''}"
+            f"{what}: columns do not match the cell types. Only among the cell types: {some(absent) or 'none'}; only "
+            f"in {what}: {some(extra) or 'none'}{f'; {why}' if why else ''}"
         )
     return matrix if (np.diff(place) == 1).all() else matrix.iloc[:, place]

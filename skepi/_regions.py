@@ -84,10 +84,18 @@ def check_same_naming(one: Iterable[str], other: Iterable[str], what: str, what_
     twins = [(cores[core_of(name)], name) for name in sorted(second - first) if core_of(name) in cores]
     if not twins and not first.isdisjoint(second):
         return
+    assemblies = [twin for twin in twins if all(map(_REFSEQ, twin))]
+    if assemblies:
+        raise ChromosomeMismatchError(
+            f"{what} and {what_other} are of two assemblies: {' and '.join(assemblies[0])} are two versions of one "
+            "chromosome; lift one table over to the assembly of the other"
+        )
     said = "name the same chromosome in two ways"
     if first.isdisjoint(second):
         said = f"have no chromosome in common: {_few(first)} against {_few(second)}"
-    hint = f" ({twins[0][0]} and {twins[0][1]} are one; skepi.io.convert_chromosomes renames them)" if twins else ""
+    hint = (
+        f" ({twins[0][0]} and {twins[0][1]} are the same; skepi.io.convert_chromosomes renames them)" if twins else ""
+    )
     raise ChromosomeMismatchError(f"{what} and {what_other} {said}{hint}")
 
 

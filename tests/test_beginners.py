@@ -47,7 +47,7 @@ MISTAKES = {
     ),
     "chromosomes of Ensembl": (
         lambda: PairedDataset(OPENNESS, PEAKS.assign(chrom=PEAKS["chrom"].str[3:]), GENES),
-        "1 and chr1 are one; skepi.io.convert_chromosomes renames them",
+        "1 and chr1 are the same; skepi.io.convert_chromosomes renames them",
     ),
     "other names of columns": (
         lambda: PairedDataset(OPENNESS, PEAKS.rename(columns={"chrom": "seqnames"}), GENES),

@@ -226,7 +226,7 @@ def test_a_track_of_rna_around_tmcc2(fixtures):
     assert zero[:3].tolist() == [1, 0.5, 0]  # one read of 10 bases; zeros are stored
     assert zero[3] * 249_250_621 == pytest.approx(346_384)  # the sum that the file states for itself
     assert bigwig_means(path, rows, uncovered="ignore").tolist() == zero.tolist()
-    with pytest.raises(ChromosomeMismatchError, match=r"chr1 against 1, 10, 11, \.\.\. \(chr1 and 1 are one"):
+    with pytest.raises(ChromosomeMismatchError, match=r"chr1 against 1, 10, 11, \.\.\. \(chr1 and 1 are the same"):
         bigwig_means(path, peaks(("chr1", 0, 10)))
 
 

@@ -66,12 +66,18 @@ def test_bins_do_not_depend_on_the_order_of_rows():
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (["p1", "p2", "q"], r"openness: row labels do not match peaks \(in column 'name'\): absent 'p3', unknown 'q'"),
+        (
+            ["p1", "p2", "q"],
+            r"openness: row labels do not match peaks \(in column 'name'\). Only in peaks: 'p3'; only in openness: 'q'",
+        ),
         (["a", "b", "c"], r"peaks \(in column 'name'\) have no name in common: 'a', 'b' and 1 more against 'p1', 'p2'"),
         (["p1", "p2", "p2"], "openness: the same row label twice: 'p2'"),
-        (["chr1:0-10", "chr1:40-50", "chr1:80-99"], "absent 'chr1:80-90', unknown 'chr1:80-99'; select the shared"),
+        (
+            ["chr1:0-10", "chr1:40-50", "chr1:80-99"],
+            "Only in peaks: 'chr1:80-90'; only in openness: 'chr1:80-99'; select",
+        ),
         (["chr2:0-10", "chr2:40-50", "chr2:80-90"], "row labels name other intervals than peaks: row 0 is chr2:0-10"),
-        ([2, 0, 1], "row labels are those of peaks in another order .row 0 is 2, wanted 0.; use openness.loc"),
+        ([2, 0, 1], "row numbers are in another order than those of peaks .row 0 is 2, wanted 0.; use openness"),
     ],
 )
 def test_rows_that_are_called_otherwise_are_refused(labels, message):
@@ -81,8 +87,53 @@ def test_rows_that_are_called_otherwise_are_refused(labels, message):
 
 def test_a_matrix_filtered_apart_from_its_peaks_is_refused():
     peaks = PEAKS.drop(columns="name").set_axis(list("xyz"))
-    with pytest.raises(TableError, match=r"peaks \(in the index\): absent 'y', unknown 'z'; select the shared rows"):
+    with pytest.raises(TableError, match=r"peaks \(in the index\). Only in peaks: 'y'; only in openness: 'z'; select"):
         dataset(OPENNESS.set_axis(list("xyz")).loc[["x", "z"]], peaks.loc[["x", "y"]])
+
+
+@given(order=st.permutations(range(3)))
+@pytest.mark.parametrize("as_text", [True, False])
+def test_rows_follow_whole_numbers_that_name_them(order, as_text):
+    genes = GENES.assign(entrez=[2623, 6688])
+    expression = EXPRESSION.set_axis(["2623", "6688"] if as_text else [2623, 6688])
+    assert_exact(dataset(genes=genes, expression=expression[::-1]).expression, dataset().expression)
+    peaks = PEAKS.drop(columns="name").assign(peak_id=[7, 8, 9])
+    assert_exact(dataset(OPENNESS.set_axis([7, 8, 9]).iloc[order], peaks).openness, dataset().openness)
+
+
+def test_a_name_that_stands_twice_does_not_hide_another_order():
+    peaks = PEAKS.assign(name=["p1", "p1", "p3"])
+    with pytest.raises(TableError, match="are those of peaks in another order, and 'p1' stands for several rows"):
+        dataset(OPENNESS.set_axis(["p3", "p1", "p1"]), peaks)
+
+
+@pytest.mark.parametrize("labels", [[5, 6, 7], [2, 3, 4], ["2", "1", "0"]])
+@pytest.mark.parametrize("turned", [False, True])
+def test_row_numbers_that_agree_in_part_are_refused(labels, turned):
+    """Tables of which one was cut at its beginning and the other at its end."""
+    numbers = {"openness": OPENNESS.set_axis(labels), "peaks": PEAKS.drop(columns="name")}
+    if turned:
+        numbers = {"openness": OPENNESS, "peaks": PEAKS.drop(columns="name").set_axis(labels)}
+    if labels == [5, 6, 7]:
+        assert_exact(dataset(**numbers).openness, dataset().openness)
+        return
+    with pytest.raises(
+        TableError, match=r"openness: row numbers (agree in part with|are in another order than) those of"
+    ):
+        dataset(**numbers)
+
+
+@pytest.mark.parametrize("column", ["peak", "peak_id"])
+def test_identifiers_with_nothing_in_common_are_refused(column):
+    peaks = PEAKS.drop(columns="name").assign(**{column: ["q1", "q2", "q3"]})
+    with pytest.raises(TableError, match=rf"peaks \(in column '{column}'\) have no name in common: 'a', 'b'"):
+        dataset(OPENNESS.set_axis(list("abc")), peaks)
+
+
+@given(order=st.permutations(range(3)))
+def test_intervals_written_with_other_signs_are_followed(order):
+    names = format_intervals(PEAKS).str.replace(":", "-")
+    assert_exact(dataset(OPENNESS.set_axis(names).iloc[order]).openness, dataset().openness)
 
 
 @pytest.mark.parametrize("labels", [pd.RangeIndex(3), [0, 1, 2], [7, 3, 5]])
@@ -238,7 +289,7 @@ def test_repeated_barcodes_are_refused_with_the_way_out():
     ],
 )
 def test_cell_types_that_are_written_otherwise_are_told_how(given, wanted, message):
-    with pytest.raises(TableError, match=f"openness: columns do not match the cell types: .*; {message}"):
+    with pytest.raises(TableError, match=f"openness: columns do not match the cell types. .*; {message}"):
         dataset(openness=OPENNESS.set_axis(given, axis=1), cell_types=wanted, expression=None)
 
 

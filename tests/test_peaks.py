@@ -385,10 +385,10 @@ def test_contigs_named_alike_do_not_hide_chromosomes_named_otherwise():
     # Ensembl and UCSC name contigs alike: to share one is not enough.
     called = {"a": calls(("1", 900, 910, 1), ("GL000220.1", 5000, 5010, 1), signal_value=1.0)}
     peaks = regions(("chr1", 900, 910), ("GL000220.1", 5000, 5010))
-    message = r"name the same chromosome in two ways \(1 and chr1 are one"
+    message = r"name the same chromosome in two ways \(1 and chr1 are the same"
     with pytest.raises(ChromosomeMismatchError, match=message):
         openness_over_peaks(called, peaks)
-    with pytest.raises(ChromosomeMismatchError, match=r"exclude and the samples name .* \(chr1 and 1 are one"):
+    with pytest.raises(ChromosomeMismatchError, match=r"exclude and the samples name .* \(chr1 and 1 are the same"):
         consensus_peaks(called, exclude=peaks)
     mixed = {"a": calls(("chr1", 900, 910, 1), ("MT", 5, 9, 1)), "b": calls(("1", 900, 910, 1), ("MT", 5, 9, 1))}
     with pytest.raises(ChromosomeMismatchError, match="sample b has 1, a sample before it chr1"):
