@@ -172,16 +172,21 @@ def names_of(values: pd.Series | pd.Index, what: str) -> NDArray[np.object_]:
     return text[code]
 
 
-def strands_of(column: pd.Series, what: str, names: Any = None) -> NDArray[np.object_]:
-    """``+`` or ``-``, one for each row, as text; 1 and -1 mean these, as in Ensembl's tables."""
+def strands_of(
+    column: pd.Series, what: str, names: Any = None, way: str = "leave such genes out"
+) -> NDArray[np.object_]:
+    """``+`` or ``-``, one for each row, as text; 1 and -1 mean these, as in Ensembl's tables.
+
+    ``names`` are those of the rows, and ``way`` says what to do about rows without a strand, for messages.
+    """
     strands = understood_strands(column)
     wrong = np.flatnonzero(pd.isna(strands))
     if wrong.size:
         row = int(wrong[0])
         who = "" if names is None else f"{list(names)[row]}, "
         raise TableError(
-            f"{what}: strand must be '+' or '-' (or 1 or -1): {wrong.size} row(s) have none, first is {who}row {row} "
-            f"(strand={column.iloc[row]}); without a strand, upstream is not known: leave such genes out"
+            f"{what}: strand must be '+' or '-' (or 1 or -1): {wrong.size} row(s) have another, the first is {who}"
+            f"row {row} (strand={column.iloc[row]}); without a strand, upstream is not known: {way}"
         )
     return strands
 

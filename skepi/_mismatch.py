@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from skepi._doors import some
-from skepi._identifiers import is_ensembl_id, without_version
+from skepi._identifiers import is_ensembl_id, without_mark_of_y, without_refseq_version, without_version
 
 _MADE_UNIQUE = re.compile(r"(.+?)(?:[._-](?:[0-9]{1,3}|dup[0-9]*))$").fullmatch
 _PREFIX = re.compile(r"^(?:gene|transcript|geneid|hgnc|entrez|entrezid)[:_-]", re.IGNORECASE)
@@ -16,8 +16,6 @@ _DATE = re.compile(
     rf"[0-9]{{1,2}}[-/. ](?:{_MONTH})|(?:{_MONTH})[-/. ][0-9]{{1,2}}|(?:19|20)[0-9]{{2}}-[01][0-9]-[0-3][0-9].*",
     re.IGNORECASE,
 ).fullmatch
-
-
 _FILE = re.compile(r"^.*/|(?:\.sorted|\.dedup|\.bam|\.bw|\.bigwig|\.bed|\.txt|\.tsv|\.csv|\.gz)+$", re.IGNORECASE)
 
 
@@ -47,6 +45,10 @@ def _without_prefix(name: str) -> str:
     return without_version(_PREFIX.sub("", name)) if ":" in name or "-" in name or "_" in name else name
 
 
+def _of_x(name: str) -> str:
+    return without_version(without_mark_of_y(name))
+
+
 def _before_bar(name: str) -> str:
     return name.partition("|")[0]
 
@@ -74,6 +76,8 @@ _REPAIRS = (
     Repair("white space around names differs", "take it off with .str.strip()", str.strip),
     Repair("quotation marks differ", "take them off with .str.strip('\\'\"')", _without_quotes),
     Repair("versions of identifiers differ", "strip_versions takes them off on both sides", without_version),
+    Repair("versions of RefSeq accessions differ", "take them off with .str.split('.').str[0]", without_refseq_version),
+    Repair("marks of copies on Y differ", "leave those rows out: names.str.contains('_PAR_Y|ENSGR')", _of_x),
     Repair("prefixes differ", "take them off with .str.replace", _without_prefix),
     Repair("what follows a bar differs", "keep what is before: .str.split('|').str[0]", _before_bar),
     Repair("what comes before a bar differs", "keep what is after: .str.split('|').str[-1]", _after_bar),
@@ -112,11 +116,12 @@ def why_names_differ(rows: pd.Index, names: pd.Index) -> str:
             f"{len(dates)} row(s) look like genes that a spreadsheet made dates of ({some(dates, 2)}), such as MARCHF1 "
             "and SEPTIN2: take the file from before"
         )
-    copies = _made_unique(left_rows, set(map(str, names.tolist())))
+    met = set(map(str, rows.tolist())).intersection(map(str, names.tolist()))
+    copies = [] if found else _made_unique(left_rows, met)
     if copies:
         said.append(
-            f"{len(copies)} row(s) are further rows of a name, made unique ({some(copies, 2)}): read_matrix(..., "
-            "repeated='sum') adds such rows up from the file"
+            f"{len(copies)} row(s) look like further rows of a name, made unique ({some(copies, 2)}): from a file in "
+            "which names repeat, read_matrix(..., repeated='sum') adds them up"
         )
     return "; ".join(said or _kinds_differ(left_rows, left_names, len(rows)))
 
@@ -145,7 +150,7 @@ def _n_met(rows: list[str], names: list[str], written: Callable[[str], str]) -> 
 
 
 def _made_unique(rows: list[str], names: set[str]) -> list[str]:
-    """Rows that have the name of a gene with a number behind it, as make.unique of R writes repeats."""
+    """Rows that have a name with a number behind it, as make.unique of R writes repeats of one that is there, too."""
     found = ((row, _MADE_UNIQUE(row)) for row in rows if not is_ensembl_id(row))
     return [row for row, match in found if match is not None and match[1] in names]
 

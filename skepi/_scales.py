@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.compose import TransformedTargetRegressor
 
 from skepi.exceptions import FewGenesWarning, ScaleWarning
 
 #: No logarithm of a count is greater: 2^30 reads of one gene or peak.
 _GREATEST_LOG = 30.0
+#: Nor is one of openness that is no count, such as CPM or a fold enrichment: 2^20.
+_GREAT_LOG = 20.0
 #: Log expression has no values that are all whole, some greater than this; counts have.
 _GREAT_COUNT = 100.0
 _FEW_GENES = 100
@@ -40,21 +43,31 @@ def warn_of_log_counts(counts: NDArray[np.float64], what: str) -> None:
 
 def warn_of_log_openness(openness: NDArray[np.floating]) -> None:
     """Warn where openness looks like logarithms: of whole counts, or without the long tail of a linear signal."""
-    if not 0 < openness.max(initial=0) < _GREATEST_LOG:
+    largest = openness.max(initial=0)
+    if not 1 < largest < _GREATEST_LOG:
         return
     some = openness.ravel(order="K")[:_LOOKED_AT].astype(np.float64)
     some = some[some > 0]
     if not (some != np.floor(some)).any():
         return
-    base, short = _base_of(some), some.size >= _MANY_VALUES and some.max() < _SHORT_TAIL * some.mean()
-    if base is not None or short:
-        way = "" if base is None else f"; {_undone(base, 'openness')} gives counts"
-        warnings.warn(
-            f"openness: values look like logarithms: they are not whole, and the largest is {some.max():.3g}. Wanted a "
-            f"linear scale (counts, fold enrichment), because skepi sums peaks and takes logs itself{way}",
-            ScaleWarning,
-            stacklevel=4,
+    base = _base_of(some)
+    if base is not None:
+        seen = f"values look like logarithms: they are not whole, and the largest is {largest:.3g}"
+        way = f"; {_undone(base, 'openness')} gives counts"
+    elif largest < _GREAT_LOG and some.size >= _MANY_VALUES and largest < _SHORT_TAIL * some.mean():
+        seen = (
+            f"values may be logarithms: the largest, {largest:.3g}, is only {largest / some.mean():.2g} times the mean "
+            "of those above 0"
         )
+        way = ". Ignore this warning where they are a fold enrichment"
+    else:
+        return
+    warnings.warn(
+        f"openness: {seen}. Wanted a linear scale (counts, fold enrichment), because skepi sums peaks and takes logs "
+        f"itself{way}",
+        ScaleWarning,
+        stacklevel=4,
+    )
 
 
 def warn_of_raw_counts(y: NDArray[np.float64], stacklevel: int) -> None:
@@ -75,9 +88,10 @@ def look_like_counts(y: NDArray[np.float64]) -> bool:
 
 
 def takes_counts(estimator: Any) -> bool:
-    """Whether an estimator, or a part of it, models counts: it has been given an exposure."""
-    settings = estimator.get_params().items()
-    return any(name.rpartition("__")[2] == "exposure" and value is not None for name, value in settings)
+    """Whether an estimator, or a part of it, models counts: it has an exposure, or transforms its targets."""
+    settings = {"": estimator, **estimator.get_params()}
+    exposed = any(name.rpartition("__")[2] == "exposure" and value is not None for name, value in settings.items())
+    return exposed or any(isinstance(value, TransformedTargetRegressor) for value in settings.values())
 
 
 def warn_of_equal_libraries(counts: NDArray[np.float64], what: str) -> None:
@@ -91,7 +105,7 @@ def warn_of_equal_libraries(counts: NDArray[np.float64], what: str) -> None:
         )
 
 
-def warn_of_few_genes(n_rows: int, n_genes: int) -> None:
+def warn_of_few_columns(n_rows: int, n_genes: int) -> None:
     """Warn where a normaliser learns from so few genes that quantiles and library sizes say little."""
     if n_genes < _FEW_GENES:
         way = f"; if the {n_rows:,} rows are genes, give X.T" if n_rows > n_genes else ""

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from skepi._doors import check_labels, some
 from skepi._labels import look_like_genes
 from skepi._rows import check_arrays
-from skepi._scales import warn_of_equal_libraries, warn_of_few_genes, warn_of_log_counts
+from skepi._scales import warn_of_equal_libraries, warn_of_few_columns, warn_of_log_counts
 from skepi.exceptions import EmptyLibraryWarning, TableError
 
 FloatArray = NDArray[np.float64]
@@ -124,7 +124,7 @@ class ExpressionNormalizer(SelectorMixin, BaseEstimator):
             if not 0 <= getattr(self, name) < 0.5:
                 raise ValueError(f"{name} must be a fraction in [0, 0.5), got {getattr(self, name)!r}")
         counts = self._checked(X, reset=True)
-        warn_of_few_genes(*counts.shape)
+        warn_of_few_columns(*counts.shape)
         if self.method == "tmm":
             warn_of_equal_libraries(counts, "X")
         for learned in ("reference_library_", "log_factor_mean_", "reference_quantiles_"):

@@ -255,9 +255,9 @@ def test_genes_of_identifiers():
     assert by_id["name"].tolist() == ["ENSG00000000001.2", "ENSG00000000002.1"]
     assert by_id["tss"].tolist() == [100, 499]
     assert choose_tss(transcripts.iloc[:2])["name"].tolist() == ["TBCE"]
-    with pytest.raises(TableError, match="none of 1 genes is a single place"):  # one name, both strands
+    with pytest.raises(TableError, match="no gene is left; left out 1 of 1 genes: 1 on both"):  # one name, both strands
         choose_tss(transcripts)
-    with pytest.raises(TableError, match=r"missing columns \['name'\], got"):
+    with pytest.raises(TableError, match=r"missing columns \['symbol'\], got"):
         choose_tss(transcripts, name="symbol")
 
 
@@ -294,7 +294,7 @@ def test_openness_of_another_shape_is_refused(shape):
 
 
 def test_peaks_of_other_chromosome_names_are_an_error():
-    message = r"peaks and genes have no chromosome in common: 1 against chr1 \(1 and chr1 are one"
+    message = r"peaks and genes have no chromosome in common: 1 against chr1 \(1 and chr1 are the same"
     with pytest.raises(ChromosomeMismatchError, match=message):
         chosen(TWO, AT_EACH.assign(chrom="1"), [1, 2, 3])
 

@@ -71,7 +71,7 @@ BAD_GENES = [
     ({**GENES, "tss": [100.0, 550.0]}, "genes.tss: wanted whole numbers"),
     (
         {**GENES, "strand": ["+", "."]},
-        r"genes: strand must be '\+' or '-' \(or 1 or -1\): 1 row\(s\) have none, first is b, row 1",
+        r"genes: strand must be '\+' or '-' \(or 1 or -1\): 1 row\(s\) have another, the first is b, row 1",
     ),
     ({**GENES, "strand": [1, 0]}, "strand must be"),
     ({**GENES, "name": ["a", "a"]}, "genes: the same name twice: 1 row.*row 1"),
@@ -92,8 +92,8 @@ BAD_OPENNESS = [
 ]
 BAD_CELL_TYPES = [
     (["x", "y", "x"], "cell_types: the same name twice"),
-    (["x", "y"], "openness: columns do not match the cell types: absent none, unknown 'z'"),
-    (["x", "y", "q"], "openness: columns do not match the cell types: absent 'q', unknown 'z'"),
+    (["x", "y"], "columns do not match the cell types. Only among the cell types: none; only in openness: 'z'"),
+    (["x", "y", "q"], "columns do not match the cell types. Only among the cell types: 'q'; only in openness: 'z'"),
     ([], "cell_types: the table has no rows"),
     (["x", None, "z"], "cell_types: name missing"),
     (pd.DataFrame({"cell": ["x", "y", "z"]}), r"cell_types: missing columns \['name'\], got \['cell'\]"),
@@ -108,12 +108,12 @@ BAD_EXPRESSION = [
     (EXPRESSION.astype(str), "expression: wanted numbers, got dtype"),
     (
         pd.DataFrame(EXPRESSION, ["a", "q"], OPENNESS.columns),
-        r"row labels do not match genes \(in column 'name'\): absent 'b', unknown 'q'",
+        r"row labels do not match genes \(in column 'name'\). Only in genes: 'b'; only in expression: 'q'",
     ),
     (pd.DataFrame(EXPRESSION, ["a", "a"], OPENNESS.columns), "expression: the same row label twice: 'a'"),
     (
         pd.DataFrame(EXPRESSION, ["a", "b"], ["x", "y", "q"]),
-        "expression: columns do not match.*absent 'z', unknown 'q'",
+        "expression: columns do not match.*: 'z'; only in expression: 'q'",
     ),
     (pd.DataFrame(EXPRESSION, ["a", "b"], ["x", "y", "y"]), "expression: the same column twice: 'y'"),
 ]
@@ -143,7 +143,7 @@ def test_text_in_place_of_openness_is_refused():
 
 def test_long_lists_of_names_are_cut_in_messages():
     names = [f"c{k}" for k in range(9)]
-    with pytest.raises(TableError, match="absent 'c0', 'c1', 'c2', 'c3', 'c4' and 4 more, unknown 'd0'"):
+    with pytest.raises(TableError, match="types: 'c0', 'c1', 'c2', 'c3', 'c4' and 4 more; only in openness: 'd0'"):
         dataset(openness=pd.DataFrame(np.ones((3, 9)), columns=[f"d{k}" for k in range(9)]), cell_types=names)
 
 
@@ -170,7 +170,7 @@ def test_rows_named_after_other_intervals_are_refused(change):
     labels[row] = other or f"{chrom}:{int(span.split('-')[0]) + 1}-{span.split('-')[1]}"  # one from 1, the rest from 0
     openness = pd.DataFrame(np.ones((3, 2)), index=labels, columns=["A", "B"])
     with pytest.raises(
-        TableError, match=rf"do not match peaks \(chrom:start-end\): absent '.*', unknown '{labels[row]}'"
+        TableError, match=rf"do not match peaks \(chrom:start-end\).*: '.*'; only in openness: '{labels[row]}'"
     ):
         dataset(openness=openness, cell_types=["A", "B"], expression=None)
 
@@ -179,19 +179,25 @@ def test_rows_named_after_other_intervals_are_refused(change):
 def test_rows_of_which_only_some_are_named_after_peaks_are_refused(second):
     """One label that names no interval must not hide that the rest are in another order."""
     openness = pd.DataFrame(np.ones((3, 2)), ["chr1:90-110", second, "other"], ["A", "B"])
-    with pytest.raises(TableError, match=r"row labels do not match peaks \(chrom:start-end\).*unknown .*'other'"):
+    with pytest.raises(
+        TableError, match=r"row labels do not match peaks \(chrom:start-end\).*only in openness: .*'other'"
+    ):
         dataset(openness=openness, expression=None)
 
 
 def test_contigs_in_common_do_not_hide_chromosomes_named_otherwise():
     genes = {**GENES, "chrom": ["1", "GL000220.1"]}
     peaks = {**PEAKS, "chrom": ["chr1", "chr1", "GL000220.1"]}
-    with pytest.raises(ChromosomeMismatchError, match=r"name the same chromosome in two ways \(chr1 and 1 are one"):
+    with pytest.raises(
+        ChromosomeMismatchError, match=r"name the same chromosome in two ways \(chr1 and 1 are the same"
+    ):
         dataset(genes=genes, peaks=peaks)
 
 
 def test_no_chromosome_in_common_is_an_error():
-    message = r"no chromosome in common: chr1, chr2 against 1, 2 \(chr. and . are one; skepi.io.convert_chromosomes"
+    message = (
+        r"no chromosome in common: chr1, chr2 against 1, 2 \(chr. and . are the same; skepi.io.convert_chromosomes"
+    )
     with pytest.raises(ChromosomeMismatchError, match=message):
         dataset(genes={**GENES, "chrom": ["1", "2"]})
 
@@ -508,7 +514,7 @@ def test_rows_numbered_in_another_order_are_refused(reverse):
         peaks = peaks[::-1]
     else:
         genes = genes[::-1]
-    with pytest.raises(TableError, match=r"row labels are those of (peaks|genes) in another order"):
+    with pytest.raises(TableError, match=r"row numbers are in another order than those of (peaks|genes)"):
         PairedDataset(openness, peaks, genes, expression)
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.linear_model import PoissonRegressor, Ridge
 from sklearn.pipeline import make_pipeline
 
@@ -15,6 +16,7 @@ from skepi.comparison import compare_models
 from skepi.compose import GeneZTarget, PerGeneRegressor
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import AssemblyWarning, FewGenesWarning, ScaleWarning, TableError
+from skepi.linear_model import LassoBaseline
 from skepi.model_selection import CellTypeKFold, cross_val_pairs
 from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
@@ -223,16 +225,43 @@ def test_a_genome_that_is_tiled_says_nothing_of_assemblies():
     assert (found.share, found.share_shifted, found.seem_apart) == (1.0, 1.0, False)
 
 
+def test_broad_peaks_count_by_what_they_cover():
+    peaks = pd.DataFrame({"chrom": ["chr1"], "start": [10_000], "end": [20_000]})
+    at = [8_999, 9_000, 11_000, 20_999, 21_000]
+    near = [peaks_at_start_sites(peaks, pd.DataFrame({"chrom": ["chr1"], "tss": [tss]})).n_near for tss in at]
+    assert near == [0, 1, 1, 1, 0]
+
+
+def test_what_has_been_said_is_not_said_again():
+    data, _ = make_paired_openness(n_genes=400, n_cell_types=6, n_lineages=2)
+    genes = data.genes.assign(tss=data.genes["tss"] + 250_000)
+    counts = np.random.default_rng(0).poisson(200, (400, 6))
+    with pytest.warns(AssemblyWarning):
+        apart = PairedDataset(data.openness, data.peaks, genes, counts, data.cell_types)
+    assert spoken(lambda: apart.subset(genes=genes["name"][:200].tolist())) == []
+    assert spoken(lambda: apart.transform_expression(ExpressionNormalizer())) == []
+    X, y = apart.pairs(return_X_y=True)
+    assert len(spoken(lambda: cross_val_pairs(bands(LassoBaseline()), X, y, CellTypeKFold(3)), ScaleWarning)) == 1
+
+
+def test_targets_that_are_transformed_may_be_counts():
+    data = counts_and_pairs()
+    X, y = data.pairs(return_X_y=True)
+    model = TransformedTargetRegressor(bands(LassoBaseline()), func=np.log1p, inverse_func=np.expm1)
+    assert spoken(lambda: cross_val_pairs(model, X, y, CellTypeKFold(2)), ScaleWarning) == []
+    assert len(spoken(lambda: cross_val_pairs(bands(LassoBaseline()), X, y, CellTypeKFold(2)), ScaleWarning)) == 1
+
+
 @given(st.integers(0, 2**31))
 def test_peaks_at_start_sites_equal_a_slow_count(seed):
     rng = np.random.default_rng(seed)
     start = rng.integers(0, 300_000, 40)
     peaks = pd.DataFrame({"chrom": rng.choice(["1", "2"], 40), "start": start, "end": start + rng.integers(1, 900, 40)})
     genes = pd.DataFrame({"chrom": rng.choice(["1", "2", "3"], 30), "tss": rng.integers(0, 300_000, 30)})
-    middle = (peaks["start"] + peaks["end"]) // 2
 
     def has_peak(chrom, place):
-        return bool(((peaks["chrom"] == chrom) & ((middle - place).abs() <= 1_000)).any())
+        reached = (peaks["start"] <= place + 1_000) & (peaks["end"] > place - 1_000)
+        return bool(((peaks["chrom"] == chrom) & reached).any())
 
     known = genes[genes["chrom"].isin(peaks["chrom"])]
     near = [has_peak(gene.chrom, gene.tss) for gene in known.itertuples()]

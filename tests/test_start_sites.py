@@ -103,7 +103,52 @@ def test_copies_of_a_transcript_on_other_chromosomes_stay_apart(put):
 
 def test_coding_sequences_alone_make_no_transcripts(put):
     path = put(gtf(("CDS", 101, 200, "+", "A", "T1"), ("start_codon", 101, 103, "+", "A", "T1")))
-    with pytest.raises(FileFormatError, match="no line is a transcript, an exon or a gene; there are CDS, start_codon"):
+    with pytest.raises(
+        FileFormatError, match=r"no line is a .*; there are CDS, start_codon; coding .* take a file with"
+    ):
+        read_gtf(path)
+
+
+def test_genes_that_have_only_coding_sequences_are_told(put):
+    path = put(gtf(*EXONS, ("CDS", 501, 600, "-", "B", "T9"), ("CDS", 101, 150, "+", "A", "T1")))
+    with pytest.warns(LeftOutWarning, match=r"read_gtf left out 1 of 2 genes: 1 without a transcript, .* \('B'\)$"):
+        table = read_gtf(path)
+    assert (table["gene_id"].tolist(), table.attrs["left_out"]) == (["A", "A"], ["B"])
+
+
+@pytest.mark.parametrize("order", ["copy by copy", "exon by exon"])
+def test_an_identifier_that_numbers_its_exons_twice_stands_for_two_transcripts(put, order):
+    exons = [(101, 200, 1), (301, 400, 2), (9_101, 9_200, 1), (9_301, 9_400, 2)]
+    if order == "exon by exon":
+        exons = [exons[k] for k in (0, 2, 1, 3)]
+    lines = [
+        f'chr1\tx\texon\t{start}\t{end}\t.\t+\t.\tgene_id "A"; transcript_id "T"; exon_number "{number}";\n'
+        for start, end, number in exons
+    ]
+    table = read_gtf(put("".join(lines)))
+    assert table[["start", "end"]].values.tolist() == [[100, 400], [9_100, 9_400]]
+    assert read_gtf(put("".join([*lines, lines[0]])))["start"].tolist() == [100, 9_100], "a line that stands twice"
+
+
+@pytest.mark.parametrize("kind", ["mRNA", "lnc_RNA", "primary_transcript"])
+def test_lines_of_other_kinds_of_transcripts_count(put, kind):
+    table = read_gtf(put(gtf((kind, 101, 950, "+", "A", "T1"), *EXONS)))
+    assert table[["feature", "start"]].values.tolist() == [[kind, 100], ["transcript", 150]]
+    both = put(gtf(("transcript", 101, 950, "+", "A", "T1"), (kind, 101, 950, "+", "A", "T1")))
+    assert read_gtf(both)["feature"].tolist() == ["transcript"]
+
+
+def test_stringtie_names_genes_of_its_reference(put):
+    row = 'chr1\tStringTie\ttranscript\t11\t90\t1000\t+\t.\tgene_id "MSTRG.1"; transcript_id "T"; ref_gene_name "A";\n'
+    assert read_gtf(put(row))[["gene_id", "gene_name"]].values.tolist() == [["MSTRG.1", "A"]]
+
+
+def test_each_reader_names_the_other(put):
+    path = put(gtf(*EXONS))
+    with pytest.raises(FileFormatError, match=r"wanted attributes as key=value, got 'gene_id .*; read_gtf reads GTF"):
+        read_gff3(path)
+    path = put(gff3(("gene", 11, 90, "ID=gene-A;Name=A")))
+    with pytest.raises(FileFormatError, match=r'wanted attributes as key "value"; got .*; read_gff3 reads GFF3'):
         read_gtf(path)
 
 
@@ -157,6 +202,24 @@ def test_genes_without_transcript_lines_are_kept(put):
     assert sites_of(table) == {"A": 20, "ND1": 100, "P": 200}
 
 
+def test_transcripts_of_no_gene_are_told(put):
+    path = put(
+        gff3(
+            ("gene", 11, 90, "ID=gene-A;Name=A"),
+            ("primary_transcript", 21, 90, "ID=rna-A;Parent=gene-A"),
+            ("miRNA", 31, 60, "ID=rna-mir;Parent=rna-A"),
+            ("tRNA", 101, 190, "ID=rna-T"),
+            ("mRNA", 201, 290, "ID=rna-B;Parent=gene-B"),
+        )
+    )
+    with pytest.warns(LeftOutWarning, match=r"read_gff3 left out 2 of 3 transcripts: 2 that belong to no gene"):
+        table = read_gff3(path)
+    assert (table["transcript_id"].tolist(), table.attrs["left_out"]) == (["rna-A"], ["rna-T", "rna-B"])
+    path = put(gff3(("mRNA", 201, 290, "ID=rna-B;Parent=gene-B")))
+    with pytest.raises(FileFormatError, match="no line is a gene or the child of one; there are mRNA"):
+        read_gff3(path)
+
+
 # --- BED
 
 
@@ -165,9 +228,11 @@ def test_genes_without_transcript_lines_are_kept(put):
     [
         (
             "chr1\t100\t101\tA\t.\t+\nchr1\t300\t301\tB\t.\t-\n",
-            "column 5 holds scores, as in BED, .* read_bed.path.",
+            "got numbers or dots in every row, as the scores of BED; read_bed.path.",
         ),
-        ("chr1\t100\t101\tA\t0\t+\nchr1\t300\t301\tB\t960\t-\n", "column 5 holds scores"),
+        ("chr1\t100\t101\tA\t0\t+\nchr1\t300\t301\tB\t960\t-\n", "as the scores of BED"),
+        ("chr1\t100\t101\tA\t7.5e3\t+\nchr1\t300\t301\tB\t1960\t-\n", "as the scores of BED"),
+        ("chr1\t100\t101\tNM_1\t0\t+\nchr1\t300\t301\tNM_2\t0\t-\n", "as the scores of BED"),
         ("chr1\t100\t900\tA\t0\t+\n", "got 100 and 900; read_bed reads intervals, and choose_tss takes their starts"),
     ],
 )
@@ -176,6 +241,11 @@ def test_a_bed_file_is_no_table_of_sites(put, rows, message):
     with pytest.raises(FileFormatError, match=message):
         read_tss(path)
     assert choose_tss(read_bed(path))["tss"].iloc[0] == 100
+
+
+@pytest.mark.parametrize("transcript", ["NM_001", "XR_9.1", "ENST00000000001.4", "ENSMUST00000000001", "uc001aaa.3"])
+def test_genes_may_be_numbers_of_entrez(put, transcript):
+    assert read_tss(put(f"chr1\t100\t100\t{transcript}\t2623\t+\n"))["name"].tolist() == ["2623"]
 
 
 def test_a_gene_called_by_a_sign_is_no_score(put):
@@ -218,6 +288,17 @@ def test_pseudo_autosomal_genes_keep_x(names):
 
 
 @pytest.mark.parametrize(
+    ("on_x", "on_y"),
+    [("ENSG00000182378.15", "ENSG00000182378.15_PAR_Y"), ("ENSG00000182378", "ENSGR0000182378")],
+)
+def test_marks_of_copies_on_y_do_not_make_further_genes(on_x, on_y):
+    chosen = choose_tss(table_of((on_y, "chrY", 5, "+"), (on_x, "chrX", 9, "+")))
+    assert chosen[["name", "chrom"]].values.tolist() == [[on_x, "chrX"]]
+    with pytest.warns(LeftOutWarning, match="Marks of copies on Y differ: 1 more would match .*; leave those rows out"):
+        match_genes(counts_of("SAME", on_y), pd.DataFrame({"name": ["SAME", on_x]}))
+
+
+@pytest.mark.parametrize(
     ("accession", "name"),
     [("NC_000001.10", "1"), ("NC_000001.11", "1"), ("NC_000022.11", "22"), ("NC_000023.11", "X"), ("NC_012920.1", "M"),
      ("NC_060925.1", "1"), ("NC_060948.1", "Y"), ("NC_000067.7", "1"), ("NC_000085.6", "19"), ("NC_000086.8", "X"),
@@ -236,9 +317,18 @@ def test_accessions_of_two_assemblies_in_one_table_are_refused():
         convert_chromosomes(table, "ucsc")
 
 
+def test_two_assemblies_of_refseq_are_no_two_ways_of_naming():
+    genes = table_of(("A", "NC_000001.11", 50, "+"))
+    peaks = {"chrom": ["NC_000001.10"], "start": [0], "end": [9]}
+    with pytest.raises(
+        ChromosomeMismatchError, match=r"are of two assemblies: NC_000001.10 and NC_000001.11 are two ver"
+    ):
+        PairedDataset([[1.0]], peaks, genes, cell_types=["a"])
+
+
 def test_refseq_against_ucsc_names_the_way_out():
     genes = table_of(("A", "NC_000001.11", 50, "+"))
-    with pytest.raises(ChromosomeMismatchError, match=r"chr1 and NC_000001\.11 are one; skepi\.io\.convert_chrom"):
+    with pytest.raises(ChromosomeMismatchError, match=r"chr1 and NC_000001\.11 are the same; skepi\.io\.convert_chrom"):
         PairedDataset([[1.0]], {"chrom": ["chr1"], "start": [0], "end": [9]}, genes, cell_types=["a"])
 
 
@@ -261,11 +351,28 @@ def test_strands_are_understood(strands):
 @pytest.mark.parametrize("strand", [".", "*", "?", None, 0, True, "plus"])
 def test_without_a_strand_the_gene_is_named(strand):
     table = table_of(("A", "chr1", 5, "+"), ("B", "chr1", 9, strand), ("C", "chr1", 9, strand))
-    with pytest.raises(TableError, match=r"strand must be '\+' or '-' .*: 2 row\(s\) have none, first is B, row 1"):
+    with pytest.raises(
+        TableError,
+        match=r"strand must be '\+' or '-' .*: 2 row\(s\) have another, the first is B, row 1 .*strandless='drop'",
+    ):
         choose_tss(table)
     with pytest.warns(LeftOutWarning, match=r"choose_tss left out 2 of 3 genes: 2 without a strand \('B', 'C'\)"):
         chosen = choose_tss(table, strandless="drop")
     assert (chosen["name"].tolist(), chosen.attrs["left_out"]) == (["A"], ["B", "C"])
+
+
+def test_transcripts_of_genes_that_stay_are_left_out_with_a_word():
+    table = table_of(("A", "chr1", 5, "+"), ("A", "chr1", 9, "."), ("B", "chr1", 9, "+"))
+    with pytest.warns(LeftOutWarning, match=r"left out 1 of 1 transcripts without a strand: 1 of genes that have oth"):
+        assert choose_tss(table, strandless="drop")["name"].tolist() == ["A", "B"]
+    with pytest.raises(TableError, match=r"no gene is left; left out 1 of 1 genes: 1 without a strand \('A'\)"):
+        choose_tss(table[1:2], strandless="drop")
+
+
+def test_missing_columns_are_looked_for_under_other_names():
+    table = pd.DataFrame({"gene": ["A"], "chr": ["chr1"], "start": [5], "end": [9], "strand": ["+"]})
+    with pytest.raises(TableError, match=r"missing columns \['name', 'chrom'\].*rename\(columns=.*'chr': 'chrom'"):
+        choose_tss(table)
 
 
 # --- what is left out
@@ -299,6 +406,7 @@ def counts_of(*names):
         (["ENSG00000102145.13_2"], ["ENSG00000102145.13_3"], "Versions of identifiers differ: 1 more would match"),
         (["ENSG00000102145"], ["ENSG00000102145.13_3"], "Versions of identifiers differ: 1 more would match"),
         (["ENSMUSG00000031162.5"], ["ENSMUSG00000031162"], "Versions of identifiers differ: 1 more would match"),
+        (["NM_002049.3"], ["NM_002049.4"], "Versions of RefSeq accessions differ: 1 more would match"),
         (
             ["GATA1 "],
             ["GATA1"],
@@ -311,8 +419,8 @@ def counts_of(*names):
         (["GATA1|2623"], ["GATA1"], r"What follows a bar differs: 1 more .*\.str\.split\('\|'\)\.str\[0\]"),
         (["2623|GATA1"], ["GATA1"], r"What comes before a bar differs: 1 more .*\.str\[-1\]"),
         (["2623.0"], ["2623"], "Decimals of whole numbers differ: 1 more would match"),
-        (["SAME.1"], ["OTHER"], "1 row.s. are further rows of a name, made unique .'SAME.1'.: read_matrix"),
-        (["SAME-2"], ["OTHER"], "1 row.s. are further rows of a name, made unique"),
+        (["SAME.1"], ["OTHER"], "1 row.s. look like further rows of a name, made unique .'SAME.1'.: from a file"),
+        (["SAME-2"], ["OTHER"], "1 row.s. look like further rows of a name, made unique"),
         (
             ["1-Mar", "2-Sep"],
             ["MARCHF1"],

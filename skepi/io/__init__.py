@@ -3,8 +3,9 @@
 from skepi.io._bed import read_bed, read_narrowpeak
 from skepi.io._bedgraph import read_bedgraph
 from skepi.io._bigwig import bigwig_means
-from skepi.io._genes import choose_tss, read_tss
-from skepi.io._gff import read_gff3, read_gtf
+from skepi.io._genes import choose_tss
+from skepi.io._gff3 import read_gff3
+from skepi.io._gtf import read_gtf
 from skepi.io._match import match_genes
 from skepi.io._matrix import read_matrix
 from skepi.io._mtx import read_10x_mtx
@@ -12,6 +13,7 @@ from skepi.io._names import chromosome_style, convert_chromosomes, format_interv
 from skepi.io._peaks import read_peaks
 from skepi.io._tenx import CellMatrix, read_10x_h5
 from skepi.io._tracks import write_bedgraph, write_bedpe
+from skepi.io._tss import read_tss
 
 __all__ = [
     "CellMatrix",

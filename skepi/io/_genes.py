@@ -1,4 +1,4 @@
-"""Transcription start sites: tables of sites, and one site a gene."""
+"""One transcription start site for each gene, chosen from those of its transcripts."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ from skepi._doors import (
     strands_of,
     understood_strands,
 )
+from skepi._identifiers import without_mark_of_y
 from skepi._labels import rows_in_order
 from skepi._regions import check_regions, check_same_naming, core_of
-from skepi.exceptions import FileFormatError, TableError
+from skepi.exceptions import TableError
 from skepi.intervals import IntArray, IntervalIndex, overlap_bp
 from skepi.io._left_out import LeftOut, check_left_out, say_left_out
-from skepi.io._text import Path, read_lines
 
 # What decides between the sites of a gene, the first that differs: larger counts first, small ``upstream`` first.
 _POLICIES = {
@@ -31,71 +31,12 @@ _POLICIES = {
     "all": ("upstream",),
 }
 _PROMOTER_BP = 500
-_GREATEST_SCORE = 1_000  # of BED
+_ENDS = {"start", "end", "chromstart", "chromend"}
 _PARTS_OF_TRANSCRIPTS = {
     "exon", "cds", "intron", "start_codon", "stop_codon", "utr", "five_prime_utr", "three_prime_utr", "5utr", "3utr",
     "selenocysteine",
 }  # fmt: skip
 _FLOAT32 = np.finfo(np.float32)
-
-
-def read_tss(path: Path) -> pd.DataFrame:
-    """Read a table of start sites: chrom, start, end, transcript, gene, strand, without header.
-
-    Such tables (of refGene, for instance) have ``start = end``: the boundary where transcription begins. On the plus
-    strand the first transcribed base lies behind it, on the minus strand before it. An interval of one base is that
-    base.
-
-    Parameters
-    ----------
-    path : path
-        Tab-separated text, plain or gzipped.
-
-    Returns
-    -------
-    DataFrame
-        ``name`` (of the gene), ``transcript, chrom, tss, strand``; ``tss`` is the 0-based position of the first
-        transcribed base.
-
-    Raises
-    ------
-    FileFormatError
-        With file, line and column, as in :func:`read_bed`; also for an interval of more than one base, and for BED
-        files, whose fifth column is a score: :func:`read_bed` reads them, and :func:`choose_tss` takes its table.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:  # the bases on either side of the boundary at 100
-    ...     path = pathlib.Path(folder, "tss.bed")
-    ...     _ = path.write_text("chr1\\t100\\t100\\tNM_1\\tA\\t+\\nchr1\\t100\\t100\\tNM_2\\tB\\t-\\n")
-    ...     read_tss(path).set_index("name")["tss"].to_dict()
-    {'A': 100, 'B': 99}
-    """
-    rows = []
-    for line in read_lines(path):
-        if len(line.fields) != 6:
-            raise line.error(f"wanted 6 tab-separated columns, got {len(line.fields)}")
-        start, end, strand = line.position(1), line.position(2), line.choice(5, ("+", "-"))
-        if end - start not in (0, 1):
-            raise line.error(
-                f"wanted a site, start = end or one base, got {start} and {end}; read_bed reads intervals, and "
-                "choose_tss takes their starts by strand",
-                2,
-            )
-        tss = start - 1 if start == end and strand == "-" else start
-        if tss < 0:
-            raise line.error("no base lies before position 0 on the minus strand", 1)
-        rows.append((line.text(4), line.text(3), line.chrom(), tss, strand))
-    if all(map(_is_score, (row[0] for row in rows))):
-        raise FileFormatError(
-            path,
-            None,
-            5,
-            "column 5 holds scores, as in BED, where the gene's name is wanted; read_bed(path) reads such "
-            "a file, and choose_tss takes its table, with the names of column 4",
-        )
-    return pd.DataFrame(rows, columns=["name", "transcript", "chrom", "tss", "strand"])
 
 
 def choose_tss(
@@ -180,17 +121,17 @@ def choose_tss(
     check_choice("strandless", strandless, ("error", "drop"))
     check_left_out(left_out)
     all_sites = _sites(transcripts, name, strandless)
-    sites = _on_chromosomes(_without_y_copies(all_sites.dropna(subset="strand")))
-    by_gene = sites.groupby("name", sort=False)
-    places = by_gene.agg(
+    known = all_sites.dropna(subset="strand")
+    sites = _on_chromosomes(_without_y_copies(known))
+    places = sites.groupby("name", sort=False).agg(
         chroms=("chrom", "nunique"), strands=("strand", "nunique"), low=("tss", "min"), high=("tss", "max")
     )
     single = (places["chroms"] == 1) & (places["strands"] == 1) & (places["high"] - places["low"] <= max_span)
-    strandless_genes = all_sites["name"][~all_sites["name"].isin(places.index)].unique()
-    gone = pd.Index(strandless_genes).append(places.index[~single])
-    sites = sites[sites["name"].map(single)]
+    strandless_rows = all_sites["name"][all_sites["strand"].isna()]
+    gone = _left_out(places, single, strandless_rows, max_span)
+    sites = sites[sites["name"].map(single).astype(bool)]
     if sites.empty:
-        raise TableError(f"transcripts: none of {len(places)} genes is a single place")
+        raise TableError(f"choose_tss: no gene is left; left out {gone[0]}")
     counted = sites.groupby(["name", "chrom", "tss", "strand"], sort=False).size().rename("n_transcripts").reset_index()
     upstream_first = np.where(counted["strand"] == "-", -counted["tss"], counted["tss"])
     counted = counted.assign(upstream=upstream_first, first=counted["name"].map(_first_rows(all_sites["name"])))
@@ -201,34 +142,40 @@ def choose_tss(
     chosen = counted if policy == "all" else counted.drop_duplicates("name")
     out = chosen[["name", "chrom", "tss", "strand", "n_transcripts"]].reset_index(drop=True)
     if policy == "all":
-        several = out["name"].duplicated(keep=False)
-        out["gene"] = out["name"]
-        out["name"] = out["name"].where(~several, out["name"] + "@" + out["tss"].astype(str))
-        twice = out["name"][out["name"].duplicated()]
-        if len(twice):
-            raise TableError(f"transcripts: a site of one gene has the name of another gene: {twice.iloc[0]}")
-    out.attrs["left_out"] = gone.tolist()
-    say_left_out("choose_tss", [_left_out(places, single, strandless_genes, max_span)], left_out)
+        out = _named_by_site(out)
+    out.attrs["left_out"] = all_sites["name"][~all_sites["name"].isin(sites["name"])].unique().tolist()
+    say_left_out("choose_tss", gone, left_out)
     return out
 
 
-def _left_out(places: pd.DataFrame, single: pd.Series, strandless: Any, max_span: int) -> LeftOut:
-    """Genes that are no single place, by the first reason that holds."""
+def _named_by_site(sites: pd.DataFrame) -> pd.DataFrame:
+    """Sites with ``gene``, and ``gene@tss`` as the name where a gene has several."""
+    gene = sites["name"]
+    names = gene.where(~gene.duplicated(keep=False), gene + "@" + sites["tss"].astype(str))
+    twice = names[names.duplicated()]
+    if len(twice):
+        raise TableError(f"transcripts: a site of one gene has the name of another gene: {twice.iloc[0]}")
+    return sites.assign(name=names, gene=gene)
+
+
+def _left_out(
+    places: pd.DataFrame, single: pd.Series, strandless_rows: pd.Series, max_span: int
+) -> tuple[LeftOut, LeftOut]:
+    """Genes that are no single place, by the first reason that holds, and transcripts of others without a strand."""
     rest = places[~single]
     chroms, strands = rest["chroms"] > 1, rest["strands"] > 1
+    strandless = strandless_rows[~strandless_rows.isin(places.index)].unique()
     reasons = {
         "without a strand": strandless,
         "on several chromosomes": rest.index[chroms],
         "on both strands": rest.index[~chroms & strands],
         f"with sites more than {max_span:,} bp apart": rest.index[~chroms & ~strands],
     }
-    return LeftOut("genes", len(places) + len(strandless), reasons)
-
-
-def _is_score(text: str) -> bool:
-    """Whether a field looks like the score of a BED file: a dot, or a number of 0 to 1000."""
-    number = text.isascii() and text.replace(".", "", 1).isdigit()
-    return text == "." or (number and float(text) <= _GREATEST_SCORE)
+    of_others = strandless_rows[strandless_rows.isin(places.index)]
+    return (
+        LeftOut("genes", len(places) + len(strandless), reasons),
+        LeftOut("transcripts without a strand", len(strandless_rows), {"of genes that have others": of_others}),
+    )
 
 
 def _check_begin_at_sites(table: pd.DataFrame) -> None:
@@ -257,17 +204,14 @@ def _sites(transcripts: Any, name: str | None, strandless: str) -> pd.DataFrame:
     table = frame_of(transcripts, "transcripts")
     _check_begin_at_sites(table)
     if name is None:
-        name = "name" if "name" in table else "gene_name"
-    from_ends = "tss" not in table and {"start", "end"} <= set(table.columns)
-    source = {"name": name, "chrom": "chrom", "tss": "start" if from_ends else "tss", "strand": "strand"}
-    missing = [column for column, found in source.items() if found not in table]
-    if missing:
-        raise TableError(f"transcripts: missing columns {missing}, got {list(table.columns)}")
+        name = "gene_name" if "gene_name" in table and "name" not in table else "name"
+    from_ends = "tss" not in table and not _ENDS.isdisjoint(str(column).lower() for column in table)
+    table = frame_of(table, "transcripts", (name, "chrom", *(("start", "end") if from_ends else ("tss",)), "strand"))
     names = names_of(table[name], f"transcripts: {name}")
     if strandless == "drop":
         strand = understood_strands(table["strand"])
     else:
-        strand = strands_of(table["strand"], "transcripts", names)
+        strand = strands_of(table["strand"], "transcripts", names, "strandless='drop' leaves them out")
     # Text and wide numbers: what came may be categorical, or unsigned and without a negative.
     return pd.DataFrame(
         {
@@ -296,10 +240,10 @@ def _whole(table: pd.DataFrame, column: str) -> IntArray:
 
 
 def _without_y_copies(sites: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the sites on Y of genes that lie on X too."""
+    """Leave out the sites on Y of genes that lie on X too, marks of copies on Y aside."""
     core = sites["chrom"].map({chrom: core_of(chrom) for chrom in sites["chrom"].unique()})
     on_x = set(sites.loc[core == "X", "name"])
-    return sites[~((core == "Y") & sites["name"].isin(on_x))]
+    return sites[~((core == "Y") & sites["name"].map(without_mark_of_y).isin(on_x))]
 
 
 def _on_chromosomes(sites: pd.DataFrame) -> pd.DataFrame:

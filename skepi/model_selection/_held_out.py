@@ -1,5 +1,6 @@
 """Held-out predictions with the training mean beside them, and the control with shuffled cell types."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from skepi._folds import check_splits, rows_of_folds
 from skepi._rows import check_no_leak, check_targets, names_of_pairs
 from skepi._scales import takes_counts, warn_of_raw_counts
 from skepi._targets import training_means
+from skepi.exceptions import ScaleWarning
 from skepi.metrics import gene_in_fold, skill, within_gene_skill
 from skepi.rows import is_pairs
 
@@ -70,7 +72,9 @@ def cross_val_pairs(
     folds = enumerate(rows_of_folds(cv, X, y, groups))
 
     def of_fold(fold: int, train: NDArray, test: NDArray) -> tuple[pd.DataFrame, Any]:
-        model = clone(estimator).fit(X[train], y[train])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ScaleWarning)  # said once, of all targets
+            model = clone(estimator).fit(X[train], y[train])
         frame = names_of_pairs(X[test])
         frame.insert(0, "fold", fold)
         frame["y_true"] = y[test]

@@ -17,11 +17,12 @@ LEAST_GENES = 100
 
 _LEAST_ODDS_RATIO = 2.0  # real data have 6 or more, other assemblies about 1
 _ERRORS = 2.0  # standard errors by which an odds ratio must be lower
+_EVERYWHERE = 0.8  # share of places 50 kb away with a peak; peaks of real data have less than half
 _CHROMOSOME = 2**32  # apart in keys of (chromosome, position)
 
 
 class PeaksAtStartSites(NamedTuple):
-    """How many genes have the middle of a peak within 1 kb of their TSS, and of places 50 kb away on either side.
+    """How many genes have a peak within 1 kb of their TSS, and of places 50 kb away on either side.
 
     Genes on chromosomes without a peak do not count.
 
@@ -50,8 +51,11 @@ class PeaksAtStartSites(NamedTuple):
 
     @property
     def seem_apart(self) -> bool:
-        """Whether peaks are so little enriched at start sites that an odds ratio of 2 is ruled out (2 errors)."""
-        if self.n_genes < LEAST_GENES:
+        """Whether peaks are so little enriched at start sites that an odds ratio of 2 is ruled out (2 errors).
+
+        Peaks that lie nearly everywhere, such as tiles of the genome, tell nothing.
+        """
+        if self.n_genes < LEAST_GENES or self.share_shifted > _EVERYWHERE:
             return False
         counts = np.array([self.n_near, self.n_genes - self.n_near, self.n_shifted, 2 * self.n_genes - self.n_shifted])
         counts = counts + 0.5  # Haldane's correction
@@ -76,12 +80,11 @@ def peaks_at_start_sites(peaks: pd.DataFrame, genes: pd.DataFrame) -> PeaksAtSta
     PeaksAtStartSites(n_genes=2, n_near=1, n_shifted=1)
     """
     code, chroms = pd.factorize(peaks["chrom"])
-    middle = (peaks["start"].to_numpy() + peaks["end"].to_numpy()) // 2
-    keys = np.sort(code * _CHROMOSOME + middle)
+    starts, ends = (np.sort(code * _CHROMOSOME + peaks[column].to_numpy()) for column in ("start", "end"))
     of_gene = pd.Index(chroms).get_indexer(genes["chrom"])
     tss = genes["tss"].to_numpy()[of_gene >= 0]
     of_gene = of_gene[of_gene >= 0]
-    near, *shifted = (_n_with_peak(keys, of_gene, tss + shift) for shift in (0, -SHIFT_BP, SHIFT_BP))
+    near, *shifted = (_n_with_peak(starts, ends, of_gene, tss + shift) for shift in (0, -SHIFT_BP, SHIFT_BP))
     return PeaksAtStartSites(tss.size, near, sum(shifted))
 
 
@@ -97,7 +100,8 @@ def warn_of_other_assembly(found: PeaksAtStartSites) -> None:
         )
 
 
-def _n_with_peak(keys: IntArray, chrom: IntArray, position: NDArray[np.int64]) -> int:
-    """Number of places with the middle of a peak within reach, on their own chromosome."""
+def _n_with_peak(starts: IntArray, ends: IntArray, chrom: IntArray, position: NDArray[np.int64]) -> int:
+    """Number of places that a peak of their chromosome reaches: more have begun by there than have ended before."""
     key = chrom * _CHROMOSOME + np.maximum(position, 0)
-    return int((np.searchsorted(keys, key + REACH_BP, side="right") > np.searchsorted(keys, key - REACH_BP)).sum())
+    begun = np.searchsorted(starts, key + REACH_BP, side="right")
+    return int((begun > np.searchsorted(ends, key - REACH_BP, side="right")).sum())

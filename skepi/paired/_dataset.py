@@ -1,5 +1,6 @@
 """A data set of openness and, where known, expression of the same cell types."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, Literal, overload
 
@@ -11,7 +12,7 @@ from skepi._columns import UNNAMED
 from skepi._labels import rows_in_order
 from skepi._matrices import check_expression, check_matrix
 from skepi._rows import codes_of
-from skepi.exceptions import MissingExpressionError, TableError
+from skepi.exceptions import AssemblyWarning, MissingExpressionError, ScaleWarning, TableError
 from skepi.paired import _anndata, _checks, _saved
 from skepi.paired._assembly import LEAST_GENES, PeaksAtStartSites, peaks_at_start_sites, warn_of_other_assembly
 from skepi.paired._pairs import GeneCellPairs
@@ -385,7 +386,7 @@ class PairedDataset:
         gene = slice(None) if genes is None else codes_of(genes, self.genes, "gene(s)")
         cell = slice(None) if cell_types is None else codes_of(cell_types, self.cell_types, "cell type(s)")
         peak = self._peaks_of(signals)
-        return PairedDataset(
+        return _checked_again(
             self.openness[peak][:, cell],
             self.peaks.iloc[peak],
             self.genes.iloc[gene],
@@ -422,7 +423,15 @@ class PairedDataset:
         normalizer.fit(by_cell_type.iloc[fit_on])
         values = np.asarray(normalizer.transform(by_cell_type)).T
         kept = self.genes[normalizer.get_support()]
-        return PairedDataset(self.openness, self.peaks, kept, values, self.cell_types, self.peak_features)
+        return _checked_again(self.openness, self.peaks, kept, values, self.cell_types, self.peak_features)
+
+
+def _checked_again(*tables: Any) -> PairedDataset:
+    """Data set of what another one holds; what its scale and assembly look like has been said already."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ScaleWarning)
+        warnings.simplefilter("ignore", AssemblyWarning)
+        return PairedDataset(*tables)
 
 
 def _opened(cls: type[PairedDataset], tables: _saved.SavedTables) -> PairedDataset:
