@@ -10,10 +10,11 @@ from skepi.exceptions import TableError
 _WAYS = ("to_pandas", "to_dataframe", "df")  # of pyarrow, pybedtools and PyRanges
 
 
-def pandas_of(table: Any, what: str) -> Any:
+def pandas_of(table: Any, what: str, of_anndata: str = "PairedDataset.from_anndata(...)") -> Any:
     """Return a polars DataFrame as a pandas one, column by column; what is no foreign table is returned as it is.
 
-    polars has no row labels, so the result has none either.
+    polars has no row labels, so the result has none either. ``of_anndata`` says, for messages, what to give in place of
+    an AnnData object.
 
     Raises
     ------
@@ -38,7 +39,7 @@ def pandas_of(table: Any, what: str) -> Any:
     if package == "polars" and hasattr(table, "to_frame"):
         return pd.Series(table.to_numpy(), name=table.name)
     if hasattr(table, "obs_names"):
-        raise TableError(f"{what}: got an {kind} object: PairedDataset.from_anndata(...) takes it")
+        raise TableError(f"{what}: wanted a pandas DataFrame, got an {kind} object: give {of_anndata}")
     for way in _WAYS:
         if hasattr(type(table), way):
             called = "" if isinstance(getattr(type(table), way), property) else "()"

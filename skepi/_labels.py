@@ -24,6 +24,14 @@ _CALLED_GENES = {
     "ensembl_id",
     "hgnc_symbol",
 }
+#: Columns that describe genes and peaks, as :func:`plain_name` writes their names: no samples.
+NO_SAMPLES = {
+    *("chrom", "chr", "chromosome", "seqnames", "seqname", "seqid", "start", "end", "stop", "strand", "tss"),
+    *("txstart", "txend", "start_position", "end_position", "chromosome_name", "gene_start", "gene_end"),
+    *("length", "gene_length", "genelength", "exonlength", "exon_length", "width", "effective_length", "eff_length"),
+    *("effectivelength", "transcript_length", "gene_id", "geneid", "entrez", "entrezid", "entrez_id"),
+    *("entrez_gene_id", "entrezgene", "entrezgene_id", "ncbi_gene_id", "hgnc_id"),
+}
 _IDENTITIES = {"index", "name", "peak", "peak_id", "gene_id", "interval", "id"}
 _POSITIONS = ["chrom", "start", "end", "tss", "strand", "signal", "lineage"]
 _INTERVAL = re.compile(r"(\S+)[:_-]([0-9]+)[_-]([0-9]+)").fullmatch
@@ -85,6 +93,24 @@ def interval_labels(regions: pd.DataFrame) -> pd.Index:
     """Name regions ``chrom:start-end``, positions as in the table."""
     text = regions[["chrom", "start", "end"]].astype(str)
     return pd.Index(text["chrom"] + ":" + text["start"] + "-" + text["end"])
+
+
+def refuse_descriptions(matrix: pd.DataFrame, what: str) -> None:
+    """Refuse a matrix among whose columns there are some that describe its rows, by their names."""
+    found = [column for column in matrix if plain_name(str(column)) in NO_SAMPLES]
+    alone = len(found) == 1 and matrix[found[0]].is_unique
+    if not found or (alone and pd.api.types.is_string_dtype(matrix[found[0]])):
+        return  # text is refused elsewhere
+    way = f", or {what}.set_index({found[0]!r}) makes row labels of it" if alone else ""
+    raise TableError(
+        f"{what}: wanted one column for each cell type, got columns that describe the rows: {some(found, 10)}; "
+        f"{what}.drop(columns={found}) leaves them out{way}"
+    )
+
+
+def plain_name(name: str) -> str:
+    """Name of a column without quotes and case, words joined by ``_``."""
+    return name.strip("\"'# ").lower().replace(" ", "_").replace(".", "_")
 
 
 def look_like_genes(labels: pd.Index) -> bool:

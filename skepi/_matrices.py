@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from skepi._doors import check_labels, check_no_text, names_of, numbers_of, some
 from skepi._foreign import pandas_of
+from skepi._labels import refuse_descriptions
 from skepi._mismatch import how_written
 from skepi._scales import warn_of_log_openness
 from skepi.exceptions import TableError
@@ -27,6 +28,7 @@ def check_matrix(matrix: Any, what: str) -> Any:
         raise TableError(f"{what}: wanted two dimensions, got shape {matrix.shape}")
     if isinstance(matrix, pd.DataFrame):
         check_labels(matrix, what)
+        refuse_descriptions(matrix, what)
         check_no_text(matrix, what)
     return matrix
 

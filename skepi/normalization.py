@@ -16,6 +16,7 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._doors import check_labels, some
+from skepi._foreign import pandas_of
 from skepi._labels import look_like_genes
 from skepi._rows import check_arrays
 from skepi._scales import warn_of_equal_libraries, warn_of_few_columns, warn_of_log_counts
@@ -195,6 +196,7 @@ class ExpressionNormalizer(SelectorMixin, BaseEstimator):
         return self.support_
 
     def _checked(self, X: ArrayLike, reset: bool) -> FloatArray:
+        X = pandas_of(X, "X", "X.to_df()")
         if isinstance(X, pd.DataFrame):
             check_labels(X, "X")
             if look_like_genes(X.index) and not look_like_genes(X.columns):

@@ -15,6 +15,7 @@ from skepi.binning import TSSBinner
 from skepi.compose import GeneZTarget
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import DenseSizeError
+from skepi.io import convert_chromosomes, match_genes
 from skepi.paired import PairedDataset
 from skepi.preprocessing import LogZScaler, Materialize
 
@@ -44,6 +45,29 @@ MISTAKES = {
     "identifiers against symbols": (
         lambda: PairedDataset(OPENNESS, PEAKS, GENES, EXPRESSION.add_prefix("ENSG", axis=0)),
         "have no name in common: 'ENSGgene00000', .*skepi.io.match_genes says what differs",
+    ),
+    "positions among the samples": (
+        lambda: PairedDataset(pd.concat([PEAKS[["chrom", "start", "end"]], OPENNESS], axis=1), PEAKS, GENES),
+        r"openness: wanted one column for each cell type, got columns that describe the rows: 'chrom', 'start', 'end'; "
+        r"openness\.drop\(columns=\['chrom', 'start', 'end'\]\) leaves them out",
+    ),
+    "lengths among the samples": (
+        lambda: match_genes(EXPRESSION.assign(Length=100), GENES),
+        r"describe the rows: 'Length'; matrix\.drop\(columns=\['Length'\]\) leaves them out$",
+    ),
+    "identifiers among the samples": (
+        lambda: PairedDataset(OPENNESS, PEAKS, GENES, EXPRESSION.reset_index(drop=True).assign(entrez=range(12))),
+        r"'entrez'; .* leaves them out, or expression\.set_index\('entrez'\) makes row labels of it",
+    ),
+    "gaps among objects": (
+        lambda: PairedDataset(
+            OPENNESS, PEAKS, GENES, EXPRESSION.astype(object).mask(EXPRESSION.iloc[2, 1] == EXPRESSION, None)
+        ),
+        r"got dtype object with 1 cell.s. that are no numbers, the first (None|nan) in row 2, column 1; leave out",
+    ),
+    "a table of chromosomes under another name": (
+        lambda: convert_chromosomes(PEAKS.rename(columns={"chrom": "chr"}), "ensembl"),
+        r"table: missing columns \['chrom'\].*rename\(columns=\{'chr': 'chrom'\}\)",
     ),
     "chromosomes of Ensembl": (
         lambda: PairedDataset(OPENNESS, PEAKS.assign(chrom=PEAKS["chrom"].str[3:]), GENES),

@@ -7,12 +7,13 @@ from promises import assert_exact
 from sklearn.dummy import DummyRegressor
 from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
 
+from skepi._rows import cell_types_of, chromosomes_of
 from skepi.comparison import compare_models
 from skepi.compose import GeneZTarget
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import UnknownNameError
 from skepi.inspection import cell_type_influence
-from skepi.model_selection import CellTypeKFold, LeaveOneCellTypeOut, cross_val_pairs, shuffle_control
+from skepi.model_selection import CellTypeKFold, CrossedKFold, LeaveOneCellTypeOut, cross_val_pairs, shuffle_control
 from skepi.paired import PairedDataset
 
 MODEL = GeneZTarget(DummyRegressor())
@@ -67,7 +68,10 @@ def test_the_control_keeps_groups_together(data):
     [
         (5, None, TypeError, r"cv must be a splitter such as CellTypeKFold\(5\), or a list of training and test rows"),
         ("five", None, TypeError, "cv must be a splitter .* got 'five'"),
+        (CellTypeKFold, None, TypeError, r"cv must be a splitter, such as CellTypeKFold\(...\), got the class"),
         ([], None, ValueError, "cv holds no folds"),
+        ((range(40), range(40, 48)), None, ValueError, r"fold 0 is no pair .* a list of one fold: \[\(train, test\)\]"),
+        ([(range(40), [40, 41, 40])], None, ValueError, "cv: fold 0 tests some rows twice: '40'$"),
         (
             [(range(40), range(30, 48))],
             None,
@@ -87,6 +91,20 @@ def test_what_is_no_split_is_refused(data, cv, groups, error, message):
     X, y = data.pairs(return_X_y=True)
     with pytest.raises(error, match=message):
         cross_val_pairs(MODEL, X, y, cv, groups=groups)
+
+
+def test_a_class_is_no_estimator(data):
+    X, y = data.pairs(return_X_y=True)
+    with pytest.raises(TypeError, match="estimator must be an estimator with fit and predict, such as Ridge"):
+        cross_val_pairs(GeneZTarget, X, y, CellTypeKFold(2))
+
+
+@pytest.mark.filterwarnings("ignore::skepi.exceptions.UnseenGeneWarning")
+def test_groups_of_two_columns_cross(data):
+    X, y = data.pairs(return_X_y=True)
+    own = np.column_stack([cell_types_of(X), chromosomes_of(X)])
+    by_pairs = cross_val_pairs(MODEL, X, y, CrossedKFold(2, 2))
+    assert_exact(cross_val_pairs(MODEL, X, y, CrossedKFold(2, 2), groups=own), by_pairs)
 
 
 def test_groups_in_a_series_are_taken_by_position(data):

@@ -165,6 +165,14 @@ def test_polars_tables_are_read_by_the_names_of_their_columns():
     assert data.genes["name"].tolist() == ["A", "B"]
 
 
+def test_polars_tables_serve_for_signals_and_cell_types():
+    cells = pd.DataFrame({"name": ["Ery", "HSC"], "lineage": ["red", "stem"]})
+    given = polars_tables(openness=OPENNESS, peaks=PEAKS, cells=cells)
+    data = PairedDataset({"ATAC": given["openness"]}, {"ATAC": given["peaks"]}, GENES, cell_types=given["cells"])
+    assert_exact(data.openness, dataset().openness[:, ::-1])
+    assert data.cell_types["lineage"].tolist() == ["red", "stem"]
+
+
 def test_polars_tables_reach_start_sites_and_pseudobulks():
     sites = pd.DataFrame({"gene_name": ["A", "A"], "chrom": "chr1", "start": [9, 9], "end": [50, 60], "strand": "+"})
     given = polars_tables(sites=sites, cells=pd.DataFrame({"g1": [1, 2], "g2": [0, 3]}))
@@ -231,7 +239,7 @@ def test_text_among_numbers_is_named_with_the_way_out(column, message):
 
 
 def test_several_columns_of_text_are_counted():
-    openness = pd.concat([PEAKS[["name", "chrom"]], OPENNESS], axis=1)
+    openness = OPENNESS.assign(name=list("xyz"), note="seen")
     with pytest.raises(TableError, match="2 of 4 columns hold text: keep the columns of numbers"):
         dataset(openness=openness)
 

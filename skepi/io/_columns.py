@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from skepi._doors import some
+from skepi._labels import NO_SAMPLES, plain_name
 from skepi.exceptions import FileFormatError, UnknownNameError
 from skepi.io._text import Line, Path
 
@@ -16,13 +17,6 @@ STATISTICS = {
 }
 _LABELS = ("gene", "entrez", "symbol", "probe", "feature", "transcript", "peak", "ncbi", "hgnc", "ensembl", "locus")
 _LABEL_WORDS = {"id", "ids", "name", "names", "index", "row", "rows", "key", "label"}
-_NO_SAMPLES = {
-    *("chrom", "chr", "chromosome", "seqnames", "seqname", "seqid", "start", "end", "stop", "strand", "tss"),
-    *("txstart", "txend", "start_position", "end_position", "chromosome_name", "gene_start", "gene_end"),
-    *("length", "gene_length", "genelength", "exonlength", "exon_length", "width", "effective_length", "eff_length"),
-    *("effectivelength", "transcript_length", "gene_id", "geneid", "entrez", "entrezid", "entrez_id"),
-    *("entrez_gene_id", "entrezgene", "entrezgene_id", "ncbi_gene_id", "hgnc_id"),
-}
 _MEASURES = {"tpm", "fpkm", "rpkm", "numreads", "expected_count", "est_counts"}
 _INTERVAL = ({"chrom", "chr", "seqnames", "seqname"}, {"start"}, {"end"})
 
@@ -127,7 +121,7 @@ def label_of(line: Line, columns: Sequence[int], one_based: bool) -> str:
 
 def names_labels(name: str) -> bool:
     """Whether a column is named as columns of row labels are, such as ``GeneID`` or ``ID_REF``."""
-    plain = _plain(name)
+    plain = plain_name(name)
     intervals = set().union(*_INTERVAL)
     words = {*plain.split("_")}
     return (
@@ -139,8 +133,8 @@ def names_labels(name: str) -> bool:
 
 def _no_samples(names: list[str], values: Sequence[str], dropped: Sequence[str]) -> str | None:
     """What to do about columns among the samples that are none by their names; None where there are none."""
-    interval, plain = _interval_columns(names), {name: _plain(name) for name in values}
-    found = [name for name in values if plain[name] in _NO_SAMPLES or name in interval]
+    interval, plain = _interval_columns(names), {name: plain_name(name) for name in values}
+    found = [name for name in values if plain[name] in NO_SAMPLES or name in interval]
     measures = [name for name in values if plain[name] in _MEASURES]
     if set(interval) & set(values):
         drop = "" if interval[0] == names[0] else f", or drop={[*dropped, *found]} to leave them out"
@@ -155,14 +149,9 @@ def _no_samples(names: list[str], values: Sequence[str], dropped: Sequence[str])
     return None
 
 
-def _plain(name: str) -> str:
-    """Name of a column without quotes and case, words joined by ``_``."""
-    return name.strip("\"'# ").lower().replace(" ", "_").replace(".", "_")
-
-
 def _interval_columns(names: list[str]) -> list[str]:
     """Chromosome, start and end at the beginning, or behind one column; none if they are not named so."""
-    plain = list(map(_plain, names))
+    plain = list(map(plain_name, names))
     for first in (0, 1):
         if len(names) >= first + 3 and all(plain[first + k] in allowed for k, allowed in enumerate(_INTERVAL)):
             return names[first : first + 3]

@@ -6,6 +6,7 @@ import pandas as pd
 
 from skepi._doors import check_no_text, frame_of, names_of, some
 from skepi._foreign import pandas_of
+from skepi._labels import refuse_descriptions
 from skepi._mismatch import why_names_differ
 from skepi.exceptions import TableError
 from skepi.io._left_out import LeftOut, check_left_out, say_left_out
@@ -86,11 +87,12 @@ def match_genes(
 def _rows_of(matrix: Any) -> pd.Index:
     """Names of the rows of a matrix of numbers, as text."""
     if not isinstance(matrix, pd.DataFrame):
-        found = pandas_of(matrix, "matrix")
+        found = pandas_of(matrix, "matrix", "matrix.to_df().T")
         way = ": give matrix.to_pandas().set_index(...)" if isinstance(found, pd.DataFrame) else ""
-        kind = type(matrix).__name__
-        raise TableError(f"matrix: wanted a pandas DataFrame with genes as index, got {kind}{way}")
+        kind = f"polars {type(matrix).__name__}" if way else type(matrix).__name__
+        raise TableError(f"matrix: wanted a pandas DataFrame with genes as index, got a {kind}{way}")
     frame_of(matrix, "matrix")
+    refuse_descriptions(matrix, "matrix")
     check_no_text(matrix, "matrix")
     names_of(matrix.columns, "matrix: columns")
     for name, dtype in matrix.dtypes.items():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from skepi._doors import some
+from skepi._doors import frame_of, some
 from skepi._identifiers import without_version
 from skepi._regions import STANDARD, check_regions, core_of
 from skepi.exceptions import TableError
@@ -161,8 +161,7 @@ def convert_chromosomes(table: pd.DataFrame, style: str, unknown: str = "error")
         raise ValueError(f"style must be 'ucsc' or 'ensembl', got {style!r}")
     if unknown not in ("error", "keep", "drop"):
         raise ValueError(f"unknown must be 'error', 'keep' or 'drop', got {unknown!r}")
-    if "chrom" not in table:
-        raise TableError(f"wanted a column chrom, got {list(table.columns)}")
+    table = frame_of(table, "table", ("chrom",))
     names = table["chrom"].astype(object)
     new = {name: _counterpart(name, style) for name in names.unique()}
     strange = [name for name, counterpart in new.items() if counterpart is None]

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
+from skepi._doors import check_predictor
 from skepi._folds import check_splits, rows_of_folds
 from skepi._rows import check_no_leak, check_targets, names_of_pairs
 from skepi._scales import takes_counts, warn_of_raw_counts
@@ -65,6 +66,7 @@ def cross_val_pairs(
     >>> table[["fold", "y_true", "y_pred", "train_mean"]].values.tolist()  # the mean of the two others is predicted
     [[0.0, 0.0, 3.0, 3.0], [1.0, 0.0, 3.0, 3.0], [2.0, 6.0, 0.0, 0.0]]
     """
+    check_predictor("estimator", estimator)
     y = _checked(X, y)
     if not takes_counts(estimator):
         warn_of_raw_counts(y, stacklevel=2)

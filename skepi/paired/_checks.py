@@ -16,6 +16,7 @@ from skepi._doors import (
     positions_of,
     strands_of,
 )
+from skepi._foreign import pandas_of
 from skepi._labels import interval_labels
 from skepi._matrices import transposed
 from skepi._regions import check_regions, check_same_naming
@@ -49,6 +50,7 @@ def check_cell_types(cell_types: Any, openness: Any) -> pd.DataFrame:
         if not isinstance(openness, pd.DataFrame):
             raise TableError("cell_types: wanted names, because openness is an array without column names")
         cell_types = openness.columns
+    cell_types = pandas_of(cell_types, "cell_types")
     if not isinstance(cell_types, pd.DataFrame | Mapping):
         cell_types = pd.DataFrame({"name": _sequence_of(cell_types)})
     table = _columns_of(cell_types, "cell_types", ("name",))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from skepi._columns import UNNAMED
 from skepi._doors import names_of, some
+from skepi._foreign import pandas_of
 from skepi._labels import rows_in_order
 from skepi._matrices import check_matrix, check_openness
 from skepi.exceptions import TableError
@@ -67,6 +68,7 @@ def _several(openness: Mapping, peaks: Any, cell_types: Any, features: Any, gene
     if not names:
         raise TableError("openness: wanted at least one signal")
     _refuse_twice(names, "openness")
+    openness = {name: pandas_of(matrix, f"openness: {name}") for name, matrix in openness.items()}
     of_peaks = _by_signal(peaks, names, "peaks")
     of_features = {} if features is None else _by_signal(features, names, "peak_features", all_of_them=False)
     whose, table = _cell_types_of(openness, names, cell_types)
