@@ -79,7 +79,7 @@ def _matrix(matrix: Any, what: str, n_rows: int, rows_of: str, cell_types: pd.Da
             raise transposed(what, values.shape, rows_of.removesuffix("s"))
         raise TableError(
             f"{what} has shape {values.shape}, wanted ({n_rows}, {len(cell_types)}): "
-            f"one row for each row of {rows_of}, one column for each cell type"
+            f"one row per {rows_of.removesuffix('s')} and one column per cell type"
         )
     if not -_LARGEST <= values.min() <= values.max() <= _LARGEST:  # NaN is neither
         row, column = np.argwhere(~((values >= -_LARGEST) & (values <= _LARGEST)))[0]

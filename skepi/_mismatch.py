@@ -16,7 +16,10 @@ _DATE = re.compile(
     rf"[0-9]{{1,2}}[-/. ](?:{_MONTH})|(?:{_MONTH})[-/. ][0-9]{{1,2}}|(?:19|20)[0-9]{{2}}-[01][0-9]-[0-3][0-9].*",
     re.IGNORECASE,
 ).fullmatch
-_FILE = re.compile(r"^.*/|(?:\.sorted|\.dedup|\.bam|\.bw|\.bigwig|\.bed|\.txt|\.tsv|\.csv|\.gz)+$", re.IGNORECASE)
+_FILE = re.compile(
+    r"^.*/|(?:\.(?:sorted|dedup|bam|cram|bw|bigwig|bed|bedgraph|narrowpeak|broadpeak|counts|txt|tsv|csv|gz))+$",
+    re.IGNORECASE,
+)
 
 
 class Repair(NamedTuple):
@@ -82,7 +85,7 @@ _REPAIRS = (
     Repair("what follows a bar differs", "keep what is before: .str.split('|').str[0]", _before_bar),
     Repair("what comes before a bar differs", "keep what is after: .str.split('|').str[-1]", _after_bar),
     Repair("decimals of whole numbers differ", "write them as text of integers", _without_decimals),
-    Repair("signs that R replaces differ", "check.names=FALSE keeps names in R", _as_in_r),
+    Repair("characters that R replaces differ", "check.names=FALSE keeps them in R", _as_in_r),
     Repair("folders and endings of files differ", "rename them", _without_folder),
     Repair("upper and lower case differ", "is it the same species? .str.upper() writes both alike", str.upper),
 )
@@ -94,7 +97,7 @@ def how_written(given: pd.Index, wanted: pd.Index) -> str:
     Examples
     --------
     >>> how_written(pd.Index(["CD4.T", "B"]), pd.Index(["CD4-T", "B"])).partition(";")[0]
-    "signs that R replaces differ: 1 more would match ('CD4.T' and 'CD4-T')"
+    "characters that R replaces differ: 1 more would match ('CD4.T' and 'CD4-T')"
     """
     return _best_repair(*_unmet(given, wanted))
 
@@ -114,7 +117,7 @@ def why_names_differ(rows: pd.Index, names: pd.Index) -> str:
     if dates:
         said.append(
             f"{len(dates)} row(s) look like genes that a spreadsheet made dates of ({some(dates, 2)}), such as MARCHF1 "
-            "and SEPTIN2: take the file from before"
+            "and SEPTIN2: use the file as it was before"
         )
     met = set(map(str, rows.tolist())).intersection(map(str, names.tolist()))
     copies = [] if found else _made_unique(left_rows, met)

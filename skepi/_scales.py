@@ -74,9 +74,9 @@ def warn_of_raw_counts(y: NDArray[np.float64], stacklevel: int) -> None:
     """Warn where targets look like raw counts: all whole, 0 or greater, and some greater than 100."""
     if look_like_counts(y):
         warnings.warn(
-            f"y looks like raw counts (whole numbers up to {y.max():.3g}). Models of log expression then follow depth "
-            "and the few genes of most counts, and skill looks better than it is; normalise first: "
-            "data.transform_expression(ExpressionNormalizer()), or PerGeneRegressor(exposure=...) for counts",
+            f"y looks like raw counts (whole numbers up to {y.max():.3g}). A model of log expression that is fitted on "
+            "them follows depth and the few genes with the most reads, and its skill looks better than it is. "
+            "Normalise: data.transform_expression(ExpressionNormalizer()), or give PerGeneRegressor(exposure=...)",
             ScaleWarning,
             stacklevel=stacklevel + 1,
         )

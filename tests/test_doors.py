@@ -103,7 +103,7 @@ def test_a_mapping_of_columns_is_a_table_and_nothing_else_is(what, table, use):
 
 
 def test_a_matrix_of_expression_is_a_dataframe():
-    with pytest.raises(TableError, match="matrix: wanted a pandas DataFrame with genes as index, got dict"):
+    with pytest.raises(TableError, match="matrix: wanted a pandas DataFrame with genes as index, got a dict"):
         match_genes({"x": [1, 2]}, GENES)
 
 
@@ -402,7 +402,7 @@ def test_transposed_expression_is_known_by_its_names(n_cell_types):
 
 
 def test_a_wrong_shape_of_plain_rows_is_not_called_transposed():
-    with pytest.raises(TableError, match=r"openness has shape \(2, 3\), wanted \(3, 3\): one row for each"):
+    with pytest.raises(TableError, match=r"openness has shape \(2, 3\), wanted \(3, 3\): one row per peak"):
         dataset(openness=OPENNESS[["x", "y", "z"]][:2], expression=None)
 
 

@@ -172,6 +172,7 @@ def test_positions_out_of_range_are_refused_and_quoted(put, kind, column, value)
         ("narrowpeak", 10, "100", "the summit lies 100 bp into an interval of 100 bp"),
         ("narrowpeak", 10, "-2", "positions lie in -1"),
         ("narrowpeak", 10, "4.5", "wanted a whole number"),
+        ("bed", 2, "1e+05", "wanted a whole number (bp), got '1e+05'. R writes 100000 so: options(scipen=999)"),
         ("tss", 3, "102", "wanted a site, start = end or one base, got 100 and 102"),
         ("tss", 3, "99", "wanted a site"),
         ("tss", 4, "", "wanted a name"),

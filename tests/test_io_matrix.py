@@ -329,7 +329,7 @@ def test_a_decimal_comma_makes_ragged_rows_or_no_numbers(put, separator):
         ("# x\nGATA1\t3\t40\n", 2, None, "wanted a header, got numbers"),
         ("g\ta\tb\n", 1, None, "the file ends with the header: no rows"),
         ("g\nx\n", 1, None, "wanted labels and at least one column of numbers"),
-        ("g\nx 1 2\n", 1, None, "separator= tells another separator"),
+        ("g\nx 1 2\n", 1, None, "separator= says what separates columns"),
         ("g;a;b\nx;1;2\n", 1, None, "could be separated by semicolons: separator= tells which"),
         ("g;a\nx;1,5\n", 1, None, "could be separated by commas or semicolons: separator="),
         ("g a b\nx 1 2,5\n", 1, None, "could be separated by commas or spaces: separator="),

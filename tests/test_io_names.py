@@ -205,7 +205,7 @@ def test_styles_that_are_unknown(asked, name):
 
 
 def test_a_table_without_chromosomes():
-    with pytest.raises(TableError, match=r"wanted a column chrom, got \['name'\]"):
+    with pytest.raises(TableError, match=r"table: missing columns \['chrom'\], got \['name'\]"):
         convert_chromosomes(pd.DataFrame({"name": ["1"]}), "ucsc")
 
 

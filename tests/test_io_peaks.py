@@ -214,8 +214,12 @@ def no_p_values(p):
 @pytest.mark.parametrize(
     ("p", "score", "message"),
     [
-        (0, "log10_p", "log10_p: no window has a score above 0: the caller gave none; say score='signal_value'"),
-        (-1, "log10_p", "-1 in all rows means that the caller gave none; say score='signal_value'"),
+        (
+            0,
+            "log10_p",
+            "no window has a score above 0; the peak caller may not have filled this column; say score='signal_value'",
+        ),
+        (-1, "log10_p", "-1 in every row means that the peak caller computed none; say score='signal_value'"),
         (0, "signal", "no column 'signal', got"),
         (0, "signal", "say score='signal_value' (columns with values above 0: 'score', 'signal_value')"),
     ],

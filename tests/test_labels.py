@@ -286,7 +286,7 @@ def test_repeated_barcodes_are_refused_with_the_way_out():
         (
             ["CD4.T", "X8h"],
             ["CD4-T", "8h"],
-            "signs that R replaces differ: 2 more .* check.names=FALSE keeps names",
+            "characters that R replaces differ: 2 more .* check.names=FALSE keeps them",
         ),
         (
             ["bam/HSC.sorted.bam", "bam/Ery.bam"],

@@ -55,8 +55,8 @@ BAD_PEAKS = [
     ({**PEAKS, "start": [-1, 40, 500]}, r"wanted 0 <= start < end <= 2147483647, got -1 and 110 in row 0"),
     ({**PEAKS, "end": [110, 50, 2**31]}, r"got 500 and 2147483648 in row 2"),
     ({**PEAKS, "start": [90.0, 40.0, 500.0]}, r"peaks: start: wanted whole numbers \(bp\), got dtype float64"),
-    ({**PEAKS, "start": [90, None, 500]}, "peaks: start missing: 1 row.*row 1"),
-    ({**PEAKS, "chrom": ["chr1", None, "chr1"]}, "peaks: chrom missing: 1 row.*row 1"),
+    ({**PEAKS, "start": [90, None, 500]}, "peaks: start missing: in 1 row.*row 1"),
+    ({**PEAKS, "chrom": ["chr1", None, "chr1"]}, "peaks: chrom missing: in 1 row.*row 1"),
     (
         {"chrom": ["chr1", "chr2", "chr1"], "start": [9, 4, 9], "end": [11, 5, 11]},
         "same interval twice.*row 2",
@@ -74,7 +74,7 @@ BAD_GENES = [
         r"genes: strand must be '\+' or '-' \(or 1 or -1\): 1 row\(s\) have another, the first is b, row 1",
     ),
     ({**GENES, "strand": [1, 0]}, "strand must be"),
-    ({**GENES, "name": ["a", "a"]}, "genes: the same name twice: 1 row.*row 1"),
+    ({**GENES, "name": ["a", "a"]}, "genes: the same name twice: in 1 row.*row 1"),
     ({**GENES, "name": ["a", None]}, "genes: name missing"),
     (without(GENES, "tss"), r"genes: missing columns \['tss'\], got"),
     (pd.DataFrame(GENES).iloc[:0], "genes: the table has no rows"),
@@ -85,7 +85,7 @@ BAD_OPENNESS = [
     (with_cell(0, 0, np.inf), r"openness: inf in row 0, column 0 \(x\); wanted finite"),
     (with_cell(2, 1, -0.5), r"openness: -0.5 in row 2, column 1 \(y\); wanted values >= 0"),
     (with_cell(2, 1, 1e39), r"openness: 1e\+39 in row 2, column 1"),  # float32 would make it infinite
-    (OPENNESS.iloc[:2], r"openness has shape \(2, 3\), wanted \(3, 3\): one row for each row of peaks"),
+    (OPENNESS.iloc[:2], r"openness has shape \(2, 3\), wanted \(3, 3\): one row per peak and one column per cell type"),
     (OPENNESS.set_axis(["x", "x", "z"], axis=1), "same (name|column) twice"),
     (OPENNESS.to_numpy(), "wanted names, because openness is an array"),
     ([1.0, 2.0, 3.0], r"openness: wanted two dimensions, got shape \(3,\)"),

@@ -405,7 +405,7 @@ def test_windows_behind_the_end_of_a_chromosome_are_left_out_where_its_length_is
 
 
 def test_scores_that_the_caller_did_not_give_are_said_to_be_none():
-    with pytest.raises(TableError, match="got -1 in row 0; -1 in all rows means that the caller gave none"):
+    with pytest.raises(TableError, match="got -1 in row 0; -1 in every row means that the peak caller computed none"):
         consensus_peaks({"a": calls(("chr1", 900, 910, -1), ("chr1", 5000, 5010, -1))})
 
 

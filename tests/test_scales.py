@@ -163,7 +163,7 @@ def bands(model):
 def test_raw_counts_as_targets_get_a_warning_where_a_model_is_fitted():
     data = counts_and_pairs()  # no word
     X, y = data.pairs(return_X_y=True)
-    with pytest.warns(ScaleWarning, match=r"y looks like raw counts .*normalise first: data.transform_expression"):
+    with pytest.warns(ScaleWarning, match=r"y looks like raw counts .*Normalise: data.transform_expression"):
         bands(GeneZTarget(Ridge())).fit(X, y)
     assert spoken(lambda: bands(GeneZTarget(Ridge())).fit(X, np.log1p(y))) == []
 

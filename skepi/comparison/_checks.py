@@ -12,8 +12,7 @@ from skepi._resampling import check_bootstrap
 from skepi.comparison._controls import CONTROLS
 from skepi.exceptions import MissingExpressionError
 from skepi.paired import PairedDataset
-
-_NO_NUMBERS = "pairs have no numbers yet"  # what pairs say when they are taken for an array
+from skepi.paired._pairs import NO_NUMBERS
 
 
 def check_data(data: Any) -> None:
@@ -74,7 +73,7 @@ def _check_takes_pairs(name: str, model: Any, data: PairedDataset) -> None:
     try:
         clone(first).fit(X, np.arange(len(X), dtype=np.float64))
     except TypeError as error:
-        if _NO_NUMBERS in str(error):
+        if NO_NUMBERS in str(error):
             raise TypeError(
                 f"models: {name!r} begins with {type(first).__name__}, which is fitted on arrays; wanted a model of "
                 "pairs, such as make_pipeline(TSSBinner(), LogZScaler(), GeneZTarget(...))"

@@ -66,7 +66,7 @@ def _head(path: Path, separator: str | None, wanted: Wanted) -> Head:
         raise first.error("the file ends with the header: no rows")
     names = [""] * r_style + first.fields
     if len(names) < 2:
-        raise first.error("wanted labels and at least one column of numbers; separator= tells another separator")
+        raise first.error("wanted labels and at least one column of numbers; separator= says what separates columns")
     return Head(names, first.number, separator)
 
 

@@ -167,7 +167,8 @@ def convert_chromosomes(table: pd.DataFrame, style: str, unknown: str = "error")
     strange = [name for name, counterpart in new.items() if counterpart is None]
     if strange and unknown == "error":
         raise TableError(
-            f"chromosomes without a name in the style {style}: {some(strange)}; unknown='keep' or 'drop' lets them pass"
+            f"chromosomes without a name in the style {style}: {some(strange)}; unknown='keep' keeps them, "
+            "'drop' drops their rows"
         )
     _refuse_two_assemblies(new)
     kept = np.ones(len(table), bool) if unknown == "keep" else ~names.isin(strange).to_numpy()

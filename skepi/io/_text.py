@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -18,6 +19,7 @@ T = TypeVar("T")
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _BUFFER_BYTES = 1 << 16
+_POWER_OF_TEN = re.compile(r"[0-9]+e\+[0-9]+").fullmatch
 
 
 class Line:
@@ -49,7 +51,13 @@ class Line:
 
     def position(self, column: int, least: int = 0) -> int:
         """Whole number of bp from ``least`` to the largest position."""
-        value = self.convert(column, _whole, "a whole number (bp)")
+        try:
+            value = _whole(self.fields[column])
+        except ValueError:
+            of_r = _POWER_OF_TEN(self.fields[column]) is not None
+            way = ". R writes 100000 so: options(scipen=999) keeps its digits" if of_r else ""
+            got = repr(self.fields[column])
+            raise self.error(f"wanted a whole number (bp), got {got}{way}", column) from None
         if not least <= value <= MAX_POSITION:
             raise self.error(f"positions lie in {least} .. {MAX_POSITION}, got {self.fields[column]}", column)
         return value

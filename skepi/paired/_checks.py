@@ -223,4 +223,4 @@ def _refuse_rows(bad: Any, table: pd.DataFrame, message: str) -> None:
     if bad.any():
         first = int(np.flatnonzero(bad)[0])
         row = ", ".join(f"{key}={value}" for key, value in table.iloc[first].items())
-        raise TableError(f"{message}: {int(bad.sum())} row(s), first is row {first} ({row})")
+        raise TableError(f"{message}: in {int(bad.sum())} row(s), the first is row {first} ({row})")

@@ -10,6 +10,8 @@ from skepi._rows import names_of_pairs, resolve_rows, unstack
 from skepi.paired._anndata import write_layer
 from skepi.paired._tables import OpennessTables
 
+NO_NUMBERS = "pairs have no numbers yet"  # what pairs say when they are taken for an array
+
 
 class GeneCellPairs:
     """Rows of ``X``: pairs of a gene and a cell type, with a reference to the openness tables.
@@ -102,7 +104,7 @@ class GeneCellPairs:
 
     def __array__(self, *args: Any, **kwargs: Any) -> NDArray:
         raise TypeError(
-            "pairs have no numbers yet: put TSSBinner() before this step of the Pipeline. permutation_importance and "
+            f"{NO_NUMBERS}: put TSSBinner() before this step of the Pipeline. permutation_importance and "
             "BaggingRegressor of scikit-learn take arrays, not pairs. For the importance of bins use "
             "skepi.inspection.bin_importance(pipeline, X, y, method='permutation'). For bagging end the Pipeline with "
             "GeneZTarget(BaggingRegressor(Ridge()))"

@@ -142,7 +142,10 @@ def _windows(table: pd.DataFrame, intervals: pd.DataFrame, width: int, score: st
     values = measure_of(table, score, f"sample {name}", option="score")
     if len(values) and not (values > 0).any():
         advice = advice_on_columns(table, option="score")
-        raise TableError(f"sample {name}: {score}: no window has a score above 0: the caller gave none{advice}")
+        raise TableError(
+            f"sample {name}: {score}: no window has a score above 0; the peak caller may not have filled this column"
+            + advice
+        )
     windows = pd.DataFrame({"chrom": intervals["chrom"], "start": start, "end": start + width, "score": values})
     return windows[(start >= 0) & (start + width <= MAX_POSITION)]
 

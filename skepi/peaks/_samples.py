@@ -88,7 +88,7 @@ def measure_of(table: pd.DataFrame, column: str, what: str, option: str = "value
     if wrong.size:
         row = int(wrong[0])
         hint = (
-            "; -1 in all rows means that the caller gave none" + advice_on_columns(table, option)
+            "; -1 in every row means that the peak caller computed none" + advice_on_columns(table, option)
             if (values == -1).all()
             else ""
         )
