@@ -14,6 +14,8 @@ from skepi._scales import warn_of_raw_counts
 from skepi.exceptions import UnknownNameError
 from skepi.rows import BinnedRows, PairRows, has_map, is_binned, is_pairs, members_of
 
+#: What pairs say when they are taken for an array.
+NO_NUMBERS = "pairs have no numbers yet"
 _MAKE_PAIRS = "PairedDataset(openness, peaks, genes, expression).pairs()"
 _TIER_ONE = members_of(BinnedRows)
 

@@ -6,11 +6,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._rows import names_of_pairs, resolve_rows, unstack
+from skepi._rows import NO_NUMBERS, names_of_pairs, resolve_rows, unstack
 from skepi.paired._anndata import write_layer
 from skepi.paired._tables import OpennessTables
-
-NO_NUMBERS = "pairs have no numbers yet"  # what pairs say when they are taken for an array
 
 
 class GeneCellPairs:
