@@ -249,7 +249,7 @@ def numbers_of(matrix: Any, what: str) -> NDArray:
     except ValueError as error:  # lists of different lengths
         raise TableError(f"{what}: no array can be made of it: {error}") from None
     if values.dtype.kind not in "fiub":
-        advice = _about_objects(values) if values.dtype == object else ""
+        advice = _about_objects(values) if values.dtype == object and values.ndim else ""
         raise TableError(f"{what}: wanted numbers, got dtype {values.dtype}{advice}")
     return values
 
