@@ -75,7 +75,7 @@ def test_skill_by_hand_against_one_baseline():
     curve = by_hand(train_sizes=[1, 2], n_subsets=400)
     errors = curve.errors.query("n_cell_types == 1").groupby(["cell_type", "trained_on"])["squared_error"].first()
     assert sorted(errors) == [9, 9, 36, 36, 81, 81]
-    assert curve.points.loc[2, "skill"] == 0
+    assert curve.points.loc[2, "skill"] == pytest.approx(0, abs=1e-12)
     assert_within(curve.points.loc[1, "skill"], 1 - 126 / 94.5, 0.1, "1,200 draws of one of two")
     assert curve.points["n_fits"].tolist() == [6, 3]
     assert curve.errors.groupby(["n_cell_types", "subset"])["variation"].sum().unique().tolist() == [94.5]
@@ -100,7 +100,8 @@ def test_points_are_those_of_a_slow_loop(few):
             sums += [(y[row] - seen - 0.1) ** 2, (y[row] - seen) ** 2, (y[row] - mean) ** 2]
     table = pd.DataFrame(totals, index=["error", "of_mean", "variation"]).T
     by_order = (1 - table["error"] / table["variation"]).unstack()
-    assert_float64_sums(curve.points["skill"].to_numpy(), by_order.mean(axis=1), condition=DEVIATIONS)
+    assert_float64_sums(curve.by_order().to_numpy(), by_order.to_numpy(), summed=1, condition=DEVIATIONS)
+    assert_float64_sums(curve.points["skill"].to_numpy(), by_order.mean(axis=1).to_numpy(), condition=DEVIATIONS)
     assert_float64_sums(curve.points["skill_sd"].to_numpy(), by_order.std(axis=1), summed=1, condition=DEVIATIONS)
     of_mean = (1 - table["of_mean"] / table["variation"]).groupby(level=0).mean()
     assert_float64_sums(curve.points["skill_of_mean"].to_numpy(), of_mean, condition=DEVIATIONS)

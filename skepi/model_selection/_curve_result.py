@@ -68,6 +68,11 @@ class PairLearningCurve:
         """``"skill"`` or ``"within_gene_skill"``."""
         return str(self.points.columns[0])
 
+    def by_order(self) -> pd.DataFrame:
+        """Score of each random order alone: rows ``n_cell_types``, one column per order."""
+        sums = self.errors.groupby(["n_cell_types", "subset"])[["squared_error", "variation"]].sum()
+        return (1 - sums["squared_error"] / sums["variation"]).unstack("subset")
+
     def to_frame(self) -> pd.DataFrame:
         """Points and, below them, the extrapolation: score, ``low``, ``high`` and ``extrapolated``."""
         columns = [self.score, "low", "high"]
