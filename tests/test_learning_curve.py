@@ -218,7 +218,7 @@ def test_intervals_are_quantiles_of_resampled_sums():
     )
 
 
-def test_results_are_the_same_in_any_process_and_for_the_same_seed(few):
+def test_results_follow_the_random_state(few):
     X, y = few
     settings = {"train_sizes": [1, 2, 4], "n_subsets": 2}
     first = learning_curve_pairs(TrainingMean(), X, y, LeaveOneCellTypeOut(), **settings)
@@ -226,6 +226,15 @@ def test_results_are_the_same_in_any_process_and_for_the_same_seed(few):
     assert_exact(first.points, again.points)
     other = learning_curve_pairs(TrainingMean(), X, y, LeaveOneCellTypeOut(), random_state=1, **settings)
     assert (first.points["skill"] != other.points["skill"]).any()
+
+
+@pytest.mark.slow
+def test_several_processes_give_the_same(few):
+    X, y = few
+    settings = {"train_sizes": [1, 2], "n_subsets": 2}
+    one, two = (learning_curve_pairs(TrainingMean(), X, y, CellTypeKFold(2), n_jobs=n, **settings) for n in (1, 2))
+    assert_exact(one.errors, two.errors)
+    assert_exact(one.points, two.points)
 
 
 # The curve beyond the points
