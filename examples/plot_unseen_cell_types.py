@@ -128,9 +128,9 @@ by_cell_type.figure_.savefig(folder / "unseen_by_cell_type.png", dpi=120)
 # Local openness or the state of the cell?
 # ----------------------------------------
 #
-# The parts of the prediction say what the model used. Contributions of all genes, one population held out at a time; for
-# each gene they add up to its skill. The control says what it needed: everything is fitted a second time with genes at
-# each other's places, and its skill is a line among the genes. What lies between the line and the diamond is what
+# The parts of the prediction say what the model used. Contributions of all genes, one population held out at a time;
+# for each gene they add up to its skill. The control says what it needed: everything is fitted a second time with genes
+# at each other's places, and its skill is a line among the genes. What lies between the line and the diamond is what
 # matching genes with their own surroundings adds; it is less than the contribution of cis, because related populations
 # share local openness as well as cell state. (From here on expression is normalised once, over all populations.)
 

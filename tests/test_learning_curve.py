@@ -340,6 +340,8 @@ def test_frame_and_repr_say_what_is_measured_and_what_is_not():
     assert table.index.name == "n_cell_types"
     assert table["extrapolated"].tolist() == [False] * 6 + [True]
     said = repr(found)
+    assert found.gain_per_cell_type == pytest.approx(6**-0.8 - 7**-0.8)
+    assert "from 6 to 7 cell types: +0.028 per cell type" in said
     assert "6 held-out cell types in 6 folds, 4 random order(s)" in said
     assert "curve: 0.700 - 1.000 n^-0.800" in said
     assert "with 20 cell types 0.609 (0.609 to 0.609)" in said
@@ -351,6 +353,9 @@ def test_one_held_out_cell_type_extrapolates_without_an_interval():
     found = curve_of_errors(
         errors_of(SaturatingCurve(0.7, 1.0, 0.8)(np.arange(2, 8)), n_cells=1), "skill", [20], 20, 0.95, 0
     )
+    one_size = curve_of_errors(errors_of([0.4], n_cells=1), "skill", [], 20, 0.95, 0)
+    assert np.isnan(one_size.gain_per_cell_type)
+    assert "per cell type" not in repr(one_size)
     assert_within(found.extrapolation.loc[20, "skill"], 0.7 - 20**-0.8, 1e-6, "the grid of exponents")
     assert found.extrapolation[["low", "high"]].isna().all(axis=None)
 

@@ -68,6 +68,14 @@ class PairLearningCurve:
         """``"skill"`` or ``"within_gene_skill"``."""
         return str(self.points.columns[0])
 
+    @property
+    def gain_per_cell_type(self) -> float:
+        """Rise of the score per added cell type between the two largest sizes; NaN with one size."""
+        if len(self.points) < 2:
+            return float("nan")
+        last = self.points[self.score].iloc[-2:]
+        return float(np.diff(last)[0] / np.diff(last.index)[0])
+
     def by_order(self) -> pd.DataFrame:
         """Score of each random order alone: rows ``n_cell_types``, one column per order."""
         sums = self.errors.groupby(["n_cell_types", "subset"])[["squared_error", "variation"]].sum()
@@ -84,6 +92,9 @@ class PairLearningCurve:
         orders = self.errors["subset"].nunique()
         head = f"PairLearningCurve: {cells} held-out cell types in {folds} folds, {orders} random order(s) of training"
         lines = [head, self.points.round(3).to_string()]
+        if len(self.points) > 1:
+            last, largest = self.points.index[-2:]
+            lines.append(f"from {last:,} to {largest:,} cell types: {self.gain_per_cell_type:+.3f} per cell type")
         if self.curve is None:
             lines.append(f"extrapolation unavailable: {self.unavailable}")
         else:

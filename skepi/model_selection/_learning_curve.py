@@ -112,7 +112,7 @@ def learning_curve_pairs(
     -----
     **Normalise beforehand.** Expression and the set of genes are the same at all sizes, so they do not come from the
     training subset alone. Where quantiles or a filter on the mean were learned from all cell types, a small subset
-    knows a little of the others, and its points lie a little too high. With normalisation inside each subset the set
+    knows a little of the others, and its points may lie slightly too high. With normalisation inside each subset the set
     of genes would change from point to point, and their skills would not be comparable. What estimators learn
     themselves (scales, means of genes) comes from the subset.
 
