@@ -1,8 +1,8 @@
 """What part of the prediction earns the skill on unseen cell types, and what is left without matching genes?
 
 Reads the folder of tables that is named (as for ``unseen_cell_types.py``), normalises expression once, over all cell
-types, and holds one cell type out at a time. Prints what the parts of ``CisTransRegressor`` contribute to its skill, and
-the skill of the control, in which genes have each other's places.
+types, and holds one cell type out at a time. Prints what the parts of ``CisTransRegressor`` contribute to its skill,
+and the skill of the control, in which genes have each other's places.
 """
 
 import sys

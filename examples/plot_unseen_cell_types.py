@@ -10,7 +10,7 @@ In the comparison everything is learned from training populations, the normalisa
 every sixteenth of all chromosomes, so that the whole table takes minutes; the last section has all genes.
 ``benchmarks/unseen_cell_types.py`` measures the models on all genes.
 
-Takes about four minutes on two cores.
+Takes about six minutes on two cores.
 """
 
 # %%

@@ -64,8 +64,8 @@ def learning_curve_pairs(
 
     with L the truth, :math:`\hat L^{(k, s)}` the prediction after k cell types of order s, and :math:`\mu` the mean of
     the gene over the pairs of **all** training cell types of the fold. At the largest k this is the skill of
-    :func:`cross_val_pairs`, where folds leave equally many cell types. A model of few cell types does not know that
-    mean: its skill may be negative although it is above the mean that it could know (``skill_of_mean``).
+    :func:`cross_val_pairs`, where folds leave equally many cell types. A model of few cell types knows the means of
+    genes poorly: its skill may be negative although it beats the means that it could know (``skill_of_mean``).
 
     Parameters
     ----------
@@ -105,16 +105,16 @@ def learning_curve_pairs(
         For an estimator that does not fit and predict, rows that are no pairs, and what is no splitter.
     ValueError
         For folds whose test cell types are trained on too, sizes that are not whole numbers from 1 to what every fold
-        leaves or that come twice, numbers to extrapolate to that are not beyond the sizes, and settings out of range.
-        An error that the estimator raises keeps its type, with a note that names fold and cell types.
+        leaves or that come twice, numbers to extrapolate to that are not beyond the sizes, a truth that does not vary,
+        and settings out of range.
 
     Notes
     -----
     **Normalise beforehand.** Expression and the set of genes are the same at all sizes, so they do not come from the
     training subset alone. Where quantiles or a filter on the mean were learned from all cell types, a small subset
-    knows a little of the others, and its points may lie slightly too high. With normalisation inside each subset the set
-    of genes would change from point to point, and their skills would not be comparable. What estimators learn
-    themselves (scales, means of genes) comes from the subset.
+    knows a little of the others, and its points may lie slightly too high. With normalisation inside each subset, the
+    genes and the scale of ``y`` would change from point to point, and the skills would not be comparable. What
+    estimators learn themselves (scales, means of genes) comes from the subset.
 
     **Extrapolation.** The curve :math:`a - b\,n^{-c}` (:math:`a \le 1, b \ge 0, 0.05 \le c \le 5`) is fitted to the
     points by least squares. It needs at least four sizes. It is marked as unavailable, with the reason, where skill
@@ -129,7 +129,9 @@ def learning_curve_pairs(
     Genes that are held out as well (:class:`CrossedKFold`) have no training mean: each gene's mean over the test pairs
     is taken off, and the score is within-gene skill.
 
-    ``DistantCellTypeWarning`` and ``UnseenGeneWarning`` are silenced: small subsets are far from most cell types.
+    An error that the estimator raises (some need more than one cell type) keeps its type, with a note that names fold
+    and cell types. ``DistantCellTypeWarning`` and ``UnseenGeneWarning`` are silenced: small subsets are far from most
+    cell types.
 
     Examples
     --------
