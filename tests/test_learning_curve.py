@@ -223,7 +223,7 @@ def test_intervals_know_orders_that_differ():
     assert (curve_of_errors(errors, "skill", [], 200, 0.9, 0).points.eval("high - low") < 1e-12).all()
     at = (errors["n_cell_types"] == 2) & (errors["subset"] == 1)
     errors.loc[at, "squared_error"] += 0.4  # one order of four is .4 worse in every cell type
-    points = curve_of_errors(errors, "skill", [], 2_000, 0.9, 0).points
+    points = curve_of_errors(errors, "skill", [], 2_000, 0.8, 0).points
     assert points.loc[2, "skill"] == pytest.approx(0.1)
     assert points.loc[2, "skill_sd"] == pytest.approx(0.2)  # of 0.2, -0.2, 0.2, 0.2
     assert points.loc[2, ["low", "high"]].tolist() == pytest.approx([0.2 - 0.4 * 2 / 4, 0.2])  # drawn 2 and 0 times
