@@ -39,8 +39,8 @@ def cross_val_parts(
     """Predict held-out pairs and keep the parts that the prediction is the sum of.
 
     With ``control=True``, every fold is also fitted with genes at each other's places, so that hardly any gene has the
-    openness around itself. What is left of the skill does not need to know which peaks belong to which gene. It may be nearly
-    everything although the cis part contributes much: see :func:`part_contributions`.
+    openness around itself. What is left of the skill does not need to know which peaks belong to which gene. It may be
+    nearly everything although the cis part contributes much: see :func:`part_contributions`.
 
     Parameters
     ----------
