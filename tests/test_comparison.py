@@ -18,11 +18,12 @@ from sklearn.model_selection import GridSearchCV, KFold, ShuffleSplit
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
+from skepi._permutations import CONTROLS
 from skepi.baselines import PromoterSum
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.comparison import ModelComparison, compare_models, replicate_variance
 from skepi.comparison._checks import checked_models
-from skepi.comparison._controls import CONTROLS, Source, sources_of
+from skepi.comparison._controls import Source, sources_of
 from skepi.comparison._fold_data import Normalizers, data_of
 from skepi.comparison._plan import in_order_of_data
 from skepi.comparison._splits import READY_MADE, Fold, checked_splits, folds_of

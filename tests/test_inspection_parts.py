@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from skepi.binning import TSSBinner, symmetric_edges
+from skepi.comparison import compare_models
 from skepi.compose import GeneZTarget
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import DistantCellTypeWarning
@@ -124,6 +125,7 @@ def test_contributions_of_genes_by_hand():
         "skill": [1, -0.5],
         "cis": [0.5, 0.5],
         "cell_state": [0.5, -1],
+        "skill_control": [np.nan, np.nan],
         "r_cis": [r, r],
         "r_cell_state": [r, -r],
         "n_pairs": [3, 3],
@@ -143,7 +145,8 @@ def test_contributions_of_cell_types_and_of_all_pairs_by_hand():
     pooled = part_contributions(by_hand(), by=None)
     assert isinstance(pooled, pd.Series)
     assert pooled.name is None
-    assert pooled.drop(["r_cis", "r_cell_state"]).to_dict() == pytest.approx(
+    assert np.isnan(pooled["skill_control"])
+    assert pooled.drop(["skill_control", "r_cis", "r_cell_state"]).to_dict() == pytest.approx(
         {"skill": 5 / 8, "cis": 4 / 8, "cell_state": 1 / 8, "n_pairs": 6, "mse_mean": 8 / 6}
     )
 
@@ -292,6 +295,9 @@ def test_parts_in_float32_add_up_well_enough():
             ValueError,
             r"name of another column of the result: \['skill'\]",
         ),
+        (lambda t: t.rename(columns={"cis": "skill_control"}), ValueError, r"of the result: \['skill_control'\]"),
+        (lambda t: t.assign(y_pred_control=np.nan), ValueError, "y_pred_control: wanted finite numbers, got 6 others"),
+        (lambda t: t.assign(y_pred_control="none"), TypeError, "y_pred_control: wanted numbers, got dtype"),
         (lambda t: t.rename(columns={"cis": "r_cell_state"}), ValueError, r"of the result: \['r_cell_state'\]"),
         (lambda t: t.assign(train_mean=[np.nan, 3, 3, 3, 3, 3]), ValueError, "1 of 6 held-out pairs have no training"),
     ],
@@ -497,3 +503,116 @@ def test_the_state_of_blood_cells_says_less_where_no_relative_is_in_training(blo
     assert population[["cis", "cell_state"]].min() > 0.15
     assert lineage["cell_state"] < population["cell_state"] - 0.1
     assert_within(lineage["cis"], population["cis"], 0.05, "two estimates from the same 14 populations")
+
+
+# Without matching genes
+
+
+def test_the_skill_of_the_control_by_hand():
+    # Gene b: t = 2, -1, -1 and the control 1, -1, 0, so 1 - (1 + 0 + 1) / 6; gene a: t = 1, 0, -1 and the control
+    # 0, 1, 0, so 1 - (1 + 1 + 1) / 2.
+    table = by_hand().assign(y_pred_control=3 + np.array([1.0, -1, 0, 0, 1, 0]))
+    found = part_contributions(table)
+    assert found["skill_control"].tolist() == pytest.approx([2 / 3, -0.5])
+    assert part_contributions(table, None)["skill_control"] == pytest.approx(1 - 5 / 8)
+    assert_exact(found.drop(columns="skill_control"), part_contributions(by_hand()).drop(columns="skill_control"))
+
+
+@given(st.integers(0, 10_000))
+def test_the_skill_of_the_control_is_that_of_its_prediction(seed):
+    table = random_table(seed)
+    control = table["y_true"] + np.random.default_rng(seed).normal(size=len(table))
+    columns = table["y_true"], control, table["train_mean"]
+    found = part_contributions(table.assign(y_pred_control=control))
+    assert_same_shares(found["skill_control"], skill_by(*columns, by=table["gene"])["skill"].rename_axis("gene"))
+    unseen = table.assign(train_mean=np.nan, y_pred_control=control)
+    pooled = part_contributions(unseen, None)
+    wanted = within_gene_skill(table["y_true"], control, gene_in_fold(table))
+    assert_same_shares(pooled["within_gene_skill_control"], wanted)
+
+
+@distant
+@pytest.mark.parametrize("cv", [CellTypeKFold(3), LineageKFold()])
+def test_the_control_is_that_of_compare_models(few, cv):
+    X, y = few
+    table = cross_val_parts(cis_trans(), X, y, cv, control=True, random_state=5)
+    data = PairedDataset(X.tables.openness[:, :6], X.peaks, X.genes, X.unstack(y).to_numpy(), X.cell_types.iloc[:6])
+    compared = compare_models(
+        {"model": cis_trans()}, data, {"split": cv}, controls=("genes",), random_state=5, n_bootstrap=2
+    )
+    pooled = part_contributions(table, None)
+    scores = compared.control_scores["skill"]
+    assert_float64_sums(pooled["skill_control"], scores.loc["split", "model", "genes", 1], condition=DEVIATIONS)
+    assert list(table.columns) == [*PAIRS, "cis", "cell_state", "y_pred_control"]
+    assert_exact(table.drop(columns="y_pred_control"), cross_val_parts(cis_trans(), X, y, cv))
+
+
+def pooled_with_control(cv, **law):
+    """150 genes in 12 cell types, most of the variance from one source."""
+    bands = symmetric_edges([0, 1_000, 5_000, 20_000])
+    data, _ = make_paired_openness(150, 12, cis_bands=bands, random_state=2, **law)
+    X, y = data.pairs(return_X_y=True)
+    return part_contributions(cross_val_parts(cis_trans(), X, y, cv, control=True), None)
+
+
+@distant
+def test_without_matching_genes_skill_goes_where_cis_is_the_law_and_stays_where_cell_state_is():
+    cis = pooled_with_control(LineageKFold(), n_lineages=3, cis_share=0.9, program_share=0.0)
+    assert cis["skill"] > 0.7
+    assert cis["skill_control"] < 0.1
+    state = pooled_with_control(CellTypeKFold(4), n_lineages=3, cis_share=0.0, program_share=0.9)
+    assert state["skill"] > 0.4
+    assert state["skill_control"] > 0.9 * state["skill"]
+
+
+@distant
+def test_relatives_in_training_know_by_state_what_the_model_takes_from_cis():
+    found = pooled_with_control(CellTypeKFold(4), n_lineages=3, cis_share=0.9, program_share=0.0)
+    assert found["cis"] > 0.9 * found["skill"]
+    assert found["skill_control"] > 0.3  # although cis is the only law
+
+
+def test_genes_of_the_rows_change_places_and_the_data_stay(few):
+    X, y = few
+    some = X[np.isin(X.gene_codes, [3, 7, 11, 20])]
+    before = X.genes.copy()
+    seen = []
+
+    class Watcher(TwoParts):
+        def fit(self, X, y):
+            seen.append(X.genes)
+            return super().fit(X, y)
+
+    cross_val_parts(Watcher(), some, y[np.isin(X.gene_codes, [3, 7, 11, 20])], CellTypeKFold(2), control=True)
+    assert_exact(X.genes, before)
+    plain, moved = seen[0], seen[1]
+    assert_exact(plain, before)
+    assert_exact(seen[3], moved)  # one permutation for all folds
+    changed = np.flatnonzero((moved["tss"] != before["tss"]).to_numpy())
+    assert changed.size >= 2
+    assert set(changed) <= {3, 7, 11, 20}
+    assert_exact(moved["name"], before["name"])
+    places = ["chrom", "tss", "strand"]
+    assert sorted(map(tuple, moved[places].to_numpy())) == sorted(map(tuple, before[places].to_numpy()))
+
+
+def test_the_control_follows_its_random_state(few):
+    X, y = few
+    cv = CellTypeKFold(2)
+    first, again, other = (
+        cross_val_parts(cis_trans(), X, y, cv, control=True, random_state=seed)["y_pred_control"] for seed in (0, 0, 1)
+    )
+    assert_exact(first, again)
+    assert (first != other).any()
+
+
+def test_rows_and_settings_that_allow_no_control(few):
+    X, y = few
+    bins = TSSBinner(edges=EDGES).fit_transform(X)
+    with pytest.raises(TypeError, match=r"X must be the pairs of a data set, got BinnedOpenness: give data.pairs\(\)"):
+        cross_val_parts(CisTransRegressor(), bins, y, CellTypeKFold(2), control=True)
+    with pytest.raises(ValueError, match="control must be True or False, got 'genes'"):
+        cross_val_parts(cis_trans(), X, y, CellTypeKFold(2), control="genes")
+    one = X.gene_codes == 3
+    with pytest.raises(ValueError, match="control=True: nothing to permute among 1"):
+        cross_val_parts(TwoParts(), X[one], y[one], CellTypeKFold(2), control=True)

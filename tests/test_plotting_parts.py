@@ -66,13 +66,52 @@ def test_points_are_the_contributions_of_genes(held_out):
     assert display.bars_ == {}
     assert display.skill_points_ is None
     said = said_by(display)
-    assert "40 genes |" in said
+    assert "40 genes without matching genes: not measured; use control=True |" in said
+    assert display.control_line_ is None
     cis, state, skill = (f"{pooled[name]:.2f}" for name in ("cis", "cell_state", "skill"))
     assert f"all pairs: cis {cis} + cell state {state} = skill {skill}" in said
     assert f"medians over genes: cis {genes['cis'].median():.2f}, cell state" in said
     assert "contribution of cis to skill" in said
     assert "contribution of cell state to skill" in said
     assert display.figure_ is display.ax_.figure
+
+
+def test_the_control_is_a_line_of_its_skill(held_out):
+    table = held_out.assign(y_pred_control=held_out["y_true"] - 0.6 * (held_out["y_true"] - held_out["train_mean"]))
+    display = PartContributionsDisplay.from_predictions(table)
+    assert np.sum(figures.data_of(display.control_line_), axis=0) == pytest.approx([1 - 0.36] * 2)
+    said = said_by(display)
+    assert "all pairs, without matching genes: skill 0.64" in said
+    assert "not measured" not in said
+
+
+def test_a_control_outside_the_frame_is_told_in_words(held_out):
+    table = held_out.assign(y_pred_control=held_out["train_mean"] + 5)
+    display = PartContributionsDisplay.from_predictions(table)
+    assert display.control_line_ is None
+    level = part_contributions(table, None)["skill_control"]
+    assert level < -5
+    assert f"without matching genes: skill \N{MINUS SIGN}{-level:.2f}" in said_by(display)
+
+
+def test_the_control_stands_on_the_bars_of_cell_types(held_out):
+    table = held_out.assign(y_pred_control=held_out["y_true"] - 0.6 * (held_out["y_true"] - held_out["train_mean"]))
+    display = PartContributionsDisplay.from_predictions(table, by="cell_type")
+    values, places = figures.data_of(display.control_points_)
+    assert values == pytest.approx([0.64] * 9)  # all pairs, and eight cell types
+    assert places == figures.data_of(display.skill_points_)[1]
+    assert "open diamonds: skill without matching genes" in said_by(display)
+    plain = PartContributionsDisplay.from_predictions(held_out, by="cell_type")
+    assert plain.control_points_ is None
+    assert "without matching genes: not measured; use control=True" in said_by(plain)
+
+
+def test_tables_made_without_a_control_are_drawn(held_out):
+    genes, pooled = contributions_of(held_out)
+    old = PartContributionsDisplay(
+        contributions=genes.drop(columns="skill_control"), pooled=pooled.drop("skill_control")
+    ).plot()
+    assert "not measured; use control=True" in said_by(old)
 
 
 def test_lines_of_equal_contributions_and_equal_skill(held_out):

@@ -8,9 +8,9 @@ from sklearn.base import clone
 
 from skepi._dataset import check_dataset
 from skepi._doors import check_count
+from skepi._permutations import CONTROLS
 from skepi._resampling import check_bootstrap
 from skepi._rows import NO_NUMBERS
-from skepi.comparison._controls import CONTROLS
 from skepi.exceptions import MissingExpressionError
 from skepi.paired import PairedDataset
 

@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 from joblib import Parallel, delayed
 
+from skepi._permutations import seed_of
 from skepi._scales import takes_counts, warn_of_raw_counts
 from skepi.comparison._checks import check_data, check_normalizer, check_settings, checked_models
-from skepi.comparison._controls import seed_of, sources_of
+from skepi.comparison._controls import sources_of
 from skepi.comparison._fit import Job, Keys, Outcome, fit_models
 from skepi.comparison._fold_data import Normalizers
 from skepi.comparison._noise import checked_variance

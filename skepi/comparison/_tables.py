@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from skepi.comparison._controls import CONTROLS, NO_CONTROL, FloatArray
+from skepi._permutations import CONTROLS
+from skepi.comparison._controls import NO_CONTROL, FloatArray
 from skepi.comparison._fit import Outcome
 from skepi.comparison._noise import ceiling_table
 from skepi.comparison._plan import SplitPlan

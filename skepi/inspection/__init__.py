@@ -6,11 +6,12 @@ from skepi.inspection._calibration import calibration
 from skepi.inspection._concentration import error_concentration, removal_curve
 from skepi.inspection._distribution import distribution_summary, value_histogram, value_summary
 from skepi.inspection._error_groups import error_by, open_bin_counts
+from skepi.inspection._held_out_parts import cross_val_parts
 from skepi.inspection._importance import bin_importance, importance_unit
 from skepi.inspection._influence import cell_type_influence
 from skepi.inspection._links import bin_track, peak_gene_links, peak_scores
 from skepi.inspection._outliers import cell_type_components, cell_type_outliers
-from skepi.inspection._parts import cross_val_parts, part_contributions
+from skepi.inspection._parts import part_contributions
 from skepi.inspection._profile import ImportanceProfile, importance_profile
 
 __all__ = [

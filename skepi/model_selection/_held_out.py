@@ -67,7 +67,7 @@ def cross_val_pairs(
     [[0.0, 0.0, 3.0, 3.0], [1.0, 0.0, 3.0, 3.0], [2.0, 6.0, 0.0, 0.0]]
     """
     check_predictor("estimator", estimator)
-    y = _checked(X, y)
+    y = checked_pairs(X, y)
     if not takes_counts(estimator):
         warn_of_raw_counts(y, stacklevel=2)
     check_no_leak(X, "cross_val_pairs")
@@ -116,7 +116,7 @@ def permute_cell_types(X: Any, y: ArrayLike, random_state: Any = None) -> FloatA
     >>> permute_cell_types(X, [0, 1, 2, 10, 11, 12], random_state=0).tolist()  # both genes in the same way
     [2.0, 1.0, 0.0, 12.0, 11.0, 10.0]
     """
-    y = _checked(X, y)
+    y = checked_pairs(X, y)
     genes, row = np.unique(X.gene_codes, return_inverse=True)
     cells, column = np.unique(X.cell_type_codes, return_inverse=True)
     place = np.full((genes.size, cells.size), -1)
@@ -222,7 +222,8 @@ def shuffle_control(
     return ShuffleControl(np.array(scores), score(y))
 
 
-def _checked(X: Any, y: ArrayLike) -> FloatArray:
+def checked_pairs(X: Any, y: ArrayLike) -> FloatArray:
+    """Targets of rows that know their gene and cell type."""
     if not is_pairs(X):
         raise TypeError(f"wanted pairs, which know their gene and cell type; got {type(X).__name__}")
     return check_targets(X, y)

@@ -42,6 +42,9 @@ _CONTOURS = (0.0, 0.5, 1.0)
 # Up to how many points names keep clear of all.
 _FEW_POINTS = 300
 
+# What the control is called in figures.
+_CONTROL = "without matching genes"
+
 # Up to so many cell types, each has its name.
 _NAME_ALL = 45
 
@@ -52,6 +55,9 @@ class PartContributionsDisplay:
     In the plane, a gene's cell-state contribution stands over those of all other parts together, so that lines of equal
     skill fall at 45 degrees. Genes may lie outside its frame (contributions below -1 or above 1.5 and, of more than
     200, the outermost): they are counted in the figure and drawn as grey crosses at the edge.
+
+    Beside the parts stands the skill of the control, in which genes have each other's places: as a line of equal skill
+    in the plane, as open diamonds on the bars. The figure says where it was not run.
 
     Parameters
     ----------
@@ -72,12 +78,16 @@ class PartContributionsDisplay:
         Where both contributions are equal.
     contours_ : list of Line2D
         Where skill is 0, 0.5 and 1.
+    control_line_ : Line2D or None
+        Where skill is that of the control in all pairs; None where it was not run or lies outside the frame.
     names_ : list of Annotation
         Of genes. One for which there is no room is left out.
     bars_ : dict of str to BarContainer
         Of each part; the first bar is that of all pairs together.
     skill_points_ : Line2D or None
         Sums of the bars.
+    control_points_ : Line2D or None
+        Skill of the control for each bar; None where it was not run.
     ax_ : Axes
     figure_ : Figure
 
@@ -110,7 +120,7 @@ class PartContributionsDisplay:
         Parameters
         ----------
         held_out_parts : DataFrame
-            From :func:`skepi.inspection.cross_val_parts`.
+            From :func:`skepi.inspection.cross_val_parts`, best with ``control=True``.
         by : {"gene", "cell_type"}, default="gene"
             Genes in the plane, or bars of cell types.
         state, genes
@@ -153,6 +163,7 @@ class PartContributionsDisplay:
         if score is None or table.index.name not in _BY:
             raise ValueError("contributions: wanted the table of part_contributions by gene or by cell type")
         self.points_ = self.outside_ = self.pooled_point_ = self.median_point_ = self.equal_line_ = None
+        self.control_line_ = self.control_points_ = None
         self.contours_: list[Any] = []
         self.names_: list[Any] = []
         self.bars_: dict[str, Any] = {}
@@ -180,9 +191,10 @@ class PartContributionsDisplay:
         if plane.left_out:
             said += f"\n{len(plane.left_out):,} that do not vary left out"
         self._draw_lines(ax, frame, over_hexagons=len(plane.xy) > MOST_POINTS)
+        self._draw_control(ax, frame, score)
         label_axes(ax, *(f"contribution of {name} to {_SCORES[score]}" for name in (plane.others, plane.state)))
         settle(ax, own)
-        self._draw_means(ax, plane, _SCORES[score], said)
+        self._draw_means(ax, plane, score, said)
         _label_contours(ax, frame, _SCORES[score])
         self._name(ax, plane, chosen, frame)
 
@@ -196,6 +208,14 @@ class PartContributionsDisplay:
             ends = np.array([max(low, level - high), min(high, level - low)])
             self.contours_ += ax.plot(ends, level - ends, color=GREY, lw=1.1, ls=":", **style)
 
+    def _draw_control(self, ax: Any, frame: Frame, score: str) -> None:
+        """Draw the line on which the skill is that of the control."""
+        low, high = frame[:2]
+        level = _control_of(self.pooled, score)
+        if 2 * low < level < 2 * high:
+            ends = np.array([max(low, level - high), min(high, level - low)])
+            self.control_line_ = ax.plot(ends, level - ends, color=VERMILLION, lw=1.1, zorder=3, path_effects=halo())[0]
+
     def _draw_means(self, ax: Any, plane: Plane, score: str, said: str) -> None:
         """Mark the pooled contributions and the medians, and say in words above the cloud what is drawn."""
         pooled, median = plane.pooled, plane.median
@@ -203,10 +223,19 @@ class PartContributionsDisplay:
         self.pooled_point_ = ax.plot(*pooled[:, None], marker="D", ms=9, **style)[0]
         self.median_point_ = ax.plot(*median[:, None], marker="o", ms=9, **style)[0]
         values = [f"{words(name)} {_number(self.pooled[name])}" for name in plane.parts]
-        of_all = f"all pairs: {' + '.join(values)} = {score} {_number(pooled.sum())}"
+        of_all = f"all pairs: {' + '.join(values)} = {_SCORES[score]} {_number(pooled.sum())}"
         of_genes = f"medians over genes: {plane.others} {_number(median[0])}, {plane.state} {_number(median[1])}"
-        names = [of_all, of_genes, "equal contributions"]
-        _key(ax, [self.pooled_point_, self.median_point_, self.equal_line_], names, said)
+        marks, names = (
+            [self.pooled_point_, self.median_point_, self.equal_line_],
+            [of_all, of_genes, "equal contributions"],
+        )
+        control = _said_of_control(_control_of(self.pooled, score), _SCORES[score])
+        if self.control_line_ is None:
+            said += f"\n{control}"
+        else:
+            marks.insert(1, self.control_line_)
+            names.insert(1, f"all pairs, {control}")
+        _key(ax, marks, names, said)
 
     def _name(self, ax: Any, plane: Plane, chosen: NDArray[np.int64], frame: Frame) -> None:
         """Name genes beside a ring around each; those outside the frame with their values, at its edge."""
@@ -248,7 +277,29 @@ class PartContributionsDisplay:
         label_axes(ax, f"contribution to {_SCORES[score]}", "" if every == 1 else _said_of_names(len(table), every))
         settle(ax, own)
         keys = [(words(name), bar.patches[0].get_facecolor()) for name, bar in self.bars_.items()]
-        write_above(ax, [*keys, (f"black dots: {_SCORES[score]}, the sum", BLACK)])
+        of_control = self._draw_control_points(ax, table, places, score)
+        write_above(ax, [*keys, (f"black dots: {_SCORES[score]}, the sum", BLACK), (of_control, VERMILLION)])
+
+    def _draw_control_points(self, ax: Any, table: pd.DataFrame, places: NDArray, score: str) -> str:
+        """Mark the skill of the control on each bar, and say what the marks are."""
+        level = _control_of(self.pooled, score) if f"{score}_control" in table else np.nan
+        if np.isnan(level):
+            return _said_of_control(level, _SCORES[score])
+        values = np.append(level, table[f"{score}_control"])
+        style = {"ls": "none", "marker": "D", "ms": 5, "mfc": "white", "mec": VERMILLION, "mew": 1.2, "zorder": 5}
+        self.control_points_ = ax.plot(values, places, **style)[0]
+        return f"open diamonds: {_SCORES[score]} {_CONTROL}"
+
+
+def _control_of(pooled: pd.Series, score: str) -> float:
+    """Skill of the control in all pairs; NaN where it was not run."""
+    return float(pooled.get(f"{score}_control", np.nan))
+
+
+def _said_of_control(level: float, score: str) -> str:
+    if np.isnan(level):
+        return f"{_CONTROL}: not measured; use control=True"
+    return f"{_CONTROL}: {score} {_number(level)}"
 
 
 def _label_contours(ax: Any, frame: Frame, score: str) -> None:
