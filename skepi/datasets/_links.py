@@ -22,9 +22,9 @@ _DECAY = 0.87
 _FLOOR_BP = 5_000
 # At preference 1; chosen so that openness, open promoters and few genes between are enriched among planted links as
 # they are among promoter-capture Hi-C contacts of red blood cell precursors.
-_BY_SIGNAL = 0.2
-_BY_MEAN_EXPRESSION = 0.2
-_KEPT_BY_EACH_GENE = 0.87
+_BY_SIGNAL = 0.13
+_BY_MEAN_EXPRESSION = 0.4
+_KEPT_BY_EACH_GENE = 0.72
 _EXPRESSED_ABOVE = np.log(2)  # 1 CPM
 
 _NEXT = 2**32  # apart in keys of (chromosome, position)
@@ -49,12 +49,12 @@ def make_linked_openness(
     all pairs of a gene and a peak whose middle lies ``min_distance`` to ``max_distance`` from the TSS, with chances in
     proportion to
 
-    .. math:: \max(d, 5000)^{-0.87} \left[ \bar s_p^{\,0.2} \; e^{0.2 \mu_g} \; 0.87^{\,n_{gp}} \right]^q
+    .. math:: \max(d, 5000)^{-0.87} \left[ \bar s_p^{\,0.13} \; e^{0.4 \mu_g} \; 0.72^{\,n_{gp}} \right]^q
 
     with d the distance in bp, :math:`\bar s_p` the mean true signal of the peak over cell types, :math:`\mu_g` the
     level of expression of the gene, :math:`n_{gp}` the number of expressed genes (above 1 CPM) whose TSS lies between
     the two, and q the ``preference``. In words: active peaks act more often than others, active genes have more links,
-    and each expressed gene in between takes 13 % of the contact. With q = 0 links depend on the distance alone, and no
+    and each expressed gene in between takes 28 % of the contact. With q = 0 links depend on the distance alone, and no
     score can tell them from other pairs at their distance, except by correlation across cell types.
 
     The form is that of a mechanism, not of :func:`skepi.inspection.score_links`: it has the true signal in place of

@@ -1,12 +1,10 @@
 """Test each link: does openness follow expression more closely than in peaks like it on other chromosomes?"""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import ndtr
 from scipy.stats import false_discovery_control
 from sklearn.utils import check_random_state
 
@@ -15,6 +13,7 @@ from skepi._doors import check_count, frame_of, some
 from skepi.exceptions import MissingExpressionError, TableError, UnmatchedDataError
 from skepi.inspection._gene_links import scaled_openness
 from skepi.inspection._matched_peaks import matched_rows, strata_of
+from skepi.inspection._null_tails import NullTails
 from skepi.paired import PairedDataset
 
 FloatArray = NDArray[np.float64]
@@ -47,11 +46,13 @@ def correlate_links(
     the same openness and variability (and GC content, where it is given). With r the Pearson correlation of
     :math:`\ln(1 + \text{openness} / \text{depth})` with expression,
 
-    .. math:: z = \frac{\operatorname{artanh} r - m}{s}, \qquad p = 2\,\Phi(-|z|)
+    .. math:: z = \frac{\operatorname{artanh} r - m}{s}
 
-    where m and s are the mean and SD of :math:`\operatorname{artanh} r` over ``n_matched`` peaks drawn from the same
-    stratum. Strata hold equal numbers of peaks: quantile groups of mean openness, within these of the SD over cell
-    types, within these of GC.
+    where m and s are the mean and SD of :math:`\operatorname{artanh} r` over matched peaks. Half of the matched peaks
+    give m and s. The other half give values of z under the null, and p is the share of these that lie as far out on the
+    same side, over all genes, doubled for the two sides. So p holds without normal distributions and with related cell
+    types; it cannot be smaller than 4 over ``n_matched`` times the number of genes. Matched peaks come from the same
+    stratum: quantile groups of mean openness, within these of the SD over cell types, within these of GC.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ def correlate_links(
         Pairs to test: columns ``chrom, start, end, gene``, such as those of :func:`score_links`. The false discovery
         rate is among these pairs, so leave out beforehand what is of no interest.
     n_matched : int, default=200
-        Matched peaks per stratum and chromosome; 20 or more.
+        Matched peaks per stratum and chromosome, drawn anew for the genes of each chromosome; 20 or more.
     gc : Series or array-like of float, shape (n_peaks,), optional
         Share of G and C in each peak, 0 to 1: an array in the order of ``data.peaks``, or a Series with its index.
     signal : str, optional
@@ -125,15 +126,11 @@ def correlate_links(
     strata = strata_of(profile, None if gc is None else _checked_gc(gc, data)[rows], n_matched)
     unit, expression = standardized(profile), standardized(data.expression)
     r = _correlations(unit, expression, gene, peak)
-    chrom = peaks["chrom"].to_numpy(dtype=object)
-    mean, sd = np.empty((2, gene.size))
-    rng = check_random_state(random_state)
-    for genes, null in _nulls(data, expression, unit, strata, chrom, n_matched, np.unique(gene), rng):
-        of_genes = np.flatnonzero(np.isin(gene, genes))
-        place = strata[peak[of_genes]], np.searchsorted(genes, gene[of_genes])
-        mean[of_genes], sd[of_genes] = null.mean(axis=1)[place], null.std(axis=1, ddof=1)[place]
-    z = (_fisher(r) - mean) / np.where(sd > _LEAST_SD, sd, np.nan)
-    p = 2 * ndtr(-np.abs(z))
+    null = _Null(unit, expression, strata, n_matched, check_random_state(random_state))
+    place = peaks["chrom"].to_numpy(dtype=object), data.genes["chrom"].to_numpy(dtype=object)
+    mean, sd = null.draw(*place, gene, strata[peak])
+    z = (_fisher(r) - mean) / sd
+    p = null.tails.p(strata[peak], z)
     return links.assign(r=r, z=z, p=p, fdr=_fdr(p))
 
 
@@ -155,25 +152,50 @@ def _correlations(unit: NDArray[np.float32], expression: NDArray[np.float32], ge
     return r
 
 
-def _nulls(
-    data: PairedDataset,
-    expression: NDArray[np.float32],
-    unit: NDArray[np.float32],
-    strata: IntArray,
-    chrom: NDArray,
-    n_matched: int,
-    wanted: IntArray,
-    rng: np.random.RandomState,
-) -> Iterator[tuple[IntArray, FloatArray]]:
-    """Some genes of one chromosome, and the transformed correlations of their null, (strata, n_matched, genes)."""
-    chrom_of_gene = data.genes["chrom"].to_numpy(dtype=object)
-    varies = ~np.isnan(unit[:, 0])
-    for name in pd.unique(chrom_of_gene[wanted]):
-        rows = matched_rows(strata, varies & (chrom != name), n_matched, rng, f"genes of {name}")
-        genes = wanted[chrom_of_gene[wanted] == name]
-        for some_genes in np.array_split(genes, -(-genes.size * rows.size // _BLOCK_VALUES)):
-            null = unit[rows.ravel()] @ expression[some_genes].T
-            yield some_genes, _fisher(null.astype(np.float64)).reshape(*rows.shape, some_genes.size)
+class _Null:
+    """Correlations of genes with matched peaks on other chromosomes, drawn chromosome by chromosome."""
+
+    def __init__(
+        self,
+        unit: NDArray[np.float32],
+        expression: NDArray[np.float32],
+        strata: IntArray,
+        n_matched: int,
+        rng: np.random.RandomState,
+    ) -> None:
+        self.unit, self.expression, self.strata = unit, expression, strata
+        self.n_matched, self.rng = n_matched, rng
+        self.n_strata = int(strata.max()) + 1
+        self.tails = NullTails(self.n_strata)
+
+    def draw(
+        self, chrom_of_peak: NDArray, chrom_of_gene: NDArray, gene: IntArray, stratum: IntArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Mean and SD of the null of each link, both (n_links,); the other half of the null goes to the tails."""
+        wanted = np.unique(gene)
+        row_of_gene = np.full(chrom_of_gene.size, -1)
+        row_of_gene[wanted] = np.arange(wanted.size)
+        mean, sd = np.empty((2, self.n_strata, wanted.size))
+        varies = ~np.isnan(self.unit[:, 0])
+        for name in pd.unique(chrom_of_gene[wanted]):
+            allowed = varies & (chrom_of_peak != name)
+            rows = matched_rows(self.strata, allowed, self.n_matched, self.rng, f"genes of {name}")
+            genes = wanted[chrom_of_gene[wanted] == name]
+            for some_genes in np.array_split(genes, -(-genes.size * rows.size // _BLOCK_VALUES)):
+                place = row_of_gene[some_genes]
+                mean[:, place], sd[:, place] = self._of_genes(rows, some_genes)
+        return mean[stratum, row_of_gene[gene]], sd[stratum, row_of_gene[gene]]
+
+    def _of_genes(self, rows: IntArray, genes: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Mean and SD over the first half of the matched peaks, (n_strata, n_genes)."""
+        r = (self.unit[rows.ravel()] @ self.expression[genes].T).astype(np.float64)
+        null = _fisher(r).reshape(*rows.shape, genes.size)
+        fitted, left = np.split(null, [self.n_matched // 2], axis=1)
+        mean, sd = fitted.mean(axis=1), fitted.std(axis=1, ddof=1)
+        sd = np.where(sd > _LEAST_SD, sd, np.nan)
+        z = (left - mean[:, None]) / sd[:, None]
+        self.tails.add(np.repeat(np.arange(self.n_strata), z[0].size), z.ravel())
+        return mean, sd
 
 
 def _fisher(r: FloatArray) -> FloatArray:
