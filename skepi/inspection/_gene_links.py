@@ -195,7 +195,7 @@ def _promoter_activity(genes: pd.DataFrame, peaks: pd.DataFrame, activity: Float
     """Sum of the activity of the peaks with a base within reach of each TSS, (n_genes,)."""
     index = IntervalIndex(*(peaks[column].to_numpy() for column in ("chrom", "start", "end")))
     gene, peak = index.in_reach(genes["chrom"].to_numpy(), genes["tss"].to_numpy(), reach)
-    return np.bincount(gene, weights=activity[peak], minlength=len(genes))
+    return np.bincount(gene, weights=activity[peak], minlength=len(genes)).astype(np.float64)
 
 
 def _expressed(data: PairedDataset, given: ArrayLike | None, promoter: FloatArray) -> BoolArray:

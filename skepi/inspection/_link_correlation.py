@@ -21,6 +21,7 @@ IntArray = NDArray[np.int64]
 
 _PLACE = ["chrom", "start", "end"]
 _LEAST_CELL_TYPES = 4  # with 3, any two profiles correlate by almost anything
+_SPARE = 1.5  # peaks of a stratum on other chromosomes, on average, over those to draw
 _LARGEST_R = 1 - 1e-9  # its Fisher transform is finite
 
 _LEAST_SD = 1e-6  # of what rounding leaves where all matched peaks have one profile
@@ -123,8 +124,11 @@ def correlate_links(
     links = frame_of(links, "links", (*_PLACE, "gene"))
     gene, peak = _genes_of(links, data), _peaks_of(links, peaks)
     profile = np.log1p(data.openness[rows] / scale.astype(np.float32))
-    strata = strata_of(profile, None if gc is None else _checked_gc(gc, data)[rows], n_matched)
     unit, expression = standardized(profile), standardized(data.expression)
+    gc, varies = None if gc is None else _checked_gc(gc, data)[rows], ~np.isnan(unit[:, 0])
+    if not varies.any():
+        raise ValueError("no peak varies over the cell types: there is nothing to correlate with expression")
+    strata = strata_of(profile, varies, gc, _SPARE * n_matched / _share_elsewhere(peaks))
     r = _correlations(unit, expression, gene, peak)
     null = _Null(unit, expression, strata, n_matched, check_random_state(random_state))
     place = peaks["chrom"].to_numpy(dtype=object), data.genes["chrom"].to_numpy(dtype=object)
@@ -142,7 +146,9 @@ def standardized(values: NDArray) -> NDArray[np.float32]:
     return moved.astype(np.float32)
 
 
-def _correlations(unit: NDArray[np.float32], expression: NDArray[np.float32], gene: IntArray, peak: IntArray) -> Any:
+def _correlations(
+    unit: NDArray[np.float32], expression: NDArray[np.float32], gene: IntArray, peak: IntArray
+) -> FloatArray:
     """Correlation of each pair, block by block."""
     r = np.empty(gene.size)
     step = max(1, _BLOCK_VALUES // unit.shape[1])
@@ -176,9 +182,8 @@ class _Null:
         row_of_gene = np.full(chrom_of_gene.size, -1)
         row_of_gene[wanted] = np.arange(wanted.size)
         mean, sd = np.empty((2, self.n_strata, wanted.size))
-        varies = ~np.isnan(self.unit[:, 0])
         for name in pd.unique(chrom_of_gene[wanted]):
-            allowed = varies & (chrom_of_peak != name)
+            allowed = (self.strata >= 0) & (chrom_of_peak != name)
             rows = matched_rows(self.strata, allowed, self.n_matched, self.rng, f"genes of {name}")
             genes = wanted[chrom_of_gene[wanted] == name]
             for some_genes in np.array_split(genes, -(-genes.size * rows.size // _BLOCK_VALUES)):
@@ -208,6 +213,12 @@ def _fdr(p: FloatArray) -> FloatArray:
     if known.any():
         fdr[known] = false_discovery_control(p[known], method="bh")
     return fdr
+
+
+def _share_elsewhere(peaks: pd.DataFrame) -> float:
+    """Share of the peaks that lie on other chromosomes than the one with the most; above 0 for one chromosome, too."""
+    most = peaks["chrom"].value_counts(normalize=True).iloc[0]
+    return max(1.0 - float(most), 1e-9)
 
 
 def _genes_of(links: pd.DataFrame, data: PairedDataset) -> IntArray:

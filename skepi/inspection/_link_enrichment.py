@@ -120,11 +120,11 @@ def link_enrichment(
     return pd.DataFrame(parts)
 
 
-def distance_groups(distance: IntArray, bins: int | ArrayLike) -> IntArray:
+def distance_groups(distance: IntArray, bins: Any) -> IntArray:
     """Number of the distance bin of each pair; -1 for pairs beyond the edges."""
     if np.ndim(bins) == 0:
         check_count("distance_bins", bins, 1)
-        edges = np.quantile(distance, np.linspace(0, 1, int(bins) + 1)[1:-1]) if distance.size else np.empty(0)
+        edges = np.quantile(distance.astype(np.float64), np.linspace(0, 1, int(bins) + 1)[1:-1])
         return np.searchsorted(np.unique(edges), distance, side="right").astype(np.int64)
     edges = np.asarray(bins)
     if edges.ndim != 1 or edges.size < 2 or edges.dtype.kind not in "iuf" or not (np.diff(edges) > 0).all():
@@ -169,7 +169,7 @@ def _enrichment(
     if len(labels) < 2:
         raise ValueError(f"resampling genes needs 2 or more with pairs in the distance bins, got {len(labels)}")
     genes, weights = Groups(codes.astype(np.int64), pd.Index(labels)), top_weights(_numbers(links[name]), bins, top)
-    true_top, n_top, true, n = (genes.sums(values) for values in (weights * is_true, weights, 1.0 * is_true, None))
+    true_top, n_top, true, n = map(genes.sums, (weights * is_true, weights, is_true.astype(np.float64), None))
     drawn = [
         share(share(block @ true_top, block @ n_top), share(block @ true, block @ n))
         for block in resamples(genes, n_bootstrap, random_state, len(labels))

@@ -11,25 +11,28 @@ _MOST_GROUPS = 10  # of openness and of variability each
 _GC_GROUPS = 5
 
 
-def strata_of(profile: NDArray[np.float32], gc: FloatArray | None, n_matched: int) -> IntArray:
+def strata_of(profile: NDArray[np.float32], varies: BoolArray, gc: FloatArray | None, size: float) -> IntArray:
     """Stratum of each peak: groups of mean openness, within these of the SD, within these of GC.
-
-    There are as many groups as leave each stratum about twice the peaks that are to be drawn from it, at most 10 of
-    openness and of variability each.
 
     Parameters
     ----------
     profile : ndarray of shape (n_peaks, n_cell_types)
         Log openness.
+    varies : ndarray of bool, shape (n_peaks,)
+        Peaks that do not vary are in no stratum: -1.
     gc : ndarray of shape (n_peaks,), optional
-    n_matched : int
-        Peaks that are to be drawn from each stratum.
+    size : float
+        Peaks that each stratum should have. There are as many groups as leave so many, at most 10 of openness and of
+        variability each, and 5 of GC.
     """
+    strata = np.full(len(profile), -1)
     of_gc = 1 if gc is None else _GC_GROUPS
-    n_groups = int(np.clip(np.sqrt(len(profile) / (2 * n_matched * of_gc)), 1, _MOST_GROUPS))
-    strata = quantile_groups(profile.mean(axis=1, dtype=np.float64), np.zeros(len(profile), np.int64), n_groups)
-    strata = quantile_groups(profile.std(axis=1, dtype=np.float64), strata, n_groups)
-    return strata if gc is None else quantile_groups(gc, strata, of_gc)
+    n_groups = int(np.clip(np.sqrt(varies.sum() / (size * of_gc)), 1, _MOST_GROUPS))
+    mean, sd = (of[varies] for of in (profile.mean(axis=1, dtype=np.float64), profile.std(axis=1, dtype=np.float64)))
+    groups = quantile_groups(mean, np.zeros(mean.size, dtype=np.int64), n_groups)
+    groups = quantile_groups(sd, groups, n_groups)
+    strata[varies] = groups if gc is None else quantile_groups(gc[varies], groups, of_gc)
+    return strata
 
 
 def quantile_groups(values: FloatArray, within: IntArray, n_groups: int) -> IntArray:

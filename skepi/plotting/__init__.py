@@ -7,6 +7,7 @@ from skepi.plotting._error_concentration import ErrorConcentrationDisplay
 from skepi.plotting._grouped_error import GroupedErrorDisplay
 from skepi.plotting._importance import ImportanceDisplay
 from skepi.plotting._lambda_path import LambdaPathDisplay
+from skepi.plotting._link_enrichment import LinkEnrichmentDisplay
 from skepi.plotting._locus import LocusDisplay
 from skepi.plotting._parts import PartContributionsDisplay
 from skepi.plotting._prediction import PredictionDisplay
@@ -21,6 +22,7 @@ __all__ = [
     "GroupedErrorDisplay",
     "ImportanceDisplay",
     "LambdaPathDisplay",
+    "LinkEnrichmentDisplay",
     "LocusDisplay",
     "PartContributionsDisplay",
     "PredictionDisplay",
