@@ -43,8 +43,8 @@ class LinkEnrichmentDisplay:
     >>> links = score_links(data, min_distance=20_000)
     >>> settings = {"distance_bins": 10, "n_bootstrap": 50}
     >>> display = LinkEnrichmentDisplay.from_links(links, truth.links, scores=["activity", "score"], **settings)
-    >>> [label.get_text() for label in display.ax_.get_yticklabels()]
-    ['activity', 'score']
+    >>> [label.get_text() for label in display.ax_.get_yticklabels()]  # from the bottom
+    ['score', 'activity']
     """
 
     def __init__(self, *, table: pd.DataFrame) -> None:
@@ -96,14 +96,15 @@ class LinkEnrichmentDisplay:
         labels = [shortened((names or {}).get(score, score), 45) for score in scores]
         own, width = ax is None, 4.4 + max(map(text_width, labels)) / 72
         (self.ax_,) = (ax,) = axes(ax, size=(width, 1.3 + 0.42 * max(len(scores), 2)))
-        self.chance_line_ = ax.axvline(1, color=GREY, lw=1, zorder=1)
+        ends = -0.6, len(scores) - 0.4
+        self.chance_line_ = ax.plot([1, 1], ends, color=GREY, lw=1, zorder=1)[0]
         self.points_: dict[str, Any] = {}
         self.intervals_: dict[str, Any] = {}
         kinds = [kind for kind in _COLOURS if (table["peaks"] == kind).any()]
         for kind, shift in zip(kinds, np.linspace(-_APART, _APART, len(kinds)) if len(kinds) > 1 else [0], strict=True):
             self._draw(table[table["peaks"] == kind], kind, scores, shift)
-        ax.set_yticks(np.arange(len(scores)), labels, size=SMALL)
-        ax.set_ylim(len(scores) - 0.5, -0.5)
+        ax.set_yticks(np.arange(len(scores)), labels[::-1], size=SMALL)
+        ax.set_ylim(*ends)
         settle(ax, own)
         label_axes(ax, "measured links among the best pairs, over all pairs at equal distance (1 is chance)", "")
         write_above(ax, [(f"{kind} peaks" if kind == "all" else kind, _COLOURS[kind]) for kind in kinds])
@@ -111,6 +112,6 @@ class LinkEnrichmentDisplay:
         return self
 
     def _draw(self, table: pd.DataFrame, kind: str, scores: list[str], shift: float) -> None:
-        place, colour = table["score"].map(scores.index) + shift, _COLOURS[kind]
+        place, colour = len(scores) - 1 - table["score"].map(scores.index) - shift, _COLOURS[kind]
         self.intervals_[kind] = self.ax_.hlines(place, table["low"], table["high"], color=colour, lw=1.6, zorder=2)
         self.points_[kind] = self.ax_.plot(table["enrichment"], place, ls="none", marker="o", ms=5, color=colour)[0]
