@@ -54,6 +54,25 @@ def test_importance_follows_the_planted_decay_and_finds_nothing_in_noise(tmp_pat
 
 
 @pytest.mark.slow
+def test_evidence_finds_planted_links_and_only_correlation_finds_random_ones(tmp_path):
+    output = run("examples/plot_links.py", tmp_path)
+    planted, control = output.split("without preferences\n")
+    found = [
+        {name: numbers_after(f"{name}               all", part)[0] for name in ("score", "activity", "correlation")}
+        for part in (planted, control)
+    ]
+    assert found[0]["score"] > 1.15 * found[0]["activity"] > 1.15
+    assert found[0]["correlation"] > 1.3
+    assert found[1]["correlation"] > 1.3
+    assert_within([found[1][name] for name in ("score", "activity")], 1, 0.2, "chance, 4,000 links of one seed")
+    of_all, of_best = numbers_after("planted links:", output)
+    assert of_best > 3 * of_all
+    assert (tmp_path / "figures" / "links.bedpe").read_text().count("\n") == 5 * 400
+    for name in ("links", "links_locus"):
+        assert (tmp_path / "figures" / f"{name}.png").stat().st_size > 20_000
+
+
+@pytest.mark.slow
 @pytest.mark.long
 def test_blood_from_files_to_the_figures_of_the_contract(tmp_path, blood_files):
     output = run("examples/plot_blood.py", tmp_path, blood_files)
