@@ -98,7 +98,7 @@ def score_links(
         * ``contact``: 1 at up to 5 kb and less beyond, or as in the table (NaN where the table has none);
         * ``is_promoter``: whether the peak has a base at the promoter of any gene;
         * ``score``: 0 or greater, comparable between genes; 0 where the promoter is closed, NaN without contact;
-        * ``share``: the score over the sum of the gene's scores, as ABC reports it; NaN where that sum is 0.
+        * ``share``: the score over the sum of the gene's scores in this table, as ABC reports it; NaN where that is 0.
 
     Raises
     ------

@@ -49,7 +49,8 @@ def link_enrichment(
     Parameters
     ----------
     links : DataFrame
-        From :func:`score_links`, with further columns of scores where wanted.
+        From :func:`score_links`, with further columns of scores where wanted. Those of :func:`peak_gene_links` can be
+        merged by ``chrom, start, end, gene``.
     truth : DataFrame or mapping
         Measured links: ``chrom, start, end, gene``, or two places ``chrom1, start1, end1, chrom2, start2, end2`` as
         :func:`skepi.io.read_bedpe` reads them; in bp, 0-based half-open. A pair is a measured link where its peak
