@@ -86,6 +86,10 @@ def test_what_counts_as_expressed():
         score_links(hand(expression=[[-1.0, 1], [0, 0], [0, 0]]))
     with pytest.raises(ValueError, match=r"no gene has a mean expression above 0.69 \(1 CPM\); say which genes"):
         score_links(hand(expression=np.full((3, 2), 0.6)))
+    with pytest.raises(
+        ValueError, match=r"expression looks like raw counts, wanted natural log\(1 \+ CPM\): data\.trans"
+    ):
+        score_links(hand(expression=[[500.0, 3], [7, 0], [0, 0]]))
     for bad in ([True, False], ["yes"] * 3, [1, 0, 1]):
         with pytest.raises(ValueError, match="expressed must hold True or False for each of the 3 genes, got"):
             score_links(hand(), expressed=bad)

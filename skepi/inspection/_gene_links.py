@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skepi._dataset import check_dataset
 from skepi._doors import check_count, check_number, some
+from skepi._scales import look_like_counts
 from skepi.exceptions import UnknownNameError
 from skepi.inspection._contact import CONTACT_DECAY, ContactTable, check_found, power_law
 from skepi.inspection._link_geometry import (
@@ -208,6 +209,11 @@ def _expressed(data: PairedDataset, given: ArrayLike | None, promoter: FloatArra
     way = "say which genes are expressed with expressed="
     if (data.expression < 0).any():
         raise ValueError(f"expression has values below 0, so it is not natural log(1 + CPM); {way}")
+    if look_like_counts(data.expression):
+        raise ValueError(
+            f"expression looks like raw counts, wanted natural log(1 + CPM): "
+            f"data.transform_expression(ExpressionNormalizer()) makes it, or {way}"
+        )
     if not (mean > EXPRESSED_ABOVE).any():
         raise ValueError(f"no gene has a mean expression above {EXPRESSED_ABOVE:.2f} (1 CPM); {way}")
     return mean > EXPRESSED_ABOVE

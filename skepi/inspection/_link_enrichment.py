@@ -1,7 +1,7 @@
 """How much better than chance, at equal distance, scores find measured links."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -105,20 +105,27 @@ def link_enrichment(
     check_count("promoter_reach", promoter_reach, 0)
     check_bootstrap(n_bootstrap, level)
     links, is_true = _assessed(links, truth, genes, promoter_reach)
-    for name in names:
-        _check_score(links[name])
-    distal = ~_flags(links["is_promoter"])
+    values = {name: _checked_score(links[name]) for name in names}
+    distance, gene = links["distance_bp"].abs().to_numpy(), pd.factorize(links["gene"])[0]
     parts = []
-    for name in names:
-        for peaks, kept in (("all", np.ones(len(links), dtype=bool)), ("without promoters", distal)):
-            some_links = links[kept]
-            bins = distance_groups(some_links["distance_bp"].abs().to_numpy(), distance_bins)
-            used = bins >= 0
-            found = _enrichment(
-                some_links[used], name, is_true[kept][used], bins[used], top, n_bootstrap, level, random_state
-            )
+    for peaks, kept in (("all", np.ones(len(links), dtype=bool)), ("without promoters", ~_flags(links["is_promoter"]))):
+        bins = distance_groups(distance[kept], distance_bins)
+        rows = np.flatnonzero(kept)[bins >= 0]
+        pairs = _Pairs(gene[rows], bins[bins >= 0], is_true[rows])
+        for name, score in values.items():
+            weights = top_weights(score[rows], pairs.bins, top)
+            found = _enrichment(pairs, weights, n_bootstrap, level, random_state)
             parts.append({"score": name, "peaks": peaks, **found})
-    return pd.DataFrame(parts)
+    order = [k * len(names) + j for j in range(len(names)) for k in range(2)]
+    return pd.DataFrame([parts[place] for place in order])
+
+
+class _Pairs(NamedTuple):
+    """Gene, distance bin and truth of pairs, all of shape (n_pairs,)."""
+
+    gene: IntArray
+    bins: IntArray
+    is_true: BoolArray
 
 
 def distance_groups(distance: IntArray, bins: Any) -> IntArray:
@@ -156,21 +163,14 @@ def top_weights(score: FloatArray, bins: IntArray, top: float) -> FloatArray:
 
 
 def _enrichment(
-    links: pd.DataFrame,
-    name: str,
-    is_true: BoolArray,
-    bins: IntArray,
-    top: float,
-    n_bootstrap: int,
-    level: float,
-    random_state: Any,
+    pairs: _Pairs, weights: FloatArray, n_bootstrap: int, level: float, random_state: Any
 ) -> dict[str, float]:
     """One row of the table."""
-    codes, labels = pd.factorize(links["gene"])
+    codes, labels = pd.factorize(pairs.gene)
     if len(labels) < 2:
         raise ValueError(f"resampling genes needs 2 or more with pairs in the distance bins, got {len(labels)}")
-    genes, weights = Groups(codes.astype(np.int64), pd.Index(labels)), top_weights(_numbers(links[name]), bins, top)
-    true_top, n_top, true, n = map(genes.sums, (weights * is_true, weights, is_true.astype(np.float64), None))
+    genes, is_true = Groups(codes.astype(np.int64), pd.Index(labels)), pairs.is_true.astype(np.float64)
+    true_top, n_top, true, n = map(genes.sums, (weights * is_true, weights, is_true, None))
     drawn = [
         share(share(block @ true_top, block @ n_top), share(block @ true, block @ n))
         for block in resamples(genes, n_bootstrap, random_state, len(labels))
@@ -178,7 +178,7 @@ def _enrichment(
     of_top, of_all = true_top.sum() / n_top.sum(), true.sum() / n.sum()
     estimate = pd.Series({"enrichment": of_top / of_all if of_all > 0 else np.nan})
     interval = interval_table(estimate, pd.DataFrame({"enrichment": np.concatenate(drawn)}), level).iloc[0]
-    counts = {"n_genes": len(labels), "n_pairs": len(links), "n_true": int(true.sum())}
+    counts = {"n_genes": len(labels), "n_pairs": codes.size, "n_true": int(true.sum())}
     shares = {"share_of_all": of_all, "share_of_top": of_top, "enrichment": interval["estimate"]}
     return counts | shares | interval[["low", "high", "standard_error"]].to_dict()
 
@@ -213,17 +213,15 @@ def _named(names: pd.Series, wanted: Any) -> BoolArray:
     return there
 
 
-def _check_score(column: pd.Series) -> None:
-    values = _numbers(column)
+def _checked_score(column: pd.Series) -> FloatArray:
+    """Finite numbers of a column."""
+    if not pd.api.types.is_numeric_dtype(column):
+        raise ValueError(f"links: {column.name}: wanted numbers, got dtype {column.dtype}")
+    values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     wrong = int((~np.isfinite(values)).sum())
     if wrong:
         raise ValueError(f"links: {column.name}: {wrong} of {values.size} values are not finite; leave such links out")
-
-
-def _numbers(column: pd.Series) -> FloatArray:
-    if not pd.api.types.is_numeric_dtype(column):
-        raise ValueError(f"links: {column.name}: wanted numbers, got dtype {column.dtype}")
-    return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return values
 
 
 def _flags(column: pd.Series) -> BoolArray:

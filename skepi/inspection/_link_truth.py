@@ -15,6 +15,7 @@ from skepi.intervals import IntervalIndex
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
+_ONE_PLACE = ("chrom", "start", "end", "gene")
 _TWO_PLACES = ("chrom1", "start1", "end1", "chrom2", "start2", "end2")
 
 
@@ -58,13 +59,14 @@ def read_truth(truth: Any, genes: pd.DataFrame, promoter_reach: int) -> TrueLink
         Where no link is of a scored gene.
     """
     frame = frame_of(truth, "truth")
-    if {"chrom", "start", "end", "gene"} <= set(frame):
+    missing = [column for column in _ONE_PLACE if column not in frame]
+    if not missing:
         return _by_name(frame, genes)
     if set(_TWO_PLACES) <= set(frame):
         return _by_place(frame, genes, promoter_reach)
     raise TableError(
-        f"truth: wanted the columns chrom, start, end, gene, or those of BEDPE, {', '.join(_TWO_PLACES)}; got "
-        f"{list(frame.columns)}"
+        f"truth: missing columns {missing}, got {list(frame.columns)}; wanted {', '.join(_ONE_PLACE)}, or those of "
+        f"BEDPE: {', '.join(_TWO_PLACES)}"
     )
 
 
