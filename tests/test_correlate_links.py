@@ -80,6 +80,23 @@ def test_p_is_uniform_for_peaks_on_other_chromosomes():
         assert 0.7 * limit < (p < limit).mean() < 1.3 * limit
 
 
+def test_matched_peaks_lie_on_other_chromosomes(simulated):
+    # On chr1 all peaks follow the expression of its genes, which is one profile. The null of a gene of chr1 knows
+    # nothing of them; that of a gene of chr2, which has the same profile, holds them and is wide.
+    data, rng = simulated[0], np.random.default_rng(0)
+    profile = rng.normal(size=12)
+    expression = 3 + 0.2 * rng.normal(size=data.expression.shape) + profile
+    near = (data.peaks["chrom"] == "chr1").to_numpy()
+    log = np.where(near[:, None], profile, rng.permuted(np.tile(profile, (near.size, 1)), axis=1))
+    openness = 100 * np.exp(log + 0.1 * rng.normal(size=log.shape))
+    same = PairedDataset(openness, data.peaks, data.genes, expression, data.cell_types)
+    of_genes = data.genes.set_index("name")["chrom"]
+    pairs = pd.concat([data.peaks[near][:40].assign(gene=gene) for gene in of_genes.index])
+    z = correlate_links(same, pairs, n_matched=100, depth=None)["z"].groupby(pairs["gene"].map(of_genes).to_numpy())
+    assert z.median()["chr1"] > 3
+    assert z.median()["chr2"] < 2.5
+
+
 def test_blocks_do_not_change_what_is_found(simulated, links, correlated, monkeypatch):
     monkeypatch.setattr(_link_correlation, "_BLOCK_VALUES", 5_000)
     blocks = correlate_links(simulated[0], links, n_matched=60)

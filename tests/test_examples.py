@@ -134,6 +134,15 @@ def test_a_small_size_of_the_lasso_benchmark_runs(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_benchmark_of_links_finds_what_is_planted_and_nothing_else(tmp_path):
+    output = run("benchmarks/links.py", tmp_path, arguments=["2"])
+    nothing, planted, strong = (numbers_after("score ", part) for part in output.split("over that of openness\n")[1:])
+    assert_within(nothing[::4], 1, 0.2, "chance, 4,000 links of two seeds")
+    assert min(planted[2], planted[6]) > 1.15
+    assert strong[0] > planted[0] > 1.5
+
+
+@pytest.mark.slow
 def test_a_small_size_of_the_training_benchmark_runs(tmp_path):
     output = run("benchmarks/training_step.py", tmp_path, arguments=["small"])
     assert "bare" in output

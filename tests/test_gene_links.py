@@ -186,6 +186,22 @@ def test_some_genes_have_the_links_that_they_have_among_all(simulated):
         score_links(simulated, genes=[])
 
 
+def test_links_in_some_cell_types(simulated):
+    names = simulated.cell_types["name"].tolist()
+    cells, scale = [2, 5], simulated.openness.mean(axis=0, dtype=float)
+    links = score_links(simulated, cell_types=[names[5], names[2]])
+    # As of a data set of these cell types, whose openness has been divided by depth.
+    parts = (simulated.openness / scale)[:, cells], simulated.peaks, simulated.genes, simulated.expression[:, cells]
+    alone = score_links(PairedDataset(*parts, [names[2], names[5]]), depth=None)
+    keys = ["gene", "start", "end"]
+    one, other = (table.sort_values(keys, kind="stable") for table in (links, alone))
+    assert_exact(one["tss_between"].to_numpy(), other["tss_between"].to_numpy())
+    assert_float32_sums(one["score"].to_numpy(), other["score"].to_numpy())
+    assert one["score"].corr(score_links(simulated).sort_values(keys, kind="stable")["score"]) < 0.999
+    with pytest.raises(UnknownNameError, match="cell_types: not in the data set: 'HSC'"):
+        score_links(simulated, cell_types=["HSC"])
+
+
 def test_links_of_one_of_several_signals():
     data = several_signals()
     with pytest.raises(ValueError, match="score_links reads one signal, and this data set has ATAC, H3K27ac"):

@@ -116,6 +116,26 @@ def test_the_interval_resamples_genes():
     assert_exact(link_enrichment(links, of_links.links, level=0.99, n_bootstrap=200), wide)
 
 
+def test_the_interval_equals_a_loop_over_resamples():
+    data, of_links = make_linked_openness(40, 6, n_lineages=2)
+    links = score_links(data, min_distance=20_000)
+    table = link_enrichment(links, of_links.links, distance_bins=5, n_bootstrap=50, level=0.8, genes=data.genes["name"])
+    true = links.merge(of_links.links.assign(true=1.0), how="left", on=["chrom", "start", "end", "gene"])["true"]
+    counted = pd.DataFrame({"gene": links["gene"].astype(object), "true": true.fillna(0.0)})
+    bins = distance_groups(links["distance_bp"].abs().to_numpy(), 5)
+    counted["weight"] = top_weights(links["score"].to_numpy(), bins, 0.05)
+    counted["found"] = counted["true"] * counted["weight"]
+    of_gene = counted.groupby("gene", sort=False)
+    sums, n = of_gene[["true", "weight", "found"]].sum(), of_gene.size()
+    drawn = []
+    for rows in np.random.RandomState(0).randint(len(n), size=(50, len(n))):
+        total = sums.iloc[rows].sum()
+        drawn.append(total["found"] / total["weight"] / (total["true"] / n.iloc[rows].sum()))
+    row = table.iloc[0]
+    assert_float64_sums(row[["low", "high"]].to_numpy(dtype=float), np.quantile(drawn, [0.1, 0.9]))
+    assert_float64_sums(row["standard_error"], np.std(drawn, ddof=1))
+
+
 # Laws
 
 scores = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 6)), min_size=1, max_size=40)

@@ -71,18 +71,24 @@ def test_pairs_are_drawn_in_proportion_to_their_weight():
 def test_preference_is_for_active_peaks_active_genes_and_few_genes_between():
     means = []
     for preference in (0.0, 1.0, 2.0):
-        _, truth = make_linked_openness(200, 6, n_lineages=2, preference=preference)
-        signal = np.log(truth.signal.mean(axis=1))
-        links = truth.links.merge(
-            _places(truth, make_paired_openness(200, 6, n_lineages=2)[0], signal), on=["chrom", "start", "end"]
-        )
-        means.append((links["log_signal"].mean(), truth.gene_mean[links["gene"]].mean()))
+        data, truth = make_linked_openness(200, 6, n_lineages=2, preference=preference)
+        signal = data.peaks.assign(log_signal=np.log(truth.signal.mean(axis=1)))
+        links = truth.links.merge(signal, on=["chrom", "start", "end"])
+        means.append((links["log_signal"].mean(), truth.gene_mean[links["gene"]].mean(), -_between(data, truth, links)))
     for values in zip(*means, strict=True):
         assert values[0] < values[1] < values[2]
 
 
-def _places(truth, data, signal):
-    return data.peaks.assign(log_signal=signal.to_numpy())
+def _between(data, truth, links):
+    """Mean number of expressed genes between peak and gene, of links 100 to 300 kb long, by a loop."""
+    genes = data.genes.assign(expressed=(truth.gene_mean > np.log(2)).to_numpy()).set_index("name")
+    count = []
+    for link in links[links["distance_bp"].between(100_000, 300_000)].itertuples():
+        low, high = sorted([genes.loc[link.gene, "tss"], link.start + 250])
+        inside = (genes["chrom"] == link.chrom) & (genes["tss"] > low) & (genes["tss"] < high)
+        count.append((inside & genes["expressed"]).sum())
+    assert len(count) > 200
+    return np.mean(count)
 
 
 def test_the_state_decides_and_bad_settings_are_refused():

@@ -40,6 +40,7 @@ def score_links(
     max_distance: int = 1_000_000,
     min_distance: int = 0,
     genes: Sequence[str] | None = None,
+    cell_types: Sequence[str] | None = None,
     contact: Any = None,
     contact_decay: float = CONTACT_DECAY,
     promoter_reach: int = 1_000,
@@ -70,6 +71,8 @@ def score_links(
         Largest and smallest distance of the middle of a peak from the TSS, in bp.
     genes : sequence of str, optional
         Score these genes only. All genes still count as lying between.
+    cell_types : sequence of str, optional
+        Cell types whose openness and expression count, one or more, for links in these; by default all.
     contact : DataFrame or mapping, optional
         Columns ``chrom, start, end, gene, contact``: measured contact of an interval (0-based half-open, in bp) with
         the promoter of a gene, 0 or greater. A pair has the contact of the interval that holds the middle of the peak.
@@ -106,7 +109,7 @@ def score_links(
     TypeError
         For anything but a data set.
     UnknownNameError
-        For genes or a signal that the data set does not hold.
+        For genes, cell types or a signal that the data set does not hold.
     ValueError
         For settings out of range, no peak in reach of any gene, ``expressed`` of another shape, and expression that is
         no natural log(1 + CPM) where ``expressed`` is not given.
@@ -143,9 +146,11 @@ def score_links(
     check_dataset(data)
     _check_distances(min_distance, max_distance, promoter_reach)
     check_number("contact_decay", contact_decay, 0, low_included=False)
-    sources = _sources(data, data.tables.the_signal(signal, "score_links"), depth, promoter_reach, expressed)
+    signal = data.tables.the_signal(signal, "score_links")
+    cells = _rows_of(data.cell_types, cell_types, "cell_types")
+    sources = _sources(data, signal, depth, cells, promoter_reach, expressed)
     table = None if contact is None else ContactTable(contact, data.genes)
-    rows, distances = _rows_of(data, genes), (min_distance, max_distance)
+    rows, distances = _rows_of(data.genes, genes, "genes"), (min_distance, max_distance)
     parts = [
         _scored(sources, pairs_within(sources.genes, some_rows, sources.peaks, *distances), table, contact_decay)
         for some_rows in np.split(rows, range(_GENES_AT_ONCE, rows.size, _GENES_AT_ONCE))
@@ -180,14 +185,16 @@ def scaled_openness(data: PairedDataset, signal: str, depth: str | None) -> tupl
     return data.tables.peaks_of(signal), data.tables.mean_openness(signal) if depth == "mean" else one
 
 
-def _sources(data: PairedDataset, signal: str, depth: str | None, reach: int, expressed: ArrayLike | None) -> _Sources:
+def _sources(
+    data: PairedDataset, signal: str, depth: str | None, cells: IntArray, reach: int, expressed: ArrayLike | None
+) -> _Sources:
     genes = data.genes
     rows, scale = scaled_openness(data, signal, depth)
     peaks = data.peaks.iloc[rows].reset_index(drop=True)
-    activity = (data.openness[rows] @ (1 / scale)) / scale.size
+    activity = data.openness[np.ix_(rows, cells)] @ (1 / (cells.size * scale[cells]))
     promoter = _promoter_activity(genes, peaks, activity, reach)
     chrom, _ = chromosome_codes(genes["chrom"])
-    kept = _expressed(data, expressed, promoter)
+    kept = _expressed(data, expressed, cells, promoter)
     sites = site_keys(chrom[kept], genes["tss"].to_numpy()[kept])
     return _Sources(genes, peaks, activity, promoter, at_promoter(peaks, genes, reach), chrom, sites)
 
@@ -199,13 +206,13 @@ def _promoter_activity(genes: pd.DataFrame, peaks: pd.DataFrame, activity: Float
     return np.bincount(gene, weights=activity[peak], minlength=len(genes)).astype(np.float64)
 
 
-def _expressed(data: PairedDataset, given: ArrayLike | None, promoter: FloatArray) -> BoolArray:
+def _expressed(data: PairedDataset, given: ArrayLike | None, cells: IntArray, promoter: FloatArray) -> BoolArray:
     """Which genes are expressed, as given or by their mean expression, or else by an open promoter."""
     if given is not None:
         return _checked_expressed(given, len(data.genes))
     if data.expression is None:
         return promoter > 0
-    mean = data.expression.mean(axis=1)
+    mean = data.expression[:, cells].mean(axis=1)
     way = "say which genes are expressed with expressed="
     if (data.expression < 0).any():
         raise ValueError(f"expression has values below 0, so it is not natural log(1 + CPM); {way}")
@@ -239,17 +246,17 @@ def _check_distances(low: int, high: int, reach: int) -> None:
         raise ValueError(f"min_distance must be at most max_distance, got {low} and {high}")
 
 
-def _rows_of(data: PairedDataset, names: Sequence[str] | None) -> IntArray:
-    """Rows of the genes to score, in the order of the table."""
+def _rows_of(table: pd.DataFrame, names: Sequence[str] | None, what: str) -> IntArray:
+    """Rows of some names, in the order of the table; of all for None."""
     if names is None:
-        return np.arange(len(data.genes))
+        return np.arange(len(table))
     if isinstance(names, str):
-        raise ValueError(f"genes must be a sequence of names, got the text {names!r}: wanted [{names!r}]")
-    rows = pd.Index(data.genes["name"]).get_indexer(pd.Index(names))
+        raise ValueError(f"{what} must be a sequence of names, got the text {names!r}: wanted [{names!r}]")
+    rows = pd.Index(table["name"]).get_indexer(pd.Index(names))
     if (rows < 0).any():
-        raise UnknownNameError(f"genes: not in the data set: {some(np.asarray(names, dtype=object)[rows < 0])}")
+        raise UnknownNameError(f"{what}: not in the data set: {some(np.asarray(names, dtype=object)[rows < 0])}")
     if rows.size == 0:
-        raise ValueError("genes: wanted one name or more, got none")
+        raise ValueError(f"{what}: wanted one name or more, got none")
     return np.unique(rows).astype(np.int64)
 
 
