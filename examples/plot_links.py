@@ -19,12 +19,11 @@ is looked at.
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 
 from skepi.datasets import make_linked_openness
 from skepi.inspection import correlate_links, link_enrichment, score_links
 from skepi.io import write_bedpe
-from skepi.plotting import LinkEnrichmentDisplay
+from skepi.plotting import GeneLinksDisplay, LinkEnrichmentDisplay
 
 data, truth = make_linked_openness(n_genes=400, n_cell_types=24)
 print(data)
@@ -90,42 +89,19 @@ fig.savefig(folder / "links.png", dpi=120)
 # One locus
 # ---------
 #
-# Arcs join a gene to its eight best peaks beyond 20 kb; the thicker an arc, the greater its share of the gene's score.
-# Planted links are orange. Most of the best pairs are no links: the list of candidates gets shorter, and no more.
+# Arcs join a gene to its eight best peaks beyond 20 kb. Planted links are marked. Most of the best pairs are no links:
+# the list of candidates gets shorter, and no more.
 
 keys = ["chrom", "start", "end", "gene"]
-planted = truth.links[keys].assign(planted=True)
-best = links[links["gene"].isin(planted["gene"]) & (links["score"] > 0)].groupby("gene", observed=True).head(8)
-best = best.astype({"chrom": object, "gene": object}).merge(planted, how="left", on=keys)
-best["planted"] = best["planted"].notna()
-of_all, of_best = len(planted) / len(links), best["planted"].mean()
-print(f"\nplanted links: {of_all:.1%} of all pairs, {of_best:.1%} of the best 8 per gene")
-count = best.groupby("gene")["planted"].sum()
-gene = count.index[count == 3][0]
-own = best[best["gene"] == gene]
-tss, chrom = own["tss"].iloc[0], own["chrom"].iloc[0]
+plain = links[keys].astype({"chrom": object, "gene": object})
+is_planted = plain.merge(truth.links[keys].assign(planted=True), how="left", on=keys)["planted"].notna().to_numpy()
+best = links.assign(planted=is_planted)[links["score"] > 0].groupby("gene", observed=True).head(8)
+print(f"\nplanted links: {is_planted.mean():.1%} of all pairs, {best['planted'].mean():.1%} of the best 8 per gene")
 
-fig, ax = plt.subplots(figsize=(10, 3.8), layout="constrained")
-peaks = data.peaks[data.peaks["chrom"] == chrom]
-middle = (peaks["start"] + peaks["end"]) / 2
-activity = np.log1p(data.openness[peaks.index.to_numpy()].mean(axis=1))
-low, high = min(own["start"].min(), tss) - 40_000, max(own["end"].max(), tss) + 40_000
-here = middle.between(low, high).to_numpy()
-ax.vlines(middle[here] / 1e3, -0.05, -0.05 - 0.3 * activity[here] / activity[here].max(), color="#7F7F7F", lw=1)
-for row in own.itertuples():
-    x = np.linspace(row.start + 250, tss, 100)
-    height = (x - x[0]) * (x[-1] - x) / (x[-1] - x[0]) ** 2 * 4 * min(1.0, abs(row.distance_bp) / 400_000 + 0.15)
-    colour = "#E69F00" if row.planted else "#56B4E9"
-    ax.plot(x / 1e3, height, color=colour, lw=1 + 12 * row.share, solid_capstyle="butt")
-genes_here = data.genes[(data.genes["chrom"] == chrom) & data.genes["tss"].between(low, high)]
-ax.plot(genes_here["tss"] / 1e3, np.full(len(genes_here), -0.43), ls="none", marker="^", color="#7F7F7F")
-ax.plot(tss / 1e3, -0.43, ls="none", marker="^", color="#D55E00")
-ax.set(xlabel=f"{chrom} (kb)", yticks=[], xlim=(low / 1e3, high / 1e3))
-ax.set_title(
-    f"{gene} (red): its best peaks; orange: planted. Below: openness of peaks (log), start sites of genes", size=10
-)
-ax.spines[["top", "right", "left"]].set_visible(False)
-fig.savefig(folder / "links_locus.png", dpi=120)
+count = best.groupby("gene", observed=True)["planted"].sum()
+gene = count.index[count == 3][0]
+display = GeneLinksDisplay.from_links(links, gene, marked=is_planted, marked_label="planted")
+display.figure_.savefig(folder / "links_locus.png", dpi=120)
 
 # %%
 # Links go to a genome browser as BEDPE.

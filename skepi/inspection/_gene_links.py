@@ -58,10 +58,10 @@ def score_links(
     with :math:`A_p` the activity of the peak, :math:`C_{gp}` the contact of peak and promoter, :math:`P_g` the activity
     of the promoter of the gene, and :math:`N_{gp}` the number of start sites of expressed genes between the two.
     :math:`A C` is the numerator of the activity-by-contact model (ABC; Fulco et al. 2019). The other two factors were
-    chosen on red blood cell precursors: at equal distance, the top 5 % of pairs by activity alone held 1.3 times as
-    many promoter-capture Hi-C contacts as all pairs, and by this score 1.9 times as many (1.7 without peaks at
-    promoters). Correlation of openness with expression added nothing there, so it is no part of the score;
-    :func:`correlate_links` tests it. At equal distance the contact by distance cancels.
+    chosen on red blood cell precursors. There, at equal distance, the top 5 % of pairs by activity alone held 1.3 times
+    as many promoter-capture Hi-C contacts as all pairs, and by this score 1.9 times as many (1.7 without peaks at
+    promoters); no other data have judged it yet. Correlation of openness with expression added nothing, so it is no
+    part of the score, and :func:`correlate_links` tests it. At equal distance the contact by distance cancels.
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ from skepi.plotting._cell_type_pca import CellTypePCADisplay
 from skepi.plotting._comparison import ComparisonDisplay
 from skepi.plotting._distribution import DistributionDisplay
 from skepi.plotting._error_concentration import ErrorConcentrationDisplay
+from skepi.plotting._gene_links import GeneLinksDisplay
 from skepi.plotting._grouped_error import GroupedErrorDisplay
 from skepi.plotting._importance import ImportanceDisplay
 from skepi.plotting._lambda_path import LambdaPathDisplay
@@ -19,6 +20,7 @@ __all__ = [
     "ComparisonDisplay",
     "DistributionDisplay",
     "ErrorConcentrationDisplay",
+    "GeneLinksDisplay",
     "GroupedErrorDisplay",
     "ImportanceDisplay",
     "LambdaPathDisplay",
