@@ -98,10 +98,10 @@ def correlate_links(
 
     Notes
     -----
-    Scoring all 6.2 million pairs within 1 Mb of the genes of 14 blood populations takes 12 s, testing them 28 s, and
-    both together less than 2 GB. Few cell types give little power: there, pairs within 5 kb reach p < 0.001 4.1 times
-    as often as by chance, pairs beyond 20 kb 1.2 times, and pairs on other chromosomes 1.0 times
-    (``benchmarks/links.py blood``). A link that does not correlate is not refuted.
+    Scoring all 6.2 million pairs within 1 Mb of the genes of 14 blood populations takes 9 to 12 s, testing them 15 to
+    28 s, and both together less than 2 GB (two processors shared with others). Few cell types give little power. There,
+    p is below 0.001 in pairs within 5 kb 4.1 times as often as by chance, in pairs beyond 20 kb 1.2 times, and in pairs
+    on other chromosomes 1.0 times (``benchmarks/links.py blood``). A link that does not correlate is not refuted.
 
     Examples
     --------
