@@ -45,7 +45,7 @@ class MissingExpressionError(ValueError):
 
 
 class UnmatchedDataError(ValueError):
-    """A fitted model and a data set have no gene in common."""
+    """A fitted model, or a table of links or contacts, has no gene (or no peak) in common with what it is used on."""
 
 
 class DenseSizeError(MemoryError):

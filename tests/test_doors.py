@@ -15,6 +15,7 @@ from skepi.baselines import PromoterSum, gene_activity
 from skepi.binning import TSSBinner
 from skepi.compose import GeneZTarget
 from skepi.exceptions import FileFormatError, TableError
+from skepi.inspection import link_enrichment, score_links
 from skepi.intervals import MAX_POSITION
 from skepi.io import choose_tss, match_genes
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
@@ -29,6 +30,8 @@ PEAKS = pd.DataFrame({"chrom": ["chr1", "chr2", "chr1"], "start": [90, 40, 500],
 GENES = pd.DataFrame({"name": ["a", "b"], "chrom": ["chr1", "chr2"], "tss": [100, 550], "strand": ["+", "-"]})
 OPENNESS = pd.DataFrame({"x": [1.0, 2.0, 3.0], "y": [0.0, 5.0, 6.0], "z": [7.0, 8.0, 9.0], "w": [1.0, 1.0, 1.0]})
 EXPRESSION = pd.DataFrame(np.arange(8.0).reshape(2, 4), ["a", "b"], list("xyzw"))
+CONTACTS = pd.DataFrame({"chrom": ["chr1", "chr2"], "start": 0, "end": 900, "gene": ["a", "b"], "contact": 1.0})
+LINKS = PEAKS[:2].assign(gene=["a", "b"], tss=[100, 550], distance_bp=[0, 505], is_promoter=False, score=[1.0, 2.0])
 CALLS = PEAKS.assign(log10_p=[3.0, 2.0, 1.0], signal_value=[1.0, 2.0, 3.0])
 
 
@@ -45,6 +48,8 @@ TABLES = {
     "match_genes": ("genes", GENES, lambda table: match_genes(EXPRESSION, table)),
     "consensus exclude": ("exclude", PEAKS[:1], lambda table: consensus_peaks({"s": CALLS}, exclude=table)),
     "openness_over_peaks": ("peaks", PEAKS, lambda table: openness_over_peaks({"s": CALLS}, table)),
+    "score_links": ("contact", CONTACTS, lambda table: score_links(dataset(), expressed=[True] * 2, contact=table)),
+    "link_enrichment": ("truth", CONTACTS[CONTACTS.columns[:4]], lambda table: link_enrichment(LINKS, table)),
 }
 SAMPLES = {
     "consensus_peaks": ("sample s", CALLS, lambda table: consensus_peaks({"s": table})),

@@ -54,6 +54,25 @@ def test_importance_follows_the_planted_decay_and_finds_nothing_in_noise(tmp_pat
 
 
 @pytest.mark.slow
+def test_evidence_finds_planted_links_and_only_correlation_finds_random_ones(tmp_path):
+    output = run("examples/plot_links.py", tmp_path)
+    planted, control = output.split("without preferences\n")
+    found = [
+        {name: numbers_after(f"{name}               all", part)[0] for name in ("score", "activity", "correlation")}
+        for part in (planted, control)
+    ]
+    assert found[0]["score"] > 1.15 * found[0]["activity"] > 1.15
+    assert found[0]["correlation"] > 1.3
+    assert found[1]["correlation"] > 1.3
+    assert_within([found[1][name] for name in ("score", "activity")], 1, 0.2, "chance, 4,000 links of one seed")
+    of_all, of_best = numbers_after("planted links:", output)
+    assert of_best > 3 * of_all
+    assert (tmp_path / "figures" / "links.bedpe").read_text().count("\n") == 5 * 400
+    for name in ("links", "links_locus"):
+        assert (tmp_path / "figures" / f"{name}.png").stat().st_size > 20_000
+
+
+@pytest.mark.slow
 @pytest.mark.long
 def test_blood_from_files_to_the_figures_of_the_contract(tmp_path, blood_files):
     output = run("examples/plot_blood.py", tmp_path, blood_files)
@@ -112,6 +131,15 @@ def test_a_small_size_of_the_lasso_benchmark_runs(tmp_path):
     gaps = [float(gap) for gap in re.findall(r"largest (?:relative )?gap ([-\de.]+)", output)]
     assert len(gaps) >= 4
     assert max(gaps) <= 1e-4
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_links_finds_what_is_planted_and_nothing_else(tmp_path):
+    output = run("benchmarks/links.py", tmp_path, arguments=["2"])
+    nothing, planted, strong = (numbers_after("score ", part) for part in output.split("over that of openness\n")[1:])
+    assert_within(nothing[::4], 1, 0.2, "chance, 4,000 links of two seeds")
+    assert min(planted[2], planted[6]) > 1.15
+    assert strong[0] > planted[0] > 1.5
 
 
 @pytest.mark.slow

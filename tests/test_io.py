@@ -17,6 +17,7 @@ from skepi.io import (
     read_10x_h5,
     read_bed,
     read_bedgraph,
+    read_bedpe,
     read_gff3,
     read_gtf,
     read_matrix,
@@ -32,11 +33,12 @@ MIRROR = Path(os.environ.get("SKEPI_MIRROR", SHARED / "mirror"))
 
 ONE_PEAK = pd.DataFrame({"chrom": ["chr1"], "start": [0], "end": [100]})
 READERS = {"bed": read_bed, "narrowpeak": read_narrowpeak, "tss": read_tss, "gtf": read_gtf, "gff3": read_gff3}
-READERS |= {"bedgraph": read_bedgraph, "peaks": read_peaks}
+READERS |= {"bedgraph": read_bedgraph, "peaks": read_peaks, "bedpe": read_bedpe}
 VALID = {
     "bed": "chr1\t0\t5\tp0\t1\t-\nchr1\t10\t20\tp1\t5\t+\n",
     "narrowpeak": "chr1\t0\t50\tp0\t1\t.\t1\t1\t1\t-1\nchr1\t100\t200\tp1\t10\t.\t2.5\t3\t2\t40\n",
     "bedgraph": "chr1\t0\t5\t1\nchr1\t10\t20\t0.5\n",
+    "bedpe": "chr1\t0\t5\tchr1\t70\t90\tA\t1.5\nchr1\t10\t20\tchr2\t5\t6\tB\t.\n",
     "peaks": "chr1\t0\t50\t20\t1\tchr1:10-20\nchr1\t100\t200\t50\t2.5\tchr1:120-141\n",
     "tss": "chr1\t500\t500\tNM_0\tB\t-\nchr1\t100\t100\tNM_1\tA\t+\n",
     "gtf": 'chr1\tX\tgene\t11\t20\t.\t+\t.\tgene_id "G.1"; gene_name "A";\n'

@@ -13,7 +13,7 @@ from promises import assert_exact
 from test_io import at
 
 from skepi.exceptions import FileFormatError, TableError
-from skepi.io import read_bed, read_bedgraph, read_narrowpeak, read_peaks, write_bedgraph
+from skepi.io import read_bed, read_bedgraph, read_bedpe, read_narrowpeak, read_peaks, write_bedgraph
 from skepi.peaks import consensus_peaks, openness_over_peaks
 
 put = test_io.put
@@ -188,6 +188,40 @@ def test_bedgraph_that_is_none(put, text, line, column, message):
 def test_values_cannot_be_named_as_positions(put):
     with pytest.raises(ValueError, match="value: wanted a name other than chrom, start and end, got 'start'"):
         read_bedgraph(put("chr1\t0\t9\t1\n"), value="start")
+
+
+# --- BEDPE
+
+
+@pytest.mark.parametrize("separator", ["\t", " "])
+def test_bedpe_of_6_columns_and_of_more(put, separator):
+    ends = ["chr1\t0\t9\tchr2\t70\t90", "chr1\t10\t12\tchr1\t5\t6"]
+    bare = read_bedpe(put("#chr1\tx1\n" + "\n".join(ends).replace("\t", separator) + "\n"))
+    assert bare.columns.tolist() == ["chrom1", "start1", "end1", "chrom2", "start2", "end2"]
+    assert bare.to_numpy().tolist() == [["chr1", 0, 9, "chr2", 70, 90], ["chr1", 10, 12, "chr1", 5, 6]]
+    full = put(f"{ends[0]}\tA\t2.5\t+\t-\textra\n{ends[1]}\t.\t.\t.\t.\textra\n".replace("\t", separator))
+    table = read_bedpe(full)
+    assert_exact(table[bare.columns], bare)
+    assert table["name"].tolist() == ["A", "."]
+    assert_exact(table["score"].to_numpy(), [2.5, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "message"),
+    [
+        ("chr1\t0\t9\tchr1\t5\n", 1, None, "BEDPE has 6 columns or more (chrom1, start1, end1, chrom2, start2, end2)"),
+        ("chr1\t0\t9\tchr1\t5\t6\nchr1\t0\t9\tchr1\t5\t6\tA\n", 2, None, "wanted 6 columns as in the lines before"),
+        ("chr1\t9\t9\tchr1\t5\t6\n", 1, 3, "end must be greater than start, got 9 and 9"),
+        ("chr1\t0\t9\tchr1\t6\t5\n", 1, 6, "end must be greater than start, got 6 and 5"),
+        ("chr1\t0\t9\t.\t-1\t-1\n", 1, 5, "positions lie in 0 .. 2147483647, got -1"),
+        ("chr1\t0\t9\tchr1\tx\t6\n", 1, 5, "wanted a whole number (bp), got 'x'"),
+        ("chr1\t0\t9\tchr1\t5\t6\tA\thigh\n", 1, 8, "wanted a number (score) or ., got 'high'"),
+    ],
+)
+def test_bedpe_that_is_none(put, text, line, column, message):
+    path = put(text)
+    with pytest.raises(FileFormatError, match=at(path, line, column, message)):
+        read_bedpe(path)
 
 
 # --- on to consensus peaks and openness

@@ -102,13 +102,13 @@ def _cis_signals(genome: Genome, signal: NDArray[np.float32]) -> tuple[FloatArra
     depth = signal.mean(axis=0, dtype=np.float64)
     proximal, distal = (np.zeros((len(genome.genes), signal.shape[1])) for _ in range(2))
     for rows in row_blocks(len(signal)):
-        z = _standardised_log(signal[rows] / depth)
+        z = standardised_log(signal[rows] / depth)
         proximal += near[:, rows] @ z
         distal += (weights[:, rows] - near[:, rows]) @ z
     return proximal, distal
 
 
-def _standardised_log(openness: FloatArray) -> FloatArray:
+def standardised_log(openness: FloatArray) -> FloatArray:
     """Log of 1 + openness with mean 0 and SD 1 over cell types; 0 for a peak that does not vary."""
     deviation = _centred(np.log1p(openness))
     sd = deviation.std(axis=1, keepdims=True)

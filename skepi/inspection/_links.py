@@ -60,11 +60,14 @@ def peak_gene_links(
 
     Notes
     -----
-    A link says that the *model* uses a peak, not that the peak regulates the gene. Bins with a mean but without a peak
-    in this data set have none to share with.
+    A link says that the *model* uses a peak, not that the peak regulates the gene: a linear model gives peaks at one
+    distance the same weight for all genes. Against promoter-capture Hi-C of red blood cell precursors, at equal
+    distance, these scores were no better than chance (enrichment 1.11, and 0.97 without peaks at promoters). Bins with
+    a mean but without a peak in this data set have none to share with.
 
     See Also
     --------
+    score_links : evidence for each pair of a peak and a gene, without a model; better at telling genes apart.
     skepi.io.write_bedpe : for a genome browser.
 
     Examples

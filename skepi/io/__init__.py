@@ -2,6 +2,7 @@
 
 from skepi.io._bed import read_bed, read_narrowpeak
 from skepi.io._bedgraph import read_bedgraph
+from skepi.io._bedpe import read_bedpe
 from skepi.io._bigwig import bigwig_means
 from skepi.io._genes import choose_tss
 from skepi.io._gff3 import read_gff3
@@ -28,6 +29,7 @@ __all__ = [
     "read_10x_mtx",
     "read_bed",
     "read_bedgraph",
+    "read_bedpe",
     "read_gff3",
     "read_gtf",
     "read_matrix",

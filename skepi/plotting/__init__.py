@@ -4,10 +4,12 @@ from skepi.plotting._cell_type_pca import CellTypePCADisplay
 from skepi.plotting._comparison import ComparisonDisplay
 from skepi.plotting._distribution import DistributionDisplay
 from skepi.plotting._error_concentration import ErrorConcentrationDisplay
+from skepi.plotting._gene_links import GeneLinksDisplay
 from skepi.plotting._grouped_error import GroupedErrorDisplay
 from skepi.plotting._importance import ImportanceDisplay
 from skepi.plotting._lambda_path import LambdaPathDisplay
 from skepi.plotting._learning_curve import PairLearningCurveDisplay
+from skepi.plotting._link_enrichment import LinkEnrichmentDisplay
 from skepi.plotting._locus import LocusDisplay
 from skepi.plotting._parts import PartContributionsDisplay
 from skepi.plotting._prediction import PredictionDisplay
@@ -19,9 +21,11 @@ __all__ = [
     "ComparisonDisplay",
     "DistributionDisplay",
     "ErrorConcentrationDisplay",
+    "GeneLinksDisplay",
     "GroupedErrorDisplay",
     "ImportanceDisplay",
     "LambdaPathDisplay",
+    "LinkEnrichmentDisplay",
     "LocusDisplay",
     "PairLearningCurveDisplay",
     "PartContributionsDisplay",
