@@ -1,4 +1,4 @@
-"""Openness in bands, less what belongs to a gene or to a cell type as a whole: what kernel models see of cell types."""
+"""How alike cell types are in their openness: kernels between them, and how far new ones are from those of training."""
 
 import warnings
 from dataclasses import dataclass, replace
@@ -7,10 +7,10 @@ from typing import NamedTuple, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.linalg import helmert
 
 from skepi._columns import signal_codes, signals_of
-from skepi._dense import check_size
-from skepi._rows import check_columns
+from skepi._contrasts import BandContrasts, Contrasts
 from skepi.exceptions import UnfittedSignalWarning, UnmatchedDataError
 from skepi.persistence import FittedPart
 from skepi.rows import BinnedRows
@@ -25,93 +25,7 @@ DISTANT = 1.25
 # Of distances between equal cell types, in units of the root mean square distance of training ones from their mean.
 _ROUNDING = 1e-5
 
-
-class Contrasts(NamedTuple):
-    """Standardised openness of some cell types of a data set, over the genes that it shares with the training data.
-
-    Attributes
-    ----------
-    z : ndarray of float32, shape (n_columns, n_shared, n_cell_types)
-    rows : ndarray of int64, shape (n_shared,)
-        The shared genes in the table of the data set.
-    known : ndarray of int64, shape (n_shared,)
-        The same genes among those learned.
-    n_learned : int
-        Genes of the training data.
-    """
-
-    z: Float32Array
-    rows: NDArray[np.int64]
-    known: NDArray[np.int64]
-    n_learned: int
-
-    @property
-    def share(self) -> float:
-        """Share of the genes of the training data that the data set holds."""
-        return self.known.size / self.n_learned
-
-    @property
-    def all_genes(self) -> bool:
-        """Whether the data set holds every gene of the training data, in whatever order."""
-        return self.known.size == self.n_learned
-
-
-@dataclass(frozen=True, eq=False)
-class BandContrasts(FittedPart):
-    r"""What standardises openness: for each gene and band its mean over training cell types, for each band a scale.
-
-    With :math:`F_{gcb} = \ln(1 + x_{gcb})` of gene g, cell type c and band b, and :math:`\bar F_{gb}` its mean over
-    training cell types,
-
-    .. math:: z_{gcb} = \frac{1}{s_b} \Big[ F_{gcb} - \bar F_{gb}
-        - \frac{1}{G} \sum_{h} (F_{hcb} - \bar F_{hb}) \Big]
-
-    where the sum goes over the G genes that a data set shares with the training data, and :math:`s_b` is the root mean
-    square of the numerator over genes and training cell types (a band where it is 0 has z = 0). Over training cell
-    types z adds up to 0, and so it does over genes.
-
-    Attributes
-    ----------
-    gene_names : ndarray of str, shape (n_genes,)
-    mean : ndarray of float32, shape (n_columns, n_genes)
-    scale : ndarray of float64, shape (n_columns,)
-    columns : DataFrame
-        One row per band: ``signal, feature, start_bp, end_bp``.
-    """
-
-    gene_names: NDArray[np.object_]
-    mean: Float32Array
-    scale: FloatArray
-    columns: pd.DataFrame
-
-    @classmethod
-    def learn(cls, X: BinnedRows, cells: NDArray[np.int64]) -> tuple[Self, Float32Array]:
-        """Learn from the training cell types of a data set, all its genes; z of these comes with it."""
-        values = log_openness(X, np.arange(len(X.genes)), cells)
-        mean = values.mean(axis=2, dtype=np.float64).astype(np.float32)
-        scale = np.array([_centre(table, level) for table, level in zip(values, mean, strict=True)])
-        _divide(values, scale)
-        return cls(X.genes["name"].to_numpy(dtype=object), mean, scale, X.columns), values
-
-    def of(self, X: BinnedRows, cells: NDArray[np.int64]) -> Contrasts:
-        """Standardise cell types of a data set, over the genes that it shares with the training data."""
-        check_columns(X, self.columns)
-        known = pd.Index(self.gene_names).get_indexer(X.genes["name"])
-        rows = np.flatnonzero(known >= 0)
-        if rows.size == 0:
-            raise UnmatchedDataError(
-                f"no gene in common: fitted on {self.gene_names[0]}, ... ({self.gene_names.size} genes), got "
-                f"{X.genes['name'].iloc[0]}, ... ({len(X.genes)} genes)"
-            )
-        values = log_openness(X, rows, cells)
-        for table, level in zip(values, self.mean[:, known[rows]], strict=True):
-            _centre(table, level)
-        _divide(values, self.scale)
-        return Contrasts(values, rows, known[rows], self.gene_names.size)
-
-    def over(self, known: NDArray[np.int64]) -> Self:
-        """The same for some of the genes."""
-        return replace(self, gene_names=self.gene_names[known], mean=self.mean[:, known])
+_HALVINGS = 12  # of the interval in which the share of noise lies
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,6 +36,10 @@ class CellState(FittedPart):
     g and bands b, where k gives the training cell types a mean diagonal of 1. With one signal :math:`r_b = 1`. With
     several, K is :math:`\sum_s v_s K_s`, where :math:`K_s` is the kernel of signal s alone, with a mean diagonal of 1,
     so that a signal does not count for more because it has more bands; :math:`r_b` follows from that.
+
+    **Counting noise.** Where openness is read counts, chance adds to :math:`K_{cc}` what it does not add between cell
+    types: shallow cell types seem far from all others. Its expected amount is taken off the diagonal, at most as much
+    as leaves no negative variance (``noise_share`` of it).
 
     Attributes
     ----------
@@ -137,6 +55,10 @@ class CellState(FittedPart):
         v, which add up to 1; equal until they are learned.
     column_weights : ndarray of float64, shape (n_columns,)
         r.
+    noise : ndarray of float64, shape (n_columns, n_training)
+        Variance that counting gives z, summed over genes; 0 where openness is no read counts.
+    noise_share : float
+        Share of it that is taken off the kernel's diagonal.
     """
 
     bands: BandContrasts
@@ -146,31 +68,48 @@ class CellState(FittedPart):
     kernel_scale: float
     signal_weights: FloatArray
     column_weights: FloatArray
+    noise: FloatArray
+    noise_share: float
 
     @classmethod
     def learn(cls, X: BinnedRows, cells: NDArray[np.int64]) -> Self:
         """Learn from the training cell types of a data set, all its genes."""
-        bands, z = BandContrasts.learn(X, cells)
-        return cls._of(bands, _names(X, cells), z, equal_weights(bands.columns))
+        bands, found = BandContrasts.learn(X, cells)
+        return cls._of(bands, _names(X, cells), found.z, found.noise, equal_weights(bands.columns))
 
     @classmethod
-    def _of(cls, bands: BandContrasts, names: NDArray[np.object_], z: Float32Array, signal_weights: FloatArray) -> Self:
+    def _of(
+        cls,
+        bands: BandContrasts,
+        names: NDArray[np.object_],
+        z: Float32Array,
+        noise: FloatArray,
+        signal_weights: FloatArray,
+    ) -> Self:
         of_columns = column_weights(z, bands.columns, signal_weights)
-        return cls(bands, names, z, *unit_kernel(z, of_columns), signal_weights, of_columns)
+        among = products(z, of_columns)
+        share = bearable_share(among, of_columns @ noise)
+        among[np.diag_indices_from(among)] -= share * (of_columns @ noise)
+        return cls(bands, names, z, *unit_kernel(among), signal_weights, of_columns, noise, share)
 
     def with_signal_weights(self, signal_weights: FloatArray) -> Self:
         """The same with other weights of signals, which add up to 1."""
-        return self._of(self.bands, self.cell_type_names, self.z, signal_weights)
+        return self._of(self.bands, self.cell_type_names, self.z, self.noise, signal_weights)
 
     def signal_kernels(self) -> FloatArray:
         """Kernel of each signal alone, with a mean diagonal of 1 (0 where it does not vary): (n_signals, n, n)."""
         code, n = _signal_of_columns(self.bands.columns), len(self.kernel)
-        out = np.stack([kernel(z := self.z[code == signal], z) for signal in range(self.signal_weights.size)])
+        out = np.stack([products(self.z[code == signal]) for signal in range(self.signal_weights.size)])
+        for signal, among in enumerate(out):
+            among[np.diag_indices(n)] -= self.noise_share * self.noise[code == signal].sum(axis=0)
         trace = np.einsum("scc->s", out)
         return out * np.divide(n, trace, out=np.zeros_like(trace), where=trace > 0)[:, None, None]
 
     def over(self, known: NDArray[np.int64]) -> Self:
-        """The same over some of the genes, centred over these as new cell types are; itself for all in their order."""
+        """The same over some of the genes, centred over these as new cell types are; itself for all in their order.
+
+        Each gene is taken to have an equal part of the counting noise.
+        """
         n_genes = self.bands.gene_names.size
         if np.array_equal(known, np.arange(n_genes)):
             return self
@@ -180,14 +119,23 @@ class CellState(FittedPart):
         z -= z.mean(axis=1, keepdims=True)
         if not z.any():
             raise UnmatchedDataError(f"the {known.size} gene(s) in common do not tell the training cell types apart")
-        return self._of(bands, self.cell_type_names, z, self.signal_weights)
+        noise = self.noise * known.size / n_genes
+        return self._of(bands, self.cell_type_names, z, noise, self.signal_weights)
 
     def compare(self, X: BinnedRows, cells: NDArray[np.int64]) -> "Comparison":
         """Put cell types of a data set beside those of training, over the genes that both data sets hold."""
         contrasts = self.bands.of(X, cells)
         training = self.over(contrasts.known)
-        to_training = kernel(contrasts.z, training.z, training.column_weights) / training.kernel_scale
-        return Comparison(_names(X, cells), contrasts, training, to_training)
+        weights, scale = training.column_weights, training.kernel_scale
+        z = weighted_by_column(contrasts.z, np.sqrt(weights))
+        to_training = kernel(contrasts.z, training.z, weights) / scale
+        to_self = np.einsum("bgt,bgt->t", z, z, dtype=np.float64) / scale
+        own_noise = training.noise_share * (weights @ contrasts.noise) / scale
+        training_noise = training.noise_share * (weights @ training.noise) / scale
+        # The very openness of a training cell type has the very noise of it.
+        apart = to_self[:, None] + np.diag(training.kernel) + training_noise - 2 * to_training
+        to_training -= np.where(apart < _ROUNDING * to_self[:, None], training_noise, 0.0)
+        return Comparison(_names(X, cells), contrasts, training, to_training, to_self - own_noise)
 
     def relative_distance(self, distance: FloatArray) -> FloatArray:
         """Distances over the greatest one of a training cell type from its nearest other one.
@@ -214,21 +162,19 @@ class Comparison(NamedTuple):
         Over the shared genes.
     to_training : ndarray of float64, shape (n_new, n_training)
         Kernel with the training cell types.
+    to_self : ndarray of float64, shape (n_new,)
+        Kernel of each cell type with itself.
     """
 
     cell_type_names: NDArray[np.object_]
     contrasts: Contrasts
     training: CellState
     to_training: FloatArray
+    to_self: FloatArray
 
-    def to_self(self) -> FloatArray:
-        """Kernel of each cell type with itself, (n_new,)."""
-        z = weighted_by_column(self.contrasts.z, np.sqrt(self.training.column_weights))
-        return np.einsum("bgt,bgt->t", z, z, dtype=np.float64) / self.training.kernel_scale
-
-    def squared_distances(self, to_self: FloatArray) -> FloatArray:
-        """Squared distances from the training cell types, (n_new, n_training); rounding may leave less than 0."""
-        return to_self[:, None] + np.diag(self.training.kernel) - 2 * self.to_training
+    def squared_distances(self) -> FloatArray:
+        """Squared distances from the training cell types, (n_new, n_training); noise may leave less than 0."""
+        return self.to_self[:, None] + np.diag(self.training.kernel) - 2 * self.to_training
 
 
 class CellStateViews:
@@ -281,20 +227,6 @@ class CellStateViews:
     def columns_(self) -> pd.DataFrame:
         """What the bands are, one row per column: ``signal, feature, start_bp, end_bp``."""
         return self.cell_state_.bands.columns
-
-
-def log_openness(X: BinnedRows, genes: NDArray[np.int64], cells: NDArray[np.int64]) -> Float32Array:
-    """Log of 1 + binned openness, (n_columns, n_genes, n_cell_types), of increasing genes of a data set."""
-    shape = X.slots.n_columns, genes.size, cells.size
-    what = f"log openness of {shape[0]:,} columns x {shape[1]:,} genes x {shape[2]:,} cell types"
-    check_size(4 * np.prod(shape, dtype=np.float64), what, "use fewer features, wider bands or fewer genes")
-    out = np.zeros(shape, dtype=np.float32)
-    place = np.full(len(X.genes), -1)
-    place[genes] = np.arange(genes.size)
-    for some, ptr, slots, values in X.gene_blocks(None if genes.size == place.size else genes):
-        gene = np.repeat(place[some], np.diff(ptr))
-        out[X.slots.slot_column[slots], gene] = np.log1p(values[:, cells])
-    return out
 
 
 def kernel(z: Float32Array, other: Float32Array, column_weights: FloatArray | None = None) -> FloatArray:
@@ -353,35 +285,38 @@ def occurring(codes: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
     return np.flatnonzero(present), (np.cumsum(present) - 1)[codes]
 
 
-def unit_kernel(z: Float32Array, column_weights: FloatArray | None = None) -> tuple[FloatArray, float]:
-    """Kernel among cell types with a mean diagonal of 1, (n_cell_types, n_cell_types), and what it was divided by."""
+def products(z: Float32Array, column_weights: FloatArray | None = None) -> FloatArray:
+    """Sum of products among cell types over genes and bands, by the weights of these, (n_cell_types, n_cell_types)."""
     among = np.zeros((z.shape[2], z.shape[2]))
     for table, weight in zip(z, np.ones(len(z)) if column_weights is None else column_weights, strict=True):
         wide = table.astype(np.float64)
         among += weight * (wide.T @ wide)  # one array: half the multiplications
+    return among
+
+
+def unit_kernel(among: FloatArray) -> tuple[FloatArray, float]:
+    """Kernel with a mean diagonal of 1, and what it was divided by."""
     scale = float(np.trace(among)) / len(among)
-    if scale == 0:
+    if scale <= 0:
         raise ValueError(
             "openness does not vary between the training cell types in any band: there is nothing to learn"
         )
     return among / scale, scale
 
 
-def _centre(table: Float32Array, level: Float32Array) -> float:
-    """Take off, in place, each gene's level and then each cell type's mean over genes; root mean square of the rest.
-
-    What rounding leaves of equal values is not variation.
-    """
-    size = float(np.abs(table).max(initial=0))
-    table -= level[:, None]
-    table -= table.mean(axis=0, dtype=np.float64).astype(np.float32)
-    rms = float(np.sqrt(np.mean(np.square(table, dtype=np.float64))))
-    return rms if rms > 1e-6 * size else 0.0
-
-
-def _divide(values: Float32Array, scale: FloatArray) -> None:
-    for table, size in zip(values, scale, strict=True):
-        table *= np.float32(1 / size if size > 0 else 0)
+def bearable_share(among: FloatArray, noise: FloatArray) -> float:
+    """Share of the noise, (n,), that a kernel's diagonal can lose while no contrast has a negative variance."""
+    if not noise.any():
+        return 0.0
+    contrasts = helmert(len(noise))
+    signal, chance = contrasts @ among @ contrasts.T, (contrasts * noise) @ contrasts.T
+    low, high = 0.0, 1.0
+    if np.linalg.eigvalsh(signal - chance)[0] >= 0:
+        return high
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if np.linalg.eigvalsh(signal - middle * chance)[0] >= 0 else (low, middle)
+    return low
 
 
 def _names(X: BinnedRows, cells: NDArray[np.int64]) -> NDArray[np.object_]:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from promises import assert_exact, assert_float32_sums, assert_float64_sums
 from sklearn.base import clone
 
-from skepi._cell_state import BandContrasts, CellState, kernel, log_openness, occurring, unit_kernel
+from skepi._cell_state import CellState, kernel, occurring, products, unit_kernel
+from skepi._contrasts import BandContrasts, log_openness
 from skepi.baselines import NearestCellTypes
 from skepi.binning import TSSBinner
 from skepi.exceptions import UnmatchedDataError
@@ -83,7 +84,8 @@ def slow_contrasts(logs, cells, asked, genes=None):
 def learned(logs, cells=None, **names):
     """``BandContrasts`` and z of all cell types, or of some."""
     cells = np.arange(logs.shape[1]) if cells is None else np.asarray(cells)
-    return BandContrasts.learn(tables_of(logs, **names).rows, cells)
+    contrasts, found = BandContrasts.learn(tables_of(logs, **names).rows, cells)
+    return contrasts, found.z
 
 
 def assert_same(z, wanted, scale, greatest=GREATEST_LOG):
@@ -105,7 +107,8 @@ def by_hand():
 def test_contrasts_by_hand():
     # Gene a has 0 and 2 less their mean 1; gene b has 0 and 0. Less the mean over genes: a (-.5, .5), b (.5, -.5),
     # root mean square .5. Cell type t has 4 - 1 = 3 and 0, less 1.5: 1.5 and -1.5, thus 3 and -3.
-    contrasts, z = BandContrasts.learn(by_hand().rows, np.array([0, 1]))
+    contrasts, found = BandContrasts.learn(by_hand().rows, np.array([0, 1]))
+    z = found.z
     assert_float32_sums(z[0], [[-1, 1], [1, -1]], summed=4)
     assert_exact(z[1], 0)  # no variation, no rounding blown up
     assert_float32_sums(contrasts.scale, [0.5, 0], summed=4)
@@ -118,8 +121,9 @@ def test_contrasts_by_hand():
 
 def test_kernels_by_hand():
     # Sums over genes of products: 1 * 1 + 1 * 1 = 2, -2 across; with t (3, -3): -6 and 6.
-    contrasts, z = BandContrasts.learn(by_hand().rows, np.array([0, 1]))
-    among, scale = unit_kernel(z)
+    contrasts, found = BandContrasts.learn(by_hand().rows, np.array([0, 1]))
+    z = found.z
+    among, scale = unit_kernel(products(z))
     assert_float32_sums(scale, 2, summed=4)
     assert_float32_sums(among, [[1, -1], [-1, 1]], summed=4)
     of_t = contrasts.of(by_hand().rows, np.array([2])).z
@@ -138,8 +142,8 @@ def test_a_comparison_by_hand():
     of_t = state.compare(by_hand().rows, np.array([2]))
     assert of_t.cell_type_names.tolist() == ["t"]
     assert_float32_sums(of_t.to_training, [[-3, 3]], summed=16)
-    assert_float32_sums(of_t.to_self(), [9], summed=16)
-    assert_float32_sums(of_t.squared_distances(of_t.to_self()), [[16, 4]], summed=32)
+    assert_float32_sums(of_t.to_self, [9], summed=16)
+    assert_float32_sums(of_t.squared_distances(), [[16, 4]], summed=32)
     assert_float32_sums(state.relative_distance(np.array([2.0])), [1])
 
 
@@ -172,7 +176,8 @@ def test_contrasts_equal_a_slow_loop(seed, n_genes, n_training):
     logs = random_logs(seed, n_genes, 7)
     cells, asked = np.sort(rng.choice(7, n_training, replace=False)), rng.permutation(7)
     rows = tables_of(logs).rows
-    contrasts, z = BandContrasts.learn(rows, cells)
+    contrasts, found = BandContrasts.learn(rows, cells)
+    z = found.z
     assert_same(z, slow_contrasts(logs, cells, cells), contrasts.scale)
     assert_same(contrasts.of(rows, asked).z, slow_contrasts(logs, cells, asked), contrasts.scale)
     np.testing.assert_array_equal(contrasts.of(rows, cells).z, z)
@@ -206,7 +211,7 @@ def test_kernel_equals_a_slow_loop(seed):
         for g in range(4):
             wanted += np.outer(one[b, g].astype(float), other[b, g])
     assert_float64_sums(kernel(one, other), wanted, summed=kernel(np.abs(one), np.abs(other)))
-    among, scale = unit_kernel(one)
+    among, scale = unit_kernel(products(one))
     assert_float64_sums(among * scale, kernel(one, one))
     assert_float64_sums(np.einsum("bgc,bgd->cd", *[one.astype(float)] * 2), among * scale)
     assert_float64_sums(np.diag(among).mean(), 1)
@@ -282,8 +287,8 @@ def test_training_cell_types_are_equal_to_themselves(seed):
     again = state.compare(rows, np.arange(4))
     assert again.training is state
     assert_float64_sums(again.to_training, state.kernel)
-    assert_float64_sums(again.to_self(), np.diag(state.kernel))
-    assert_float64_sums(np.diag(again.squared_distances(again.to_self())), 0, summed=4)
+    assert_float64_sums(again.to_self, np.diag(state.kernel))
+    assert_float64_sums(np.diag(again.squared_distances()), 0, summed=4)
 
 
 @given(st.integers(0, 9_999), st.integers(2, 5))
@@ -305,7 +310,7 @@ def test_a_state_over_some_genes_is_one_of_its_own(seed, n_shared):
     assert (two.contrasts.share, two.contrasts.all_genes) == (1, True)
     assert_exact(two.contrasts.z, one.contrasts.z)
     assert_exact(two.to_training, one.to_training)
-    assert_exact(two.squared_distances(two.to_self()), one.squared_distances(one.to_self()))
+    assert_exact(two.squared_distances(), one.squared_distances())
 
 
 @given(st.integers(0, 9_999))
@@ -341,11 +346,12 @@ def test_an_estimator_shows_the_parts_of_its_state(model):
 def test_the_input_is_left_as_it_is():
     tables = tables_of(random_logs(0))
     before = tables.rows.dense().copy()
-    contrasts, z = BandContrasts.learn(tables.rows, np.arange(4))
+    contrasts, found = BandContrasts.learn(tables.rows, np.arange(4))
+    z = found.z
     kept = z.copy()
     mean = contrasts.mean.copy()
     contrasts.of(tables.rows, np.arange(6))
-    unit_kernel(z)
+    unit_kernel(products(z))
     state = CellState.learn(tables.rows, np.arange(4))
     state.over(np.array([3, 1]))
     np.testing.assert_array_equal(tables.rows.dense(), before)
@@ -410,7 +416,7 @@ def test_genes_in_common_that_say_nothing():
 def test_openness_that_does_not_vary():
     _, z = learned(np.tile(random_logs(0)[:, :1], (1, 4, 1)))
     with pytest.raises(ValueError, match="openness does not vary between the training cell types in any band"):
-        unit_kernel(z)
+        unit_kernel(products(z))
 
 
 # --- several signals
@@ -441,10 +447,10 @@ def test_kernels_of_signals_are_added_by_their_weights(seed):
     to_self = np.zeros(2)
     for signal, bands in enumerate((slice(0, 2), slice(2, 5))):
         to_self += weights[signal] / scales[signal] * np.einsum("bgt,bgt->t", z[bands], z[bands])
-    assert_float32_sums(new.to_self(), to_self, summed=10)
+    assert_float32_sums(new.to_self, to_self, summed=10)
     again = state.compare(rows, np.arange(4))
     assert_float32_sums(again.to_training, state.kernel, summed=4)
-    assert_float32_sums(again.to_self(), np.diag(state.kernel), summed=4)
+    assert_float32_sums(again.to_self, np.diag(state.kernel), summed=4)
 
 
 def test_a_signal_with_more_bands_does_not_rule():

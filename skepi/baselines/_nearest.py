@@ -239,8 +239,8 @@ class NearestCellTypes(CellStateViews, PairRule, BaseEstimator):
 
 def _distances(compared: Comparison) -> FloatArray:
     """Distances from the training cell types, (n_new, n_training); equal cell types are at 0."""
-    to_self = compared.to_self()
-    total, squared = to_self[:, None] + np.diag(compared.training.kernel), compared.squared_distances(to_self)
+    total = compared.to_self[:, None] + np.diag(compared.training.kernel)
+    squared = compared.squared_distances()
     return np.sqrt(np.where(squared > _ROUNDING * total, squared, 0.0))
 
 

@@ -14,14 +14,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._cell_state import (
-    BandContrasts,
     column_weights,
     equal_weights,
     occurring,
+    products,
     unit_kernel,
     warn_of_few_genes,
 )
 from skepi._columns import signals_of
+from skepi._contrasts import BandContrasts
 from skepi._doors import check_choice, check_count, check_predictor
 from skepi._rows import check_features, check_log_targets, check_targets
 from skepi._targets import FloatArray, GeneScale, KeepsGeneMeans, genes_of_rows
@@ -209,9 +210,12 @@ class BucketedRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         self.n_features_in_ = X.shape[1]
         scale = GeneScale.of(X, y, _SD_OFFSET)
         self._set_scale(scale)
-        bands, contrasts = BandContrasts.learn(binned, cells)
+        bands, found = BandContrasts.learn(binned, cells)
+        contrasts = found.z
         weights = column_weights(contrasts, bands.columns, equal_weights(bands.columns))
-        among = unit_kernel(contrasts, weights)[0]  # says where openness does not vary, which assigning would need
+        among = unit_kernel(products(contrasts, weights))[
+            0
+        ]  # says where openness does not vary, which assigning would need
         if self.phenotype == "expression":
             among = expression_kernel(X, scale.z(X, y))
         components = components_of(among, int(self.n_components))

@@ -9,7 +9,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skepi._cell_state import (
-    BandContrasts,
     Float32Array,
     column_weights,
     equal_weights,
@@ -18,6 +17,7 @@ from skepi._cell_state import (
     weighted_by_column,
 )
 from skepi._columns import signals_of
+from skepi._contrasts import BandContrasts
 from skepi._rows import pairs_with_peaks
 from skepi._targets import FloatArray
 from skepi.binning import BinnedOpenness, TSSBinner, symmetric_edges

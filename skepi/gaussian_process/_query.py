@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._cell_state import DISTANT, CellState, Comparison, Contrasts, occurring, warn_of_few_genes
+from skepi._cell_state import DISTANT, CellState, Comparison, occurring, warn_of_few_genes
+from skepi._contrasts import Contrasts
 from skepi.exceptions import DistantCellTypeWarning
 from skepi.gaussian_process._posterior import NewCellTypes
 
@@ -70,7 +71,7 @@ def ask(X: Any, state: CellState, trained_genes: pd.Index) -> Query:
     compared = state.compare(X, cells)
     return Query(
         compared=compared,
-        new=NewCellTypes(compared.to_training, compared.to_self()),
+        new=NewCellTypes(compared.to_training, compared.to_self),
         row=row,
         column=column,
         z=_of_rows(compared.contrasts, genes),
@@ -82,7 +83,7 @@ def ask(X: Any, state: CellState, trained_genes: pd.Index) -> Query:
 def distance_table(query: Query) -> pd.DataFrame:
     """Of each cell type asked about: ``nearest`` training cell type, ``distance`` to it and ``relative`` distance."""
     compared = query.compared
-    squared = compared.squared_distances(query.new.to_self)
+    squared = compared.squared_distances()
     nearest = squared.argmin(axis=1)
     distance = np.sqrt(np.maximum(squared[np.arange(nearest.size), nearest], 0))
     columns = {

@@ -21,6 +21,9 @@ MITOCHONDRIAL = ("chrM", "chrMT", "M", "MT")
 
 _DERIVED_BYTES = 4 * 2**30
 _LEAST_DEPTH = 1 / float(np.finfo(np.float32).max)  # a smaller one has no inverse in float32
+_FEWEST_READS = 3  # that some peak of a cell type must have before its values pass for counts
+_MOST_MULTIPLES = 1_000.0
+_ROUNDING_OF_MULTIPLES = 1e-3
 _DIGEST_BYTES = 2**24  # of openness at once
 
 # By (identity of the tables, settings): the last few of this process, so that folds and grid points share one, in a
@@ -160,6 +163,19 @@ class OpennessTables:
         signal = self.the_signal(signal, "depth")
         return self.derived(("depth", signal, tuple(without)), lambda: self._depth(signal, without))
 
+    def size_of_read(self, signal: str) -> NDArray[np.float64]:
+        """What one read adds to the openness of a peak, (n_cell_types,); 0 where openness is no read counts.
+
+        That is 1 for whole numbers, and the least value above 0 where all others of a cell type are multiples of it, as
+        in CPM. Cell types whose values are 0, 1 or 2 times the same may be calls rather than counts, and get 0.
+        """
+
+        def sizes() -> NDArray[np.float64]:
+            rows = self.peaks_of(signal)
+            return np.array([_size_of_read(self.openness[rows, cell]) for cell in range(len(self.cell_types))])
+
+        return self.derived(("size of a read", signal), sizes)
+
     def _depth(self, signal: str, without: Sequence[str]) -> NDArray[np.float64]:
         rows = self.peaks_of(signal)
         chrom = self.peaks["chrom"].to_numpy(dtype=object)[rows]
@@ -199,6 +215,18 @@ class OpennessTables:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self.openness.flags.writeable = False  # numpy forgets it when pickled
+
+
+def _size_of_read(openness: NDArray[np.float32]) -> float:
+    """The least value above 0 where all others are multiples of it, 1 for whole numbers, else 0."""
+    values = openness[openness > 0].astype(np.float64)
+    if not values.size or values.max() < _FEWEST_READS * values.min():
+        return 0.0
+    if (values == np.floor(values)).all():
+        return 1.0
+    multiples = values / values.min()
+    told = multiples[multiples < _MOST_MULTIPLES]  # rounding of float32 hides whether greater ones are whole
+    return float(values.min()) if (np.abs(told - np.rint(told)) < _ROUNDING_OF_MULTIPLES).all() else 0.0
 
 
 def _warn_of_swamped(openness: NDArray[np.float32], chrom: NDArray[np.object_], signal: str) -> None:
