@@ -11,8 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 #: What a signal is called where it was given without a name.
 UNNAMED = "openness"
 
-#: Feature of columns of plain openness.
-NO_FEATURE = ""
 FIELDS = ("signal", "feature", "start_bp", "end_bp")
 
 
@@ -38,7 +36,7 @@ class Bands(NamedTuple):
         return label_of(self.signal, self.feature)
 
 
-def band_columns(edges: ArrayLike, signal: str = UNNAMED, feature: str = NO_FEATURE) -> pd.DataFrame:
+def band_columns(edges: ArrayLike, signal: str = UNNAMED, feature: str = "") -> pd.DataFrame:
     """Table of the columns that bands between these edges make.
 
     Parameters

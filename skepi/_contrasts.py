@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._counting import counting_noise, sizes_of_reads
+from skepi._counting import counting_noise
 from skepi._dense import check_size
 from skepi._rows import check_columns
 from skepi.exceptions import UnmatchedDataError
@@ -84,12 +84,12 @@ class BandContrasts(FittedPart):
         """Learn from the training cell types of a data set, all its genes; their contrasts come with it."""
         genes = np.arange(len(X.genes))
         values = log_openness(X, genes, cells)
-        noise = counting_noise(values, sizes_of_reads(X)[:, cells])
         mean = values.mean(axis=2, dtype=np.float64).astype(np.float32)
         scale = np.array([_centre(table, level) for table, level in zip(values, mean, strict=True)])
         _divide(values, scale)
         out = cls(X.genes["name"].to_numpy(dtype=object), mean, scale, X.columns)
-        return out, Contrasts(values, genes, genes, genes.size, out._standardised(noise))
+        noise = out._standardised(counting_noise(X, genes, cells))
+        return out, Contrasts(values, genes, genes, genes.size, noise)
 
     def of(self, X: BinnedRows, cells: NDArray[np.int64]) -> Contrasts:
         """Standardise cell types of a data set, over the genes that it shares with the training data."""
@@ -102,11 +102,12 @@ class BandContrasts(FittedPart):
                 f"{X.genes['name'].iloc[0]}, ... ({len(X.genes)} genes)"
             )
         values = log_openness(X, rows, cells)
-        noise = counting_noise(values, sizes_of_reads(X)[:, cells])
         for table, level in zip(values, self.mean[:, known[rows]], strict=True):
             _centre(table, level)
         _divide(values, self.scale)
-        return Contrasts(values, rows, known[rows], self.gene_names.size, self._standardised(noise))
+        return Contrasts(
+            values, rows, known[rows], self.gene_names.size, self._standardised(counting_noise(X, rows, cells))
+        )
 
     def _standardised(self, noise: FloatArray) -> FloatArray:
         """Variances of log openness as those of z."""

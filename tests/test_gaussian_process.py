@@ -357,7 +357,7 @@ def test_predictions_equal_the_literal_model(seed, missing, own_cis, sd_offset, 
     y[~trained] = np.nan
     rows = tables.rows[trained[tables.rows.gene_codes]]
     params = {"cis_penalty": cis_penalty, "sd_offset": sd_offset}
-    model = fitted_on(tables, training, y, own_cis=own_cis, **params)
+    model = fitted_on(tables, training, y, own_cis=own_cis, reach="unlimited", **params)
     everyone = np.arange(logs.shape[1])
     parts = literal(logs, training, everyone, y, **params)
     assert_float32_sums(model.band_weights_, parts.weights, condition=LOGS * parts.steep)
@@ -1423,12 +1423,14 @@ def test_the_input_is_left_as_it_is(simulated_rows, own_cis):
 
 def test_clone_and_parameters():
     params = {"own_cis": True, "cis_penalty": 0.1, "sd_offset": 0.3, "min_shared_genes": 0.2}
+    params["reach"] = "unlimited"
     assert clone(CisTransRegressor(**params)).get_params() == params
     assert CisTransRegressor().get_params() == {
         "own_cis": False,
         "cis_penalty": 1e-3,
         "sd_offset": 1.0,
         "min_shared_genes": 0.5,
+        "reach": "learned",
     }
 
 

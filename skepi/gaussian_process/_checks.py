@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skepi._cell_state import occurring
+from skepi._doors import check_choice
 from skepi._rows import check_binned, check_bins_alone, check_log_targets, check_unscaled
 
 FloatArray = NDArray[np.float64]
@@ -14,7 +15,7 @@ FloatArray = NDArray[np.float64]
 _GREATEST_LOG = 25.0
 
 
-def check_settings(own_cis: bool, cis_penalty: float, min_shared_genes: float) -> None:
+def check_settings(own_cis: bool, cis_penalty: float, min_shared_genes: float, reach: str) -> None:
     """Refuse settings out of range."""
     if not isinstance(own_cis, bool | np.bool_):
         raise ValueError(f"own_cis must be True or False, got {own_cis!r}")
@@ -22,6 +23,7 @@ def check_settings(own_cis: bool, cis_penalty: float, min_shared_genes: float) -
         raise ValueError(f"cis_penalty must be finite and greater than 0, got {cis_penalty!r}")
     if not 0 <= min_shared_genes <= 1:
         raise ValueError(f"min_shared_genes must be a fraction, got {min_shared_genes!r}")
+    check_choice("reach", reach, ("learned", "unlimited"))
 
 
 def check_openness(X: Any) -> None:

@@ -14,11 +14,12 @@ from skepi._targets import FloatArray, GeneScale, StandardizesGenes
 from skepi.gaussian_process._checks import check_openness, check_settings, checked_expression, expression_table
 from skepi.gaussian_process._cis import fit_band_weights, measured_mean, weighted
 from skepi.gaussian_process._genes import fit_variances, posterior_weights, prediction_variance, variance_shares
-from skepi.gaussian_process._likelihood import fit_signal_weights
+from skepi.gaussian_process._likelihood import fit_length, fit_signal_weights
 from skepi.gaussian_process._own_cis import own_scale
 from skepi.gaussian_process._posterior import Residuals, Variances
 from skepi.gaussian_process._prediction import Prediction, PredictionWithFeatures
 from skepi.gaussian_process._query import Query, ask, distance_table, of_genes, warn_of_what_is_new
+from skepi.gaussian_process._reach import Faded, bent, faded, fit_exponent
 
 
 class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
@@ -161,11 +162,13 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         cis_penalty: float = 1e-3,
         sd_offset: float = 1.0,
         min_shared_genes: float = 0.5,
+        reach: str = "learned",
     ) -> None:
         self.own_cis = own_cis
         self.cis_penalty = cis_penalty
         self.sd_offset = sd_offset
         self.min_shared_genes = min_shared_genes
+        self.reach = reach
 
     def fit(self, X: Any, y: ArrayLike) -> Self:
         """Learn band weights, variances, and what each gene does in each training cell type.
@@ -178,7 +181,7 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
             Log expression.
         """
         self._check_target_settings()
-        check_settings(self.own_cis, self.cis_penalty, self.min_shared_genes)
+        check_settings(self.own_cis, self.cis_penalty, self.min_shared_genes, self.reach)
         check_openness(X)
         y = checked_expression(X, y)
         self.n_features_in_ = X.shape[1]
@@ -207,9 +210,13 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
             weights = fit_signal_weights(residuals, self.cell_state_.signal_kernels())
             self.cell_state_ = self.cell_state_.with_signal_weights(weights)
             residuals = residuals._replace(kernel=self.kernel_)
+        self.state_length_ = fit_length(residuals) if self.reach == "learned" else np.inf
+        residuals = residuals._replace(kernel=bent(self.kernel_, self.state_length_))
         self.own_scale_ = own_scale(z) if self.own_cis else None
         variances = fit_variances(residuals, self.own_scale_, z)
         self.state_variance_, self.own_variance_, self.noise_variance_ = variances
+        scale = self.gene_sd_.to_numpy() + self.sd_offset
+        self.reach_exponent_ = fit_exponent(residuals, variances, scale) if self.reach == "learned" else 0.0
         self.state_weights_, self.own_weights_ = posterior_weights(residuals, variances, self.own_scale_, z)
         self.variance_shares_ = variance_shares(cis, residuals, variances, self.own_scale_, z)
 
@@ -310,7 +317,7 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         check_is_fitted(self)
         check_openness(X)
         check_features(X, self)
-        return ask(X, self.cell_state_, self.gene_mean_.index)
+        return ask(X, self.cell_state_, self.gene_mean_.index, self.state_length_)
 
     def _predicted(self, X: Any) -> Prediction:
         """Follow rows to the parts of their prediction."""
@@ -331,17 +338,26 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         parts["cis"][seen] -= cis_mean[:, None]
         parts["cell_state"] = np.zeros_like(parts["cis"])
         mean = measured_mean(of_cells @ asked.kernel, residuals.measured)
-        parts["cell_state"][seen] = of_cells @ asked.new.to_training.T - mean[:, None]
+        believed = self._faded(asked)
+        parts["cell_state"][seen] = (of_cells @ asked.new.to_training.T - mean[:, None]) * believed.factor
         if of_bands is not None:
             parts["own_cis"] = np.zeros_like(parts["cis"])
             mean = measured_mean(weighted(asked.training_z_of_seen(), of_bands), residuals.measured)
             parts["own_cis"][seen] = weighted(asked.z[:, seen], of_bands) - mean[:, None]
         in_units = {name: scale * part[asked.row, asked.column] for name, part in parts.items()}
-        return Prediction(pd.DataFrame({"gene_mean": level, **in_units}), scale, asked, residuals)
+        return Prediction(pd.DataFrame({"gene_mean": level, **in_units}), scale, asked, residuals, believed)
+
+    def _faded(self, asked: Query) -> Faded:
+        """What is believed of the states of the cell types that occur; all of it where reach is unlimited."""
+        if self.reach == "unlimited":
+            return Faded.not_at_all(len(asked.new.to_self))
+        relative = distance_table(asked)["relative"].to_numpy()
+        return faded(asked.kernel, asked.new, self._variances(), self.reach_exponent_, relative)
 
     def _std(self, found: Prediction) -> FloatArray:
         asked = found.asked
-        variance = prediction_variance(asked, found.residuals, self._variances(), self._own_scale(asked))
+        own_scale = self._own_scale(asked)
+        variance = prediction_variance(asked, found.residuals, self._variances(), own_scale, found.faded)
         level = np.where(asked.seen, 0.0, np.var(self.gene_mean_))  # of genes whose own mean is not known
         return np.sqrt(found.scale**2 * variance[asked.row, asked.column] + level[asked.row])
 

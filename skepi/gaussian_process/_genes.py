@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from skepi.gaussian_process import _likelihood, _own_cis, _posterior
 from skepi.gaussian_process._posterior import FloatArray, Residuals, Variances
 from skepi.gaussian_process._query import Query
+from skepi.gaussian_process._reach import Faded
 
 Float32Array = NDArray[np.float32]
 
@@ -30,11 +31,12 @@ def posterior_weights(
 
 
 def prediction_variance(
-    asked: Query, residuals: Residuals, variances: Variances, own_scale: FloatArray | None
+    asked: Query, residuals: Residuals, variances: Variances, own_scale: FloatArray | None, faded: Faded
 ) -> FloatArray:
     """Variance of new measurements around their predictions, (n_genes, n_new), of all genes that occur.
 
-    ``residuals`` and ``own_scale`` are those of the genes seen; for others nothing but the kernel is known.
+    ``residuals`` and ``own_scale`` are those of the genes seen; for others nothing but the kernel is known. ``faded``
+    says how far states are believed.
     """
     variance = np.tile(variances.state * asked.new.to_self + variances.noise, (asked.seen.size, 1))
     if own_scale is None:
@@ -42,7 +44,7 @@ def prediction_variance(
     else:
         own = residuals, asked.training_z_of_seen(), own_scale, variances
         variance[asked.seen] = _own_cis.prediction_variance(*own, asked.new, asked.z[:, asked.seen])
-    return variance
+    return faded.variance(variance, asked.seen)
 
 
 def variance_shares(

@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from skepi.gaussian_process._posterior import Residuals, Variances, patterns
+from skepi.gaussian_process._reach import LENGTH_PENALTY, LENGTHS, bent
 
 FloatArray = NDArray[np.float64]
 
@@ -49,10 +50,16 @@ class Spectrum(NamedTuple):
 
 def spectrum(kernel: FloatArray, residuals: FloatArray) -> Spectrum:
     """Of a kernel, (n_observed, n_observed), and residuals, (n_genes, n_observed), less their means over cell types."""
+    return _spectrum(kernel, residuals.T @ residuals, len(residuals))
+
+
+def _spectrum(kernel: FloatArray, products: FloatArray, n_genes: int) -> Spectrum:
+    """The same of products of residuals, summed over genes, (n_observed, n_observed)."""
     contrasts = helmert(len(kernel))
     eigenvalues, axes = np.linalg.eigh(contrasts @ kernel @ contrasts.T)
-    squares = np.sum((residuals @ contrasts.T @ axes) ** 2, axis=0)
-    return Spectrum(np.maximum(eigenvalues, 0), squares, len(residuals))
+    along = contrasts.T @ axes
+    squares = np.einsum("cj,cj->j", along, products @ along)
+    return Spectrum(np.maximum(eigenvalues, 0), np.maximum(squares, 0), n_genes)
 
 
 def restricted_likelihood(variances: FloatArray, spectra: Sequence[Spectrum]) -> float:
@@ -71,13 +78,36 @@ def restricted_likelihood(variances: FloatArray, spectra: Sequence[Spectrum]) ->
 
 def fit_variances(residuals: Residuals) -> Variances:
     """Variances of cell state and noise that maximise the restricted likelihood, with a weak pull of both towards 1."""
-    spectra = _spectra(residuals)
+    return _fit_spectra(_spectra(residuals), noise_floor(residuals))[0]
+
+
+def fit_length(residuals: Residuals) -> float:
+    """Length of the kernel that maximises the restricted likelihood at its best variances; pulled to the linear kernel.
+
+    ``residuals`` have the linear kernel. The sets of cell types that most genes share decide.
+    """
+    sets = [
+        (cells, residuals.values[np.ix_(genes, cells)].T @ residuals.values[np.ix_(genes, cells)], genes.size)
+        for genes, cells in _largest_patterns(residuals)
+    ]
+    floor = noise_floor(residuals)
+
+    def objective(length: float) -> float:
+        kernel = bent(residuals.kernel, length)
+        spectra = [_spectrum(kernel[np.ix_(cells, cells)], products, n) for cells, products, n in sets]
+        return _fit_spectra(spectra, floor)[1] + LENGTH_PENALTY / length**2
+
+    return min(LENGTHS, key=objective)
+
+
+def _fit_spectra(spectra: Sequence[Spectrum], floor: float) -> tuple[Variances, float]:
+    """Best variances of state and noise, the latter not below a floor, and what they leave of the objective."""
 
     def objective(logs: FloatArray) -> float:
         return restricted_likelihood(np.exp(logs), spectra) + PENALTY * float(logs @ logs)
 
-    state, noise = best_variances(objective, [0.0, -1.0], [_SMALLEST, noise_floor(residuals)])
-    return Variances(state, 0.0, noise)
+    state, noise = best_variances(objective, [0.0, -1.0], [_SMALLEST, floor])
+    return Variances(state, 0.0, noise), objective(np.log([state, noise]))
 
 
 def fit_signal_weights(residuals: Residuals, kernels: FloatArray) -> FloatArray:

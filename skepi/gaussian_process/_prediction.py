@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from skepi.gaussian_process._posterior import FloatArray, Residuals
 from skepi.gaussian_process._query import Query
+from skepi.gaussian_process._reach import Faded
 
 Float32Array = NDArray[np.float32]
 
@@ -25,12 +26,15 @@ class Prediction(NamedTuple):
     asked : Query
     residuals : Residuals
         Of the genes that occur and have training pairs, with the kernel over the shared genes.
+    faded : Faded
+        What is believed of the states of the cell types that occur.
     """
 
     parts: pd.DataFrame
     scale: FloatArray
     asked: Query
     residuals: Residuals
+    faded: Faded
 
     def features(self) -> Float32Array:
         """Contrasts of bands, standardised parts, level and scale of the gene, (n_pairs, n_columns + n_parts + 2)."""

@@ -11,6 +11,7 @@ from skepi._cell_state import DISTANT, CellState, Comparison, occurring, warn_of
 from skepi._contrasts import Contrasts
 from skepi.exceptions import DistantCellTypeWarning
 from skepi.gaussian_process._posterior import NewCellTypes
+from skepi.gaussian_process._reach import bent, bent_new
 
 Float32Array = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
@@ -24,8 +25,10 @@ class Query(NamedTuple):
     ----------
     compared : Comparison
         Their cell types beside those of training, over the shared genes.
+    kernel : ndarray of float64, shape (n_training, n_training)
+        Kernel with a length among the training cell types, over the shared genes.
     new : NewCellTypes
-        Kernels of their cell types.
+        Kernels of their cell types, with the same length.
     row, column : ndarray of int, shape (n_pairs,)
         Place of each pair in tables of the genes and cell types that occur.
     z : ndarray of float32, shape (n_columns, n_genes, n_new)
@@ -37,17 +40,13 @@ class Query(NamedTuple):
     """
 
     compared: Comparison
+    kernel: FloatArray
     new: NewCellTypes
     row: IntArray
     column: IntArray
     z: Float32Array
     place: IntArray
     trained: IntArray
-
-    @property
-    def kernel(self) -> FloatArray:
-        """Kernel among the training cell types, over the shared genes."""
-        return self.compared.training.kernel
 
     @property
     def all_genes(self) -> bool:
@@ -64,14 +63,16 @@ class Query(NamedTuple):
         return of_genes(self.compared.training.z, self.place[self.seen])
 
 
-def ask(X: Any, state: CellState, trained_genes: pd.Index) -> Query:
+def ask(X: Any, state: CellState, trained_genes: pd.Index, length: float) -> Query:
     """Compare the cell types of rows with the training ones, and find their genes among those that were learned."""
     cells, column = occurring(X.cell_type_codes)
     genes, row = occurring(X.gene_codes)
     compared = state.compare(X, cells)
+    linear = compared.training.kernel
     return Query(
         compared=compared,
-        new=NewCellTypes(compared.to_training, compared.to_self),
+        kernel=bent(linear, length),
+        new=bent_new(linear, NewCellTypes(compared.to_training, compared.to_self), length),
         row=row,
         column=column,
         z=_of_rows(compared.contrasts, genes),
