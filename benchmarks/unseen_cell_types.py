@@ -1,7 +1,8 @@
 """How well is expression of 14 blood populations predicted where a population, or its whole lineage, was never seen?
 
 Reads a folder of tables (SKEPI_HEME14 names it): ``peaks``, ``openness``, ``genes`` and ``expression`` as parquet,
-``samples.tsv`` with lineages, ``expression_replicates.parquet`` and ``replicates.tsv``. Everything is learned from
+``samples.tsv`` with lineages, ``expression_replicates.parquet`` and ``replicates.tsv``. The same tables of the
+erythroid culture serve, too. Everything is learned from
 training populations in each fold, gene filter and quantiles included. Prints the time from files to table, skill,
 median r and coverage of 90 % intervals for both splits, the control with permuted populations and the noise ceiling.
 ``all`` adds simple rules and other models.

@@ -1012,7 +1012,7 @@ def test_scores(simulated_rows, own_cis):
 def test_unseen_genes(simulated_rows, own_cis):
     s = simulated_rows
     known = s.training & (s.X.gene_codes < 40)
-    model = CisTransRegressor(own_cis=own_cis).fit(s.X[known], s.y[known])
+    model = CisTransRegressor(own_cis=own_cis, reach="unlimited").fit(s.X[known], s.y[known])
     with pytest.warns(UnseenGeneWarning, match=r"20 gene\(s\) had no training pair \(gene00040"):
         parts = model.predict_parts(s.X)
     unseen = s.X.gene_codes >= 40

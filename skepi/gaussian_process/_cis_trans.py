@@ -32,11 +32,11 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
 
     * **cis**: w by ridge regression over all pairs, :math:`\lambda` = ``cis_penalty`` times the mean diagonal of
       :math:`\sum z z^T`.
-    * **cell state**: :math:`u_g` is a Gaussian process over cell types with covariance :math:`a K`,
-      :math:`K_{cd} \propto \sum_{gb} z_{gcb} z_{gdb}` over all genes, scaled to a mean of 1 over training cell types: a
-      gene is expected to do in a new cell type what it does in training cell types that are open at the same places
-      of the genome. With several signals, :math:`K = \sum_s v_s K_s`: each signal has a kernel of its own, scaled
-      alike, and its weight is learned.
+    * **cell state**: :math:`u_g` is a Gaussian process over cell types: a gene is expected to do in a new cell type
+      what it does in training cell types that are open at the same places of the genome. Its covariance is :math:`a K`
+      with :math:`K_{cd} \propto \sum_{gb} z_{gcb} z_{gdb}` over all genes, scaled to a mean of 1 over training cell
+      types, bent by a length (see Reach). With several signals, :math:`K = \sum_s v_s K_s`: each signal has a kernel of
+      its own, scaled alike, and its weight is learned.
     * **own cis** (``own_cis=True``): :math:`v_g` of each gene, with covariance :math:`b K_g`,
       :math:`K_{g,cd} \propto \sum_b z_{gcb} z_{gdb}`, divided by its trace and a tenth of the mean trace.
     * noise :math:`\varepsilon` with variance :math:`s^2`.
@@ -49,6 +49,21 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         \mathrm{var} = a k_{tt} + s^2 (1 + 1/n) - a^2 k_t^T (a K + s^2 I)^{-1} k_t
 
     with all kernels centred on the n training cell types in which the gene was measured.
+
+    **Reach.** A linear kernel extrapolates without end, and states of cell types unlike all of training would be
+    guesses. Three things limit them (``reach="unlimited"`` leaves all three out):
+
+    * Squared distances :math:`d^2` of K become :math:`l^2 \exp(-d^2 / 2 l^2)`. The length l, one of 14 values, maximises
+      the restricted likelihood less .1 :math:`/ l^2` per gene; the linear kernel is its limit.
+    * A state is multiplied by :math:`\rho^\gamma`. The reliability :math:`\rho` is the share of its variance that
+      training cell types explain. The exponent :math:`\gamma` is what serves best when training cell types are held out
+      together with their nearest neighbours; 0 where far predictions are as good as near ones.
+    * Beyond a relative distance of 1.5 (:meth:`distances`), states shrink as 1 over the distance, and variances grow
+      with it: nothing in the training data tells what happens there.
+
+    **Depth.** Read counts of a shallow cell type are noisy, and noise makes it seem far from all others. Where openness
+    is read counts, or counts times one number per cell type, the expected counting noise is taken off the diagonal of
+    K. On erythroid stages thinned to 1 million reads each, .864 of skill became .879 (.900 at full depth).
 
     **Contrasts.** :math:`F = \ln(1 + x)`, less its mean over the training cell types (for each gene and band), less the
     mean of that over genes (for each cell type and band), divided by the band's root mean square over genes and
@@ -66,6 +81,8 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         Added to the SD of each gene, in units of ``y`` (log expression).
     min_shared_genes : float, default=0.5
         A data set that holds a smaller share of the genes of the training data gives a warning.
+    reach : {"learned", "unlimited"}, default="learned"
+        Whether states fade where training cell types say little of them, or are extrapolated without end.
 
     Attributes
     ----------
@@ -77,6 +94,11 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         w, most upstream band first.
     state_variance_, own_variance_, noise_variance_ : float
         a, b (0 without own parts) and :math:`s^2`, in squared units of standardised expression.
+    state_length_ : float
+        l, in units of the root mean square distance of training cell types from their mean; infinite for the linear
+        kernel.
+    reach_exponent_ : float
+        :math:`\gamma`; 0 where states are believed as they are.
     measured_ : ndarray of bool, shape (n_trained, n_training)
         Which genes with training pairs have one in which training cell type.
     residuals_ : ndarray of float64, shape (n_trained, n_training)
@@ -95,7 +117,7 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         What was learned of openness, saved as one. The attributes from here to ``columns_`` show its parts.
     cell_type_names_ : ndarray of str, shape (n_training,)
     kernel_ : ndarray of float64, shape (n_training, n_training)
-        K.
+        K, without counting noise, before it is bent.
     kernel_scale_ : float
         What the kernel was divided by.
     signal_weights_ : Series of float, index signal
@@ -252,7 +274,8 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         -------
         DataFrame
             One row per pair, in their order; columns ``gene_mean, cis, cell_state`` and, where learned, ``own_cis``, in
-            units of ``y``. All but the first have mean 0 over the training cell types in which a gene was measured.
+            units of ``y``. All but the first have mean 0 over the training cell types in which a gene was measured;
+            cell state only about 0 where its exponent of reach is not 0.
         """
         return self._predicted(X).parts
 
