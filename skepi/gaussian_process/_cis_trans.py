@@ -53,8 +53,8 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
     **Reach.** A linear kernel extrapolates without end, and states of cell types unlike all of training would be
     guesses. Three things limit them (``reach="unlimited"`` leaves all three out):
 
-    * Squared distances :math:`d^2` of K become :math:`l^2 \exp(-d^2 / 2 l^2)`. The length l, one of 14 values, maximises
-      the restricted likelihood less .1 :math:`/ l^2` per gene; the linear kernel is its limit.
+    * Squared distances :math:`d^2` of K become :math:`l^2 \exp(-d^2 / 2 l^2)`. The length l, one of 14, maximises the
+      restricted likelihood less .1 :math:`/ l^2` per gene; the linear kernel is its limit.
     * A state is multiplied by :math:`\rho^\gamma`. The reliability :math:`\rho` is the share of its variance that
       training cell types explain. The exponent :math:`\gamma` is what serves best when training cell types are held out
       together with their nearest neighbours; 0 where far predictions are as good as near ones.
