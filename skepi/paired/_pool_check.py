@@ -15,8 +15,14 @@ def warn_of_mismatched_populations(cell_types: pd.DataFrame, expression: NDArray
     """Warn where a shared population is more like another one of the other data set, by Spearman correlation."""
     if expression is None or not cell_types[POPULATION].duplicated().any():
         return
-    for line in mismatched(cell_types, correlations(expression)):
-        warnings.warn(line, PopulationMismatchWarning, stacklevel=4)
+    lines = mismatched(cell_types, correlations(expression))
+    if lines:
+        more = f" (and {len(lines) - 1} more such cell types)" if len(lines) > 1 else ""
+        warnings.warn(
+            f"{lines[0]}{more}; where they are not the same population, rename one and leave it out of shared=",
+            PopulationMismatchWarning,
+            stacklevel=3,
+        )
 
 
 def correlations(expression: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -41,6 +47,6 @@ def mismatched(cell_types: pd.DataFrame, correlation: NDArray[np.float64]) -> li
             if own < correlation[row, best]:
                 lines.append(
                     f"{name[row]} is more like {name[best]} (Spearman correlation {correlation[row, best]:.3f}) than "
-                    f"like {name[there[twins][values[twins].argmax()]]} ({own:.3f}): are they the same population?"
+                    f"like {name[there[twins][values[twins].argmax()]]} ({own:.3f})"
                 )
     return lines
