@@ -182,6 +182,7 @@ def test_every_public_estimator_that_takes_pairs_is_held_to_the_pair_checks():
     assert public_estimators() - held == {ExpressionNormalizer} | SEARCHES
 
 
+@pytest.mark.filterwarnings("ignore::skepi.exceptions.UnseenBatchWarning")  # new data sets name no batch
 @parametrize_with_pair_checks({name: model for name, model in PAIR_MODELS.items() if name not in VARIANTS} | PAIR_STEPS)
 def test_pair_checks(estimator, check):
     run(estimator, check)
