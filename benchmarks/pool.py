@@ -32,12 +32,12 @@ MODELS = {
 }
 
 
-def held_out(model, X, y, train, test, baseline):
-    """Truth, prediction and training mean in heme14 of test pairs; medians of r within genes follow from these."""
+def held_out(model, X, y, train, test, baseline, asked=None):
+    """Truth, prediction and training mean in heme14 of test pairs; ``asked`` are the same pairs in another data set."""
     fitted = on_bands(model).fit(X[train], y[train])
     means = pd.Series(y[baseline]).groupby(X.gene_codes[baseline]).mean()
     gene, cell = X.gene_codes[test], X.cell_types["name"].to_numpy()[X.cell_type_codes[test]]
-    y_pred = fitted.predict(X[test])
+    y_pred = fitted.predict(X[test] if asked is None else asked)
     return pd.DataFrame(
         {"gene": gene, "cell_type": cell, "y_true": y[test], "y_pred": y_pred, "train_mean": means[gene].to_numpy()}
     )
@@ -68,6 +68,14 @@ def stages_from_blood(X, y, of):
             yield {"train": what, "model": name, **summary(table)}
 
 
+def stages_outside_the_pool(X, y, of, erythroid12):
+    """(a) from heme14 alone, where the stages are asked for in their own data set, with its depth."""
+    test = of["name"].str.fullmatch(r"P\d").to_numpy()
+    rows = [np.flatnonzero(part) for part in (of["data_set"] == "heme14", test, of["data_set"] == "heme14")]
+    asked = erythroid12.pairs(X.genes["name"], of["name"][test].unique())
+    return summary(held_out(CisTransRegressor(), X, y, *rows, asked))
+
+
 def blood_with_stages(X, y, of):
     """(b) each population of heme14 held out, with and without erythroid12 in training."""
     blood = (of["data_set"] == "heme14").to_numpy()
@@ -94,11 +102,13 @@ def blood_with_stages(X, y, of):
 def main(heme14, erythroid12):
     for known in (DistantCellTypeWarning, UnseenBatchWarning):
         warnings.simplefilter("ignore", known)
-    data = pool({"heme14": read(heme14), "erythroid12": read(erythroid12)}, shared=SHARED)
+    stages = read(erythroid12)
+    data = pool({"heme14": read(heme14), "erythroid12": stages}, shared=SHARED)
     data = data.transform_expression(ExpressionNormalizer("quantile", min_mean_cpm=1))
     X, y = data.pairs(return_X_y=True)
     print(data)
     of = data.cell_types.iloc[X.cell_type_codes].reset_index(drop=True)
+    print("outside the pool", stages_outside_the_pool(X, y, of, stages))
     for part in (stages_from_blood, blood_with_stages):
         start = time.perf_counter()
         print(pd.DataFrame(part(X, y, of)).round(3).T.to_string())

@@ -14,7 +14,7 @@ from skepi.binning import BinnedTable, TSSBinner, symmetric_edges
 from skepi.compose import BatchCorrection, GeneZTarget
 from skepi.compose._batch_shift import ShiftWeights, shift_of_new, shifts_of_table
 from skepi.datasets import make_paired_openness
-from skepi.exceptions import UnknownNameError, UnmatchedDataError, UnseenBatchWarning
+from skepi.exceptions import UnknownNameError, UnmatchedDataError, UnseenBatchWarning, UntiedBatchWarning
 from skepi.gaussian_process import CisTransRegressor
 from skepi.metrics import skill
 from skepi.model_selection import DataSetKFold, LeaveOneCellTypeOut, cross_val_pairs
@@ -195,6 +195,21 @@ def test_shifts_come_from_training_cell_types_alone(shifted):
     first, second = (on_bands(BatchCorrection()).fit(rows[train], y[train])[-1] for rows in (X, other))
     assert_exact(first.openness_shifts_.shift, second.openness_shifts_.shift)
     pd.testing.assert_frame_equal(first.expression_shift_, second.expression_shift_)
+
+
+def test_data_sets_that_share_nothing_are_named_and_left_alone():
+    data, _ = make_paired_openness(n_genes=30, n_cell_types=9, n_lineages=3)
+    names = list(data.cell_types["name"])
+    cut = {"x": names[:4], "y": names[3:6], "z": names[6:]}  # x and y share one
+    both = pool({name: data.subset(cell_types=cells) for name, cells in cut.items()}, shared=names[3:4])
+    X, y = both.pairs(return_X_y=True)
+    with pytest.warns(UntiedBatchWarning, match="'z' shares no population"):
+        model = on_bands(BatchCorrection()).fit(X, y)[-1]
+    assert_exact(model.expression_shift_["z"].to_numpy(), np.zeros(30))
+    assert not model.openness_shifts_.shift[:, :, 2].any()
+    one = X.cell_types["data_set"].to_numpy()[X.cell_type_codes] == "z"
+    on_bands(BatchCorrection()).fit(X[one], y[one])  # alone there is no shift to know: no warning
+    on_bands(BatchCorrection(learn_from="all")).fit(X, y)
 
 
 def test_parts_add_up_and_name_the_shift(shifted):

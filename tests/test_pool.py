@@ -156,6 +156,30 @@ def test_openness_alone_is_pooled():
     assert both.expression is None
 
 
+def test_a_pool_of_openness_holds_data_sets_without_expression():
+    sets = {"here": here(), "there": there(expression=None)}
+    both = pool(sets, shared=["HSC", "Ery"], expression=False)
+    assert both.expression is None
+    assert both.cell_types["name"].tolist() == ["here:HSC", "here:Ery", "there:HSC", "B"]  # Ery may come in later
+
+
+@pytest.mark.filterwarnings("ignore::skepi.exceptions.DistantCellTypeWarning")  # the last one lies far from all
+def test_targets_of_a_smaller_pool_fit_the_rows_of_a_greater_one(simulated_pool):
+    data, _ = simulated_pool
+    names = list(data.cell_types["name"])
+    cut = {"one": names[:3], "two": names[3:6], "new": names[6:]}
+    sets = {name: data.subset(cell_types=cells) for name, cells in cut.items()}
+    new = PairedDataset(sets["new"].openness, data.peaks, data.genes, None, sets["new"].cell_types)
+    everything = pool({**sets, "new": new}, expression=False)
+    labelled = pool({"one": sets["one"], "two": sets["two"]})
+    X = everything.pairs(cell_types=labelled.cell_types["name"])
+    _, y = labelled.pairs(everything.genes["name"], return_X_y=True)
+    model = make_pipeline(TSSBinner(edges=EDGES), CisTransRegressor())
+    got = model.fit(X, y).predict(everything.pairs(cell_types=cut["new"]))
+    wanted = model.fit(*data.pairs(cell_types=names[:6], return_X_y=True)).predict(data.pairs(cell_types=cut["new"]))
+    assert_exact(got, wanted)
+
+
 def signals(names, openness, start, cell_types):
     peaks = {"chrom": ["chr1"], "start": [start], "end": [start + 20]}
     return PairedDataset(
@@ -198,7 +222,12 @@ BAD = {
     "name": (lambda: pool({"here": here(), 2: elsewhere()}), TypeError, "names of data sets must be text, got 2"),
     "twice": (lambda: pool({"x": here(), "y": here()}), TableError, "x and y are the same data set"),
     "clash": (lambda: pool([here(), there()]), TableError, r"cell type.s. 'HSC' stand in two.*shared=\['HSC'\]"),
-    "unknown": (lambda: pool([here(), there()], shared=["MPP"]), UnknownNameError, "MPP.*those that do: 'HSC'"),
+    "unknown": (
+        lambda: pool([here(), there()], shared=["MPP"]),
+        UnknownNameError,
+        "no data set has 'MPP'; names in two of them: 'HSC'",
+    ),
+    "flag": (lambda: pool([here(), elsewhere()], expression="no"), ValueError, "expression must be True or False"),
     "letters": (lambda: pool([here(), there()], shared="HSC"), TypeError, "list of names, got the text 'HSC'"),
     "qualified": (
         lambda: pool([here(cell_types=["HSC", "set2:HSC"]), there()], shared=["HSC"]),

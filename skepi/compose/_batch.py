@@ -24,7 +24,7 @@ from skepi._rows import (
 from skepi._targets import FloatArray, GeneScale, KeepsGeneMeans
 from skepi.compose._batch_openness import OpennessShifts
 from skepi.compose._batch_shift import shifts_of_table
-from skepi.exceptions import UnknownNameError, UnseenBatchWarning
+from skepi.exceptions import UnknownNameError, UnseenBatchWarning, UntiedBatchWarning
 from skepi.gaussian_process import CisTransRegressor
 
 # Of a data set that does not say which batch it is.
@@ -67,7 +67,7 @@ class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         Column that is the same for cell types that two batches share. Where the table has none, names of cell types.
     learn_from : {"shared", "all"}, default="shared"
         ``"shared"``: only populations that occur in two batches say something about shifts; without any, nothing is
-        taken out. ``"all"``: :math:`m` is one number for all cell types.
+        taken out, and a warning says so. ``"all"``: :math:`m` is one number for all cell types.
     shrinkage : float, default=1.0
         :math:`\kappa`, 0 or greater: as many shared populations in which no shift was seen.
     openness, expression : bool, default=True
@@ -100,6 +100,8 @@ class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
 
     Warns
     -----
+    UntiedBatchWarning
+        Where there are several batches in ``fit`` and one of them shares no population with another.
     UnseenBatchWarning
         Where a batch without training cell types is predicted.
 
@@ -164,6 +166,8 @@ class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         table = unstack(X, y)
         cells, _ = occurring(X.cell_type_codes)
         batches, levels = self._batches(X)[cells], self._levels(X)[cells]
+        if self.learn_from == "shared":
+            _warn_of_untied(batches, levels)
         self._learn_expression(table, batches, levels)
         self.openness_shifts_ = (
             OpennessShifts.learn(X, cells, batches, levels, self.shrinkage) if self.openness else None
@@ -267,6 +271,20 @@ class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         return tags
+
+
+def _warn_of_untied(batches: NDArray[np.object_], populations: NDArray[np.object_]) -> None:
+    """Say which of several batches shares no population with another one."""
+    of_batch = pd.Series(populations).groupby(batches).unique()
+    seen_in = pd.Series(batches).groupby(populations).nunique()
+    untied = [batch for batch, names in of_batch.items() if seen_in[names].max() == 1]
+    if untied and len(of_batch) > 1:
+        warnings.warn(
+            f"{some(untied)} shares no population with another data set in training, so its shift cannot be told from "
+            "real differences and nothing is taken out of it; learn_from='all' would take out both",
+            UntiedBatchWarning,
+            stacklevel=3,
+        )
 
 
 def _labels(cell_types: pd.DataFrame, column: str) -> NDArray[np.object_]:

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from skepi._columns import UNNAMED
-from skepi._doors import some
+from skepi._doors import check_flag, some
 from skepi._regions import check_same_naming
 from skepi.exceptions import AssemblyWarning, LeftOutWarning, MissingExpressionError, ScaleWarning, TableError
 from skepi.paired._dataset import PairedDataset
@@ -24,7 +24,10 @@ _PLACE = ["chrom", "start", "end"]
 
 
 def pool(
-    datasets: Mapping[str, PairedDataset] | Sequence[PairedDataset], *, shared: Sequence[str] = ()
+    datasets: Mapping[str, PairedDataset] | Sequence[PairedDataset],
+    *,
+    shared: Sequence[str] = (),
+    expression: bool = True,
 ) -> PairedDataset:
     """Make one data set of several that have other peaks, other genes or come from other laboratories.
 
@@ -40,6 +43,8 @@ def pool(
     shared : sequence of str, default=()
         Names of cell types that are the same population in every data set that has them. Their names then begin with
         that of the data set, as ``heme14:HSC``. A name that stands in two data sets and is not listed is an error.
+    expression : bool, default=True
+        Whether to pool expression. False makes a pool of openness alone, in which data sets without expression may be.
 
     Returns
     -------
@@ -57,6 +62,8 @@ def pool(
         For fewer than two data sets, one that is given twice, data sets without a common gene or signal, names of cell
         types that clash, genes that lie elsewhere in another data set (as in another assembly), and features of peaks
         that do not agree.
+    UnknownNameError
+        Where ``shared`` names a cell type that no data set has.
     ChromosomeMismatchError
         Where two data sets name chromosomes in two ways.
     MissingExpressionError
@@ -72,7 +79,8 @@ def pool(
     Notes
     -----
     Values are not changed. Depth is measured over the peaks of the whole pool, so all cell types have the same total
-    signal, whatever the number of their peaks. Normalise expression afterwards, for all cell types in the same way
+    signal, whatever the number of their peaks. The same data set outside the pool has another depth: to predict it with
+    a model of a pool, put it into that pool. Normalise expression afterwards, for all cell types in the same way
     (:meth:`PairedDataset.transform_expression`). :class:`skepi.compose.BatchCorrection` takes out what is left of
     shifts between data sets.
 
@@ -91,16 +99,17 @@ def pool(
     4  there:cell002    there    cell002
     5  there:cell003    there    cell003
     """
+    check_flag("expression", expression)
     sets = _checked_sets(datasets)
     cell_types = joined_cell_types({name: data.cell_types for name, data in sets.items()}, shared)
     genes = _shared_genes(sets)
     signals = _shared_signals(sets)
     peaks, openness, features = _joined_peaks(sets, signals)
-    expression = _joined_expression(sets, genes)
+    values = _joined_expression(sets, genes) if expression else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ScaleWarning)  # said of each data set when it was made
         warnings.simplefilter("ignore", AssemblyWarning)
-        pooled = PairedDataset(openness, peaks, genes, expression, cell_types, features)
+        pooled = PairedDataset(openness, peaks, genes, values, cell_types, features)
     warn_of_mismatched_populations(pooled.cell_types, pooled.expression)
     return pooled
 
@@ -228,8 +237,8 @@ def _joined_expression(sets: Mapping[str, PairedDataset], genes: pd.DataFrame) -
         return None
     if lacking:
         raise MissingExpressionError(
-            f"{some(lacking)} has openness only and others have expression: pool those with expression, and predict "
-            "the others with the fitted model"
+            f"{some(lacking)} has openness only and others have expression: pool openness alone, expression=False, "
+            "and take targets from a pool of those that have them"
         )
     parts = []
     for data in sets.values():

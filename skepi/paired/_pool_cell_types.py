@@ -42,9 +42,9 @@ def _checked_shared(tables: Mapping[str, pd.DataFrame], shared: Any) -> set[str]
         raise TypeError(f"shared must be a list of names, got the text {shared!r}")
     names = pd.concat([table["name"] for table in tables.values()])
     often = set(names[names.duplicated()])
-    unknown = [name for name in shared if name not in often]
+    unknown = [name for name in shared if name not in set(names)]
     if unknown:
-        raise UnknownNameError(f"shared: {some(unknown)} does not stand in two data sets; those that do: {some(often)}")
+        raise UnknownNameError(f"shared: no data set has {some(unknown)}; names in two of them: {some(sorted(often))}")
     clash = sorted(often - set(shared))
     if clash:
         raise TableError(
