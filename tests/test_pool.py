@@ -86,8 +86,8 @@ def test_a_data_set_cut_in_two_comes_back(simulated_pool):
     data, again = simulated_pool
     assert_exact(again.openness, data.openness)
     assert_exact(again.expression, data.expression)
-    pd.testing.assert_frame_equal(again.peaks, data.peaks)
-    pd.testing.assert_frame_equal(again.genes, data.genes)
+    assert_exact(again.peaks, data.peaks)
+    assert_exact(again.genes, data.genes)
     assert again.cell_types.columns.tolist() == [*data.cell_types, "data_set", "population"]
 
 
@@ -140,7 +140,7 @@ def test_pools_are_saved_and_opened(tmp_path):
     both.save(tmp_path / "pool")
     opened = PairedDataset.open(tmp_path / "pool")
     assert opened.tables.identity == both.tables.identity
-    pd.testing.assert_frame_equal(opened.cell_types, both.cell_types)
+    assert_exact(opened.cell_types, both.cell_types)
 
 
 def test_a_column_population_ties_other_names():
