@@ -104,6 +104,10 @@ class PopulationMismatchWarning(UserWarning):
     """A population that two data sets share is more like another one of the other data set than like itself."""
 
 
+class SharedPopulationWarning(UserWarning):
+    """A split tests a cell type and trains on the same population of another data set."""
+
+
 class UntiedBatchWarning(UserWarning):
     """A data set (or another batch) shares no population with others, so that its shift is not known."""
 

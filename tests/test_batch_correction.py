@@ -17,7 +17,7 @@ from skepi.datasets import make_paired_openness
 from skepi.exceptions import UnknownNameError, UnmatchedDataError, UnseenBatchWarning, UntiedBatchWarning
 from skepi.gaussian_process import CisTransRegressor
 from skepi.metrics import skill
-from skepi.model_selection import DataSetKFold, LeaveOneCellTypeOut, cross_val_pairs
+from skepi.model_selection import DataSetKFold, LeaveOneCellTypeOut, cross_val_pairs, shuffle_control
 from skepi.paired import PairedDataset, pool
 from skepi.persistence import load_model, save_model
 from skepi.preprocessing import LogZScaler
@@ -298,6 +298,12 @@ def test_settings_are_searched(shifted):
     search = GridSearchCV(on_bands(BatchCorrection()), grid, cv=LeaveOneCellTypeOut(), error_score="raise")
     groups = X.cell_types["population"].to_numpy()[X.cell_type_codes]
     assert search.fit(X, y, groups=groups).best_params_["batchcorrection__expression"]
+
+
+def test_nothing_is_found_in_permuted_targets(small):
+    X, y = small.pairs(return_X_y=True)
+    split = {"cv": LeaveOneCellTypeOut(), "groups": "population", "n_permutations": 5}
+    assert shuffle_control(on_bands(BatchCorrection()), X, y, **split).passed
 
 
 @pytest.mark.filterwarnings("ignore::skepi.exceptions.UnseenBatchWarning")

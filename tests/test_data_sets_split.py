@@ -6,7 +6,8 @@ from promises import assert_exact
 from sklearn.dummy import DummyRegressor
 
 from skepi.datasets import make_paired_openness
-from skepi.model_selection import DataSetKFold, LeaveOneCellTypeOut, cross_val_pairs
+from skepi.exceptions import SharedPopulationWarning
+from skepi.model_selection import DataSetKFold, LeaveOneCellTypeOut, PairKFold, cross_val_pairs
 from skepi.paired import pool
 
 
@@ -50,6 +51,14 @@ def test_a_shared_population_is_held_out_whole_by_its_column(pairs):
     folds = table.groupby("fold")["cell_type"].unique().map(set).tolist()
     assert {"x:cell003", "y:cell003"} in folds
     assert len(folds) == 8
+
+
+def test_a_population_on_both_sides_is_said(pairs):
+    X, y = pairs
+    with pytest.warns(SharedPopulationWarning, match="'x:cell003', 'y:cell003' is tested.*groups='population'"):
+        cross_val_pairs(DummyRegressor(), X, y, LeaveOneCellTypeOut())
+    cross_val_pairs(DummyRegressor(), X, y, PairKFold(3))  # gaps of a table: cell types themselves are trained on
+    cross_val_pairs(DummyRegressor(), X, y, DataSetKFold())
 
 
 def test_groups_of_plain_arrays_are_taken_as_they_are():
