@@ -99,7 +99,7 @@ def test_a_model_of_the_pieces_is_the_model_of_the_whole(simulated_pool):
         model.fit(*one.pairs(cell_types=names[1:], return_X_y=True)).predict(one.pairs(cell_types=names[:1]))
         for one in (again, data)
     )
-    assert_exact(got, wanted)
+    assert_float32_sums(got, wanted, summed=1e2)
 
 
 @given(st.integers(0, 30), st.integers(0, 30), st.booleans())
@@ -177,7 +177,7 @@ def test_targets_of_a_smaller_pool_fit_the_rows_of_a_greater_one(simulated_pool)
     model = make_pipeline(TSSBinner(edges=EDGES), CisTransRegressor())
     got = model.fit(X, y).predict(everything.pairs(cell_types=cut["new"]))
     wanted = model.fit(*data.pairs(cell_types=names[:6], return_X_y=True)).predict(data.pairs(cell_types=cut["new"]))
-    assert_exact(got, wanted)
+    assert_float32_sums(got, wanted, summed=1e2)
 
 
 def signals(names, openness, start, cell_types):
