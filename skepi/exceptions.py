@@ -100,6 +100,22 @@ class DistantCellTypeWarning(UserWarning):
     """Predictions were asked for cell types unlike any seen in training."""
 
 
+class PopulationMismatchWarning(UserWarning):
+    """A population that two data sets share is more like another one of the other data set than like itself."""
+
+
+class SharedPopulationWarning(UserWarning):
+    """A split tests a cell type and trains on the same population of another data set."""
+
+
+class UntiedBatchWarning(UserWarning):
+    """A data set (or another batch) shares no population with others, so that its shift is not known."""
+
+
+class UnseenBatchWarning(UserWarning):
+    """Predictions were asked for a data set (or another batch) that had no training cell type."""
+
+
 class DownloadError(OSError):
     """A public file cannot be fetched."""
 

@@ -17,7 +17,14 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from skepi.baselines import DistanceDecay, NearestCellTypes, PromoterSum, TrainingMean
 from skepi.binning import BinnerUnion, TSSBinner, symmetric_edges
-from skepi.compose import BucketedRegressor, GeneZTarget, PerGeneLassoCV, PerGeneRegressor, ResidualRegressor
+from skepi.compose import (
+    BatchCorrection,
+    BucketedRegressor,
+    GeneZTarget,
+    PerGeneLassoCV,
+    PerGeneRegressor,
+    ResidualRegressor,
+)
 from skepi.gaussian_process import CisTransRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
 from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV
@@ -45,6 +52,7 @@ ON_ARRAYS = [
 RULES = {TrainingMean, NearestCellTypes, PromoterSum, DistanceDecay}
 NEED_PAIRS = {
     AppendContext,
+    BatchCorrection,  # in tests/test_batch_correction.py, too, on a pool
     BinnerUnion,
     BucketedRegressor,
     CisTransRegressor,
@@ -80,6 +88,7 @@ PAIR_MODELS = {
     "own cis": on_pairs(("model", CisTransRegressor(own_cis=True))),
     "one ridge a gene": on_pairs(("scale", LogZScaler()), ("model", PerGeneRegressor(Ridge(3)))),
     "one Lasso a gene": on_pairs(("model", PerGeneLassoCV([0.3, 0.03]))),
+    "batch correction": on_pairs(("model", BatchCorrection(batch="lineage", learn_from="all"))),
     "residual": on_pairs(("model", ResidualRegressor(Ridge(10.0)))),
     "buckets": BucketedRegressor(
         on_pairs(("scale", LogZScaler()), ("model", GeneZTarget(Ridge()))), min_cell_types=2, max_distance=float("inf")
@@ -173,6 +182,7 @@ def test_every_public_estimator_that_takes_pairs_is_held_to_the_pair_checks():
     assert public_estimators() - held == {ExpressionNormalizer} | SEARCHES
 
 
+@pytest.mark.filterwarnings("ignore::skepi.exceptions.UnseenBatchWarning")  # new data sets name no batch
 @parametrize_with_pair_checks({name: model for name, model in PAIR_MODELS.items() if name not in VARIANTS} | PAIR_STEPS)
 def test_pair_checks(estimator, check):
     run(estimator, check)

@@ -54,6 +54,17 @@ def test_importance_follows_the_planted_decay_and_finds_nothing_in_noise(tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.long
+def test_a_second_laboratory_helps_and_its_shift_is_found(tmp_path):
+    output = run("examples/plot_pooling.py", tmp_path)
+    alone, both, corrected = (numbers_after(label, output) for label in ("first alone", "both ", "both, corrected"))
+    assert alone[0] < both[0] < corrected[0]  # the kernel model
+    assert both[1] < alone[1] < corrected[1]  # ridge regression sees no cell state
+    assert numbers_after("found shift on planted shift", output)[0] == 0.75  # three shared populations: 3 / (3 + 1)
+    assert (tmp_path / "figures" / "pooling.png").stat().st_size > 20_000
+
+
+@pytest.mark.slow
 def test_evidence_finds_planted_links_and_only_correlation_finds_random_ones(tmp_path):
     output = run("examples/plot_links.py", tmp_path)
     planted, control = output.split("without preferences\n")

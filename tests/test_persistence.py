@@ -42,7 +42,14 @@ from skepi import _files, _limits
 from skepi._files import read_about, read_arrays, write_arrays
 from skepi.baselines import DistanceDecay, NearestCellTypes, PromoterSum, TrainingMean
 from skepi.binning import BinnerUnion, TSSBinner, symmetric_edges
-from skepi.compose import BucketedRegressor, GeneZTarget, PerGeneLassoCV, PerGeneRegressor, ResidualRegressor
+from skepi.compose import (
+    BatchCorrection,
+    BucketedRegressor,
+    GeneZTarget,
+    PerGeneLassoCV,
+    PerGeneRegressor,
+    ResidualRegressor,
+)
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import ModelFileError, ModelVersionWarning, UnseenGeneWarning
 from skepi.gaussian_process import CisTransRegressor
@@ -180,6 +187,7 @@ ON_PAIRS = {
         GeneZTarget(Ridge(10.0)),
     ),
     "own cis": make_pipeline(TSSBinner(edges=EDGES), CisTransRegressor(own_cis=True)),
+    "batch correction": make_pipeline(TSSBinner(edges=EDGES), BatchCorrection(batch="lineage", learn_from="all")),
     "residual": make_pipeline(TSSBinner(edges=EDGES), ResidualRegressor(Ridge(10.0), cv=CellTypeKFold(3))),
     "buckets": BucketedRegressor(
         make_pipeline(TSSBinner(edges=EDGES), CisTransRegressor()), min_cell_types=2, max_distance=float("inf")

@@ -16,6 +16,7 @@ from skepi.model_selection import (
     CellTypeKFold,
     ChromosomeKFold,
     CrossedKFold,
+    DataSetKFold,
     GeneKFold,
     LeaveOneCellTypeOut,
     LineageKFold,
@@ -193,6 +194,7 @@ ONE_GROUP = [
     ChromosomeKFold(2),
     LineageKFold(2),
     LineageKFold(),
+    DataSetKFold(),
     LeaveOneCellTypeOut(),
 ]
 by_name = pytest.mark.parametrize("cv", ONE_GROUP, ids=lambda cv: f"{type(cv).__name__}")

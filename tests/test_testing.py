@@ -403,6 +403,8 @@ def test_every_public_estimator_of_rows_is_tried_on_the_container_of_a_stranger(
     assert public_estimators() - tried == {ExpressionNormalizer} | SEARCHES
 
 
+@pytest.mark.filterwarnings("ignore::skepi.exceptions.UnseenBatchWarning")  # new data sets name no batch
+@pytest.mark.filterwarnings("ignore::skepi.exceptions.DistantCellTypeWarning")  # corrected ones may lie far away
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if name in VARIANTS else ()) for name in ON_ROWS]
 )

@@ -1,5 +1,7 @@
-"""Estimators around estimators: targets standardised per gene, one model a gene, one model a bucket of cell types."""
+"""Estimators around estimators: targets standardised per gene, one model a gene, one model a bucket of cell types,
+shifts between data sets taken out."""
 
+from skepi.compose._batch import BatchCorrection
 from skepi.compose._bucketed import BucketedRegressor
 from skepi.compose._gene_z import GeneZTarget, z_score_per_gene
 from skepi.compose._per_gene import PerGeneRegressor
@@ -7,6 +9,7 @@ from skepi.compose._per_gene_lasso import PerGeneLassoCV
 from skepi.compose._residual import ResidualRegressor
 
 __all__ = [
+    "BatchCorrection",
     "BucketedRegressor",
     "GeneZTarget",
     "PerGeneLassoCV",

@@ -1,6 +1,7 @@
-"""Splits that keep cell types, lineages, genes or chromosomes whole, and what is measured on them."""
+"""Splits that keep cell types, lineages, data sets, genes or chromosomes whole, and what is measured on them."""
 
 from skepi.model_selection._curve_result import PairLearningCurve
+from skepi.model_selection._data_sets import DataSetKFold
 from skepi.model_selection._held_out import (
     ShuffleControl,
     cross_val_pairs,
@@ -25,6 +26,7 @@ __all__ = [
     "CellTypeKFold",
     "ChromosomeKFold",
     "CrossedKFold",
+    "DataSetKFold",
     "GeneKFold",
     "LeaveOneCellTypeOut",
     "LineageKFold",

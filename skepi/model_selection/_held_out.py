@@ -18,6 +18,7 @@ from skepi._scales import takes_counts, warn_of_raw_counts
 from skepi._targets import training_means
 from skepi.exceptions import ScaleWarning
 from skepi.metrics import gene_in_fold, skill, within_gene_skill
+from skepi.model_selection._data_sets import warn_of_twins
 from skepi.rows import is_pairs
 
 FloatArray = NDArray[np.float64]
@@ -56,6 +57,11 @@ def cross_val_pairs(
         One row a test pair: ``fold, gene, cell_type, y_true, y_pred, train_mean``. ``train_mean`` is the mean of
         the gene's training pairs in that fold, NaN where it has none.
 
+    Warns
+    -----
+    SharedPopulationWarning
+        Where a cell type of a pool is tested and its population, measured in another data set, is trained on.
+
     Examples
     --------
     >>> from sklearn.dummy import DummyRegressor
@@ -71,7 +77,8 @@ def cross_val_pairs(
     if not takes_counts(estimator):
         warn_of_raw_counts(y, stacklevel=2)
     check_no_leak(X, "cross_val_pairs")
-    folds = enumerate(rows_of_folds(cv, X, y, groups))
+    folds = rows_of_folds(cv, X, y, groups)
+    warn_of_twins(X, folds, stacklevel=2)
 
     def of_fold(fold: int, train: NDArray, test: NDArray) -> tuple[pd.DataFrame, Any]:
         with warnings.catch_warnings():
@@ -84,7 +91,7 @@ def cross_val_pairs(
         frame["train_mean"] = training_means(X[train], y[train])[X[test].gene_codes]
         return frame, model
 
-    results = Parallel(n_jobs=n_jobs)(delayed(of_fold)(fold, train, test) for fold, (train, test) in folds)
+    results = Parallel(n_jobs=n_jobs)(delayed(of_fold)(fold, train, test) for fold, (train, test) in enumerate(folds))
     table = pd.concat([frame for frame, _ in results], ignore_index=True)
     return (table, [model for _, model in results]) if return_estimators else table
 

@@ -2,6 +2,7 @@
 
 from skepi.paired._dataset import PairedDataset
 from skepi.paired._pairs import GeneCellPairs
+from skepi.paired._pool import pool
 from skepi.paired._tables import MITOCHONDRIAL, OpennessTables
 
-__all__ = ["MITOCHONDRIAL", "GeneCellPairs", "OpennessTables", "PairedDataset"]
+__all__ = ["MITOCHONDRIAL", "GeneCellPairs", "OpennessTables", "PairedDataset", "pool"]

@@ -1,0 +1,54 @@
+"""The table of cell types of a pool: unique names, and columns that say whence each comes and what it shares."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from skepi._doors import some
+from skepi.exceptions import TableError, UnknownNameError
+
+#: Columns of the table of cell types of a pool.
+DATA_SET, POPULATION = "data_set", "population"
+
+
+def joined_cell_types(tables: Mapping[str, pd.DataFrame], shared: Sequence[str]) -> pd.DataFrame:
+    """Cell types of all data sets under each other, with the columns ``data_set`` and ``population``."""
+    tied = _checked_shared(tables, shared)
+    columns = [column for column in next(iter(tables.values())) if all(column in table for table in tables.values())]
+    parts = []
+    for data_set, table in tables.items():
+        if DATA_SET in table:
+            raise TableError(
+                f"{data_set}: its cell types have a column {DATA_SET!r} already: give the data sets of a pool one by "
+                "one, or rename the column"
+            )
+        own = table[POPULATION] if POPULATION in table else table["name"]
+        if own.isna().any():
+            raise TableError(f"{data_set}: population missing for {some(table['name'][own.isna()])}")
+        part = table[columns].assign(**{DATA_SET: data_set, POPULATION: own.astype(str)})
+        part["name"] = [f"{data_set}:{name}" if name in tied else name for name in table["name"]]
+        parts.append(part)
+    joined = pd.concat(parts, ignore_index=True)
+    twice = joined["name"][joined["name"].duplicated()]
+    if len(twice):
+        raise TableError(f"cell type(s) {some(twice)} stand twice once shared ones are named after their data set")
+    return joined
+
+
+def _checked_shared(tables: Mapping[str, pd.DataFrame], shared: Any) -> set[str]:
+    """Names of shared populations; names that clash and are not among them are refused."""
+    if isinstance(shared, str):
+        raise TypeError(f"shared must be a list of names, got the text {shared!r}")
+    names = pd.concat([table["name"] for table in tables.values()])
+    often = set(names[names.duplicated()])
+    unknown = [name for name in shared if name not in set(names)]
+    if unknown:
+        raise UnknownNameError(f"shared: no data set has {some(unknown)}; names in two of them: {some(sorted(often))}")
+    clash = sorted(often - set(shared))
+    if clash:
+        raise TableError(
+            f"cell type(s) {some(clash)} stand in two data sets: where they are the same population, say "
+            f"shared={clash[:5]}; else rename them"
+        )
+    return set(shared)

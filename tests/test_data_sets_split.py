@@ -1,0 +1,87 @@
+"""Splits by data set: whole data sets are tested, and no population is on both sides."""
+
+import numpy as np
+import pytest
+from promises import assert_exact
+from sklearn.dummy import DummyRegressor
+
+from skepi.datasets import make_paired_openness
+from skepi.exceptions import SharedPopulationWarning
+from skepi.model_selection import DataSetKFold, LeaveOneCellTypeOut, PairKFold, cross_val_pairs
+from skepi.paired import pool
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """Three data sets; the first two share cell003."""
+    data, _ = make_paired_openness(n_genes=5, n_cell_types=8, n_lineages=2)
+    names = list(data.cell_types["name"])
+    sets = {"x": names[:4], "y": names[3:6], "z": names[6:]}
+    sets = {name: data.subset(cell_types=cells) for name, cells in sets.items()}
+    return pool(sets, shared=["cell003"]).pairs(return_X_y=True)
+
+
+def names(X, column, rows):
+    return set(X.cell_types[column].to_numpy()[X.cell_type_codes[rows]])
+
+
+def test_each_data_set_is_tested_once_and_shares_no_population_with_training(pairs):
+    X, _ = pairs
+    folds = list(DataSetKFold().split(X))
+    assert DataSetKFold().get_n_splits(X) == len(folds) == 3
+    assert_exact(np.sort(np.concatenate([test for _, test in folds])), np.arange(len(X)))
+    for (train, test), data_set in zip(folds, "xyz", strict=True):
+        assert names(X, "data_set", test) == {data_set}
+        assert not names(X, "population", test) & names(X, "population", train)
+        assert data_set not in names(X, "data_set", train)
+    # of the 9 cell types, x tests 4 and y shares one of them
+    assert [len(train) // 5 for train, _ in folds] == [4, 5, 7]
+
+
+def test_folds_of_several_data_sets(pairs):
+    X, _ = pairs
+    folds = list(DataSetKFold(2, random_state=1).split(X))
+    assert len(folds) == 2
+    assert sorted(len(names(X, "data_set", test)) for _, test in folds) == [1, 2]
+
+
+def test_a_shared_population_is_held_out_whole_by_its_column(pairs):
+    X, y = pairs
+    table = cross_val_pairs(DummyRegressor(), X, y, LeaveOneCellTypeOut(), groups="population")
+    folds = table.groupby("fold")["cell_type"].unique().map(set).tolist()
+    assert {"x:cell003", "y:cell003"} in folds
+    assert len(folds) == 8
+
+
+def test_a_population_on_both_sides_is_said(pairs):
+    X, y = pairs
+    with pytest.warns(SharedPopulationWarning, match="'x:cell003', 'y:cell003' is tested.*groups='population'"):
+        cross_val_pairs(DummyRegressor(), X, y, LeaveOneCellTypeOut())
+    cross_val_pairs(DummyRegressor(), X, y, PairKFold(3))  # gaps of a table: cell types themselves are trained on
+    cross_val_pairs(DummyRegressor(), X, y, DataSetKFold())
+
+
+def test_groups_of_plain_arrays_are_taken_as_they_are():
+    folds = DataSetKFold().split(np.zeros((3, 1)), groups=["x", "y", "x"])
+    assert [(train.tolist(), test.tolist()) for train, test in folds] == [([1], [0, 2]), ([0, 2], [1])]
+    with pytest.raises(ValueError, match="needs groups= for a plain array: the data set of each row"):
+        next(DataSetKFold().split(np.zeros((3, 1))))
+
+
+def test_what_cannot_be_split_is_refused(pairs, simulated):
+    X, _ = pairs
+    with pytest.raises(ValueError, match="column 'data_set' in the table of cell types, which skepi"):
+        next(DataSetKFold().split(simulated[0].pairs()))
+    with pytest.raises(ValueError, match="needs at least 2 data sets, got 1"):
+        next(DataSetKFold().split(X[X.cell_type_codes < 4]))
+    same = X[np.isin(X.cell_type_codes, np.flatnonzero(X.cell_types["population"] == "cell003"))]
+    with pytest.raises(ValueError, match="has no training pairs: all their populations"):
+        next(DataSetKFold().split(same))
+
+
+def test_missing_data_sets_are_refused(pairs):
+    X, _ = pairs
+    cell_types = X.cell_types.assign(data_set=[None, *X.cell_types["data_set"][1:]])
+    other = type(X)(X.tables.replace(cell_types=cell_types), X.gene_codes, X.cell_type_codes)
+    with pytest.raises(ValueError, match="data_set missing for 1 cell type"):
+        next(DataSetKFold().split(other))
