@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._cell_state import log_openness
+from skepi._contrasts import log_openness
 from skepi._rows import check_columns
 from skepi.binning import BinnedTable
 from skepi.compose._batch_shift import ShiftWeights, shift_of_new

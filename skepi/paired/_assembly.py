@@ -102,6 +102,6 @@ def warn_of_other_assembly(found: PeaksAtStartSites) -> None:
 
 def _n_with_peak(starts: IntArray, ends: IntArray, chrom: IntArray, position: NDArray[np.int64]) -> int:
     """Number of places that a peak of their chromosome reaches: more have begun by there than have ended before."""
-    key = chrom * _CHROMOSOME + np.maximum(position, 0)
+    key = chrom * _CHROMOSOME + position  # before the chromosome there are no peaks, nor beyond half of what is apart
     begun = np.searchsorted(starts, key + REACH_BP, side="right")
     return int((begun > np.searchsorted(ends, key - REACH_BP, side="right")).sum())
