@@ -88,9 +88,9 @@ class CellState(FittedPart):
     ) -> Self:
         of_columns = column_weights(z, bands.columns, signal_weights)
         among = products(z, of_columns)
-        share = bearable_share(among, of_columns @ noise)
-        among[np.diag_indices_from(among)] -= share * (of_columns @ noise)
-        return cls(bands, names, z, *unit_kernel(among), signal_weights, of_columns, noise, share)
+        chance = noise_matrix(among, of_columns @ noise)
+        share = bearable_share(among, chance)
+        return cls(bands, names, z, *unit_kernel(among, share * chance), signal_weights, of_columns, noise, share)
 
     def with_signal_weights(self, signal_weights: FloatArray) -> Self:
         """The same with other weights of signals, which add up to 1."""
@@ -100,9 +100,11 @@ class CellState(FittedPart):
         """Kernel of each signal alone, with a mean diagonal of 1 (0 where it does not vary): (n_signals, n, n)."""
         code, n = _signal_of_columns(self.bands.columns), len(self.kernel)
         out = np.stack([products(self.z[code == signal]) for signal in range(self.signal_weights.size)])
-        for signal, among in enumerate(out):
-            among[np.diag_indices(n)] -= self.noise_share * self.noise[code == signal].sum(axis=0)
         trace = np.einsum("scc->s", out)
+        for signal, among in enumerate(out):
+            noise = self.noise_share * noise_matrix(among, self.noise[code == signal].sum(axis=0))
+            among -= noise
+            trace[signal] -= _centred_trace(noise)
         return out * np.divide(n, trace, out=np.zeros_like(trace), where=trace > 0)[:, None, None]
 
     def over(self, known: NDArray[np.int64]) -> Self:
@@ -132,7 +134,7 @@ class CellState(FittedPart):
         to_self = np.einsum("bgt,bgt->t", z, z, dtype=np.float64) / scale
         own_noise = training.noise_share * (weights @ contrasts.noise) / scale
         training_noise = training.noise_share * (weights @ training.noise) / scale
-        # The very openness of a training cell type has the very noise of it.
+        # A new cell type that equals one of training shares its noise.
         apart = to_self[:, None] + np.diag(training.kernel) + training_noise - 2 * to_training
         to_training -= np.where(apart < _ROUNDING * to_self[:, None], training_noise, 0.0)
         return Comparison(_names(X, cells), contrasts, training, to_training, to_self - own_noise)
@@ -142,13 +144,17 @@ class CellState(FittedPart):
 
         Where all of training have an equal twin, only 0 is not infinitely far.
         """
-        own = np.diag(self.kernel)
-        between = own[:, None] + own - 2 * self.kernel
-        np.fill_diagonal(between, np.inf)
-        greatest = float(np.sqrt(max(between.min(axis=1).max(), 0)))
+        greatest = self.greatest_gap()
         if greatest > _ROUNDING:
             return distance / greatest
         return np.where(distance > _ROUNDING, np.inf, 0.0)
+
+    def greatest_gap(self) -> float:
+        """Greatest distance of a training cell type from its nearest other one; 0 where all have an equal twin."""
+        own = np.diag(self.kernel)
+        between = own[:, None] + own - 2 * self.kernel
+        np.fill_diagonal(between, np.inf)
+        return float(np.sqrt(max(between.min(axis=1).max(), 0)))
 
 
 class Comparison(NamedTuple):
@@ -294,28 +300,43 @@ def products(z: Float32Array, column_weights: FloatArray | None = None) -> Float
     return among
 
 
-def unit_kernel(among: FloatArray) -> tuple[FloatArray, float]:
-    """Kernel with a mean diagonal of 1, and what it was divided by."""
-    scale = float(np.trace(among)) / len(among)
+def unit_kernel(among: FloatArray, noise: FloatArray | None = None) -> tuple[FloatArray, float]:
+    """Centred kernel less noise, with a mean diagonal of 1 once it is centred again, and what it was divided by."""
+    if noise is None:
+        noise = np.zeros_like(among)
+    scale = float(np.trace(among) - _centred_trace(noise)) / len(among)
     if scale <= 0:
         raise ValueError(
             "openness does not vary between the training cell types in any band: there is nothing to learn"
         )
-    return among / scale, scale
+    return (among - noise) / scale, scale
+
+
+def _centred_trace(among: FloatArray) -> float:
+    """Trace of a kernel once it is centred."""
+    return float(np.trace(among) - among.sum() / len(among))
+
+
+def noise_matrix(among: FloatArray, noise: FloatArray) -> FloatArray:
+    """What noise, (n,), adds to a kernel: to its diagonal, and between equal cell types, which share their noise."""
+    own = np.diag(among)
+    equal = own[:, None] + own - 2 * among <= _ROUNDING * np.sqrt(own[:, None] * own)
+    np.fill_diagonal(equal, True)
+    return np.where(equal, np.sqrt(noise[:, None] * noise), 0.0)
 
 
 def bearable_share(among: FloatArray, noise: FloatArray) -> float:
-    """Share of the noise, (n,), that a kernel's diagonal can lose while no contrast has a negative variance."""
+    """Share of the noise, (n, n), that a kernel can lose while no contrast has a negative variance."""
     if not noise.any():
         return 0.0
     contrasts = helmert(len(noise))
-    signal, chance = contrasts @ among @ contrasts.T, (contrasts * noise) @ contrasts.T
-    low, high = 0.0, 1.0
-    if np.linalg.eigvalsh(signal - chance)[0] >= 0:
+    signal, chance = contrasts @ among @ contrasts.T, contrasts @ noise @ contrasts.T
+    low, high, least = 0.0, 1.0, -_ROUNDING * _ROUNDING * np.trace(signal)
+    if np.linalg.eigvalsh(signal - chance)[0] >= least:
         return high
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        low, high = (middle, high) if np.linalg.eigvalsh(signal - middle * chance)[0] >= 0 else (low, middle)
+        low, high = (middle, high) if np.linalg.eigvalsh(signal - middle * chance)[0] >= least else (low, middle)
     return low
 
 

@@ -249,20 +249,22 @@ def numbers_of(matrix: Any, what: str) -> NDArray:
     except ValueError as error:  # lists of different lengths
         raise TableError(f"{what}: no array can be made of it: {error}") from None
     if values.dtype.kind not in "fiub":
-        advice = _about_objects(values) if values.dtype == object and values.ndim else ""
+        advice = _about_objects(values) if values.dtype == object else ""
         raise TableError(f"{what}: wanted numbers, got dtype {values.dtype}{advice}")
     return values
 
 
 def _about_objects(values: NDArray[np.object_]) -> str:
     """Which of the objects is no number, with what to do."""
+    if values.ndim == 0:
+        return "; .astype(float) makes numbers of objects"
     strange = [place for place, cell in np.ndenumerate(values) if not isinstance(cell, Real) or cell != cell]
     if not strange:
         return "; .astype(float) makes numbers of objects"
     place = ", ".join(f"{axis} {k}" for axis, k in zip(("row", "column"), strange[0], strict=False))
     return (
         f" with {len(strange)} cell(s) that are no numbers, the first {values[strange[0]]!r} in {place}; leave "
-        "out their rows or columns, or give numbers in their place: .fillna(...).astype(float)"
+        "out their rows or columns, or give numbers in their place"
     )
 
 

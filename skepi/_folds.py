@@ -74,7 +74,7 @@ def _labels_of(X: Any, groups: Any) -> NDArray | None:
 def _checked(number: int, fold: Any, n_rows: int) -> Fold:
     """Rows of a fold that the caller gave."""
     try:
-        train, test = (np.arange(n_rows)[np.asarray(part)] for part in fold)
+        train, test = (np.arange(n_rows)[_one_dimensional(part)] for part in fold)
     except (TypeError, ValueError, IndexError) as error:
         raise ValueError(
             f"cv: fold {number} is no pair of training and test rows of {n_rows} pairs: {error}. One split is a list "
@@ -88,3 +88,10 @@ def _checked(number: int, fold: Any, n_rows: int) -> Fold:
     if both.size:
         raise ValueError(f"cv: fold {number} trains on {both.size} of the rows that it tests, such as row {both[0]}")
     return train, test
+
+
+def _one_dimensional(part: Any) -> NDArray:
+    rows = np.asarray(part)
+    if rows.ndim != 1:
+        raise ValueError(f"wanted a list of rows, got {part!r}")
+    return rows

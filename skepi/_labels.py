@@ -32,7 +32,10 @@ NO_SAMPLES = {
     *("effectivelength", "transcript_length", "gene_id", "geneid", "entrez", "entrezid", "entrez_id"),
     *("entrez_gene_id", "entrezgene", "entrezgene_id", "ncbi_gene_id", "hgnc_id"),
 }
-_IDENTITIES = {"index", "name", "peak", "peak_id", "gene_id", "interval", "id"}
+_IDENTITIES = {
+    *("index", "name", "peak", "peak_id", "gene_id", "interval", "id"),
+    *("entrez", "entrezid", "entrez_id", "entrezgene", "geneid", "ncbi_gene_id"),
+}
 _POSITIONS = ["chrom", "start", "end", "tss", "strand", "signal", "lineage"]
 _INTERVAL = re.compile(r"(\S+)[:_-]([0-9]+)[_-]([0-9]+)").fullmatch
 _HELPERS = {"genes": " (skepi.io.match_genes says what differs)"}
@@ -151,10 +154,12 @@ def _refuse_other_numbers(rows: pd.Index, labels: pd.Index, what: str, rows_of: 
     if set(given).isdisjoint(wanted):
         return
     first = next(row for row, (one, other) in enumerate(zip(given, wanted, strict=True)) if one != other)
-    kind = "are in another order than those of" if set(given) == set(wanted) else "agree in part with those of"
+    same = set(given) == set(wanted)
+    kind = "are in another order than those of" if same else "agree in part with those of"
+    way = f"use {what}.loc[...] in the order of {rows_of}" if same else "select the shared rows in both"
     raise TableError(
-        f"{what}: row numbers {kind} {rows_of} (row {first} is {given[first]}, wanted {wanted[first]}); use "
-        f"{what}.loc[...] in the order of {rows_of}, or reset_index(drop=True) in both where their rows correspond"
+        f"{what}: row numbers {kind} {rows_of} (row {first} is {given[first]}, wanted {wanted[first]}); {way}, or "
+        "reset_index(drop=True) in both where their rows correspond"
     )
 
 
@@ -167,7 +172,7 @@ class _Names(NamedTuple):
         ``"index"``, ``"intervals"`` or a column.
     labels : Index
     names_all : bool
-        Whether each row has a name of its own that no other table would have by chance.
+        Whether the names are unique, and more than row numbers.
     """
 
     source: str
@@ -181,9 +186,9 @@ def _names_of_rows(table: pd.DataFrame) -> Iterator[_Names]:
         yield _Names("index", table.index, _numbers(table.index) is None)
     for column in table.columns.difference(_POSITIONS, sort=False):
         values = table[column]
-        text = pd.api.types.is_string_dtype(values)
-        if column == "name" or text or pd.api.types.is_integer_dtype(values):
-            yield _Names(str(column), pd.Index(values), (column == "name" or text) and values.is_unique)
+        numbers = pd.api.types.is_integer_dtype(values) and str(column).lower() in _IDENTITIES
+        if column == "name" or numbers or pd.api.types.is_string_dtype(values):
+            yield _Names(str(column), pd.Index(values), values.is_unique)
     if {"chrom", "start", "end"} <= set(table.columns):
         yield _Names("intervals", interval_labels(table), True)
 
@@ -219,12 +224,12 @@ def _places(rows: pd.Index, labels: pd.Index, what: str, rows_of: str) -> IntArr
 def _refuse_other_names(rows: pd.Index, names: list[_Names], what: str, rows_of: str) -> None:
     """Refuse labels that share some names with the table and lack others, or that are names of something else."""
     for one in names:
-        labels = _texts(one.labels)
-        if rows.isin(labels).any():
-            if rows.has_duplicates:
-                raise TableError(f"{what}: the same row label twice: {some(rows[rows.duplicated()])}")
-            absent, unknown = labels.difference(rows, sort=False), rows.difference(labels, sort=False)
-            way = how_written(rows, labels) or "select the shared rows in both tables"
+        labels, given = _texts(one.labels), _as_intervals(rows) if one.source == "intervals" else rows
+        if given.isin(labels).any():
+            if given.has_duplicates:
+                raise TableError(f"{what}: the same row label twice: {some(given[given.duplicated()])}")
+            absent, unknown = labels.difference(given, sort=False), given.difference(labels, sort=False)
+            way = how_written(given, labels) or "select the shared rows in both tables"
             raise TableError(
                 f"{what}: row labels do not match {rows_of} ({_where(one.source)}). Only in {rows_of}: "
                 f"{some(absent) or 'none'}; only in {what}: {some(unknown) or 'none'}; {way}"
@@ -232,7 +237,7 @@ def _refuse_other_names(rows: pd.Index, names: list[_Names], what: str, rows_of:
     if _numbers(rows) is not None or _as_intervals(rows) is not rows:
         return  # numbers name no peak; intervals are compared with peaks elsewhere
     for one in names:
-        if one.source in _IDENTITIES:
+        if one.source.lower() in _IDENTITIES:
             labels = _texts(one.labels)
             way = how_written(rows, labels) or f"give both the same names{_HELPERS.get(rows_of, '')}"
             raise TableError(

@@ -80,7 +80,7 @@ _REPAIRS = (
     Repair("quotation marks differ", "take them off with .str.strip('\\'\"')", _without_quotes),
     Repair("versions of identifiers differ", "strip_versions takes them off on both sides", without_version),
     Repair("versions of RefSeq accessions differ", "take them off with .str.split('.').str[0]", without_refseq_version),
-    Repair("marks of copies on Y differ", "leave those rows out: names.str.contains('_PAR_Y|ENSGR')", _of_x),
+    Repair("marks of copies on Y differ", "leave out the rows whose names contain _PAR_Y or ENSGR", _of_x),
     Repair("prefixes differ", "take them off with .str.replace", _without_prefix),
     Repair("what follows a bar differs", "keep what is before: .str.split('|').str[0]", _before_bar),
     Repair("what comes before a bar differs", "keep what is after: .str.split('|').str[-1]", _after_bar),

@@ -16,6 +16,7 @@ from skepi.compose._batch_shift import ShiftWeights, shift_of_new, shifts_of_tab
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import UnknownNameError, UnmatchedDataError, UnseenBatchWarning, UntiedBatchWarning
 from skepi.gaussian_process import CisTransRegressor
+from skepi.inspection import bin_importance
 from skepi.metrics import skill
 from skepi.model_selection import DataSetKFold, LeaveOneCellTypeOut, cross_val_pairs, shuffle_control
 from skepi.paired import PairedDataset, pool
@@ -168,7 +169,11 @@ RIDGE = GeneZTarget(make_pipeline(LogZScaler(), Ridge(10.0)))
 
 @pytest.mark.parametrize(
     ("regressor", "shifts", "least_gain"),
-    [(CisTransRegressor(), (1.0, 0.0), 0.05), (RIDGE, (1.0, 0.0), 0.1), (RIDGE, (1.0, 1.0), 0.1)],
+    [
+        pytest.param(CisTransRegressor(), (1.0, 0.0), 0.05, marks=pytest.mark.slow),
+        (RIDGE, (1.0, 0.0), 0.1),
+        (RIDGE, (1.0, 1.0), 0.1),
+    ],
     ids=["kernel, expression", "ridge, expression", "ridge, both"],
 )
 def test_a_planted_shift_is_made_good(regressor, shifts, least_gain):
@@ -178,6 +183,7 @@ def test_a_planted_shift_is_made_good(regressor, shifts, least_gain):
         assert corrected - plain > least_gain
 
 
+@pytest.mark.slow
 def test_a_kernel_model_sees_data_sets_that_openness_tells_apart():
     for seed in range(3):
         data, _ = laboratories(1.0, 1.0, seed)
@@ -292,6 +298,7 @@ def test_checks_of_estimators_on_a_pool(small, model, check):
     check(on_bands(model), *small.pairs(return_X_y=True))
 
 
+@pytest.mark.slow
 def test_settings_are_searched(shifted):
     X, y = shifted[0].pairs(return_X_y=True)
     grid = {"batchcorrection__shrinkage": [0.5, 2.0], "batchcorrection__expression": [True, False]}
@@ -300,6 +307,7 @@ def test_settings_are_searched(shifted):
     assert search.fit(X, y, groups=groups).best_params_["batchcorrection__expression"]
 
 
+@pytest.mark.slow
 def test_nothing_is_found_in_permuted_targets(small):
     X, y = small.pairs(return_X_y=True)
     split = {"cv": LeaveOneCellTypeOut(), "groups": "population", "n_permutations": 5}
@@ -415,3 +423,13 @@ def test_a_table_of_any_size_keeps_the_contract(n_genes, n_columns, n_cell_types
             rng.integers(0, n_cell_types, n_rows),
         )
     )
+
+
+def test_bins_have_an_importance_where_models_are_fitted_to_pools(shifted):
+    X, y = shifted[0].pairs(return_X_y=True)
+    model = on_bands(BatchCorrection(RIDGE)).fit(X, y)
+    found = bin_importance(model, X, y, method="permutation")
+    assert len(found) == len(EDGES) - 1
+    assert found["importance"].max() > 0
+    with pytest.raises(TypeError, match="gives no gradients; method='permutation' works for every model"):
+        bin_importance(model, X, method="gradient")

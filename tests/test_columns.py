@@ -16,7 +16,7 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skepi import _cell_state
+from skepi import _contrasts
 from skepi._columns import bands_of, first_difference, join_columns, names_of_columns
 from skepi._dense import check_size
 from skepi._lasso import _moments
@@ -301,7 +301,7 @@ def test_matrices_too_large_are_refused_with_their_size(data, monkeypatch):
     X, y = data.pairs(return_X_y=True)
     bins = TSSBinner(edges=EDGES).fit_transform(X)
     monkeypatch.setattr(_moments, "check_size", partial(check_size, max_bytes=700))
-    monkeypatch.setattr(_cell_state, "check_size", partial(check_size, max_bytes=100))
+    monkeypatch.setattr(_contrasts, "check_size", partial(check_size, max_bytes=100))
     products = (
         r"the products of 8 columns with each other, in {} training set\(s\), would take .* use fewer features, wider"
     )

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_exact, assert_float32_sums, assert_float64_sums, assert_within
+from scipy.linalg import helmert
 from sklearn.pipeline import make_pipeline
 
 from skepi._cell_state import CellState, bearable_share
@@ -41,11 +42,12 @@ def binned(data, **settings):
         ([0, 1, 2, 7], 1.0),
         ([0, 2, 4, 6], 1.0),
         ([0, 0.25, 0.5, 3.75], 0.25),
-        ([0, 0.1, 0.2, 0.35], 0.0),
+        ([0, 0.25, 0.5, 0.875], 0.125),
+        ([0, 0.1, 0.2, 0.3217], 0.0),
         ([0, 1, 1, 2], 0.0),
         ([0, 5, 5, 5], 0.0),
         ([0, 0, 0, 0], 0.0),
-        ([3.2, 1.7, 8.1, 2.3], 0.0),
+        ([3.21, 1.73, 8.14, 2.39], 0.0),
     ],
 )
 def test_the_size_of_a_read_is_the_least_step(values, size):
@@ -55,8 +57,10 @@ def test_the_size_of_a_read_is_the_least_step(values, size):
     assert tables.size_of_read("openness").tolist() == [size, 1.0]
 
 
-def test_counts_per_million_are_counts():
-    data = counted(0, np.full(8, 5.0))
+@pytest.mark.parametrize("depth", [5.0, 30.0])
+def test_counts_per_million_are_counts(depth):
+    """Deep cell types may have no peak with a single read."""
+    data = counted(0, np.full(8, depth), n_genes=20)
     per_million = 1e6 * data.openness / data.openness.sum(axis=0)
     again = PairedDataset(per_million, data.peaks, data.genes, None, data.cell_types)
     sizes = again.tables.size_of_read("openness")
@@ -74,7 +78,7 @@ def test_fold_enrichment_has_no_known_noise():
 
 
 def test_features_weigh_reads():
-    """Of peaks of weight 3, the reads count 9 times in the variance; 1 + x is greater, too."""
+    """A peak of weight 3: its reads count 9 times in the variance; 1 + x is greater, too."""
     peaks = {"chrom": ["chr1"], "start": [20], "end": [30]}
     genes = {"name": ["A"], "chrom": ["chr1"], "tss": [5], "strand": ["+"]}
     data = PairedDataset([[4, 1]], peaks, genes, cell_types=["a", "b"], peak_features={"f": [3.0]})
@@ -103,14 +107,14 @@ def test_noise_by_hand():
 
 
 def test_noise_is_the_variance_over_draws():
-    """Of 200 draws of reads, the variance of log openness, summed over genes, lies within 5 % of what is expected."""
+    """60 draws of reads: log openness varies, summed over genes, as is expected."""
     depth = np.array([1.0, 2, 4, 8, 16, 2, 4, 8])
-    draws = [binned(counted(seed, depth, n_genes=40)) for seed in range(200)]
+    draws = [binned(counted(seed, depth, n_genes=40)) for seed in range(60)]
     everything = np.arange(40), np.arange(8)
     logs = np.stack([log_openness(X, *everything) for X in draws]).astype(np.float64)
     seen = logs.var(axis=0, ddof=1).sum(axis=(0, 1))
     expected = np.mean([counting_noise(X, *everything) for X in draws], axis=0)
-    limit = np.where(depth < 2, 0.3, 0.1)
+    limit = np.where(depth < 2, 0.35, 0.15)
     assert_within(expected.sum(axis=0) / seen, 1, limit, "to first order, which is too little at one read per peak")
 
 
@@ -139,15 +143,16 @@ def as_fold(data):
 def test_no_contrast_keeps_a_negative_variance(seed):
     rng = np.random.default_rng(seed)
     half = rng.normal(size=(6, 8))
-    among, noise = half @ half.T, rng.exponential(3, 6)
+    among, noise = half @ half.T, np.diag(rng.exponential(3, 6))
     share = bearable_share(among, noise)
-    contrasts = np.eye(6) - 1 / 6
-    left = np.linalg.eigvalsh(contrasts @ (among - share * np.diag(noise)) @ contrasts)
+    contrasts = helmert(6)
+
+    def least(share):
+        return np.linalg.eigvalsh(contrasts @ (among - share * noise) @ contrasts.T)[0]
+
     assert 0 <= share <= 1
-    assert left.min() > -1e-9 * np.trace(among)
-    if share < 1:
-        more = min(1, share + 1e-3)
-        assert np.linalg.eigvalsh(contrasts @ (among - more * np.diag(noise)) @ contrasts).min() < 1e-9
+    assert least(share) > -1e-8 * np.trace(among)
+    assert share == 1 or least(min(1, share + 1e-3)) < 0
 
 
 def test_training_cell_types_are_at_no_distance_from_themselves():
@@ -159,10 +164,10 @@ def test_training_cell_types_are_at_no_distance_from_themselves():
 
 
 def test_the_nearest_cell_type_does_not_depend_on_depth():
-    deep = counted(0, np.full(8, 1_000.0))
-    shallow = counted(1, np.where(np.arange(8) < 4, 1.5, 1_000.0))
+    """Half of the cell types very shallow: as they are, the nearest one is often a deep one."""
+    shallow = counted(1, np.where(np.arange(8) < 4, 0.3, 1_000.0))
     nearest = []
-    for data in (deep, shallow):
+    for data in (counted(0, np.full(8, 1_000.0)), shallow, as_fold(shallow)):
         found = []
         for name in data.cell_types["name"]:
             others = [one for one in data.cell_types["name"] if one != name]
@@ -171,7 +176,8 @@ def test_the_nearest_cell_type_does_not_depend_on_depth():
             asked = model[:-1].transform(data.pairs(cell_types=[name]))
             found.append(model[-1].distances(asked)["nearest"].iloc[0])
         nearest.append(found)
-    assert sum(map(str.__eq__, *nearest)) >= 7
+    same = [sum(map(str.__eq__, nearest[0], one)) for one in nearest[1:]]
+    assert same[0] >= 6 > same[1]
 
 
 def test_a_model_of_counts_is_saved_and_predicts_the_same(tmp_path):
@@ -183,6 +189,17 @@ def test_a_model_of_counts_is_saved_and_predicts_the_same(tmp_path):
         model.fit(X, y)
         save_model(model, tmp_path / f"{type(model).__name__}.skepi")
         assert_exact(load_model(tmp_path / f"{type(model).__name__}.skepi").predict(X), model.predict(X))
+
+
+def test_a_twin_shares_its_noise():
+    """One cell type twice: the correction of all others stays."""
+    data = counted(0, np.array([1.0, 1, 1, 1, 50, 50, 50, 50]))
+    cells = [*data.cell_types["name"], "twin"]
+    twice = PairedDataset(data.openness[:, [*range(8), 0]], data.peaks, data.genes, None, cells)
+    alone, twins = (CellState.learn(binned(one), np.arange(n)) for one, n in ((data, 8), (twice, 9)))
+    assert alone.noise_share == twins.noise_share == 1
+    kernel = twins.kernel
+    assert_float64_sums(kernel[0, 0] + kernel[8, 8] - 2 * kernel[0, 8], 0, summed=64)
 
 
 def test_expected_noise_is_a_table_of_bands_and_cell_types():

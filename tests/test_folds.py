@@ -70,6 +70,7 @@ def test_the_control_keeps_groups_together(data):
         ("five", None, TypeError, "cv must be a splitter .* got 'five'"),
         (CellTypeKFold, None, TypeError, r"cv must be a splitter, such as CellTypeKFold\(...\), got the class"),
         ([], None, ValueError, "cv holds no folds"),
+        (([0, 1], [2, 3]), None, ValueError, r"fold 0 is no pair .* wanted a list of rows, got 0. One split is"),
         ((range(40), range(40, 48)), None, ValueError, r"fold 0 is no pair .* a list of one fold: \[\(train, test\)\]"),
         ([(range(40), [40, 41, 40])], None, ValueError, "cv: fold 0 tests some rows twice: '40'$"),
         (

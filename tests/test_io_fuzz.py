@@ -342,6 +342,7 @@ SEEDS = {
     "tss": VALID["tss"] * 2,
     "gtf": VALID["gtf"] * 2,
     "gff3": test_io.ENSEMBL_GFF3,
+    "bedpe": test_io.VALID["bedpe"] * 2,
 }
 NASTY = [*NOT_WHOLE, *OUT_OF_RANGE, "0", "-1", "1", "inf", ".", "#", "track", '"', ";", "=", "\ufeff", "a" * 300]
 
@@ -401,7 +402,7 @@ def mutate(text, rng):
 def lines_of_data(content, kind):
     """Lines of a readable file that are neither blank nor comments; annotations have other features as well."""
     text = (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode()
-    skip = ("#", "track", "browser") if kind in TRACKS else ("#",)
+    skip = ("#", "track", "browser") if kind in (*TRACKS, "bedpe") else ("#",)
     return sum(bool(line.strip()) and not line.startswith(skip) for line in text.split("\n"))
 
 
@@ -413,7 +414,13 @@ def content_count(content, text):
 def check_table(table, kind, content):
     """What any table that was read promises."""
     n_lines = lines_of_data(content, kind)
-    assert 1 <= len(table) <= n_lines if kind in ("gtf", "gff3") else len(table) == n_lines
+    assert 1 <= len(table) <= n_lines if kind in ("gtf", "gff3", "one end") else len(table) == n_lines
+    if kind == "bedpe":  # two intervals, of which each is one as elsewhere
+        assert table["score"].isna().sum() <= content_count(content, "\t.") if "score" in table else True
+        for end in "12":
+            columns = {f"{name}{end}": name for name in ("chrom", "start", "end")}
+            check_table(table[list(columns)].rename(columns=columns), "one end", content)
+        return
     if kind in ("bed", "narrowpeak", "peaks"):  # the only field that may be without a value
         assert "score" not in table or table["score"].isna().sum() <= content_count(content, "\t.")
         table = table.drop(columns="score", errors="ignore")

@@ -147,6 +147,21 @@ def test_names_that_stand_for_several_peaks_name_none():
     assert_exact(data.openness, dataset().openness)
 
 
+def test_whole_numbers_that_name_genes_are_names():
+    genes = GENES.assign(gene_id=[11, 22])
+    turned = EXPRESSION.set_axis([22, 11])
+    assert_exact(dataset(genes=genes, expression=turned).expression, dataset().expression[::-1])
+    with pytest.raises(TableError, match=r"row labels do not match genes .in column 'gene_id'.. Only in genes: '22'"):
+        dataset(genes=genes, expression=EXPRESSION.set_axis([33, 11]))
+
+
+def test_other_whole_numbers_name_nothing():
+    """Row numbers from 1, as R writes them, are not looked for in a column of ranks."""
+    genes = GENES.assign(rank=[2, 1])
+    with pytest.raises(TableError, match=r"row numbers agree in part with those of genes \(row 0 is 1, wanted 0\)"):
+        dataset(genes=genes, expression=EXPRESSION.set_axis([1, 2]))
+
+
 # --- tables of polars
 
 

@@ -175,6 +175,7 @@ def test_gene_missing_from_a_subset_counts_against_it(few):
     assert curve.points.loc[1, "skill_of_mean"] < 0
 
 
+@pytest.mark.slow
 def test_default_sizes_rise_from_three_to_what_every_fold_leaves():
     def sizes(n_cell_types, cv=None):
         X, y = pairs_of(2, n_cell_types)

@@ -138,6 +138,33 @@ def test_lines_of_other_kinds_of_transcripts_count(put, kind):
     assert read_gtf(both)["feature"].tolist() == ["transcript"]
 
 
+def test_the_line_of_a_transcript_wins_wherever_it_stands(put):
+    rows = [("mRNA", 101, 950, "+", "A", "T1"), ("transcript", 101, 950, "+", "A", "T1"), EXONS[0]]
+    for order in (rows, rows[::-1]):
+        assert read_gtf(put(gtf(*order)))["feature"].tolist() == ["transcript"]
+
+
+def test_exons_that_all_have_the_same_number_are_one_transcript(put):
+    lines = [
+        f'chr1\tx\texon\t{start}\t{start + 50}\t.\t+\t.\tgene_id "A"; transcript_id "T"; exon_number "1";\n'
+        for start in (101, 901, 501)
+    ]
+    assert read_gtf(put("".join(lines)))[["start", "end"]].values.tolist() == [[100, 951]]
+
+
+def test_exons_without_a_transcript_add_none_to_a_gene_that_has_some(put):
+    table = read_gtf(
+        put(
+            gtf(
+                ("transcript", 101, 950, "+", "A", "T1"),
+                ("exon", 101, 950, "+", "A", "T1"),
+                ("exon", 301, 400, "+", "A", ""),
+            )
+        )
+    )
+    assert table["transcript_id"].tolist() == ["T1"]
+
+
 def test_stringtie_names_genes_of_its_reference(put):
     row = 'chr1\tStringTie\ttranscript\t11\t90\t1000\t+\t.\tgene_id "MSTRG.1"; transcript_id "T"; ref_gene_name "A";\n'
     assert read_gtf(put(row))[["gene_id", "gene_name"]].values.tolist() == [["MSTRG.1", "A"]]
@@ -200,6 +227,29 @@ def test_genes_without_transcript_lines_are_kept(put):
         ["P", "pseudogene", 200],
     ]
     assert sites_of(table) == {"A": 20, "ND1": 100, "P": 200}
+
+
+def test_genes_of_all_kinds_are_genes(put):
+    rows = [
+        ("protein_coding_gene", 11, 90, "ID=A"),
+        ("mRNA", 21, 90, "ID=A-t;Parent=A"),
+        ("tRNA_gene", 101, 190, "ID=T"),
+    ]
+    path = put(gff3(*rows))
+    assert read_gff3(path)[["gene_id", "start"]].values.tolist() == [["A", 20], ["T", 100]]
+    assert read_gff3(path, "gene")["feature"].tolist() == ["protein_coding_gene", "tRNA_gene"]
+
+
+def test_parts_of_a_gene_are_no_transcripts(put):
+    parts = [(kind, 41, 60, f"ID={kind};Parent=A") for kind in ("intron", "exon", "CDS", "polyA_site", "UTR")]
+    table = read_gff3(put(gff3(("gene", 11, 90, "ID=A"), *parts)))
+    assert table[["feature", "start"]].values.tolist() == [["gene", 10]]
+
+
+def test_transcripts_below_something_else_are_told(put):
+    path = put(gff3(("gene", 1, 9, "ID=A"), ("region", 1, 900, "ID=r"), ("tRNA", 101, 190, "ID=t;Parent=r")))
+    with pytest.warns(LeftOutWarning, match=r"left out 1 of 2 transcripts: 1 that belong to no gene \('t'\)"):
+        read_gff3(path)
 
 
 def test_transcripts_of_no_gene_are_told(put):
@@ -294,7 +344,9 @@ def test_pseudo_autosomal_genes_keep_x(names):
 def test_marks_of_copies_on_y_do_not_make_further_genes(on_x, on_y):
     chosen = choose_tss(table_of((on_y, "chrY", 5, "+"), (on_x, "chrX", 9, "+")))
     assert chosen[["name", "chrom"]].values.tolist() == [[on_x, "chrX"]]
-    with pytest.warns(LeftOutWarning, match="Marks of copies on Y differ: 1 more would match .*; leave those rows out"):
+    with pytest.warns(
+        LeftOutWarning, match="Marks of copies on Y differ: 1 more would match .*; leave out the rows whose"
+    ):
         match_genes(counts_of("SAME", on_y), pd.DataFrame({"name": ["SAME", on_x]}))
 
 
@@ -367,6 +419,12 @@ def test_transcripts_of_genes_that_stay_are_left_out_with_a_word():
         assert choose_tss(table, strandless="drop")["name"].tolist() == ["A", "B"]
     with pytest.raises(TableError, match=r"no gene is left; left out 1 of 1 genes: 1 without a strand \('A'\)"):
         choose_tss(table[1:2], strandless="drop")
+
+
+@pytest.mark.parametrize("settings", [{"max_span": "x"}, {"max_span": -1}, {"max_span": None}, {"name": ["gene_id"]}])
+def test_settings_out_of_range(settings):
+    with pytest.raises(ValueError, match=f"{next(iter(settings))} must be"):
+        choose_tss(table_of(("A", "chr1", 5, "+")), **settings)
 
 
 def test_missing_columns_are_looked_for_under_other_names():

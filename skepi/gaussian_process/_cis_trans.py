@@ -48,7 +48,7 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
     .. math:: u_g(t) = a k_t^T (a K + s^2 I)^{-1} r_g, \qquad
         \mathrm{var} = a k_{tt} + s^2 (1 + 1/n) - a^2 k_t^T (a K + s^2 I)^{-1} k_t
 
-    with all kernels centred on the n training cell types in which the gene was measured.
+    with all kernels centred on the n training cell types in which the gene was measured; then both fade (see Reach).
 
     **Reach.** A linear kernel extrapolates without end, and states of cell types unlike all of training would be
     guesses. Three things limit them (``reach="unlimited"`` leaves all three out):
@@ -58,8 +58,9 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
     * A state is multiplied by :math:`\rho^\gamma`. The reliability :math:`\rho` is the share of its variance that
       training cell types explain. The exponent :math:`\gamma` is what serves best when training cell types are held out
       together with their nearest neighbours; 0 where far predictions are as good as near ones.
-    * Beyond a relative distance of 1.5 (:meth:`distances`), states shrink as 1 over the distance, and variances grow
-      with it: nothing in the training data tells what happens there.
+    * Beyond 1.5 times the greatest distance of a training cell type from its nearest other one (or 1.5 times the unit
+      of :meth:`distances`, if that is greater), states shrink as 1 over the distance. The whole variance grows with it:
+      nothing in the training data tells what happens there.
 
     **Depth.** Read counts of a shallow cell type are noisy, and noise makes it seem far from all others. Where openness
     is read counts, or counts times one number per cell type, the expected counting noise is taken off the diagonal of
@@ -374,8 +375,8 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         """What is believed of the states of the cell types that occur; all of it where reach is unlimited."""
         if self.reach == "unlimited":
             return Faded.not_at_all(len(asked.new.to_self))
-        relative = distance_table(asked)["relative"].to_numpy()
-        return faded(asked.kernel, asked.new, self._variances(), self.reach_exponent_, relative)
+        distance, gap = distance_table(asked)["distance"].to_numpy(), asked.compared.training.greatest_gap()
+        return faded(asked.kernel, asked.new, self._variances(), self.reach_exponent_, distance, gap)
 
     def _std(self, found: Prediction) -> FloatArray:
         asked = found.asked

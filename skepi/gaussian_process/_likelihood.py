@@ -18,6 +18,9 @@ FloatArray = NDArray[np.float64]
 # Sets of measured cell types that variances are learned from at most: those that most genes share.
 _MAX_PATTERNS = 1_000
 
+# Sets that the length is learned from at most.
+_SETS_FOR_LENGTH = 100
+
 # Of variances, in squared units of standardised expression.
 _SMALLEST = 1e-12
 _GREATEST_LOG = 20.0
@@ -88,7 +91,7 @@ def fit_length(residuals: Residuals) -> float:
     """
     sets = [
         (cells, residuals.values[np.ix_(genes, cells)].T @ residuals.values[np.ix_(genes, cells)], genes.size)
-        for genes, cells in _largest_patterns(residuals)
+        for genes, cells in _largest_patterns(residuals)[:_SETS_FOR_LENGTH]
     ]
     floor = noise_floor(residuals)
 
@@ -97,7 +100,9 @@ def fit_length(residuals: Residuals) -> float:
         spectra = [_spectrum(kernel[np.ix_(cells, cells)], products, n) for cells, products, n in sets]
         return _fit_spectra(spectra, floor)[1] + LENGTH_PENALTY / length**2
 
-    return min(LENGTHS, key=objective)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of lengths that are not chosen, too
+        return min(LENGTHS, key=objective)
 
 
 def _fit_spectra(spectra: Sequence[Spectrum], floor: float) -> tuple[Variances, float]:

@@ -15,7 +15,7 @@ from skepi.gaussian_process._posterior import FloatArray, NewCellTypes, Residual
 #: Lengths that are tried, in units of the root mean square distance of training cell types from their mean.
 LENGTHS = (*np.geomspace(0.5, 8.0, 13).tolist(), np.inf)
 
-#: Weight of 1 / length^2 in the objective of a gene: a pull towards the linear kernel.
+#: Weight of 1 / length^2 in the objective, which is per gene: a pull towards the linear kernel.
 LENGTH_PENALTY = 0.1
 
 #: Exponents of reliability that are tried: 0 leaves states as they are.
@@ -24,7 +24,8 @@ _EXPONENTS = np.concatenate([[0.0], np.geomspace(0.02, 6.0, 26)])
 # Weight of the exponent in the loss, over the number of training cell types: what few of them say counts for little.
 _EXPONENT_PENALTY = 0.75
 
-# Relative distance (see CellState.relative_distance) beyond which states fade, whatever training cell types say.
+# Distance beyond which states fade, whatever training cell types say: so many times the greatest distance of one of
+# them from its nearest other one, or the root mean square distance from their mean if this is greater (replicates).
 _FADES_FROM = 1.5
 
 # Training cell types that are held out at most, and numbers of neighbours that are held out with each at most.
@@ -57,7 +58,7 @@ class Faded(NamedTuple):
         return cls(np.ones(n_new), np.zeros(n_new), np.ones(n_new))
 
     def variance(self, full: FloatArray, seen: NDArray[np.bool_]) -> FloatArray:
-        """Variance of measurements, (n_genes, n_new), where it would be ``full`` had states of seen genes not faded."""
+        """Variance of measurements, (n_genes, n_new); ``full`` is what it is without fading."""
         return (full + seen[:, None] * self.lost) * self.widening
 
 
@@ -109,16 +110,24 @@ def fit_exponent(residuals: Residuals, variances: Variances, scale: FloatArray) 
     return float(_EXPONENTS[np.argmin(loss + _EXPONENT_PENALTY * _EXPONENTS / n)])
 
 
-def faded(kernel: FloatArray, new: NewCellTypes, variances: Variances, exponent: float, relative: FloatArray) -> Faded:
+def faded(
+    kernel: FloatArray,
+    new: NewCellTypes,
+    variances: Variances,
+    exponent: float,
+    distance: FloatArray,
+    greatest_gap: float,
+) -> Faded:
     r"""What is believed of the states of new cell types: :math:`\rho^\gamma \min(1, 1.5 / d)`.
 
     The reliability :math:`\rho` is the share of the variance of a state that training cell types explain, and d the
-    relative distance from the nearest of them. Variances grow as :math:`\max(1, d / 1.5)`, because out there nothing
-    tells how large they are.
+    distance from the nearest of them over ``greatest_gap``, or over 1 where that is smaller. Variances grow as
+    :math:`\max(1, d / 1.5)`, because out there nothing tells how large they are.
     """
     explained, total = _explained(kernel, new, variances)
     reliability = np.divide(explained, total, out=np.ones_like(total), where=total > 0)
-    beyond = np.minimum(1, _FADES_FROM / np.maximum(relative, _FADES_FROM))
+    radius = _FADES_FROM * max(greatest_gap, 1.0)
+    beyond = radius / np.maximum(distance, radius)
     factor = np.clip(reliability, _LEAST_RELIABILITY, 1) ** exponent * beyond
     return Faded(factor, (1 - factor**2) * explained, 1 / beyond)
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from skepi._doors import (
     check_choice,
+    check_number,
     frame_of,
     names_of,
     numbers_of,
@@ -62,8 +63,8 @@ def choose_tss(
         ``strand`` and ``tss``, or ``start`` and ``end`` in its place (0-based, bp). One row per transcript, or per
         gene: rows of exons or CDS are refused, because they do not begin at start sites. Strands may be 1 and -1.
     policy : {"most_transcripts", "most_upstream", "most_open", "all"}, default="most_transcripts"
-        The site that most transcripts share, of equals the most upstream; the most upstream one; the one with the
-        greatest openness within 500 bp, of equals the one that most transcripts share; or every site as a row of its
+        The site that most transcripts share (ties go to the most upstream one); the most upstream one; the one with the
+        greatest openness within 500 bp (ties go to the one that most transcripts share); or every site as a row of its
         own, named ``gene@tss`` where a gene has several (normalise counts before a gene is repeated so).
     max_span : int, default=500_000
         In bp. A gene whose sites lie further apart, on several chromosomes or on both strands is no single place and is
@@ -119,6 +120,9 @@ def choose_tss(
     if given != (2 if policy == "most_open" else 0):
         raise ValueError("policy='most_open' needs peaks and openness, and the others take neither")
     check_choice("strandless", strandless, ("error", "drop"))
+    check_number("max_span", max_span, 0)
+    if name is not None and not isinstance(name, str):
+        raise ValueError(f"name must be one column of transcripts, got {name!r}")
     check_left_out(left_out)
     all_sites = _sites(transcripts, name, strandless)
     known = all_sites.dropna(subset="strand")
@@ -143,7 +147,9 @@ def choose_tss(
     out = chosen[["name", "chrom", "tss", "strand", "n_transcripts"]].reset_index(drop=True)
     if policy == "all":
         out = _named_by_site(out)
-    out.attrs["left_out"] = all_sites["name"][~all_sites["name"].isin(sites["name"])].unique().tolist()
+    copies = set(known["name"]).difference(places.index)  # of genes on X
+    left = all_sites["name"][~all_sites["name"].isin(copies.union(sites["name"]))]
+    out.attrs["left_out"] = left.unique().tolist()
     say_left_out("choose_tss", gone, left_out)
     return out
 
@@ -189,7 +195,7 @@ def _check_begin_at_sites(table: pd.DataFrame) -> None:
         raise TableError(
             f"transcripts: {len(parts):,} of {len(table):,} rows are {some(parts.unique(), 3)}, which do not begin at "
             "start sites; wanted transcripts: read_gtf(path) builds them from exons, or keep rows whose "
-            f"{column!r} is 'transcript'"
+            f"{column!r} is 'transcript' (in GFF3: 'mRNA' and other kinds)"
         )
     genes = features.str.lower() == "gene"
     if "gene_id" in table and table["gene_id"][genes].isin(table["gene_id"][~genes]).any():

@@ -8,7 +8,12 @@ from skepi.exceptions import FileFormatError
 from skepi.io._text import Line, Path, columns_of, read_lines
 
 COLUMNS = ("chrom", "start", "end", "strand", "feature", "gene_id", "gene_name", "transcript_id")
-TRANSCRIPTS = ("RNA", "transcript")  # how the third column of a transcript ends
+_TRANSCRIPTS = ("rna", "transcript", "gene_segment")
+
+
+def names_transcripts(feature: str) -> bool:
+    """Whether a value of the third column is a kind of transcript, such as ``mRNA`` or ``V_gene_segment``."""
+    return feature.lower().endswith(_TRANSCRIPTS)
 
 
 def read_rows(path: Path, rows_of: Callable[[Line], list[tuple]], none: str) -> pd.DataFrame:

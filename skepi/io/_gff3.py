@@ -1,25 +1,27 @@
 """Annotations in GFF3, of GENCODE, Ensembl and NCBI."""
 
+import re
 from typing import NamedTuple
 from urllib.parse import unquote
 
 import pandas as pd
 
-from skepi.io._gff import TRANSCRIPTS, place_of, read_rows, records
+from skepi.io._gff import names_transcripts, place_of, read_rows, records
 from skepi.io._left_out import LeftOut, say_left_out
 from skepi.io._text import Line, Path
 
-_GENES = ("gene", "ncRNA_gene", "pseudogene", "transposable_element_gene")
-_NOT_TRANSCRIPTS = ("exon", "CDS", "five_prime_UTR", "three_prime_UTR", "start_codon", "stop_codon")
+_OF_GTF = re.compile(r'\w+ "[^"]*"').match
+_NEITHER = ("exon", "CDS")  # most lines by far
 
 
 def read_gff3(path: Path, feature: str = "transcript") -> pd.DataFrame:
     """Read genes or transcripts of a GFF3 file; columns and errors are those of :func:`read_gtf`.
 
-    ``feature="transcript"`` keeps every child of a gene (``mRNA``, ``lnc_RNA``, ...), named after the gene. A gene
-    without such a child, as NCBI writes mitochondrial genes and pseudogenes, stands for its only transcript. ``"gene"``
-    keeps genes of all kinds. Nothing is built from exons. Transcripts that belong to no gene are left out, with a
-    warning; ``attrs["left_out"]`` lists them.
+    ``feature="transcript"`` keeps the transcripts of genes (``mRNA``, ``lnc_RNA``, ``V_gene_segment`` ...), named after
+    the gene. A gene without any, as NCBI writes mitochondrial genes and pseudogenes, stands for its only transcript.
+    ``"gene"`` keeps genes of all kinds (``gene``, ``ncRNA_gene``, ``protein_coding_gene``, ``pseudogene`` ...). Nothing
+    is built from exons. Transcripts that belong to no gene are left out, with a warning; ``attrs["left_out"]`` lists
+    them.
 
     Examples
     --------
@@ -45,14 +47,14 @@ def read_gff3(path: Path, feature: str = "transcript") -> pd.DataFrame:
 
 
 class _Known(NamedTuple):
-    """What the lines of a GFF3 file are to each other.
+    """How the lines of a GFF3 file belong together.
 
     Attributes
     ----------
     names : dict
         Identifier and name of each gene by its key.
     parents : set of str
-        Keys of genes and transcripts that have a child other than exons and coding sequences.
+        Keys of genes and transcripts that have a transcript.
     stray : list of str
         Transcripts of no gene.
     """
@@ -65,11 +67,11 @@ class _Known(NamedTuple):
 def _gene(line: Line) -> tuple[str, tuple[str, str]] | None:
     """Key, identifier and name, where the line is a gene."""
     kind = line.fields[2]
-    if kind in _NOT_TRANSCRIPTS:
+    if kind in _NEITHER:
         return None
     values = _attributes(line)
     key = values.get("ID", "")
-    if "Parent" in values or not (kind in _GENES or key.startswith("gene:")):
+    if "Parent" in values or not (kind.lower().endswith(("gene", "gene_segment")) or key.startswith("gene:")):
         return None
     identifier = values.get("gene_id") or key.removeprefix("gene:")
     if not identifier.strip():
@@ -81,23 +83,36 @@ def _relations(path: Path) -> _Known:
     """Find genes, what has transcripts, and transcripts that descend from no gene."""
     names: dict[str, tuple[str, str]] = {}
     parents: set[str] = set()
-    children: dict[str, None] = {}
-    orphans: list[tuple[str, list[str]]] = []
+    above: dict[str, list[str]] = {}
     for place, line in enumerate(records(path)):
         if place == 0:
             _attributes(line)  # an error tells GTF at once, whatever the line is
         gene = _gene(line)
         if gene is not None:
             names[gene[0]] = gene[1]
-        elif line.fields[2] not in _NOT_TRANSCRIPTS:
+        elif _is_transcript(line):
             values = _attributes(line)
-            key, above = values.get("ID", ""), _parents(values)
-            parents.update(above)
-            children[key] = None
-            if line.fields[2].endswith(TRANSCRIPTS):
-                orphans.append((key, above))
-    stray = [key for key, above in orphans if not any(one in names or (one and one in children) for one in above)]
-    return _Known(names, parents, stray)
+            above[values.get("ID", "") or f"line {line.number}"] = _parents(values)
+            parents.update(_parents(values))
+    return _Known(names, parents, [key for key in above if not _has_gene(key, names, above)])
+
+
+def _has_gene(key: str, names: dict[str, tuple[str, str]], above: dict[str, list[str]]) -> bool:
+    """Whether a transcript descends from a gene, by other transcripts perhaps."""
+    seen, open_ = {key}, list(above[key])
+    while open_:
+        one = open_.pop()
+        if one in names:
+            return True
+        if one in above and one not in seen:
+            seen.add(one)
+            open_.extend(above[one])
+    return False
+
+
+def _is_transcript(line: Line) -> bool:
+    """Whether a line that is no gene of its own is a transcript, such as a ``pseudogene`` below a gene."""
+    return names_transcripts(line.fields[2]) or line.fields[2].lower().endswith("gene")
 
 
 def _parents(values: dict[str, str]) -> list[str]:
@@ -111,11 +126,11 @@ def _gene_row(line: Line) -> list[tuple]:
 
 def _rows(line: Line, known: _Known) -> list[tuple]:
     """The transcript, once for each gene that it belongs to, or a gene that has none."""
-    if line.fields[2] in _NOT_TRANSCRIPTS:
-        return []
     gene = _gene(line)
     if gene is not None:
         return [] if gene[0] in known.parents else _gene_row(line)
+    if not _is_transcript(line):
+        return []
     values = _attributes(line)
     of_genes = [known.names[parent] for parent in _parents(values) if parent in known.names]
     transcript = values.get("transcript_id") or values.get("ID", "").removeprefix("transcript:")
@@ -127,7 +142,7 @@ def _attributes(line: Line) -> dict[str, str]:
     for part in filter(None, map(str.strip, line.fields[8].split(";"))):
         key, equals, value = part.partition("=")
         if not equals:
-            way = "; read_gtf reads GTF" if " " in part else ""
+            way = "; read_gtf reads GTF" if _OF_GTF(part) else ""
             raise line.error(f"wanted attributes as key=value, got {part[:40]!r}{way}", 8)
         values[key] = value if key == "Parent" else unquote(value)
     return values

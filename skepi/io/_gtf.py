@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from skepi.exceptions import FileFormatError
-from skepi.io._gff import COLUMNS, TRANSCRIPTS, place_of, read_rows, records
+from skepi.io._gff import COLUMNS, names_transcripts, place_of, read_rows, records
 from skepi.io._left_out import LeftOut, say_left_out
 from skepi.io._text import Line, Path, columns_of
 
@@ -81,29 +81,38 @@ def _read_transcripts(path: Path) -> tuple[pd.DataFrame, pd.Index]:
     genes: dict[int, tuple] = {}
     others: dict[str, None] = {}
     written: set[tuple] = set()
+    of_other_kinds: dict[tuple, int] = {}
     occurring: dict[str, None] = {}
     for line in records(path):
         kind = line.fields[2]
         occurring[kind] = None
-        if kind.endswith(TRANSCRIPTS) and (kind == "transcript" or _quick_key(line) not in written):
-            rows[line.number] = _row(line, kind)[0]
-            written.add(_key(rows[line.number]))
+        if kind == "transcript":
+            rows[line.number] = row = _row(line, kind)[0]
+            written.add(_key(row))
+        elif names_transcripts(kind) and _quick_key(line) not in written:
+            row = _row(line, kind)[0]
+            of_other_kinds.setdefault(_key(row), line.number)
+            rows.setdefault(of_other_kinds[_key(row)], row)
         elif kind == "exon" and _quick_key(line) not in written:
             _add_exon(exons, _row(line, kind)[0], line)
         elif kind == "gene":
             genes[line.number] = _row(line, kind)[0]
         elif found := _QUICK_GENE(line.fields[8]):
             others[found[1]] = None
-    built = {one.first: one.row for key, copies in exons.items() if key not in written for one in copies}
-    rows |= built
+    for key in written.intersection(of_other_kinds):
+        del rows[of_other_kinds[key]]
     with_transcript = {row[_GENE_ID] for row in rows.values()}
+    built = _built({key: copies for key, copies in exons.items() if key not in written | of_other_kinds.keys()})
+    # Exons without a transcript_id make one only for genes that have no other.
+    rows |= {number: row for number, row in built.items() if row[-1] or row[_GENE_ID] not in with_transcript}
+    with_transcript |= {row[_GENE_ID] for row in built.values()}
     rows |= {number: row for number, row in genes.items() if row[_GENE_ID] not in with_transcript}
     if not rows:
         there = ", ".join(list(occurring)[:8])
         way = "; coding sequences do not begin at start sites: take a file with exons" if "CDS" in occurring else ""
         raise FileFormatError(path, None, 3, f"no line is a transcript, an exon or a gene; there are {there}{way}")
     table = pd.DataFrame(columns_of([rows[number] for number in sorted(rows)], COLUMNS))
-    table.attrs["n_built"] = len(built)
+    table.attrs["n_built"] = len(rows.keys() & built.keys())
     return table, pd.Index(table["gene_id"].unique()).union(pd.Index(list(others), dtype=object), sort=False)
 
 
@@ -125,8 +134,24 @@ class _Exons(NamedTuple):
     numbers: set[str]
 
 
+def _built(exons: dict[tuple, list[_Exons]]) -> dict[int, tuple]:
+    """Transcripts made of exons, by the line of their first one; copies count only if the file numbers exons."""
+    every = list(exons.values())
+    numbered = len(set().union(*(one.numbers for copies in every for one in copies))) > 1
+    if not numbered:
+        every = [[_together(copies)] for copies in every]
+    return {one.first: one.row for copies in every for one in copies}
+
+
+def _together(copies: list[_Exons]) -> _Exons:
+    """Copies of a transcript as one, as far as all of them reach."""
+    first = copies[0]
+    start, end = min(one.row[1] for one in copies), max(one.row[2] for one in copies)
+    return first._replace(row=(first.row[0], start, end, *first.row[3:]))
+
+
 def _add_exon(exons: dict[tuple, list[_Exons]], row: tuple, line: Line) -> None:
-    """Let a transcript reach as far as the exon: of several that lack its number, the nearest; of none, a new one."""
+    """Extend the nearest copy of the transcript that lacks this exon number, or begin a new one."""
     found = _EXON_NUMBER(line.fields[8])
     number = {found[1]} if found else set()
     row = (*row[:4], "transcript", *row[5:])
@@ -183,7 +208,8 @@ def _attributes(line: Line) -> dict[str, str]:
         found = _ATTRIBUTE.match(text, place)
         if found is None:
             got = repr(text[place:].strip()[:40])
-            raise line.error(f'wanted attributes as key "value"; got {got}{_of_gff3(line)}', 8)
+            way = _of_gff3(line) or "; gffread and AGAT write GTF from other dialects"
+            raise line.error(f'wanted attributes as key "value"; got {got}{way}', 8)
         if found[1]:
             values[found[1]] = found[2].strip().strip('"').strip()
         place = found.end()

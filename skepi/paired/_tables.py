@@ -21,8 +21,9 @@ MITOCHONDRIAL = ("chrM", "chrMT", "M", "MT")
 
 _DERIVED_BYTES = 4 * 2**30
 _LEAST_DEPTH = 1 / float(np.finfo(np.float32).max)  # a smaller one has no inverse in float32
-_FEWEST_READS = 3  # that some peak of a cell type must have before its values pass for counts
+_FEWEST_READS = 3  # different values that a cell type must have before they pass for counts
 _MOST_MULTIPLES = 1_000.0
+_MOST_FEWEST = 20
 _ROUNDING_OF_MULTIPLES = 1e-3
 _DIGEST_BYTES = 2**24  # of openness at once
 
@@ -166,8 +167,9 @@ class OpennessTables:
     def size_of_read(self, signal: str) -> NDArray[np.float64]:
         """What one read adds to the openness of a peak, (n_cell_types,); 0 where openness is no read counts.
 
-        That is 1 for whole numbers, and the least value above 0 where all others of a cell type are multiples of it, as
-        in CPM. Cell types whose values are 0, 1 or 2 times the same may be calls rather than counts, and get 0.
+        That is 1 for whole numbers, and else the greatest step of which all values of a cell type are multiples, as in
+        CPM; the least value above 0 may be 1 to 20 such steps. Cell types with one or two different values above 0 may
+        be calls rather than counts, and get 0.
         """
 
         def sizes() -> NDArray[np.float64]:
@@ -218,15 +220,18 @@ class OpennessTables:
 
 
 def _size_of_read(openness: NDArray[np.float32]) -> float:
-    """The least value above 0 where all others are multiples of it, 1 for whole numbers, else 0."""
+    """The step of which all values are multiples, 1 for whole numbers; 0 where there is none."""
     values = openness[openness > 0].astype(np.float64)
-    if not values.size or values.max() < _FEWEST_READS * values.min():
+    if not values.size or np.unique(values).size < _FEWEST_READS:
         return 0.0
     if (values == np.floor(values)).all():
         return 1.0
-    multiples = values / values.min()
-    told = multiples[multiples < _MOST_MULTIPLES]  # rounding of float32 hides whether greater ones are whole
-    return float(values.min()) if (np.abs(told - np.rint(told)) < _ROUNDING_OF_MULTIPLES).all() else 0.0
+    for fewest in range(1, _MOST_FEWEST + 1):  # reads of the peak that has fewest
+        multiples = fewest * values / values.min()
+        told = multiples[multiples < _MOST_MULTIPLES]  # rounding of float32 hides whether greater ones are whole
+        if (np.abs(told - np.rint(told)) < _ROUNDING_OF_MULTIPLES).all():
+            return float(values.min()) / fewest
+    return 0.0
 
 
 def _warn_of_swamped(openness: NDArray[np.float32], chrom: NDArray[np.object_], signal: str) -> None:
