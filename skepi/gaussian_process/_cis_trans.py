@@ -41,8 +41,8 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
       :math:`K_{g,cd} \propto \sum_b z_{gcb} z_{gdb}`, divided by its trace and a tenth of the mean trace.
     * noise :math:`\varepsilon` with variance :math:`s^2`.
 
-    :math:`a, b, s^2` maximise the restricted likelihood of what the cis part leaves, a gene on average, less .001 times
-    :math:`\ln^2 a + \ln^2 s^2`, which keeps them finite where cell types are few. (b is learned from 1,000 genes, and
+    :math:`a, b, s^2` are restricted maximum likelihood (REML) estimates from what the cis part leaves. A penalty of
+    .001 :math:`(\ln^2 a + \ln^2 s^2)` per gene keeps them finite where cell types are few. (b is learned from 1,000 genes, and
     with missing pairs a and :math:`s^2` from the 1,000 most common sets of cell types.) Then
 
     .. math:: u_g(t) = a k_t^T (a K + s^2 I)^{-1} r_g, \qquad
@@ -74,7 +74,7 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
     Parameters
     ----------
     own_cis : bool, default=False
-        Whether each gene has band weights of its own beside the shared ones. On 14 blood populations it gains .006
+        Whether each gene has band weights of its own beside the shared ones. On 14 blood populations it gains .007
         in skill and nothing in median r; time grows with genes x cell types^3.
     cis_penalty : float, default=1e-3
         Of the shared weights, in units of the mean diagonal; greater than 0.

@@ -31,7 +31,7 @@ _LEAST_START = 1e-3
 # Cubes of numbers of cell types that one likelihood of several signals may add up to.
 _MOST_CUBES = 1e8
 
-#: Weight of the squared logs of the variances, a gene: keeps them finite where cell types are few.
+#: Weight of the squared logs of the variances, per gene: keeps them finite where cell types are few.
 PENALTY = 1e-3
 
 
@@ -66,7 +66,7 @@ def _spectrum(kernel: FloatArray, products: FloatArray, n_genes: int) -> Spectru
 
 
 def restricted_likelihood(variances: FloatArray, spectra: Sequence[Spectrum]) -> float:
-    r"""Minus the mean log likelihood a gene of contrasts of residuals, of variances :math:`a` of state and :math:`s^2`.
+    r"""Minus the mean log likelihood, per gene, of contrasts of residuals given the variances :math:`a` and :math:`s^2`.
 
     For each gene, with eigenvalues :math:`\lambda_j` of the centred kernel and coordinates :math:`q_j`,
 

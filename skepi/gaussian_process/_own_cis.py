@@ -99,7 +99,7 @@ def prediction_variance(
 
 
 def minus_log_likelihood(residuals: Residuals, z: Float32Array, scale: FloatArray, variances: Variances) -> float:
-    """Restricted likelihood, a gene, of contrasts between its measured cell types."""
+    """Minus the restricted log likelihood, per gene, of contrasts between its measured cell types."""
     total = 0.0
     for genes in _blocks(residuals):
         some = residuals.of(genes)
