@@ -42,8 +42,8 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
     * noise :math:`\varepsilon` with variance :math:`s^2`.
 
     :math:`a, b, s^2` are restricted maximum likelihood (REML) estimates from what the cis part leaves. A penalty of
-    .001 :math:`(\ln^2 a + \ln^2 s^2)` per gene keeps them finite where cell types are few. (b is learned from 1,000 genes, and
-    with missing pairs a and :math:`s^2` from the 1,000 most common sets of cell types.) Then
+    .001 :math:`(\ln^2 a + \ln^2 s^2)` per gene keeps them finite where cell types are few. (b is learned from 1,000
+    genes, and with missing pairs a and :math:`s^2` from the 1,000 most common sets of cell types, l from 100.) Then
 
     .. math:: u_g(t) = a k_t^T (a K + s^2 I)^{-1} r_g, \qquad
         \mathrm{var} = a k_{tt} + s^2 (1 + 1/n) - a^2 k_t^T (a K + s^2 I)^{-1} k_t

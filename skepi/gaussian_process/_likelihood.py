@@ -66,7 +66,7 @@ def _spectrum(kernel: FloatArray, products: FloatArray, n_genes: int) -> Spectru
 
 
 def restricted_likelihood(variances: FloatArray, spectra: Sequence[Spectrum]) -> float:
-    r"""Minus the mean log likelihood, per gene, of contrasts of residuals given the variances :math:`a` and :math:`s^2`.
+    r"""Minus the mean log likelihood, per gene, of contrasts of residuals, given variances :math:`a` and :math:`s^2`.
 
     For each gene, with eigenvalues :math:`\lambda_j` of the centred kernel and coordinates :math:`q_j`,
 
