@@ -1,5 +1,7 @@
 """Shifts between data sets: known ones are found and taken out, unknown ones are said, and training alone decides."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +18,7 @@ from skepi.compose._batch_shift import ShiftWeights, shift_of_new, shifts_of_tab
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import UnknownNameError, UnmatchedDataError, UnseenBatchWarning, UntiedBatchWarning
 from skepi.gaussian_process import CisTransRegressor
-from skepi.inspection import bin_importance
+from skepi.inspection import bin_importance, cross_val_parts
 from skepi.metrics import skill
 from skepi.model_selection import DataSetKFold, LeaveOneCellTypeOut, cross_val_pairs, shuffle_control
 from skepi.paired import PairedDataset, pool
@@ -227,7 +229,9 @@ def test_parts_add_up_and_name_the_shift(shifted):
     assert_float64_sums(parts.sum(axis=1), model.predict(X), summed=1e3)
     shift = model[-1].expression_shift_.to_numpy()
     batch = (X.cell_types["data_set"] == "second").to_numpy()[X.cell_type_codes].astype(int)
-    assert_exact(parts["batch"].to_numpy(), shift[X.gene_codes, batch])
+    of_pairs = shift[X.gene_codes, batch]
+    usual = pd.Series(of_pairs).groupby(X.gene_codes).transform("mean").to_numpy()
+    assert_float64_sums(parts["batch"].to_numpy(), of_pairs - usual, summed=30)
     _, std = model[-1].predict(bins, return_std=True)
     assert (std > 0).all()
 
@@ -423,6 +427,34 @@ def test_a_table_of_any_size_keeps_the_contract(n_genes, n_columns, n_cell_types
             rng.integers(0, n_cell_types, n_rows),
         )
     )
+
+
+def test_parts_add_up_around_the_training_mean_in_unbalanced_pools():
+    data, _ = laboratories(1.0, 0.0)
+    names = [name for name in data.cell_types["name"] if not name.startswith("second:")]
+    X, y = data.subset(cell_types=names).pairs(return_X_y=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # populations on both sides, sets that share none
+        table = cross_val_parts(on_bands(BatchCorrection()), X, y, LeaveOneCellTypeOut())
+    together = table[["train_mean", "cis", "cell_state", "batch"]].sum(axis=1)
+    assert_float64_sums(together, table["y_pred"], summed=8, condition=16)
+
+
+def test_without_shifts_counts_keep_their_noise():
+    """One data set has nothing to be corrected: its model is the one without the correction."""
+    data, _ = make_paired_openness(n_genes=40, n_cell_types=6, n_lineages=2, measure="counts", openness_depth=2.0)
+    cells = data.cell_types.assign(data_set="one", population=data.cell_types["name"])
+    one = PairedDataset(data.openness, data.peaks, data.genes, data.expression, cells)
+    X, y = one.pairs(return_X_y=True)
+    plain, corrected = (on_bands(model).fit(X, y) for model in (CisTransRegressor(), BatchCorrection()))
+    assert plain[-1].cell_state_.noise.any()
+    assert_exact(corrected.predict(X), plain.predict(X))
+
+
+def test_a_column_that_is_not_there_is_refused(shifted):
+    X, y = shifted[0].pairs(return_X_y=True)
+    with pytest.raises(UnknownNameError, match="has no column 'populaton', only 'name'"):
+        on_bands(BatchCorrection(RIDGE, population="populaton")).fit(X, y)
 
 
 def test_bins_have_an_importance_where_models_are_fitted_to_pools(shifted):

@@ -162,7 +162,7 @@ def test_genes_held_out_as_well_have_within_gene_skill(few):
     assert_float64_sums(
         curve.points["within_gene_skill"].iloc[-1], summarize(table)["within_gene_skill"], condition=DEVIATIONS
     )
-    assert (curve.points["within_gene_skill_of_mean"] == 0).all()
+    assert_within(curve.points["within_gene_skill_of_mean"], 0, 1e-9, "errors of a fit by numbers of order 1")
 
 
 def test_gene_missing_from_a_subset_counts_against_it(few):

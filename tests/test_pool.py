@@ -221,7 +221,7 @@ BAD = {
     "no data set": (lambda: pool([here(), 3]), TypeError, "set2: wanted a PairedDataset, got int"),
     "name": (lambda: pool({"here": here(), 2: elsewhere()}), TypeError, "names of data sets must be text, got 2"),
     "twice": (lambda: pool({"x": here(), "y": here()}), TableError, "x and y are the same data set"),
-    "clash": (lambda: pool([here(), there()]), TableError, r"cell type.s. 'HSC' stand in two.*shared=\['HSC'\]"),
+    "clash": (lambda: pool([here(), there()]), TableError, r"cell type.s. 'HSC' occur in two.*shared=\['HSC'\]"),
     "unknown": (
         lambda: pool([here(), there()], shared=["MPP"]),
         UnknownNameError,
@@ -232,7 +232,7 @@ BAD = {
     "qualified": (
         lambda: pool([here(cell_types=["HSC", "set2:HSC"]), there()], shared=["HSC"]),
         TableError,
-        "'set2:HSC' stand twice",
+        "'set2:HSC' occur twice",
     ),
     "genes": (lambda: pool([here(genes=here().genes.assign(name=["x", "y"])), elsewhere()]), TableError, "no gene of"),
     "assembly": (lambda: pool([here(), elsewhere(genes=MOVED)]), TableError, "2 of 2 shared genes.*assemblies"),
@@ -280,3 +280,9 @@ def test_disagreement_about_a_shared_population_is_said():
     swapped = small([[3, 4]], [100], ["HSC", "Ery"], genes, expression=noisy[:, ::-1])
     with pytest.warns(PopulationMismatchWarning, match="set1:HSC is more like set2:Ery.*and 3 more"):
         pool([one, swapped], shared=["HSC", "Ery"])  # each of the four is more like another than like its twin
+
+
+def test_a_shared_name_has_one_population():
+    cells = pd.DataFrame({"name": ["HSC", "Ery"], "population": ["stem", "red"]})
+    with pytest.raises(TableError, match="'HSC' is shared, but its population is 'stem' in a, 'HSC' in b: give it one"):
+        pool({"a": here(cell_types=cells), "b": there()}, shared=["HSC"])

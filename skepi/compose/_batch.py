@@ -28,6 +28,8 @@ from skepi.exceptions import UnknownNameError, UnseenBatchWarning, UntiedBatchWa
 from skepi.gaussian_process import CisTransRegressor
 
 # Of a data set that does not say which batch it is.
+#: The column that pools have; without it, cell types of one name are one population.
+_POPULATION = "population"
 _NEW = "a new data set"
 
 
@@ -84,6 +86,8 @@ class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         units of ln(1 + openness).
     expression_shift_ : DataFrame of float, shape (n_trained, n_batches)
         In units of ``y``; rows are genes with training pairs.
+    mean_shift_ : Series of float, index gene name
+        Its mean over the training pairs of each gene.
     gene_mean_, gene_sd_ : Series
     grand_mean_, pooled_sd_ : float
         Of ``y`` as it was given, as in :class:`GeneZTarget`.
@@ -132,7 +136,7 @@ class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         regressor: Any = None,
         *,
         batch: str = "data_set",
-        population: str = "population",
+        population: str = _POPULATION,
         learn_from: str = "shared",
         shrinkage: float = 1.0,
         openness: bool = True,
@@ -163,6 +167,10 @@ class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
                 f"the table of cell types has no column {self.batch!r}, only {some(X.cell_types)}: skepi.paired.pool "
                 "makes one of data sets; or name another by batch="
             )
+        if self.population not in X.cell_types and self.population != _POPULATION:
+            raise UnknownNameError(
+                f"the table of cell types has no column {self.population!r}, only {some(X.cell_types)}"
+            )
         table = unstack(X, y)
         cells, _ = occurring(X.cell_type_codes)
         batches, levels = self._batches(X)[cells], self._levels(X)[cells]
@@ -175,7 +183,9 @@ class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         self._set_scale(GeneScale.of(X, y, 0))
         keep_features(X, self)
         self.regressor_ = CisTransRegressor() if self.regressor is None else clone(self.regressor)
-        self.regressor_.fit(self._corrected(X), y - self._shift_of_rows(X))
+        shift = self._shift_of_rows(X)
+        self.mean_shift_ = pd.Series(shift).groupby(X.genes["name"].to_numpy()[X.gene_codes]).mean()
+        self.regressor_.fit(self._corrected(X), y - shift)
         return self
 
     def _learn_expression(self, table: pd.DataFrame, batches: NDArray, levels: NDArray) -> None:
@@ -209,9 +219,14 @@ class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
 
     @available_if(_offers_parts)
     def predict_parts(self, X: Any) -> pd.DataFrame:
-        """Parts of the prediction: those of the regressor, and ``batch``; in units of ``y``, one row per pair."""
+        """Parts of the prediction: those of the regressor, and ``batch``; in units of ``y``, one row per pair.
+
+        ``batch`` is the shift less its mean over the training pairs of the gene, which belongs to ``gene_mean``.
+        """
         rows, shift = self._asked(X)
-        return self.regressor_.predict_parts(rows).assign(batch=shift)
+        parts = self.regressor_.predict_parts(rows)
+        usual = self.mean_shift_.reindex(X.genes["name"]).fillna(0.0).to_numpy()[X.gene_codes]
+        return parts.assign(gene_mean=parts["gene_mean"] + usual, batch=shift - usual)
 
     def _asked(self, X: Any) -> tuple[Any, FloatArray]:
         """Rows that the regressor is asked about, and the shift of expression of each."""
@@ -222,8 +237,8 @@ class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         unseen = [name for name in asked if name not in self.batch_names_]
         if unseen:
             warnings.warn(
-                f"no training cell type of {some(unseen)}: its shift of expression is not known and taken as 0; its "
-                "shift of openness is learned from those of its cell types whose population was seen in training",
+                f"no training cell type of {some(unseen)}: its shift of expression is not known and taken as 0. A "
+                "shift of openness is taken out as far as the table has populations of it that were trained on",
                 UnseenBatchWarning,
                 stacklevel=3,
             )

@@ -60,13 +60,16 @@ class OpennessShifts(FittedPart):
         names = X.genes["name"].to_numpy(dtype=object)
         return cls(names, X.columns, batch_names, level_names, shift, means, shrinkage)
 
-    def corrected(self, X: BinnedRows, batches: NDArray[np.object_], levels: NDArray[np.object_]) -> BinnedTable:
+    def corrected(self, X: BinnedRows, batches: NDArray[np.object_], levels: NDArray[np.object_]) -> BinnedRows:
         """Rows whose openness is that of the batch with the greatest shift, for each gene and band.
 
         So openness grows, and stays 0 or greater: what is common to all cell types makes no difference to models that
         take off the mean over training cell types. In a batch without training cell types it may fall, to 0 at most.
+        Where nothing is shifted, the rows are returned as they are, and a regressor can tell their counting noise.
         """
         check_columns(X, self.columns)
+        if not self.shift.any() and np.isin(batches, self.batch_names).all():
+            return X
         known = pd.Index(self.gene_names).get_indexer(X.genes["name"])
         rows = np.flatnonzero(known >= 0)
         if rows.size == 0:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skepi._doors import check_count, check_number, frame_of, some
+from skepi._doors import check_count, check_number, frame_of, names_of, some
 from skepi._held_out import Groups
 from skepi._resampling import check_bootstrap, interval_table, resamples, share
 from skepi.exceptions import UnmatchedDataError
@@ -109,6 +109,8 @@ def link_enrichment(
     distance, gene = links["distance_bp"].abs().to_numpy(), pd.factorize(links["gene"])[0]
     parts = []
     for peaks, kept in (("all", np.ones(len(links), dtype=bool)), ("without promoters", ~_flags(links["is_promoter"]))):
+        if not kept.any():
+            raise ValueError("every link is of a peak at a promoter: none is left for the row 'without promoters'")
         bins = distance_groups(distance[kept], distance_bins)
         rows = np.flatnonzero(kept)[bins >= 0]
         pairs = _Pairs(gene[rows], bins[bins >= 0], is_true[rows])
@@ -185,7 +187,7 @@ def _enrichment(
 
 def _assessed(links: pd.DataFrame, truth: Any, genes: Any, reach: int) -> tuple[pd.DataFrame, BoolArray]:
     """Links of the genes that the experiment looked at, and which of them it measured."""
-    codes, labels = pd.factorize(links["gene"])
+    codes, labels = pd.factorize(names_of(links["gene"], "links: gene"))
     first = np.unique(codes, return_index=True)[1]
     of_genes = pd.DataFrame(
         {

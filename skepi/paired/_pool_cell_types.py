@@ -30,10 +30,23 @@ def joined_cell_types(tables: Mapping[str, pd.DataFrame], shared: Sequence[str])
         part["name"] = [f"{data_set}:{name}" if name in tied else name for name in table["name"]]
         parts.append(part)
     joined = pd.concat(parts, ignore_index=True)
+    _check_tied(joined, tables, tied)
     twice = joined["name"][joined["name"].duplicated()]
     if len(twice):
-        raise TableError(f"cell type(s) {some(twice)} stand twice once shared ones are named after their data set")
+        raise TableError(
+            f"cell type(s) {some(twice)} occur twice after the names of data sets were put before shared ones"
+        )
     return joined
+
+
+def _check_tied(joined: pd.DataFrame, tables: Mapping[str, pd.DataFrame], tied: set[str]) -> None:
+    """Refuse names that are shared and have another population in another data set: nothing would tie them."""
+    names = pd.concat([table["name"] for table in tables.values()], ignore_index=True)
+    for name in sorted(tied):
+        rows = joined[(names == name).to_numpy()]
+        if rows[POPULATION].nunique() > 1:
+            said = ", ".join(f"{row[POPULATION]!r} in {row[DATA_SET]}" for _, row in rows.iterrows())
+            raise TableError(f"{name!r} is shared, but its population is {said}: give it one name in all data sets")
 
 
 def _checked_shared(tables: Mapping[str, pd.DataFrame], shared: Any) -> set[str]:
@@ -48,7 +61,7 @@ def _checked_shared(tables: Mapping[str, pd.DataFrame], shared: Any) -> set[str]
     clash = sorted(often - set(shared))
     if clash:
         raise TableError(
-            f"cell type(s) {some(clash)} stand in two data sets: where they are the same population, say "
+            f"cell type(s) {some(clash)} occur in two data sets: where they are the same population, say "
             f"shared={clash[:5]}; else rename them"
         )
     return set(shared)
