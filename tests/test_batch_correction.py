@@ -178,6 +178,7 @@ RIDGE = GeneZTarget(make_pipeline(LogZScaler(), Ridge(10.0)))
     ],
     ids=["kernel, expression", "ridge, expression", "ridge, both"],
 )
+@pytest.mark.slow
 def test_a_planted_shift_is_made_good(regressor, shifts, least_gain):
     for seed in range(3):
         data, _ = laboratories(*shifts, seed)

@@ -163,6 +163,7 @@ def test_training_cell_types_are_at_no_distance_from_themselves():
     assert (state.relative_distance(np.sqrt(np.maximum(again.squared_distances().min(axis=1), 0))) < 0.01).all()
 
 
+@pytest.mark.slow
 def test_the_nearest_cell_type_does_not_depend_on_depth():
     """Half of the cell types very shallow: as they are, the nearest one is often a deep one."""
     shallow = counted(1, np.where(np.arange(8) < 4, 0.3, 1_000.0))

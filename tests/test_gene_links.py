@@ -122,6 +122,7 @@ def links_by_loop(data, low, high, reach):
 
 
 @pytest.mark.parametrize(("low", "high", "reach"), [(0, 100_000, 1_000), (20_000, 300_000, 5_000)])
+@pytest.mark.slow
 def test_links_equal_a_loop_over_genes_and_peaks(simulated, low, high, reach, monkeypatch):
     monkeypatch.setattr(_gene_links, "_GENES_AT_ONCE", 7)
     links = score_links(simulated, min_distance=low, max_distance=high, promoter_reach=reach)

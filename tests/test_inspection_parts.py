@@ -348,6 +348,7 @@ def test_folds_at_once_give_the_same(few):
 
 
 @distant
+@pytest.mark.slow
 def test_searches_and_nested_pipelines_give_the_same(few):
     X, y = few
     wanted = cross_val_parts(cis_trans(), X, y, CellTypeKFold(3))
@@ -533,6 +534,7 @@ def test_the_skill_of_the_control_is_that_of_its_prediction(seed):
 
 @distant
 @pytest.mark.parametrize("cv", [CellTypeKFold(3), LineageKFold()])
+@pytest.mark.slow
 def test_the_control_is_that_of_compare_models(few, cv):
     X, y = few
     table = cross_val_parts(cis_trans(), X, y, cv, control=True, random_state=5)
@@ -556,6 +558,7 @@ def pooled_with_control(cv, **law):
 
 
 @distant
+@pytest.mark.slow
 def test_without_matching_genes_skill_goes_where_cis_is_the_law_and_stays_where_cell_state_is():
     cis = pooled_with_control(LineageKFold(), n_lineages=3, cis_share=0.9, program_share=0.0)
     assert cis["skill"] > 0.7

@@ -109,6 +109,7 @@ def test_points_are_those_of_a_slow_loop(few):
 
 @pytest.mark.filterwarnings("ignore::skepi.exceptions.DistantCellTypeWarning")
 @pytest.mark.parametrize("cv", [LeaveOneCellTypeOut(), CellTypeKFold(3)])
+@pytest.mark.slow
 def test_the_last_point_is_the_skill_of_all_training_cell_types(few, cv):
     X, y = few
     model = make_pipeline(TSSBinner(edges=symmetric_edges()), CisTransRegressor())
@@ -141,6 +142,7 @@ def test_the_training_mean_has_the_skill_of_the_mean_and_no_more(seed):
     assert_within(curve.points["skill"].iloc[-1], 0, 1e-9, "errors of a fit by numbers of order 1")
 
 
+@pytest.mark.slow
 def test_more_cell_types_help_where_a_law_is_to_be_learned():
     X, y = pairs_of(60, 13, n_lineages=3, cis_share=0.2, program_share=0.6)
     model = make_pipeline(TSSBinner(edges=symmetric_edges()), CisTransRegressor())
@@ -148,6 +150,7 @@ def test_more_cell_types_help_where_a_law_is_to_be_learned():
     assert curve.points["skill"].diff().iloc[1] > 0.1
 
 
+@pytest.mark.slow
 def test_genes_held_out_as_well_have_within_gene_skill(few):
     X, y = few
     cv = CrossedKFold(2, 2)
@@ -334,6 +337,7 @@ def test_where_few_resamples_level_off_nothing_is_extrapolated():
     assert all(one.curve is None and one.extrapolation.isna().all(axis=None) for one in refused)
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_extrapolation_holds_the_law_as_often_as_said():
     law, held = SaturatingCurve(0.6, 1.2, 1.0), []
     for seed in range(40):

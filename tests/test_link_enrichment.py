@@ -197,6 +197,7 @@ def test_the_score_finds_planted_links_better_than_openness_does():
     assert (over_openness(2.0, range(2))[0] > 1.25).all()
 
 
+@pytest.mark.slow
 def test_where_links_are_random_the_score_finds_nothing():
     ratio, enrichment = over_openness(0.0, range(5))
     assert_within(ratio, 1, 0.12, "chance: SD of a seed 0.06")

@@ -68,6 +68,7 @@ def test_pairs_are_drawn_in_proportion_to_their_weight():
     assert_within(count / 4_000, weight / 8, 0.03, "3 SDs of a share of 4,000 draws")
 
 
+@pytest.mark.slow
 def test_preference_is_for_active_peaks_active_genes_and_few_genes_between():
     means = []
     for preference in (0.0, 1.0, 2.0):
