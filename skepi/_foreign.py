@@ -39,7 +39,7 @@ def pandas_of(table: Any, what: str, of_anndata: str = "PairedDataset.from_annda
     if package == "polars" and hasattr(table, "to_frame"):
         return pd.Series(table.to_numpy(), name=table.name)
     if hasattr(table, "obs_names"):
-        raise TableError(f"{what}: wanted a pandas DataFrame, got an {kind} object: give {of_anndata}")
+        raise TableError(f"{what}: wanted a pandas DataFrame, got an {kind} object: use {of_anndata}")
     for way in _WAYS:
         if hasattr(type(table), way):
             called = "" if isinstance(getattr(type(table), way), property) else "()"
