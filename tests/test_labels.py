@@ -332,5 +332,5 @@ def test_files_are_no_tables():
 
 
 def test_anndata_is_no_table():
-    with pytest.raises(TableError, match=r"openness: wanted a pandas DataFrame, got an anndata AnnData object: use PairedDataset.from_anndata\("):
+    with pytest.raises(TableError, match=r"got an anndata AnnData object: use PairedDataset.from_anndata\("):
         dataset(openness=annotated(PEAKS["name"]))
