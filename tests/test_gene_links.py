@@ -19,7 +19,7 @@ from skepi.exceptions import (
 from skepi.inspection import _gene_links, peak_scores, score_links
 from skepi.inspection._link_geometry import lookup, site_keys, sites_between, touch
 from skepi.io import read_bedpe, write_bedpe
-from skepi.paired import PairedDataset
+from skepi.paired import PairedDataset, pool
 
 COLUMNS = ["chrom", "start", "end", "gene", "tss", "strand", "distance_bp", "activity", "promoter_activity"]
 COLUMNS += ["tss_between", "contact", "is_promoter", "score", "share"]
@@ -348,3 +348,12 @@ def test_lookup_finds_the_interval_that_holds_a_position(positions):
         for g, p in positions
     ]
     assert lookup(group, position, table).tolist() == wanted
+
+
+def test_links_of_pools_are_refused():
+    one, other = (make_paired_openness(n_genes=20, n_cell_types=4, n_lineages=2)[0] for _ in range(2))
+    moved = other.peaks.assign(start=other.peaks["start"] + 37, end=other.peaks["end"] + 37)
+    cells = [f"other{k}" for k in range(4)]
+    other = PairedDataset(other.openness, moved, other.genes, other.expression, cells)
+    with pytest.raises(ValueError, match=r"some peaks are 0 in all of one, .* Score links in each data set by itself"):
+        score_links(pool({"one": one, "other": other}))

@@ -111,8 +111,8 @@ def score_links(
     UnknownNameError
         For genes, cell types or a signal that the data set does not hold.
     ValueError
-        For settings out of range, no peak in reach of any gene, ``expressed`` of another shape, and expression that is
-        no natural log(1 + CPM) where ``expressed`` is not given.
+        For settings out of range, no peak in reach of any gene, ``expressed`` of another shape, expression that is no
+        natural log(1 + CPM) where ``expressed`` is not given, and pools of data sets that have other peaks.
     TableError, UnmatchedDataError
         For a contact table that cannot be used, or that does not match the data set.
 
@@ -181,8 +181,21 @@ def scaled_openness(data: PairedDataset, signal: str, depth: str | None) -> tupl
     """Rows of the peaks of a signal, and the depth that divides their openness in each cell type."""
     if depth not in ("mean", None):
         raise ValueError(f"depth must be one of ('mean', None), got {depth!r}")
+    _refuse_pools(data)
     one = np.ones(data.openness.shape[1])
     return data.tables.peaks_of(signal), data.tables.mean_openness(signal) if depth == "mean" else one
+
+
+def _refuse_pools(data: PairedDataset) -> None:
+    """Refuse data sets put together whose peaks differ: where one has no such peak, 0 does not mean closed."""
+    if "data_set" not in data.cell_types:
+        return
+    for name, cells in data.cell_types.groupby("data_set").groups.items():
+        if (data.openness[:, cells] == 0).all(axis=1).any() and len(cells) < len(data.cell_types):
+            raise ValueError(
+                f"a pool of data sets with other peaks: some peaks are 0 in all of {name}, which may mean that it has "
+                "no such peak. Score links in each data set by itself"
+            )
 
 
 def _sources(
