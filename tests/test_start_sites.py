@@ -144,6 +144,12 @@ def test_the_line_of_a_transcript_wins_wherever_it_stands(put):
         assert read_gtf(put(gtf(*order)))["feature"].tolist() == ["transcript"]
 
 
+def test_copies_that_have_lines_of_their_own_stay_apart(put):
+    rows = [("mRNA", 101, 950, "+", "A", "T1"), ("mRNA", 9_101, 9_950, "+", "A", "T1")]
+    assert read_gtf(put(gtf(*rows)))["start"].tolist() == [100, 9_100]
+    assert read_gtf(put(gtf(*rows, ("transcript", 501, 950, "+", "A", "T1"))))["start"].tolist() == [500]
+
+
 def test_exons_that_all_have_the_same_number_are_one_transcript(put):
     lines = [
         f'chr1\tx\texon\t{start}\t{start + 50}\t.\t+\t.\tgene_id "A"; transcript_id "T"; exon_number "1";\n'

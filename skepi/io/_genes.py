@@ -136,9 +136,7 @@ def choose_tss(
     sites = sites[sites["name"].map(single).astype(bool)]
     if sites.empty:
         raise TableError(f"choose_tss: no gene is left; left out {gone[0]}")
-    counted = sites.groupby(["name", "chrom", "tss", "strand"], sort=False).size().rename("n_transcripts").reset_index()
-    upstream_first = np.where(counted["strand"] == "-", -counted["tss"], counted["tss"])
-    counted = counted.assign(upstream=upstream_first, first=counted["name"].map(_first_rows(all_sites["name"])))
+    counted = _counted(sites).assign(first=lambda table: table["name"].map(_first_rows(all_sites["name"])))
     if policy == "most_open":
         counted = counted.assign(openness=_promoter_openness(counted, peaks, openness))
     order = ["first", *_POLICIES[policy]]
@@ -152,6 +150,12 @@ def choose_tss(
     out.attrs["left_out"] = left.unique().tolist()
     say_left_out("choose_tss", gone, left_out)
     return out
+
+
+def _counted(sites: pd.DataFrame) -> pd.DataFrame:
+    """Each site once, with how many transcripts share it, and a number that is small for upstream ones."""
+    counted = sites.groupby(["name", "chrom", "tss", "strand"], sort=False).size().rename("n_transcripts").reset_index()
+    return counted.assign(upstream=np.where(counted["strand"] == "-", -counted["tss"], counted["tss"]))
 
 
 def _named_by_site(sites: pd.DataFrame) -> pd.DataFrame:

@@ -81,7 +81,7 @@ def _read_transcripts(path: Path) -> tuple[pd.DataFrame, pd.Index]:
     genes: dict[int, tuple] = {}
     others: dict[str, None] = {}
     written: set[tuple] = set()
-    of_other_kinds: dict[tuple, int] = {}
+    of_other_kinds: dict[tuple, list[int]] = {}
     occurring: dict[str, None] = {}
     for line in records(path):
         kind = line.fields[2]
@@ -90,9 +90,8 @@ def _read_transcripts(path: Path) -> tuple[pd.DataFrame, pd.Index]:
             rows[line.number] = row = _row(line, kind)[0]
             written.add(_key(row))
         elif names_transcripts(kind) and _quick_key(line) not in written:
-            row = _row(line, kind)[0]
-            of_other_kinds.setdefault(_key(row), line.number)
-            rows.setdefault(of_other_kinds[_key(row)], row)
+            rows[line.number] = row = _row(line, kind)[0]
+            of_other_kinds.setdefault(_key(row), []).append(line.number)
         elif kind == "exon" and _quick_key(line) not in written:
             _add_exon(exons, _row(line, kind)[0], line)
         elif kind == "gene":
@@ -100,7 +99,8 @@ def _read_transcripts(path: Path) -> tuple[pd.DataFrame, pd.Index]:
         elif found := _QUICK_GENE(line.fields[8]):
             others[found[1]] = None
     for key in written.intersection(of_other_kinds):
-        del rows[of_other_kinds[key]]
+        for number in of_other_kinds[key]:
+            del rows[number]
     with_transcript = {row[_GENE_ID] for row in rows.values()}
     built = _built({key: copies for key, copies in exons.items() if key not in written | of_other_kinds.keys()})
     # Exons without a transcript_id make one only for genes that have no other.
