@@ -1,19 +1,20 @@
 """Binned openness of pairs: rows computed on demand, the tensor never exists."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skepi._columns import bands_of, names_of_columns, signal_codes
+from skepi._columns import bands_of, signal_codes
 from skepi._dense import MAX_DENSE_BYTES, check_dense_size
 from skepi._rows import resolve_rows
+from skepi.binning._appended import AppendedColumns, KeepsAppended
 from skepi.binning._factors import FactoredOperator
 from skepi.binning._operator import SlotOperator
 from skepi.paired import GeneCellPairs
@@ -28,7 +29,7 @@ _BLOCK_VALUES = 1_000_000
 _BLOCK_PRODUCTS = 2_000_000
 
 
-class BinnedOpenness:
+class BinnedOpenness(KeepsAppended):
     """Openness of pairs in bands along the direction of transcription, (n_pairs, n_features).
 
     Made by :class:`TSSBinner` and :class:`BinnerUnion`. Rows are computed when they are asked for; slicing rows copies
@@ -79,7 +80,7 @@ class BinnedOpenness:
         operator: SlotOperator | FactoredOperator,
         inverse_depth: NDArray[np.float32],
         scaling: SlotScaling | None = None,
-        appended: "AppendedColumns | None" = None,
+        appended: AppendedColumns | None = None,
     ) -> None:
         self.pairs = pairs
         self.columns = columns
@@ -119,21 +120,6 @@ class BinnedOpenness:
         return self.operator
 
     @property
-    def appended(self) -> NDArray[np.float32]:
-        """Columns beside the bins."""
-        return self._appended.values
-
-    @property
-    def knows_targets(self) -> bool:
-        """Whether appended columns were made from targets."""
-        return self._appended.from_targets
-
-    @property
-    def feature_names(self) -> NDArray[np.object_]:
-        """Names of the columns, as ``ATAC [-1000, 0) bp``, then those of appended ones."""
-        return np.array([*names_of_columns(self.columns), *self._appended.names], dtype=object)
-
-    @property
     def is_scaled(self) -> bool:
         """Whether values are log z-scores rather than openness."""
         return self.scaling is not None
@@ -169,21 +155,6 @@ class BinnedOpenness:
         Appended columns stay those of the row.
         """
         return self._with(pairs=self.pairs.in_cell_types(cell_type_codes))
-
-    def with_appended(self, names: Sequence[str], values: NDArray, *, from_targets: bool = False) -> "BinnedOpenness":
-        """Append columns of the pair, of its cell type or of its gene, behind all others.
-
-        They stay as they are: no logarithm is taken of them, and no slot's scale is applied.
-
-        Parameters
-        ----------
-        names : sequence of str
-        values : array-like of shape (n_pairs, len(names))
-        from_targets : bool, default=False
-            Whether they were made from targets. Estimators that cross-validate inside ``fit`` refuse such rows: the
-            targets of their inner test pairs would be known.
-        """
-        return self._with(appended=self._appended.beside(names, values, from_targets))
 
     def slot_totals(self) -> NDArray[np.float32]:
         """Openness of each slot before scaling, summed over all cell types of the data set, (n_slots,)."""
@@ -287,42 +258,6 @@ class BinnedOpenness:
     def _with(self, **changes: Any) -> Self:
         fields = ("pairs", "columns", "operator", "inverse_depth", "scaling")
         return type(self)(**{"appended": self._appended, **{name: getattr(self, name) for name in fields}, **changes})
-
-
-class AppendedColumns(NamedTuple):
-    """Columns beside the bins.
-
-    Attributes
-    ----------
-    names : tuple of str
-    values : ndarray of float32, shape (n_pairs, n_columns)
-    from_targets : bool
-        Whether any of them was made from targets.
-    """
-
-    names: tuple[str, ...]
-    values: NDArray[np.float32]
-    from_targets: bool
-
-    @classmethod
-    def none(cls, n_pairs: int) -> Self:
-        """No columns."""
-        return cls((), np.empty((n_pairs, 0), dtype=np.float32), False)
-
-    def of_rows(self, rows: NDArray[np.int64]) -> Self:
-        """The same columns of some rows."""
-        return type(self)(self.names, self.values[rows], self.from_targets)
-
-    def beside(self, names: Sequence[str], values: NDArray, from_targets: bool) -> Self:
-        """These columns, then others."""
-        new = np.asarray(values, dtype=np.float32)
-        wanted = len(self.values), len(names)
-        if new.shape != wanted:
-            raise ValueError(f"appended columns have shape {new.shape}, wanted {wanted}: pairs x names")
-        if not np.isfinite(new).all():
-            raise ValueError("appended columns hold NaN or infinite values")
-        together = np.hstack([self.values, new])
-        return type(self)((*self.names, *map(str, names)), together, self.from_targets or from_targets)
 
 
 def _index_type(n_entries: int) -> type[np.int32] | type[np.int64]:

@@ -1,6 +1,6 @@
 """Binned openness that lies in memory as one table, whatever it was computed from."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -8,10 +8,9 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from skepi._columns import names_of_columns
 from skepi._dense import MAX_DENSE_BYTES, check_dense_size
 from skepi._rows import resolve_rows
-from skepi.binning._binned import AppendedColumns
+from skepi.binning._appended import AppendedColumns, KeepsAppended
 from skepi.rows import GeneBlock, Slots, SlotScaling
 
 Float32Array = NDArray[np.float32]
@@ -21,7 +20,7 @@ _BLOCK_VALUES = 1_000_000
 _CHUNK_ROWS = 10_000
 
 
-class BinnedTable:
+class BinnedTable(KeepsAppended):
     """Rows whose binned openness is a table, genes x columns x cell types: the first tier of :mod:`skepi.rows`.
 
     For openness that no longer is a sum over peaks, because something was done to it after binning, and for numbers
@@ -85,21 +84,6 @@ class BinnedTable:
     def shape(self) -> tuple[int, int]:
         """``(n_pairs, n_features)``."""
         return len(self), len(self.columns) + self.appended.shape[1]
-
-    @property
-    def appended(self) -> Float32Array:
-        """Columns beside the bins."""
-        return self._appended.values
-
-    @property
-    def knows_targets(self) -> bool:
-        """Whether appended columns were made from targets."""
-        return self._appended.from_targets
-
-    @property
-    def feature_names(self) -> NDArray[np.object_]:
-        """Names of the columns, then those of appended ones."""
-        return np.array([*names_of_columns(self.columns), *self._appended.names], dtype=object)
 
     @property
     def is_scaled(self) -> bool:
@@ -168,10 +152,6 @@ class BinnedTable:
     def unscaled(self) -> Self:
         """Same pairs with plain openness."""
         return self._with(_scaling=None)
-
-    def with_appended(self, names: Sequence[str], values: NDArray, *, from_targets: bool = False) -> Self:
-        """Append columns behind all others; see :meth:`BinnedOpenness.with_appended`."""
-        return self._with(_appended=self._appended.beside(names, values, from_targets))
 
     def slot_totals(self) -> Float32Array:
         """Openness of each slot before scaling, summed over all cell types of the data set, (n_slots,)."""
