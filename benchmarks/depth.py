@@ -45,7 +45,7 @@ def without_noise_known(data):
 
 
 def nearest(data):
-    """Nearest cell type of each one by a model of the others."""
+    """Nearest cell type of each cell type, in a model fitted on the others."""
     found = {}
     for name in data.cell_types["name"]:
         others = [one for one in data.cell_types["name"] if one != name]

@@ -29,7 +29,7 @@ class Groups(NamedTuple):
     labels: pd.Index
 
     def sums(self, values: FloatArray | None = None) -> FloatArray:
-        """Sum of one value a pair in each group, or the number of pairs, (n_groups,)."""
+        """Sum of one value per pair in each group, or the number of pairs, (n_groups,)."""
         return np.bincount(self.codes, weights=values, minlength=len(self.labels)).astype(np.float64)
 
 

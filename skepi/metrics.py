@@ -56,7 +56,7 @@ def skill_by(y_true: ArrayLike, y_pred: ArrayLike, train_mean: ArrayLike, by: Ar
     Returns
     -------
     DataFrame
-        One row a group, in order of first appearance: ``skill`` (NaN where the truth equals the training mean
+        One row per group, in order of first appearance: ``skill`` (NaN where the truth equals the training mean
         throughout), ``mse`` and ``mse_mean`` (of the model and of the training mean; squared units of ``y``)
         and ``n_pairs``.
 
@@ -90,7 +90,7 @@ def gene_correlation(y_true: ArrayLike, y_pred: ArrayLike, train_mean: ArrayLike
     Returns
     -------
     Series
-        One value a gene, in order of first appearance; NaN where truth or prediction does not vary.
+        One value per gene, in order of first appearance; NaN where truth or prediction does not vary.
 
     Examples
     --------
@@ -240,7 +240,7 @@ def _columns(*columns: ArrayLike) -> tuple[FloatArray, ...]:
     """Equal lengths, finite, float64."""
     arrays = tuple(np.asarray(column, dtype=np.float64) for column in columns)
     if any(array.ndim != 1 or array.shape != arrays[0].shape for array in arrays):
-        raise ValueError(f"wanted one value a pair in each argument, got shapes {[a.shape for a in arrays]}")
+        raise ValueError(f"wanted one value per pair in each argument, got shapes {[a.shape for a in arrays]}")
     if arrays[0].size == 0:
         raise ValueError("no pairs to score")
     if not all(np.isfinite(array).all() for array in arrays):

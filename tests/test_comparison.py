@@ -1098,7 +1098,7 @@ def test_a_cell_type_without_counts_is_refused_by_name(counts):
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (Predicts(lambda X: np.zeros(3)), r"predictions have shape \(3,\), wanted \(\d+,\): one a pair"),
+        (Predicts(lambda X: np.zeros(3)), r"predictions have shape \(3,\), wanted \(\d+,\): one per pair"),
         (Predicts(lambda X: np.full(len(X), np.nan)), r"80 of 80 predictions are not finite"),
         (WithStd(0.0, -1.0), "standard deviations must not be negative, got -1"),
         (WithStd(0.0, np.inf), "80 of 80 standard deviations are not finite"),

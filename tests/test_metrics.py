@@ -358,9 +358,9 @@ MEASURES = {
 
 @pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
 def test_columns_that_cannot_be_scored_are_refused(measure):
-    with pytest.raises(ValueError, match=r"wanted one value a pair in each argument, got shapes \[\(2,\), \(3,\)"):
+    with pytest.raises(ValueError, match=r"wanted one value per pair in each argument, got shapes \[\(2,\), \(3,\)"):
         measure([1, 2], [1, 2, 3])
-    with pytest.raises(ValueError, match="wanted one value a pair"):
+    with pytest.raises(ValueError, match="wanted one value per pair"):
         measure(np.ones((2, 1)), np.ones((2, 1)))
     with pytest.raises(ValueError, match="no pairs to score"):
         measure([], [])

@@ -1,4 +1,4 @@
-"""One model a gene: equal to loops of scikit-learn over genes, by hand, on other data sets, and the L1 path."""
+"""One model per gene: equal to loops of scikit-learn over genes, by hand, on other data sets, and the L1 path."""
 
 import pickle
 import warnings

@@ -21,7 +21,7 @@ _GENES_AT_ONCE = 1_000
 
 
 class NearPeaks(NamedTuple):
-    """Peaks in reach of genes, one entry a gene and peak.
+    """Peaks in reach of genes, one entry per gene and peak.
 
     Attributes
     ----------

@@ -74,8 +74,8 @@ def compare_models(
     interval_level : float, default=0.9
         Of the predicted intervals, normal ones, that coverage is measured of.
     folder : path, optional
-        Where each fit is kept as soon as it is made, one file a fit; made if absent. A later comparison that needs the
-        same fit reads it there.
+        Where each fit is kept as soon as it is made, one file per fit; made if absent. A later comparison that needs
+        the same fit reads it there.
     n_jobs : int, optional
         Folds at once.
     random_state : int, RandomState or None, default=0

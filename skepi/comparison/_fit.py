@@ -177,7 +177,7 @@ def _shares(model: Any) -> dict[str, float] | None:
 def _numbers(values: ArrayLike, n_pairs: int, what: str) -> FloatArray:
     array = np.asarray(values, dtype=np.float64)
     if array.shape != (n_pairs,):
-        raise ValueError(f"{what} have shape {array.shape}, wanted ({n_pairs},): one a pair")
+        raise ValueError(f"{what} have shape {array.shape}, wanted ({n_pairs},): one per pair")
     if not np.isfinite(array).all():
         raise ValueError(f"{int((~np.isfinite(array)).sum())} of {n_pairs} {what} are not finite")
     return array

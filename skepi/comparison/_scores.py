@@ -57,7 +57,7 @@ def scores_of(table: pd.DataFrame, settings: Settings) -> dict[str, Any]:
 
 
 def scores_by_cell_type(table: pd.DataFrame) -> pd.DataFrame:
-    """Scores of each cell type, in order of first appearance: one row a cell type."""
+    """Scores of each cell type, in order of first appearance: one row per cell type."""
     moved = deviations(table)
     squares = pd.DataFrame({"error": (moved.truth - moved.prediction) ** 2, "variation": moved.truth**2})
     sums = squares.groupby(table["cell_type"].to_numpy(), sort=False).sum()

@@ -1,4 +1,4 @@
-"""Estimators around estimators: targets standardised per gene, one model a gene, one model a bucket of cell types,
+"""Estimators around estimators: targets standardised per gene, one model per gene, one model per bucket of cell types,
 shifts between data sets taken out."""
 
 from skepi.compose._batch import BatchCorrection

@@ -1,4 +1,4 @@
-"""BucketedRegressor: one model a bucket of similar cell types."""
+"""BucketedRegressor: one model per bucket of similar cell types."""
 
 import warnings
 from numbers import Real
@@ -54,7 +54,7 @@ _MIN_SHARED_GENES = 0.5
 
 
 class BucketedRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
-    r"""Fit one model a bucket of similar cell types, and a pooled one that answers where no bucket should.
+    r"""Fit one model per bucket of similar cell types, and a pooled one that answers where no bucket should.
 
     Training cell types are clustered by their principal components. Each bucket of at least ``min_cell_types`` gets a
     clone of ``estimator`` fitted on its rows, and all rows together another one. A new cell type t belongs to the

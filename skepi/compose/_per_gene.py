@@ -1,4 +1,4 @@
-"""PerGeneRegressor: one model a gene, fitted over the gene's training cell types."""
+"""PerGeneRegressor: one model per gene, fitted over the gene's training cell types."""
 
 from typing import Any, Self
 
@@ -19,7 +19,7 @@ from skepi.rows import BinnedRows
 
 
 class PerGeneRegressor(MetaEstimatorMixin, PerGeneModel, BaseEstimator):
-    r"""Fit one model a gene over its training cell types.
+    r"""Fit one model per gene over its training cell types.
 
     The features of gene g are the openness of its own slots (bins that a peak touches), so n is the number of training
     cell types and the genes share nothing. Last step of a pipeline behind :class:`skepi.binning.TSSBinner` and, where
@@ -66,7 +66,7 @@ class PerGeneRegressor(MetaEstimatorMixin, PerGeneModel, BaseEstimator):
     intercept_ : Series of float, index gene name
         Only linear models.
     models_ : list of estimator
-        One a gene; only models that are not linear.
+        One per gene; only models that are not linear.
     exposure_mean_ : float or None
         Mean exposure of the training cell types.
     columns_ : DataFrame

@@ -112,7 +112,7 @@ class PerGeneLassoCV(CrossValidatedPath, PerGeneModel, BaseEstimator):
 
     References
     ----------
-    Duren et al., PNAS 2017 (PECA: one L1 model a gene); Efron et al., Annals of Statistics 2004 (the path by homotopy).
+    Duren et al., PNAS 2017 (PECA: one L1 model per gene); Efron et al., Annals of Statistics 2004 (its path).
 
     Examples
     --------

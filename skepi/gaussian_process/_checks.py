@@ -36,7 +36,7 @@ def check_openness(X: Any) -> None:
 
 
 def checked_expression(X: Any, y: ArrayLike) -> FloatArray:
-    """One finite value a pair, on a log scale."""
+    """One finite value per pair, on a log scale."""
     y = check_log_targets(X, y)
     if np.abs(y).max() > _GREATEST_LOG:
         raise ValueError(

@@ -53,7 +53,7 @@ def error_concentration(held_out: pd.DataFrame, by: str = "pair") -> pd.DataFram
     Returns
     -------
     DataFrame
-        One row a group, from the worst: ``gene`` and ``cell_type`` (by pair) or the one asked for, ``share_of_pairs``
+        One row per group, from the worst: ``gene`` and ``cell_type`` (by pair) or the one asked for, ``share_of_pairs``
         and ``share_of_error`` (both cumulative, ending at 1), and by pair ``normal_share_of_error``. Equal errors stay
         in the order of the table.
 

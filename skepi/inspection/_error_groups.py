@@ -64,7 +64,7 @@ def error_by(
     Returns
     -------
     DataFrame
-        One row a group: ``n_pairs``, ``share_of_pairs``, ``mse`` and ``mse_mean`` (squared units of ``y``), ``skill``,
+        One row per group: ``n_pairs, share_of_pairs, mse, mse_mean`` (squared units of ``y``), ``skill``,
         ``share_of_error`` and ``error_ratio`` (share of error / share of pairs; 1 is average). ``mse_mean`` and
         ``skill`` are NaN for groups that hold genes without training mean, ``skill`` also where the truth equals the
         mean throughout, the last two where no pair has an error. The index is named after ``by`` (``group`` for an

@@ -63,7 +63,7 @@ def cross_val_parts(
     Returns
     -------
     DataFrame
-        As from :func:`skepi.model_selection.cross_val_pairs`, and behind it one column a part, in units of ``y``:
+        As from :func:`skepi.model_selection.cross_val_pairs`, and behind it one column per part, in units of ``y``:
         those of ``predict_parts`` but ``gene_mean`` (``cis, cell_state`` and, where learned, ``own_cis``). ``y_pred``
         is ``train_mean`` plus parts; for genes without training pairs, the level that the model gives them plus parts.
         With ``control=True``, the last column is ``y_pred_control``.

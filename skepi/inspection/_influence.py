@@ -155,7 +155,7 @@ def _check_cell_types(X: Any, folds: Folds) -> None:
 
 
 def _influence(estimator: Any, X: Any, y: FloatArray, folds: Folds, n_jobs: int | None) -> pd.DataFrame:
-    """One row a cell type, in the order of the table of cell types."""
+    """One row per cell type, in the order of the table of cell types."""
     parallel = Parallel(n_jobs=n_jobs)
     held = parallel(delayed(_held)(estimator, X, y, train, test) for train, test in folds)
     check_one_kind(np.concatenate([part.train_mean for part in held]))

@@ -41,7 +41,7 @@ def part_contributions(held_out_parts: pd.DataFrame, by: str | None = "gene") ->
     Returns
     -------
     DataFrame or Series
-        One row a group, in order of first appearance, with the names of groups as index (``by=None``: a Series):
+        One row per group, in order of first appearance, with the names of groups as index (``by=None``: a Series):
         ``skill`` (``within_gene_skill`` for genes without training pairs), the contribution of each part under its
         name, ``skill_control`` (``within_gene_skill_control``: the skill without matching genes, NaN where
         :func:`cross_val_parts` did not run the control), ``r_<part>`` (Pearson correlation of t with the part alone

@@ -65,7 +65,7 @@ class LassoBaseline(RegressorMixin, BaseEstimator):
 
     References
     ----------
-    Duren et al., PNAS 2017 (one L1 model a gene); the solver is scikit-learn's coordinate descent on a Gram
+    Duren et al., PNAS 2017 (one L1 model per gene); the solver is scikit-learn's coordinate descent on a Gram
     matrix, followed by an exact solution on the signs that it found.
 
     Examples

@@ -54,7 +54,7 @@ def cross_val_pairs(
     Returns
     -------
     DataFrame
-        One row a test pair: ``fold, gene, cell_type, y_true, y_pred, train_mean``. ``train_mean`` is the mean of
+        One row per test pair: ``fold, gene, cell_type, y_true, y_pred, train_mean``. ``train_mean`` is the mean of
         the gene's training pairs in that fold, NaN where it has none.
 
     Warns

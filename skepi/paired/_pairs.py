@@ -121,7 +121,7 @@ class GeneCellPairs:
         return names_of_pairs(self)
 
     def to_layer(self, values: Any, adata: Any, layer: str) -> None:
-        """Write one value a pair into a layer of an AnnData object (obs are cell types, var are genes).
+        """Write one value per pair into a layer of an AnnData object (obs are cell types, var are genes).
 
         Parameters
         ----------
@@ -142,7 +142,7 @@ class GeneCellPairs:
         write_layer(self.unstack(values), adata, layer)
 
     def unstack(self, values: Any) -> pd.DataFrame:
-        """Arrange one value a pair as a table, genes x cell types.
+        """Arrange one value per pair as a table, genes x cell types.
 
         Parameters
         ----------
@@ -164,6 +164,6 @@ class GeneCellPairs:
 def _frozen_codes(codes: NDArray, size: int, what: str) -> NDArray[np.int64]:
     codes = np.array(codes, dtype=np.int64, copy=True)
     if codes.ndim != 1 or (codes.size and not (codes.min() >= 0 and codes.max() < size)):
-        raise ValueError(f"{what} must be row numbers in 0 .. {size - 1}, one a pair")
+        raise ValueError(f"{what} must be row numbers in 0 .. {size - 1}, one per pair")
     codes.flags.writeable = False
     return codes

@@ -27,7 +27,7 @@ class LambdaPathDisplay:
     lines : sequence of str
         Columns to draw; the best penalty is that of the last one.
     folds : DataFrame, optional
-        One column a fold, rows as in ``table``: drawn as pale lines.
+        One column per fold, rows as in ``table``: drawn as pale lines.
     score_name : str, default="MSE"
         Label of the y axis.
     best : {"lowest", "highest"}, default="lowest"
