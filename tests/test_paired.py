@@ -557,3 +557,12 @@ def test_no_path_leads_from_pairs_to_expression():
         assert holds_secret(openness_side) == (False, False)
     assert holds_secret(data) == holds_secret(y) == (True, True), "the search itself finds what there is"
     assert holds_secret(dataset(openness=with_cell(0, 0, SECRET)).pairs()) == (True, True)
+
+
+def test_what_is_worked_out_on_the_way_is_no_part_of_a_pickle():
+    """Whether rows are what they were can be told from their bytes."""
+    X = pickle.loads(pickle.dumps(dataset().pairs()))
+    before = pickle.dumps(X)
+    assert X.tables.signals == ("openness",)
+    assert X.tables.signal_codes.tolist() == [0, 0, 0]
+    assert pickle.dumps(X) == before

@@ -1,6 +1,8 @@
 """How far states reach: the length of the kernel, the exponent, and that far states cost no skill."""
 
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,9 +17,10 @@ from skepi.datasets import make_paired_openness
 from skepi.gaussian_process import CisTransRegressor, _likelihood, _posterior, _reach
 from skepi.gaussian_process._posterior import NewCellTypes, Residuals, Variances
 from skepi.gaussian_process._reach import LENGTHS, bent, bent_new, faded, fit_exponent
-from skepi.inspection import cross_val_parts
-from skepi.model_selection import LineageKFold
 from skepi.paired import PairedDataset
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+from far_lineages import far_lineages, gain_of_state
 
 
 def kernel_of(rng, n, n_new=0, n_features=30):
@@ -186,43 +189,40 @@ def test_replicates_do_not_shorten_the_reach():
 # --- the model
 
 
-def far_lineages(seed, n_genes=300, n_cell_types=12, n_lineages=4):
-    """Lineages among which nothing but cis is shared: which gene has which program is permuted in each of them."""
-    data, truth = make_paired_openness(
-        n_genes=n_genes, n_cell_types=n_cell_types, n_lineages=n_lineages, random_state=seed
-    )
-    rng, program = np.random.default_rng(seed), truth.program.to_numpy().copy()
-    lineage = data.cell_types["lineage"].to_numpy()
-    for name in pd.unique(lineage):
-        program[:, lineage == name] = program[rng.permutation(n_genes)][:, lineage == name]
-    expression = truth.gene_mean.to_numpy()[:, None] + truth.cis.to_numpy() + program + truth.noise.to_numpy()
-    return PairedDataset(data.openness, data.peaks, data.genes, expression, data.cell_types)
-
-
-def gain_of_state(data, **settings):
-    """Skill of the model less that of its cis part, lineages held out."""
-    X, y = data.pairs(return_X_y=True)
-    model = make_pipeline(TSSBinner(edges=symmetric_edges()), CisTransRegressor(**settings))
-    table = cross_val_parts(model, X, y, LineageKFold())
-    truth = table["y_true"] - table["train_mean"]
-    parts = table["cis"] + table["cell_state"]
-    return float((np.sum((truth - table["cis"]) ** 2) - np.sum((truth - parts) ** 2)) / np.sum(truth**2))
-
-
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::skepi.exceptions.DistantCellTypeWarning")
 def test_far_states_cost_no_skill():
     """20 data sets whose lineages share nothing but cis: the state adds nothing and takes nothing."""
-    gains = np.array([gain_of_state(far_lineages(seed)) for seed in range(20)])
-    unlimited = np.array([gain_of_state(far_lineages(seed), reach="unlimited") for seed in range(20)])
-    assert gains.mean() >= -0.005
-    assert gains.mean() > unlimited.mean() - 0.002
+    data = [far_lineages(seed) for seed in range(20)]
+    gains, unlimited = (
+        np.mean([gain_of_state(one, reach=reach) for one in data]) for reach in ("learned", "unlimited")
+    )
+    assert gains >= -0.005
+    assert gains > unlimited - 0.002
 
 
 @pytest.mark.filterwarnings("ignore::skepi.exceptions.DistantCellTypeWarning")
 def test_where_lineages_share_programs_the_state_still_helps():
     data, _ = make_paired_openness(n_genes=150, n_cell_types=12, n_lineages=4)
     assert gain_of_state(data) > 0.05
+
+
+@pytest.mark.filterwarnings("ignore::skepi.exceptions.DistantCellTypeWarning")
+def test_predicted_states_are_multiplied_by_what_is_believed():
+    data, _ = make_paired_openness(n_genes=60, n_cell_types=10, n_lineages=3)
+    names = data.cell_types["name"].tolist()
+    model = make_pipeline(TSSBinner(edges=symmetric_edges()), CisTransRegressor())
+    model.fit(*data.pairs(cell_types=names[:7], return_X_y=True))
+    rows = model[0].transform(data.pairs(cell_types=names[7:9]))
+    states, spreads = {}, {}
+    for exponent in (0.0, 2.0):
+        model[-1].reach_exponent_ = exponent
+        states[exponent] = model[-1].predict_parts(rows)["cell_state"].to_numpy().reshape(60, 2)
+        spreads[exponent] = model[-1].predict(rows, return_std=True)[1]
+    factor = states[2.0] / states[0.0]
+    assert_float64_sums(factor, np.tile(factor[0], (60, 1)), condition=1e6)
+    assert ((factor[0] > 0) & (factor[0] < 1)).all()
+    assert (spreads[2.0] > spreads[0.0]).all()
 
 
 def test_reach_is_one_of_two():

@@ -20,7 +20,7 @@ from skepi.linear_model import LassoBaseline
 from skepi.model_selection import CellTypeKFold, cross_val_pairs
 from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
-from skepi.paired._assembly import peaks_at_start_sites
+from skepi.paired._assembly import PeaksAtStartSites, peaks_at_start_sites
 from skepi.preprocessing import LogZScaler
 
 LOGS = {"2.0 **": np.log2, "np.expm1": np.log, "10.0 **": np.log10}
@@ -223,6 +223,12 @@ def test_a_genome_that_is_tiled_says_nothing_of_assemblies():
     tss = np.random.default_rng(0).integers(100_000, 9_900_000, 500)
     found = peaks_at_start_sites(peaks, pd.DataFrame({"chrom": "chr1", "tss": tss}))
     assert (found.share, found.share_shifted, found.seem_apart) == (1.0, 1.0, False)
+
+
+@pytest.mark.parametrize(("share", "apart"), [(0.5, True), (0.75, True), (0.85, False)])
+def test_peaks_nearly_everywhere_say_nothing_of_assemblies(share, apart):
+    near = int(1_000 * share)
+    assert PeaksAtStartSites(1_000, near, 2 * near).seem_apart == apart
 
 
 def test_broad_peaks_count_by_what_they_cover():

@@ -192,7 +192,7 @@ def _prediction(
     total = float(new.to_self[0] - 2 * new.to_training.mean() + among.mean())
     reliability = float(weights @ k) / total if total > 0 else 1.0
     predicted, truth = np.zeros(len(products)), np.zeros(len(products))
-    predicted[rest] = weights - weights.mean()
+    predicted[rest] = weights  # which add up to 0, as k does
     truth[cell], truth[rest] = 1, -1 / rest.size
     return (
         reliability,

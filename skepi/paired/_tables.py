@@ -212,7 +212,9 @@ class OpennessTables:
         return _derived[key]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "identity": self.identity}  # so that it is not worked out again wherever this goes
+        worked_out = {name for name in self.__dict__ if isinstance(getattr(type(self), name, None), cached_property)}
+        given = {name: part for name, part in self.__dict__.items() if name not in worked_out}
+        return given | {"identity": self.identity}  # so that it is not worked out again wherever this goes
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
