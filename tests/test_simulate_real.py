@@ -263,6 +263,14 @@ def test_fewer_peaks_touch_fewer_bins():
     assert_within(touched.mean(), 252, TOLERANCE * 252, REASON)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
+def test_the_memory_of_the_process_that_starts_a_benchmark_does_not_count():
+    child = [sys.executable, "-c", "from memory import peak_gb; print(peak_gb())"]
+    held = np.ones(40_000_000)  # .32 GB
+    done = subprocess.run(child, capture_output=True, text=True, cwd=ROOT / "benchmarks", check=True)
+    assert float(done.stdout) < 0.1 < held.nbytes / 1e9
+
+
 @pytest.mark.slow
 def test_the_full_size_stays_within_the_stated_memory():
     done = subprocess.run(
