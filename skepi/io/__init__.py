@@ -12,6 +12,7 @@ from skepi.io._matrix import read_matrix
 from skepi.io._mtx import read_10x_mtx
 from skepi.io._names import chromosome_style, convert_chromosomes, format_intervals, parse_intervals, strip_versions
 from skepi.io._peaks import read_peaks
+from skepi.io._sample_names import sample_name
 from skepi.io._tenx import CellMatrix, read_10x_h5
 from skepi.io._tracks import write_bedgraph, write_bedpe
 from skepi.io._tss import read_tss
@@ -36,6 +37,7 @@ __all__ = [
     "read_narrowpeak",
     "read_peaks",
     "read_tss",
+    "sample_name",
     "strip_versions",
     "write_bedgraph",
     "write_bedpe",

@@ -1,0 +1,71 @@
+"""Settings of a run in a TOML file: they are read as arguments are, and become the defaults of a command."""
+
+import argparse
+import difflib
+import tomllib
+from typing import Any
+
+Parsers = dict[str, argparse.ArgumentParser]
+
+
+def take_settings(arguments: list[str], commands: Parsers) -> None:
+    """Make the settings of the file that ``--config`` names the defaults of the command that is asked for."""
+    finder = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    finder.add_argument("--config")
+    path = finder.parse_known_args(arguments)[0].config
+    if path is None or arguments[0] not in commands:
+        return
+    command = commands[arguments[0]]
+    try:
+        settings = _settings_of(path, arguments[0], commands)
+        places = [token for key, value in settings.items() for token in _tokens(command, key, value)]
+    except (OSError, ValueError) as error:
+        command.error(f"argument --config: {error}")
+    given = command.parse_args(places)
+    command.set_defaults(**{key: getattr(given, key) for key in settings})
+
+
+def _settings_of(path: str, name: str, commands: Parsers) -> dict[str, Any]:
+    """Settings of one command: those above all tables that it knows, and those of its table."""
+    with open(path, "rb") as file:
+        try:
+            content = tomllib.load(file)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path} is no TOML file: {error}") from error
+    known = {command: _known(parser) for command, parser in commands.items()}
+    everywhere = {key: value for key, value in content.items() if not isinstance(value, dict)}
+    _check_names(everywhere, set().union(*known.values()), f"{path}: no command has a setting")
+    tables = {key: value for key, value in content.items() if isinstance(value, dict)}
+    _check_names(tables, set(commands), f"{path}: no command is called")
+    for table, settings in tables.items():
+        _check_names(settings, known[table], f"{path}: [{table}] has no setting")
+    shared = {key: value for key, value in everywhere.items() if key in known[name]}
+    return {**shared, **tables.get(name, {})}
+
+
+def _known(command: argparse.ArgumentParser) -> set[str]:
+    return {action.dest for action in command._actions} - {"help", "config"}
+
+
+def _check_names(names: Any, known: set[str], what: str) -> None:
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            raise ValueError(f"{what} {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+
+
+def _tokens(command: argparse.ArgumentParser, key: str, value: Any) -> list[str]:
+    """Arguments that say what a setting says."""
+    action = next(action for action in command._actions if action.dest == key)
+    if isinstance(value, bool) != (action.nargs == 0):
+        wanted = "true or false" if action.nargs == 0 else "text, a number or a list of them"
+        raise ValueError(f"{key}: wanted {wanted}, got {value!r}")
+    if isinstance(value, bool):
+        negative = [option for option in action.option_strings if option.startswith("--no-")]
+        return [action.option_strings[0]] if value else negative
+    values = [str(item) for item in (value if isinstance(value, list) else [value])]
+    if not action.option_strings:
+        return values
+    if action.nargs is None and len(values) == 1:
+        return [f"{action.option_strings[0]}={values[0]}"]
+    return [action.option_strings[0], *values]

@@ -1,0 +1,32 @@
+"""``skepi fit``: a model, fitted to all cell types of a data set."""
+
+from argparse import Namespace
+
+from skepi.cli._errors import UsageError
+from skepi.cli._expressions import Expression, output, py
+from skepi.cli._models import model_of, normalizer_of, opened
+from skepi.cli._program import Program
+from skepi.paired import PairedDataset
+from skepi.persistence import save_model
+
+
+def program(options: Namespace) -> Program:
+    """Fit and save."""
+    made = Program()
+    if options.output is None:
+        raise UsageError("--output is missing: the model file to write")
+    found = opened(options.data)
+    data = add_training_data(made, py(PairedDataset).open(options.data), normalizer_of(made, options, found))
+    made.do(py(save_model)(add_fitted(made, options, data), output(options.output)))
+    return made
+
+
+def add_training_data(made: Program, dataset: Expression, normalizer: Expression | None) -> Expression:
+    """Add the statement for a data set whose expression is on the scale that models learn."""
+    return made.let("data", dataset if normalizer is None else dataset.transform_expression(normalizer))
+
+
+def add_fitted(made: Program, options: Namespace, data: Expression) -> Expression:
+    """Add the statements that fit a model to all pairs."""
+    pairs = made.let("pairs", data.pairs(return_X_y=True))
+    return made.let("model", model_of(options.model, options.random_state).fit(pairs[0], pairs[1]))

@@ -1,0 +1,207 @@
+"""From files to a data set: the statements that read them."""
+
+import gzip
+from argparse import Namespace
+from typing import Any, NamedTuple
+
+from skepi.cli._cells import (
+    Cells,
+    cells_of,
+    check_file,
+    ending_of,
+    labelled,
+    mudata_of,
+    pseudobulk_of,
+    read_table,
+    rna_of,
+)
+from skepi.cli._errors import UsageError
+from skepi.cli._expressions import Expression, py
+from skepi.cli._program import Program
+from skepi.cli._samples import files_by_sample
+from skepi.io import (
+    choose_tss,
+    convert_chromosomes,
+    match_genes,
+    parse_intervals,
+    read_bed,
+    read_gff3,
+    read_gtf,
+    read_matrix,
+    read_tss,
+    sample_name,
+    strip_versions,
+)
+from skepi.paired import PairedDataset
+from skepi.peaks import consensus_peaks, openness_over_peaks, read_narrowpeaks
+
+#: First columns of a table of featureCounts.
+_FEATURECOUNTS = ["Geneid", "Chr", "Start", "End", "Strand", "Length"]
+
+
+class Openness(NamedTuple):
+    """Openness as a table with its peaks, or as an AnnData object whose obs are cell types."""
+
+    table: Any
+    peaks: Any
+    cell_types: Expression | None
+    adata: Expression | None = None
+
+
+def add_dataset(program: Program, options: Namespace) -> Expression:
+    """Add the statements that make a data set of all files, and return its name."""
+    mudata = mudata_of(program, options)
+    opened = add_openness(program, options, mudata)
+    rna = rna_of(program, options, mudata)
+    genes = _genes(program, options, rna)
+    counts = _expression(program, options, rna)
+    if counts is not None:
+        matched = program.let("matched", py(match_genes)(counts, genes))
+        counts, genes = program.let("expression", matched[0]), program.let("genes", matched[1])
+    return add_paired(program, options, opened, genes, counts)
+
+
+def add_paired(
+    program: Program,
+    options: Namespace,
+    opened: Openness,
+    genes: Expression,
+    expression: Expression | None = None,
+    variable: str = "data",
+) -> Expression:
+    """Add the statement that puts openness, genes and, where known, expression together."""
+    openness, peaks, cell_types = opened.table, opened.peaks, opened.cell_types
+    if opened.adata is not None:
+        atac = program.let("atac_data", py(PairedDataset).from_anndata(opened.adata, genes))
+        openness, peaks, cell_types = atac.openness, atac.peaks, cell_types or atac.cell_types
+        if expression is not None and options.common_cell_types:
+            raise UsageError("--common-cell-types needs openness in a table; give both .h5ad the same obs")
+    elif expression is not None and options.common_cell_types:
+        common = program.let("common", openness.columns.intersection(expression.columns, sort=False))
+        openness, expression = program.let("openness", openness[common]), program.let("expression", expression[common])
+        if cell_types is not None:
+            of_common = cell_types.set_index("name").loc[common].rename_axis("name").reset_index()
+            cell_types = program.let("cell_types", of_common)
+    settings = {"expression": expression, "cell_types": cell_types}
+    given = {key: value for key, value in settings.items() if value is not None}
+    return program.let(variable, py(PairedDataset)(openness, peaks, genes, **given))
+
+
+def add_openness(
+    program: Program, options: Namespace, mudata: Expression | None = None, peaks: Expression | None = None
+) -> Openness:
+    """Add the statements that read openness, and the cell types where they are known.
+
+    Peak calls are put on ``peaks``, where they are given, in place of consensus peaks.
+    """
+    if (options.peak_calls is None) == (options.openness is None):
+        raise UsageError("wanted either --peak-calls or --openness")
+    found = (
+        _of_peak_calls(program, options, peaks) if options.openness is None else _of_matrix(program, options, mudata)
+    )
+    table = getattr(options, "cell_types", None)
+    if table is None:
+        return found
+    check_file(table)
+    cell_types = read_table(table, sep="\t")
+    if found.cell_types is not None:
+        cell_types = found.cell_types.merge(cell_types, on="name", how="left")
+    return found._replace(cell_types=program.let("cell_types", cell_types))
+
+
+def _of_peak_calls(program: Program, options: Namespace, peaks: Expression | None) -> Openness:
+    files = files_by_sample(options.peak_calls)
+    for path in files.values():
+        check_file(path)
+    called = program.let("called", py(read_narrowpeaks)(files, n_jobs=options.n_jobs))
+    if options.peaks is not None:
+        peaks = py(read_bed)(check_file(options.peaks))
+    elif peaks is None:
+        exclude = {} if options.exclude is None else {"exclude": py(read_bed)(check_file(options.exclude))}
+        peaks = py(consensus_peaks)(called, width=options.width, score=options.score, **exclude, n_jobs=options.n_jobs)
+    named = program.let("peaks", peaks)
+    table = program.let("openness", py(openness_over_peaks)(called, named, n_jobs=options.n_jobs))
+    return Openness(table, _renamed(program, options, "peaks", named), None)
+
+
+def _of_matrix(program: Program, options: Namespace, mudata: Expression | None) -> Openness:
+    source = cells_of(program, options, options.openness, "atac", "Peaks", mudata)
+    if source is not None and not labelled(options, source):
+        return Openness(None, None, None, source.expression)
+    cell_types = None
+    if source is not None:
+        bulk = program.let("atac_bulk", pseudobulk_of(options, source))
+        table, cell_types = program.let("openness", bulk.counts), program.let("cell_types", bulk.cell_types)
+    else:
+        table = program.let("openness", _read_openness(options))
+    peaks = py(parse_intervals)(table.index) if options.peaks is None else py(read_bed)(check_file(options.peaks))
+    return Openness(table, _renamed(program, options, "peaks", program.let("peaks", peaks)), cell_types)
+
+
+def _read_openness(options: Namespace) -> Expression:
+    labels = options.openness_labels
+    settings: dict[str, Any] = {} if labels is None else {"labels": labels if len(labels) > 1 else labels[0]}
+    if options.one_based:
+        settings["one_based"] = True
+    if getattr(options, "missing", "error") != "error":
+        settings["missing"] = options.missing
+    return _with_sample_names(py(read_matrix)(check_file(options.openness), **settings))
+
+
+def _genes(program: Program, options: Namespace, rna: Cells | None) -> Expression:
+    """Add the statements that choose one start site per gene."""
+    if options.genes is None:
+        if rna is None or not rna.is_adata:
+            raise UsageError("--genes is missing: a GTF, GFF3 or a table of start sites")
+        return program.let("genes", rna.expression.var.rename_axis("name").reset_index())
+    ending = ending_of(options.genes)
+    reader = {".gtf": read_gtf, ".gff": read_gff3, ".gff3": read_gff3}.get(ending, read_tss)
+    settings: dict[str, Any] = {} if options.policy == "most_transcripts" else {"policy": options.policy}
+    if options.gene_name is not None:
+        settings["name"] = options.gene_name
+    if options.strandless != "error":
+        settings["strandless"] = options.strandless
+    genes = program.let("genes", py(choose_tss)(py(reader)(check_file(options.genes)), **settings))
+    if options.strip_versions:
+        genes = program.let("genes", genes.assign(name=py(strip_versions)(genes["name"])))
+    return _renamed(program, options, "genes", genes)
+
+
+def _expression(program: Program, options: Namespace, rna: Cells | None) -> Expression | None:
+    """Add the statements that read expression, genes x cell types."""
+    if rna is not None:
+        table = pseudobulk_of(options, rna).counts if labelled(options, rna) else rna.expression.to_df().T
+    elif options.expression is None:
+        return None
+    else:
+        path = check_file(options.expression)
+        drop = options.drop or (_FEATURECOUNTS[1:] if _header(path)[:6] == _FEATURECOUNTS else [])
+        settings: dict[str, Any] = {"drop": drop} if drop else {}
+        for key in ("repeated", "missing"):
+            if getattr(options, key) != "error":
+                settings[key] = getattr(options, key)
+        table = _with_sample_names(py(read_matrix)(path, **settings))
+    table = program.let("expression", table)
+    if options.strip_versions:
+        table = program.let("expression", table.set_axis(py(strip_versions)(table.index), axis=0))
+    return table
+
+
+def _renamed(program: Program, options: Namespace, variable: str, table: Expression) -> Expression:
+    """Table of peaks or genes whose chromosomes have the names that were asked for."""
+    if options.chromosomes is None:
+        return table
+    return program.let(variable, py(convert_chromosomes)(table, options.chromosomes))
+
+
+def _with_sample_names(table: Expression) -> Expression:
+    """Table whose columns are named after samples where they are paths of files of reads."""
+    return table.rename(columns=py(sample_name))
+
+
+def _header(path: str) -> list[str]:
+    """Names of the columns of a table, by its first line that is no comment."""
+    with open(path, "rb") as plain:
+        packed = plain.read(2) == b"\x1f\x8b"
+    with gzip.open(path, "rt") if packed else open(path) as file:
+        return next((line.rstrip("\n").split("\t") for line in file if not line.startswith("#")), [])

@@ -1,0 +1,108 @@
+"""The way through: arguments, settings, program; one line for an error."""
+
+import importlib
+import os
+import sys
+import traceback
+import warnings
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Any
+
+from skepi.cli._config import take_settings
+from skepi.cli._errors import UsageError
+from skepi.cli._parser import make_parser
+
+#: Exit codes: a mistake in the arguments has 2, as everywhere in Python.
+FAILED, INTERRUPTED = 1, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``skepi`` with arguments, and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Without the name of the program; those of the process if not given.
+
+    Returns
+    -------
+    int
+        0 where all went well, 1 for an error, 130 where it was interrupted. For arguments that cannot be understood,
+        and for ``--help``, SystemExit is raised, as by argparse.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from skepi.datasets import make_paired_openness
+    >>> data, _ = make_paired_openness(n_genes=8, n_cell_types=3, n_lineages=2, n_chromosomes=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     data.save(f"{folder}/data")
+    ...     code = main(["activity", f"{folder}/data", "--output", f"{folder}/activity.csv"])
+    ...     header = pathlib.Path(folder, "activity.csv").read_text().split()[0]
+    >>> code, header
+    (0, 'gene,cell000,cell001,cell002')
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser, commands = make_parser()
+    take_settings(arguments, commands)
+    options = parser.parse_args(arguments)
+    if options.progress is None:
+        options.progress = sys.stderr.isatty()
+    shown = warnings.showwarning
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _one_line(options.command)
+            _run(options)
+    except KeyboardInterrupt:
+        print(f"skepi {options.command}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read standard output has seen enough; nothing is left to be written there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        return _failed(error, options)
+    finally:
+        warnings.showwarning = shown
+    return 0
+
+
+def _run(options: Namespace) -> None:
+    """Print or run the program of a command."""
+    program = importlib.import_module(f"skepi.cli._{options.command}").program(options)
+    if options.show_code:
+        print(program.code(), end="")
+        return
+    program.check_outputs(options.overwrite)
+    for note in program.notes:
+        print(f"skepi {options.command}: {note}", file=sys.stderr)
+    program.run()
+
+
+def _failed(error: Exception, options: Namespace) -> int:
+    if options.debug:
+        traceback.print_exception(error)
+    text = " ".join(str(error).split()) or "no message"
+    if isinstance(error, KeyError):
+        text = f"there is no {text}"
+    expected = isinstance(
+        error, UsageError | ValueError | TypeError | OSError | ImportError | RuntimeError | LookupError
+    )
+    kind = "" if expected else f"{type(error).__name__}: "
+    hint = "" if expected or options.debug else " (--debug shows where)"
+    print(f"skepi {options.command}: error: {kind}{text}{hint}", file=sys.stderr)
+    return FAILED
+
+
+def _one_line(command: str) -> Any:
+    """A way to show warnings: one line each, once, without the place in the code."""
+    said: set[str] = set()
+
+    def show(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
+        text = f"skepi {command}: warning: {' '.join(str(message).split())}"
+        if text not in said:
+            said.add(text)
+            print(text, file=sys.stderr)
+
+    return show

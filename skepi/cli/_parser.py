@@ -1,0 +1,206 @@
+"""All commands and their options. Nothing but the standard library is imported here, so that ``--help`` is quick."""
+
+import argparse
+import textwrap
+from typing import Any
+
+from skepi import __version__
+from skepi.cli._options import (
+    add_comparison,
+    add_dataset,
+    add_expression,
+    add_genes,
+    add_jobs,
+    add_model,
+    add_normalizer,
+    add_openness,
+    add_output,
+    add_seed,
+)
+
+
+def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of ``skepi``, and those of its commands by name."""
+    root = argparse.ArgumentParser(
+        prog="skepi",
+        description="Predict gene expression from chromatin openness around transcription start sites.",
+        epilog="skepi COMMAND --help explains a command. In the order of use: check, build, compare, fit, predict, "
+        "report; activity and links need no model.",
+        allow_abbrev=False,
+    )
+    root.add_argument("--version", action="version", version=f"skepi {__version__}")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for add in (_check, _build, _compare, _fit, _predict, _activity, _links, _report):
+        add(commands)
+    return root, dict(commands.choices)
+
+
+def _command(commands: Any, name: str, what: str, example: str) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name,
+        usage=f"skepi {name} [options]" if name in ("check", "build", "predict") else f"skepi {name} DATA [options]",
+        help=what[0].lower() + what[1:].split(".")[0],
+        description=textwrap.fill(what, 80),
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    group = command.add_argument_group("every command")
+    group.add_argument(
+        "--config",
+        metavar="FILE",
+        help="TOML file with settings: a table per command, [compare] say, with the names of its options (cell_labels "
+        "for --cell-labels). Settings above all tables count for every command that has them; the command line wins",
+    )
+    group.add_argument(
+        "--show-code", action="store_true", help="print the Python program that does the same, and do nothing"
+    )
+    group.add_argument("--overwrite", action="store_true", help="replace output files that exist")
+    group.add_argument(
+        "--progress",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="progress bars on standard error (default: on a terminal)",
+    )
+    group.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return command
+
+
+def _check(commands: Any) -> None:
+    command = _command(
+        commands,
+        "check",
+        "Say what matches in the files. Nothing is written: the checks go to standard output, one per line.",
+        "skepi check --peak-calls *_peaks.narrowPeak.gz --genes genes.gtf.gz --expression counts.txt",
+    )
+    for group in (add_openness, add_genes, add_expression, add_jobs):
+        group(command)
+    add_output(command, "write the checks as a tab-separated table")
+
+
+def _build(commands: Any) -> None:
+    command = _command(
+        commands,
+        "build",
+        "Make a data set of files. It is saved to a folder that the other commands open.",
+        "skepi build --peak-calls *_peaks.narrowPeak.gz --genes genes.gtf.gz --expression counts.txt --output blood",
+    )
+    for group in (add_openness, add_genes, add_expression, add_jobs):
+        group(command)
+    add_output(command, "folder to write, which must not exist")
+
+
+def _compare(commands: Any) -> None:
+    command = _command(
+        commands,
+        "compare",
+        "Compare models on cell types, lineages or chromosomes that they have not seen. The table of skill goes to "
+        "standard output.",
+        "skepi compare blood --splits cell-types lineages --folder fits --output scores.tsv",
+    )
+    for group in (add_dataset, add_comparison, add_normalizer, add_jobs, add_seed):
+        group(command)
+    add_output(command, "write all scores as a tab-separated table")
+    command.add_argument("--by-cell-type", metavar="FILE", help="write the scores of each cell type")
+
+
+def _fit(commands: Any) -> None:
+    command = _command(
+        commands,
+        "fit",
+        "Fit a model to all cell types of a data set, and save it.",
+        "skepi fit blood --model cis-and-cell-state --output blood.skepi",
+    )
+    for group in (add_dataset, add_model, add_normalizer, add_seed):
+        group(command)
+    add_output(command, "model file to write")
+
+
+def _predict(commands: Any) -> None:
+    command = _command(
+        commands,
+        "predict",
+        "Predict the expression of cell types of which only openness is known. Predictions are log expression, on the "
+        "scale of the training data.",
+        "skepi predict --train blood --peak-calls NK_peaks.narrowPeak.gz --output predicted.tsv",
+    )
+    command.add_argument(
+        "--train",
+        metavar="DATA",
+        help="data set to learn from: a folder that `skepi build` wrote, or hematopoiesis, 14 "
+        "public blood populations (hg19; downloaded once, 41 MB)",
+    )
+    command.add_argument(
+        "--fitted",
+        metavar="FILE",
+        help="model that `skepi fit` wrote from --train, in place of a new "
+        "fit; --model and the normalisation must be those it was fitted with",
+    )
+    for group in (add_openness, add_model, add_normalizer, add_jobs, add_seed):
+        group(command)
+    command.add_argument(
+        "--chromosomes", choices=["ucsc", "ensembl"], help="rename the chromosomes of the new peaks: chr1 or 1"
+    )
+    add_output(command, "table of genes x cell types (.tsv, .csv or .parquet) or .h5ad; standard output if not given")
+    command.add_argument(
+        "--std",
+        metavar="FILE",
+        help="write the standard deviation of each prediction as well, for models that give one",
+    )
+
+
+def _activity(commands: Any) -> None:
+    command = _command(
+        commands,
+        "activity",
+        "Score every gene in every cell type by the openness around it. Nothing is trained, and no expression is "
+        "needed.",
+        "skepi activity blood --output activity.tsv",
+    )
+    add_dataset(command)
+    add_output(command, "table of genes x cell types (.tsv, .csv or .parquet); standard output if not given")
+
+
+def _links(commands: Any) -> None:
+    command = _command(
+        commands,
+        "links",
+        "Score which peaks may regulate which genes.",
+        "skepi links blood --test --top 20 --output links.tsv",
+    )
+    add_dataset(command)
+    command.add_argument(
+        "--max-distance", type=int, default=1_000_000, metavar="BP", help="from peak to TSS (default: %(default)s)"
+    )
+    command.add_argument("--min-distance", type=int, default=0, metavar="BP", help="default: %(default)s")
+    command.add_argument("--top", type=int, metavar="N", help="keep the N best peaks of each gene")
+    command.add_argument("--only-genes", nargs="+", metavar="GENE", help="genes wanted (default: all)")
+    command.add_argument(
+        "--test",
+        action="store_true",
+        help="test each pair: does openness follow expression across cell "
+        "types more than that of matched peaks elsewhere does?",
+    )
+    for group in (add_normalizer, add_seed):
+        group(command)
+    add_output(command, "table (.tsv, .csv, .parquet) or .bedpe; standard output if not given")
+
+
+def _report(commands: Any) -> None:
+    command = _command(
+        commands,
+        "report",
+        "Write a report, one self-contained HTML page. It shows the checks of the data, the comparison of models, their "
+        "errors, importance, parts and links, and says what to trust.",
+        "skepi report blood --folder fits --output report.html",
+    )
+    for group in (add_dataset, add_comparison, add_model, add_normalizer, add_jobs, add_seed):
+        group(command)
+    command.add_argument("--title", help="title of the page (default: the name of the data set)")
+    command.add_argument(
+        "--n-permutations",
+        type=int,
+        default=19,
+        help="refits for the null band of importance; 0 leaves it out (default: %(default)s)",
+    )
+    add_output(command, "page to write")

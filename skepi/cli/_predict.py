@@ -1,0 +1,60 @@
+"""``skepi predict``: expression of cell types of which only openness is known."""
+
+from argparse import Namespace
+from pathlib import Path
+
+from skepi.cli._cells import optional
+from skepi.cli._errors import UsageError
+from skepi.cli._expressions import Expression, output, py
+from skepi.cli._fit import add_fitted, add_training_data
+from skepi.cli._inputs import add_openness, add_paired
+from skepi.cli._models import normalizer_of, opened
+from skepi.cli._program import Program
+from skepi.cli._tables import add_table, add_table_or_print
+from skepi.datasets import fetch_hematopoiesis
+from skepi.paired import PairedDataset
+from skepi.persistence import load_model
+
+
+def program(options: Namespace) -> Program:
+    """Fit to the training data, or read a model that was, and predict the new cell types."""
+    made = Program()
+    data = _training_data(made, options)
+    model = made.let("model", py(load_model)(options.fitted)) if options.fitted else add_fitted(made, options, data)
+    new = _new_data(made, options, data)
+    X = made.let("X", new.pairs())
+    if options.std is None:
+        values = model.predict(X)
+    else:
+        both = made.let("both", model.predict(X, return_std=True))
+        values = both[0]
+        add_table(made, X.unstack(both[1]), options.std)
+    predicted = made.let("predicted", X.unstack(values))
+    if options.output is not None and Path(options.output).suffix == ".h5ad":
+        made.do(_as_anndata(predicted, data).write_h5ad(output(options.output)))
+    else:
+        add_table_or_print(made, predicted, options)
+    return made
+
+
+def _training_data(made: Program, options: Namespace) -> Expression:
+    if options.train is None:
+        raise UsageError("--train is missing: a folder that `skepi build` wrote, or hematopoiesis")
+    if options.train == "hematopoiesis" and not Path(options.train).exists():
+        return made.let("data", py(fetch_hematopoiesis)(n_jobs=options.n_jobs, **made.progress(options)).dataset)
+    found = opened(options.train)
+    if found.expression is None:
+        raise UsageError(f"{options.train} holds openness only: there is nothing to learn from")
+    return add_training_data(made, py(PairedDataset).open(options.train), normalizer_of(made, options, found))
+
+
+def _new_data(made: Program, options: Namespace, data: Expression) -> Expression:
+    """Data set of the new openness, on the peaks of the training data where it comes as peak calls."""
+    genes = made.let("genes", data.genes)
+    return add_paired(made, options, add_openness(made, options, peaks=data.peaks), genes, variable="new")
+
+
+def _as_anndata(predicted: Expression, data: Expression) -> Expression:
+    """Predictions as an AnnData object: obs are cell types, var are genes with their places."""
+    adata = optional("anndata", "AnnData")
+    return adata(predicted.T, var=data.genes.set_index("name").rename_axis(None))
