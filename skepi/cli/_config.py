@@ -18,10 +18,10 @@ def take_settings(arguments: list[str], commands: Parsers) -> None:
     command = commands[arguments[0]]
     try:
         settings = _settings_of(path, arguments[0], commands)
-        places = [token for key, value in settings.items() for token in _tokens(command, key, value)]
+        tokens = [token for key, value in settings.items() for token in _tokens(command, key, value)]
     except (OSError, ValueError) as error:
         command.error(f"argument --config: {error}")
-    given = command.parse_args(places)
+    given = command.parse_args(tokens)
     command.set_defaults(**{key: getattr(given, key) for key in settings})
 
 
@@ -64,8 +64,8 @@ def _tokens(command: argparse.ArgumentParser, key: str, value: Any) -> list[str]
         negative = [option for option in action.option_strings if option.startswith("--no-")]
         return [action.option_strings[0]] if value else negative
     values = [str(item) for item in (value if isinstance(value, list) else [value])]
-    if not action.option_strings:
-        return values
-    if action.nargs is None and len(values) == 1:
-        return [f"{action.option_strings[0]}={values[0]}"]
-    return [action.option_strings[0], *values]
+    if action.nargs not in (None, "?"):
+        return [action.option_strings[0], *values]
+    if isinstance(value, list):
+        raise ValueError(f"{key}: wanted one value, got a list of {len(value)}")
+    return [f"{action.option_strings[0]}={values[0]}"] if action.option_strings else values

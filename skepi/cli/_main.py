@@ -52,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     shown = warnings.showwarning
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
             warnings.showwarning = _one_line(options.command)
             _run(options)
     except KeyboardInterrupt:
@@ -76,7 +77,7 @@ def _run(options: Namespace) -> None:
         return
     program.check_outputs(options.overwrite)
     for note in program.notes:
-        print(f"skepi {options.command}: {note}", file=sys.stderr)
+        print(f"skepi {options.command}: note: {note}", file=sys.stderr)
     program.run()
 
 
@@ -84,7 +85,7 @@ def _failed(error: Exception, options: Namespace) -> int:
     if options.debug:
         traceback.print_exception(error)
     text = " ".join(str(error).split()) or "no message"
-    if isinstance(error, KeyError):
+    if type(error) is KeyError:  # its text is the key alone
         text = f"there is no {text}"
     expected = isinstance(
         error, UsageError | ValueError | TypeError | OSError | ImportError | RuntimeError | LookupError

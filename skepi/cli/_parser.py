@@ -190,8 +190,8 @@ def _report(commands: Any) -> None:
     command = _command(
         commands,
         "report",
-        "Write a report, one self-contained HTML page. It shows the checks of the data, the comparison of models, their "
-        "errors, importance, parts and links, and says what to trust.",
+        "Write a report, one self-contained HTML page. It shows the checks of the data, the comparison of models, "
+        "their errors, importance, parts and links, and says what to trust.",
         "skepi report blood --folder fits --output report.html",
     )
     for group in (add_dataset, add_comparison, add_model, add_normalizer, add_jobs, add_seed):
