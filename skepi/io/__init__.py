@@ -1,5 +1,6 @@
 """Files to tables and tracks: one file a format, and the only place that converts coordinates to 0-based half-open."""
 
+from skepi.io._assemblies import possible_assemblies
 from skepi.io._bed import read_bed, read_narrowpeak
 from skepi.io._bedgraph import read_bedgraph
 from skepi.io._bedpe import read_bedpe
@@ -26,6 +27,7 @@ __all__ = [
     "format_intervals",
     "match_genes",
     "parse_intervals",
+    "possible_assemblies",
     "read_10x_h5",
     "read_10x_mtx",
     "read_bed",
