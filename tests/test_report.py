@@ -5,6 +5,7 @@ import builtins
 import datetime
 import os
 import re
+import subprocess
 import sys
 from html.parser import HTMLParser
 
@@ -12,12 +13,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from report_inputs import compared, everything, named_data, parts_of
+from sklearn.pipeline import make_pipeline
 
+from skepi import comparison, inspection
 from skepi.baselines import TrainingMean
+from skepi.binning import TSSBinner, symmetric_edges
 from skepi.comparison import compare_models
+from skepi.gaussian_process import CisTransRegressor
 from skepi.inspection import cell_type_outliers, score_links
+from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
 from skepi.report import caveats, write_report
+from skepi.report._subject import choose_subject, kinds_of
 
 SETTINGS = {"seed": 0, "model": {"a": 1}}
 DAY = datetime.date(2026, 1, 2)
@@ -101,13 +108,10 @@ def test_an_absent_section_says_so_with_the_call_that_makes_it(empty, section):
 
 
 def test_the_calls_that_make_sections_are_those_of_the_package(empty):
-    import skepi.comparison
-    import skepi.inspection
-
     calls = re.findall(r"= (\w+)\(", " ".join(empty.sections.values()))
     assert len(set(calls)) == 5
     for name in calls:
-        assert hasattr(skepi.inspection, name) or hasattr(skepi.comparison, name)
+        assert hasattr(inspection, name) or hasattr(comparison, name)
 
 
 @pytest.mark.parametrize("name", ["data", "importance", "parts", "links", "outliers"])
@@ -136,6 +140,7 @@ def test_images_are_inside_the_page_and_described(page):
         address, content = image["src"].split(",")
         kinds.add(address)
         head = base64.b64decode(content)[:8]
+        assert b"mathdefault" not in base64.b64decode(content)  # dollars in names are no formulas, nor in our labels
         assert head.startswith(b"<?xml") if "svg" in address else head.startswith(b"\x89PNG")
         assert len(image["alt"]) > 20
     assert kinds == {"data:image/svg+xml;base64", "data:image/png;base64"}
@@ -204,14 +209,14 @@ def test_what_was_left_out_is_said(folder):
 
 def test_names_are_text_and_never_tags(folder):
     evil = "<script>alert({{ 1 }})</script>&\"'"
-    data = named_data(evil.replace("{{ 1 }}", "{}"), "<b>{}</b>", n_genes=20, n_cell_types=8)
+    data = named_data(evil.replace("{{ 1 }}", "{}"), "<b>{}</b>$^", n_genes=20, n_cell_types=8)
     comparison = compared(data, ["cell types"], name=evil, controls=())
     contents = {"data": data, "comparison": comparison, "parts": parts_of(comparison)}
     contents |= {"links": score_links(data), "outliers": cell_type_outliers(data), "settings": {evil: evil}}
     text = write_report(folder / "evil.html", **contents, title=evil, left_out=[evil]).read_text("utf-8")
     page = Page(text)
     assert not {"script", "b"} & set(page.tags)
-    assert "<b>cell003</b>" in page.sections["outliers"]
+    assert "<b>cell003</b>$^" in page.sections["outliers"]
     assert "{{ 1 }}" in page.sections["about"]
     assert text.count("<script") == 0
 
@@ -223,6 +228,18 @@ def test_model_and_split_can_be_chosen(folder):
     assert "On genes never seen in training, “promoter”" in text
     assert "around the mean of each gene" in text
     assert "Held-out pairs of “promoter”, split: chromosomes." in Page(text).sections["errors"]
+
+
+def test_genes_crossed_with_cell_types_are_both_new_and_never_compared_with_skill():
+    data = everything()["data"]
+    models = {"training mean": TrainingMean()}
+    comparison = compare_models(models, data, ["crossed", "lineages"], n_bootstrap=20)
+    kinds = kinds_of(comparison, None)
+    assert kinds["crossed"].words == "On genes and cell types never seen in training"
+    assert choose_subject(comparison, kinds, None, None).split == "lineages"
+    said = [caveat.rule for caveat in caveats(comparison=comparison, split="crossed")]
+    assert "no_cell_type_was_held_out" not in said
+    assert "lineages_lose_much" not in said
 
 
 def test_random_pairs_and_a_poor_model_are_called_what_they_are(folder):
@@ -367,8 +384,6 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path, monkeypatch, packag
 
 @pytest.mark.slow
 def test_jinja2_and_matplotlib_come_in_with_the_page_alone():
-    import subprocess
-
     code = (
         "import sys, skepi.report, skepi.comparison; print(sorted({'jinja2', 'matplotlib.pyplot'} & set(sys.modules)))"
     )
@@ -379,3 +394,30 @@ def test_a_part_that_is_no_cell_state_has_bars_alone(folder):
     parts = parts_of(everything()["comparison"]).rename(columns={"cell_state": "rest"})
     page = Page(write_report(folder / "rest.html", parts=parts).read_text("utf-8"))
     assert [image["alt"].split(":")[0] for image in page.images] == ["Stacked bars"]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::skepi.exceptions.ChromosomeWarning")
+@pytest.mark.filterwarnings("ignore::skepi.exceptions.DistantCellTypeWarning")
+def test_a_page_of_blood_is_small_and_says_that_relatives_help(blood_path, folder):
+    openness, peaks, genes, counts = (
+        pd.read_parquet(blood_path / f"{name}.parquet") for name in ("openness", "peaks", "genes", "expression")
+    )
+    lineage = pd.read_csv(blood_path / "samples.tsv", sep="\t").set_index("cell_type")["lineage"]
+    begun = lineage.replace({"lymphoid progenitor": "lymphoid", "myeloid progenitor": "myeloid"})
+    names = list(counts.columns[1:])
+    cell_types = pd.DataFrame({"name": names, "lineage": begun[names].to_numpy()})
+    some = genes.rename(columns={"gene": "name"})[::8].reset_index(drop=True)
+    data = PairedDataset(openness[names].to_numpy(np.float32), peaks, some, counts[names][::8].to_numpy(), cell_types)
+    model = make_pipeline(TSSBinner(edges=symmetric_edges()), CisTransRegressor())
+    models = {"training mean": TrainingMean(), "cis and cell state": model}
+    normalizer = ExpressionNormalizer("quantile", min_mean_cpm=1)
+    comparison = compare_models(models, data, ["cell types", "lineages"], normalizer=normalizer, n_bootstrap=100)
+    path = comparison.to_html(
+        folder / "blood.html", data=data, links=score_links(data, expressed=np.ones(len(some), bool))
+    )
+    assert path.stat().st_size < 2e6
+    text = path.read_text(encoding="utf-8")
+    assert re.search(r"“cis and cell state” explains [45]\d % of the variation around the training mean", text)
+    for rule in ("lineages_lose_much", "control_was_not_run", "many_pairs_were_left_out"):
+        assert f'class="remark careful" data-rule="{rule}"' in text

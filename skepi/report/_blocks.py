@@ -181,7 +181,7 @@ def share(value: float) -> str:
     if not math.isfinite(value):
         return NOTHING
     shown = 100 * value
-    text = f"{shown:.0f}" if abs(shown) >= 0.995 or shown == 0 else f"{shown:.1f}"
+    text = f"{shown:.0f}" if abs(shown) >= 0.95 or shown == 0 else f"{shown:.1f}"
     return text.replace("-", _MINUS) + " %"
 
 

@@ -10,6 +10,8 @@ from skepi.report._blocks import Figure
 #: Dots per inch of images made of pixels: twice that of the page, for screens with small pixels.
 _DPI = 150
 _CSS_PIXELS = 96  # per inch
+# A name with a dollar is no formula; identifiers inside an image repeat.
+_STYLE: Any = {"text.parse_math": False, "svg.hashsalt": "skepi", "savefig.dpi": _DPI}
 _WITHOUT = {"Creator": None, "Date": None, "Format": None, "Type": None}  # metadata: the same page for the same numbers
 
 
@@ -29,7 +31,7 @@ def figure_of(draw: Callable[[], Any], alt: str, caption: str, *, pixels: bool =
     import matplotlib as mpl
     import matplotlib.pyplot as plt
 
-    plain = {**mpl.rcParamsDefault, "backend": mpl.rcParams["backend"], "svg.hashsalt": "skepi", "savefig.dpi": _DPI}
+    plain: Any = {**mpl.rcParamsDefault, "backend": mpl.rcParams["backend"], **_STYLE}
     with mpl.rc_context(plain), plt.ioff():
         figure = draw().figure_
         try:

@@ -31,7 +31,7 @@ def lineage_skill(found: Findings) -> float | None:
         return None
     own = found.kinds[found.subject.split]
     splits = [split for split, kind in found.kinds.items() if kind.new_lineages]
-    if not own.new_cell_types or own.new_lineages or not splits:
+    if not own.new_cell_types or own.new_lineages or own.new_genes or not splits:
         return None
     return float(found.comparison.scores.loc[(splits[0], found.subject.model), SKILL])
 

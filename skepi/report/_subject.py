@@ -23,7 +23,7 @@ class SplitKind(NamedTuple):
     def words(self) -> str:
         """Beginning of a sentence about the split."""
         if self.new_genes:
-            return "On genes never seen in training"
+            return f"On genes{' and cell types' if self.new_cell_types else ''} never seen in training"
         if self.new_lineages:
             return "On cell types whose whole lineage was never seen in training"
         return (
@@ -71,11 +71,13 @@ def kinds_of(comparison: ModelComparison, lineages: pd.Series | None) -> dict[st
 
 
 def _kind(split: str, held_out: pd.DataFrame, lineages: pd.Series | None) -> SplitKind:
-    new_genes = bool(held_out["train_mean"].isna().all())
     folds = held_out[["fold", "cell_type"]].drop_duplicates()
+    if held_out["train_mean"].isna().all():
+        # Splits by gene test all cell types in every fold; those that cross genes with cell types test a part of them.
+        some = bool((folds.groupby("fold").size() < folds["cell_type"].nunique()).all())
+        return SplitKind(new_cell_types=some, new_lineages=False, new_genes=True)
     whole = not folds["cell_type"].duplicated().any() and _is_grid(held_out)
-    new_cell_types = whole and not new_genes
-    return SplitKind(new_cell_types, new_cell_types and _keeps_lineages(split, folds, lineages), new_genes)
+    return SplitKind(whole, whole and _keeps_lineages(split, folds, lineages), new_genes=False)
 
 
 def _is_grid(held_out: pd.DataFrame) -> bool:
@@ -106,8 +108,8 @@ def choose_subject(
     _check_name("model", model, comparison.models)
     if split is None:
         split = _first(
-            [name for name, kind in kinds.items() if kind.new_cell_types and not kind.new_lineages],
-            [name for name, kind in kinds.items() if kind.new_cell_types],
+            [name for name, kind in kinds.items() if kind == SplitKind(True, False, False)],
+            [name for name, kind in kinds.items() if kind.new_cell_types and not kind.new_genes],
             [name for name, kind in kinds.items() if not kind.new_genes],
             kinds,
         )
