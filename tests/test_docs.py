@@ -22,7 +22,10 @@ DOCS = ROOT / "docs"
 # Needs files that its own test writes: test_bring_your_own_data.py.
 RUN_ELSEWHERE = {"bring_your_own_data"}
 # Fit models for seconds.
-LONG = {f"guide/{name}" for name in ("comparing", "inspecting", "models", "new_cell_types", "splitting", "sweeps")}
+LONG = {
+    f"guide/{name}"
+    for name in ("comparing", "inspecting", "models", "new_cell_types", "reporting", "splitting", "sweeps")
+}
 # Told in words and shell commands alone.
 WITHOUT_EXAMPLES = {"api", "architecture", "changelog", "glossary", "index", "guide/index", "replication"}
 

@@ -173,3 +173,13 @@ def test_a_small_size_of_the_kernel_benchmark_runs(tmp_path):
     output = run("benchmarks/cis_trans.py", tmp_path, arguments=["small"])
     assert "300 genes, 20 cell types" in output
     assert re.search(r"prediction of 6,000 pairs with SDs \d+\.\d s", output)
+
+
+@pytest.mark.slow
+def test_the_report_warns_of_the_corrupted_cell_type(tmp_path):
+    output = run("examples/plot_report.py", tmp_path)
+    corrupted = re.search(r"corrupted: (\w+)", output).group(1)
+    assert f"Unlike all others by their data: {corrupted}" in output
+    page = (tmp_path / "figures" / "report.html").read_text(encoding="utf-8")
+    assert "explains" in page
+    assert len(page) < 2e6

@@ -1,7 +1,8 @@
 """ModelComparison: tables of scores, and the held-out pairs behind them."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -141,6 +142,31 @@ class ModelComparison:
                 raise ValueError(f"no {what} is called {name!r}; there are {names}")
         table = pair_table(stored.truths[split], stored.predictions[split, model])
         return table.assign(gene=stored.genes[table["gene"]], cell_type=stored.cell_types[table["cell_type"]])
+
+    def to_html(self, path: Any, **contents: Any) -> Path:
+        """Write this comparison as one HTML page, with whatever else is handed in.
+
+        Parameters
+        ----------
+        path : path
+            File to write, in place of any before.
+        **contents
+            ``data``, ``importance``, ``parts``, ``links``, ``outliers`` and the other arguments of
+            :func:`skepi.report.write_report`, which this calls.
+
+        Returns
+        -------
+        Path
+            Of the file.
+
+        Raises
+        ------
+        ImportError, FileNotFoundError, TypeError, ValueError
+            As :func:`skepi.report.write_report`.
+        """
+        from skepi.report import write_report
+
+        return write_report(path, comparison=self, **contents)
 
     def __repr__(self) -> str:
         parts = [
