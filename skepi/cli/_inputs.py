@@ -56,8 +56,7 @@ def add_dataset(program: Program, options: Namespace) -> Expression:
     genes = _genes(program, options, rna)
     counts = _expression(program, options, rna)
     if counts is not None:
-        matched = program.let("matched", py(match_genes)(counts, genes))
-        counts, genes = program.let("expression", matched[0]), program.let("genes", matched[1])
+        counts, genes = program.let_both("expression", "genes", py(match_genes)(counts, genes))
     return add_paired(program, options, opened, genes, counts)
 
 
