@@ -210,15 +210,35 @@ def test_data_sets_that_share_nothing_are_named_and_left_alone():
     data, _ = make_paired_openness(n_genes=30, n_cell_types=9, n_lineages=3)
     names = list(data.cell_types["name"])
     cut = {"x": names[:4], "y": names[3:6], "z": names[6:]}  # x and y share one
-    both = pool({name: data.subset(cell_types=cells) for name, cells in cut.items()}, shared=names[3:4])
+    with pytest.warns(UntiedBatchWarning, match="no shared population ties"):
+        both = pool({name: data.subset(cell_types=cells) for name, cells in cut.items()}, shared=names[3:4])
     X, y = both.pairs(return_X_y=True)
-    with pytest.warns(UntiedBatchWarning, match="'z' shares no population"):
+    with pytest.warns(
+        UntiedBatchWarning, match=r"no population that was trained on ties \('x', 'y'\) and \('z'\): the"
+    ):
         model = on_bands(BatchCorrection()).fit(X, y)[-1]
     assert_exact(model.expression_shift_["z"].to_numpy(), np.zeros(30))
     assert not model.openness_shifts_.shift[:, :, 2].any()
     one = X.cell_types["data_set"].to_numpy()[X.cell_type_codes] == "z"
     on_bands(BatchCorrection()).fit(X[one], y[one])  # alone there is no shift to know: no warning
     on_bands(BatchCorrection(learn_from="all")).fit(X, y)
+
+
+def test_two_groups_that_each_share_are_named_and_not_moved_to_each_other():
+    data, _ = make_paired_openness(n_genes=30, n_cell_types=10, n_lineages=2)
+    names = list(data.cell_types["name"])
+    cut = {"a": names[:3], "b": names[2:5], "c": names[5:8], "d": names[7:]}  # a and b share one, c and d another
+    with pytest.warns(UntiedBatchWarning, match="no shared population ties"):
+        both = pool({name: data.subset(cell_types=cells) for name, cells in cut.items()}, shared=[names[2], names[7]])
+    moved = both.expression + np.where(both.cell_types["data_set"].isin(["b"]), 1.0, 0.0)
+    X, _ = both.pairs(return_X_y=True)
+    y = moved[X.gene_codes, X.cell_type_codes]
+    with pytest.warns(UntiedBatchWarning, match=r"ties \('a', 'b'\) and \('c', 'd'\): the shift between") as said:
+        model = on_bands(BatchCorrection(shrinkage=0.0)).fit(X, y)[-1]
+    assert len(said) == 1
+    # b is 1 above a in the population that both have: half a unit is taken off b and given to a, none to c and d.
+    shift = model.expression_shift_.to_numpy()
+    assert_float64_sums(shift, np.tile([-0.5, 0.5, 0.0, 0.0], (30, 1)), summed=1e3)
 
 
 def test_parts_add_up_and_name_the_shift(shifted):

@@ -6,7 +6,7 @@ from promises import assert_exact
 from sklearn.dummy import DummyRegressor
 
 from skepi.datasets import make_paired_openness
-from skepi.exceptions import SharedPopulationWarning
+from skepi.exceptions import SharedPopulationWarning, UntiedBatchWarning
 from skepi.model_selection import DataSetKFold, LeaveOneCellTypeOut, PairKFold, cross_val_pairs
 from skepi.paired import pool
 
@@ -18,7 +18,8 @@ def pairs():
     names = list(data.cell_types["name"])
     sets = {"x": names[:4], "y": names[3:6], "z": names[6:]}
     sets = {name: data.subset(cell_types=cells) for name, cells in sets.items()}
-    return pool(sets, shared=["cell003"]).pairs(return_X_y=True)
+    with pytest.warns(UntiedBatchWarning, match=r"ties \('x', 'y'\) and \('z'\)"):
+        return pool(sets, shared=["cell003"]).pairs(return_X_y=True)
 
 
 def names(X, column, rows):

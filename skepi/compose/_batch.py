@@ -22,6 +22,7 @@ from skepi._rows import (
     unstack,
 )
 from skepi._targets import FloatArray, GeneScale, KeepsGeneMeans
+from skepi._ties import groups_said, tied_groups
 from skepi.compose._batch_openness import OpennessShifts
 from skepi.compose._batch_shift import shifts_of_table
 from skepi.exceptions import UnknownNameError, UnseenBatchWarning, UntiedBatchWarning
@@ -105,7 +106,7 @@ class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
     Warns
     -----
     UntiedBatchWarning
-        Where there are several batches in ``fit`` and one of them shares no population with another.
+        Where the batches of ``fit`` form groups that share no population with each other.
     UnseenBatchWarning
         Where a batch without training cell types is predicted.
 
@@ -289,14 +290,12 @@ class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
 
 
 def _warn_of_untied(batches: NDArray[np.object_], populations: NDArray[np.object_]) -> None:
-    """Say which of several batches shares no population with another one."""
-    of_batch = pd.Series(populations).groupby(batches).unique()
-    seen_in = pd.Series(batches).groupby(populations).nunique()
-    untied = [batch for batch, names in of_batch.items() if seen_in[names].max() == 1]
-    if untied and len(of_batch) > 1:
+    """Say which of several batches are not tied to each other by populations that they share."""
+    groups = tied_groups(batches, populations)
+    if len(groups) > 1:
         warnings.warn(
-            f"{some(untied)} shares no population with another data set in training, so its shift cannot be told from "
-            "real differences and nothing is taken out of it; learn_from='all' would take out both",
+            f"no population that was trained on ties {groups_said(groups)}: the shift between these groups of data "
+            "sets cannot be told from real differences and is not taken out; learn_from='all' would take out both",
             UntiedBatchWarning,
             stacklevel=3,
         )
