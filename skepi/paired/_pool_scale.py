@@ -101,7 +101,7 @@ def _other_base(of_set: Mapping[str, NDArray], population: NDArray, expression: 
                 f"expression of {wide} spreads {scale:.2f} times as far over genes as that of {narrow} in populations "
                 f"that both have{_way(scale)}"
             )
-    more = f" (and {len(lines) - 1} more pairs of data sets)" if len(lines) > 1 else ""
+    more = f" (and {len(lines) - 1} more pair(s) of data sets)" if len(lines) > 1 else ""
     return lines[0] + more if lines else None
 
 
