@@ -114,7 +114,9 @@ class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
     -----
     Put it behind :class:`skepi.binning.TSSBinner`, with bands that widen away from the TSS: corrected openness is a
     table of ``4 * genes * columns * cell types`` bytes. A table without the column ``batch`` is one new batch in
-    ``predict``. ``score`` is skill over the mean of the gene over the training pairs of all batches.
+    ``predict``. The regressor knows the counting noise of openness that is read counts: a shift is a constant of a gene
+    and a band, which leaves the variance of log openness as it is. ``score`` is skill over the mean of the gene over
+    the training pairs of all batches.
 
     Examples
     --------
