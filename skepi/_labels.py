@@ -61,7 +61,7 @@ def rows_in_order(matrix: Any, table: Any, what: str, rows_of: str) -> Any:
     ------
     TableError
         Where both have labels and these do not agree: some are shared and others not, one occurs twice in another
-        order, or names have nothing in common.
+        order, one is in another row of a column with repeated names, or names have nothing in common.
 
     Examples
     --------
@@ -89,6 +89,7 @@ def rows_in_order(matrix: Any, table: Any, what: str, rows_of: str) -> Any:
             return matrix if (place == np.arange(place.size)).all() else matrix.iloc[place]
     _refuse_other_numbers(matrix.index, frame.index, what, rows_of)
     _refuse_other_names(rows, [one for one in found if one.names_all], what, rows_of)
+    _refuse_other_rows(rows, [one for one in found if not one.names_all], what, rows_of)
     return matrix
 
 
@@ -219,6 +220,22 @@ def _places(rows: pd.Index, labels: pd.Index, what: str, rows_of: str) -> IntArr
             f"each row a label of its own, or reset_index(drop=True) in both where their rows correspond"
         )
     return rows.get_indexer(labels)
+
+
+def _refuse_other_rows(rows: pd.Index, repeated: list[_Names], what: str, rows_of: str) -> None:
+    """Refuse labels that a column with repeated names has as well, in other rows."""
+    for one in repeated:
+        if one.source == "index" or len(rows) != len(one.labels) or not pd.api.types.is_string_dtype(one.labels):
+            continue
+        labels = _texts(one.labels)
+        moved = np.flatnonzero(rows.isin(labels) & (rows.to_numpy() != labels.to_numpy()))
+        if moved.size:
+            row = int(moved[0])
+            raise TableError(
+                f"{what}: {moved.size} row label(s) are in other rows of {rows_of} ({_where(one.source)}): row {row} "
+                f"is {rows[row]!r}, and {rows_of} have {labels[row]!r} there. Put both into one order, or "
+                "reset_index(drop=True) in both where their rows correspond"
+            )
 
 
 def _refuse_other_names(rows: pd.Index, names: list[_Names], what: str, rows_of: str) -> None:

@@ -107,6 +107,27 @@ def test_a_name_that_stands_twice_does_not_hide_another_order():
         dataset(OPENNESS.set_axis(["p3", "p1", "p1"]), peaks)
 
 
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["p1", "p3", "q"], "1 row label.s. are in other rows of peaks .in column 'name'.: row 1 is 'p3', and .* 'p1'"),
+        (["q", "p1", "p1"], "1 row label.s. are in other rows .*: row 2 is 'p1', and peaks have 'p3' there. Put both"),
+        (["p3", "p1", "q"], "1 row label.s. are in other rows .*: row 0 is 'p3'"),
+    ],
+)
+def test_repeated_names_that_agree_in_part_stand_in_the_same_rows(labels, message):
+    """Tables that were cut apart: the rows of a name that both have are the same ones."""
+    peaks = PEAKS.assign(name=["p1", "p1", "p3"])
+    with pytest.raises(TableError, match=message):
+        dataset(OPENNESS.set_axis(labels), peaks)
+
+
+@pytest.mark.parametrize("labels", [["p1", "p1", "q"], ["p1", "q", "p3"], ["x", "y", "p3"]])
+def test_repeated_names_in_their_rows_are_no_contradiction(labels):
+    peaks = PEAKS.assign(name=["p1", "p1", "p3"])
+    assert_exact(dataset(OPENNESS.set_axis(labels), peaks).openness, dataset().openness)
+
+
 @pytest.mark.parametrize("labels", [[5, 6, 7], [2, 3, 4], ["2", "1", "0"]])
 @pytest.mark.parametrize("turned", [False, True])
 def test_row_numbers_that_agree_in_part_are_refused(labels, turned):
