@@ -1,4 +1,4 @@
-"""BatchCorrection: a model of several data sets, each with shifts of its own."""
+"""BatchCorrection: remove shifts between data sets, then fit one model to all of them."""
 
 import warnings
 from typing import Any, Self
@@ -28,9 +28,9 @@ from skepi.compose._batch_shift import shifts_of_table
 from skepi.exceptions import UnknownNameError, UnseenBatchWarning, UntiedBatchWarning
 from skepi.gaussian_process import CisTransRegressor
 
-# Of a data set that does not say which batch it is.
 #: The column that pools have; without it, cell types of one name are one population.
 _POPULATION = "population"
+#: Batch of a data set that does not name any.
 _NEW = "a new data set"
 
 
@@ -40,7 +40,9 @@ def _offers_parts(estimator: "BatchCorrection") -> bool:
 
 
 class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
-    r"""Take shifts between data sets out of openness and expression, with training cell types only, around a regressor.
+    r"""Remove shifts between data sets from openness and expression before a regressor is fitted.
+
+    Shifts are learned from training cell types only.
 
     A laboratory, a protocol or a peak caller shifts the log openness of each gene in each band, and the log expression
     of each gene, in all cell types of a data set alike. With :math:`f_c` one such number in training cell type c of

@@ -94,7 +94,7 @@ def learning_curve_pairs(
     random_state : int, RandomState or None, default=0
         For orders and resamples.
     n_jobs : int, optional
-        Fits at once.
+        Number of fits that run at the same time.
 
     Returns
     -------
