@@ -23,14 +23,11 @@ def counting_noise(X: BinnedRows, genes: IntArray, cells: IntArray) -> FloatArra
     Parameters
     ----------
     X : BinnedOpenness
-        Not scaled. Rows of a table in memory have the noise of the rows that they were ``measured`` as. Other rows
-        that do not know their peaks have no known noise, and neither have signals that are no read counts
-        (:meth:`skepi.paired.OpennessTables.size_of_read`): it is 0.
+        Not scaled. Rows that do not know their peaks have no known noise, and neither have signals that are no read
+        counts (:meth:`skepi.paired.OpennessTables.size_of_read`): it is 0.
     genes, cells : ndarray of int
         Increasing codes of the data set.
     """
-    measured = getattr(X, "measured", None)
-    X = X if measured is None else measured
     noise = np.zeros((X.slots.n_columns, cells.size))
     if not has_map(X):
         return noise

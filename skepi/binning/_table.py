@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from skepi._dense import MAX_DENSE_BYTES, check_dense_size
 from skepi._rows import resolve_rows
 from skepi.binning._appended import AppendedColumns, KeepsAppended
-from skepi.rows import BinnedRows, GeneBlock, Slots, SlotScaling
+from skepi.rows import GeneBlock, Slots, SlotScaling
 
 Float32Array = NDArray[np.float32]
 IntArray = NDArray[np.int64]
@@ -21,7 +21,7 @@ _CHUNK_ROWS = 10_000
 
 
 class BinnedTable(KeepsAppended):
-    r"""Rows whose binned openness is a table, genes x columns x cell types: the first tier of :mod:`skepi.rows`.
+    """Rows whose binned openness is a table, genes x columns x cell types: the first tier of :mod:`skepi.rows`.
 
     For openness that no longer is a sum over peaks, because something was done to it after binning, and for numbers
     that were binned elsewhere. Every (gene, column) is a slot.
@@ -36,16 +36,11 @@ class BinnedTable(KeepsAppended):
         Openness, 0 or greater.
     gene_codes, cell_type_codes : ndarray of int64, shape (n_pairs,)
         Rows of ``genes`` and ``cell_types`` for each pair.
-    measured : BinnedOpenness, optional
-        Rows of the same tables and columns that ``values`` were made from by adding numbers to log openness,
-        :math:`\ln(1 + x)`, of genes and columns. Such numbers leave the variance of log openness as it is, so the
-        counting noise of ``measured`` is that of the table. Without it, counting noise is not known.
 
     Raises
     ------
     ValueError
-        Where ``values`` have another shape, or are negative or not finite; where ``measured`` has other genes, columns
-        or cell types.
+        Where ``values`` have another shape, or are negative or not finite.
 
     Examples
     --------
@@ -70,8 +65,6 @@ class BinnedTable(KeepsAppended):
         values: Float32Array,
         gene_codes: NDArray,
         cell_type_codes: NDArray,
-        *,
-        measured: BinnedRows | None = None,
     ) -> None:
         values = np.asarray(values, dtype=np.float32)
         wanted = len(genes), len(columns), len(cell_types)
@@ -79,13 +72,10 @@ class BinnedTable(KeepsAppended):
             raise ValueError(f"values have shape {values.shape}, wanted {wanted}: genes x columns x cell types")
         if not (np.isfinite(values).all() and (values >= 0).all()):
             raise ValueError("values must be openness on a linear scale: finite, and 0 or greater")
-        if measured is not None and _size(measured) != wanted:
-            raise ValueError(f"measured has {_size(measured)} genes, columns and cell types, wanted {wanted}")
         self.genes, self.cell_types, self.columns = genes, cell_types, columns
         self.gene_codes = np.asarray(gene_codes, dtype=np.int64)
         self.cell_type_codes = np.asarray(cell_type_codes, dtype=np.int64)
         self.slots = _all_slots(len(genes), len(columns))
-        self.measured = measured
         self._values = values
         self._scaling: SlotScaling | None = None
         self._appended = AppendedColumns.none(self.gene_codes.size)
@@ -172,10 +162,6 @@ class BinnedTable(KeepsAppended):
         other = type(self).__new__(type(self))
         other.__dict__.update(self.__dict__, **changes)
         return other
-
-
-def _size(rows: BinnedRows) -> tuple[int, int, int]:
-    return len(rows.genes), len(rows.columns), len(rows.cell_types)
 
 
 def _all_slots(n_genes: int, n_columns: int) -> Slots:

@@ -116,9 +116,14 @@ class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
     -----
     Put it behind :class:`skepi.binning.TSSBinner`, with bands that widen away from the TSS: corrected openness is a
     table of ``4 * genes * columns * cell types`` bytes. A table without the column ``batch`` is one new batch in
-    ``predict``. The regressor knows the counting noise of openness that is read counts: a shift is a constant of a gene
-    and a band, which leaves the variance of log openness as it is. ``score`` is skill over the mean of the gene over
-    the training pairs of all batches.
+    ``predict``. ``score`` is skill over the mean of the gene over the training pairs of all batches.
+
+    **Counting noise.** Where openness is read counts and a shift of it is removed, the regressor does not take counting
+    noise off its comparison of cell types. That step assumes that noise is independent between cell types, and a
+    learned shift carries noise of the shared cell types into all cell types of their data set. Treating shifts as known
+    would change little: skill from .572 to .565 on 14 blood and 12 erythroid populations, and by -.003 to .006 on
+    simulated pools with 0.3 to 100 reads per peak. With ``openness=False``, or where nothing is shifted, counting noise
+    is taken off as usual.
 
     Examples
     --------

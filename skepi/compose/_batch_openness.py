@@ -65,8 +65,7 @@ class OpennessShifts(FittedPart):
 
         So openness grows, and stays 0 or greater: what is common to all cell types makes no difference to models that
         take off the mean over training cell types. In a batch without training cell types it may fall, to 0 at most.
-        Where nothing is shifted, the rows are returned as they are. Counting noise of log openness stays what it was,
-        because a shift is a constant of a gene, a band and a batch; where openness was cut at 0, that is too much.
+        Where nothing is shifted, the rows are returned as they are, and a regressor can tell their counting noise.
         """
         check_columns(X, self.columns)
         if not self.shift.any() and np.isin(batches, self.batch_names).all():
@@ -82,7 +81,7 @@ class OpennessShifts(FittedPart):
             shift = self._shift_of(batch, values[:, rows][:, :, cells], levels[cells], known[rows])
             values[:, rows[:, None], cells] += (greatest - shift)[:, :, None]
         openness = np.maximum(np.expm1(values, out=values), 0).transpose(1, 0, 2)
-        return BinnedTable(X.genes, X.cell_types, X.columns, openness, X.gene_codes, X.cell_type_codes, measured=X)
+        return BinnedTable(X.genes, X.cell_types, X.columns, openness, X.gene_codes, X.cell_type_codes)
 
     def _shift_of(self, batch: str, values: Float32Array, levels: NDArray[np.object_], known: IntArray) -> Float32Array:
         """Shift of a batch, (n_columns, n_known): as learned, or else from its own cell types of known populations."""
