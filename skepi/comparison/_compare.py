@@ -60,8 +60,8 @@ def compare_models(
     controls : tuple of {"cell types", "genes"}, default=()
         What is permuted besides, with everything fitted again: the cell-type labels of expression, jointly for all
         genes; or which gene has which place (chromosome, TSS, strand), where splits by chromosome follow the new
-        places. A sound model loses by the first all its skill, by the second what it owes to matching a gene with
-        its own surroundings.
+        places. Permuting cell types should remove all skill. Permuting places should remove the skill that comes from
+        matching each gene with its own surroundings.
     n_permutations : int, default=1
         Of each control. Each moves at least two cell types or genes.
     replicate_variance : DataFrame, genes x cell types, optional
@@ -72,7 +72,7 @@ def compare_models(
     level : float, default=0.95
         Of these intervals.
     interval_level : float, default=0.9
-        Of the predicted intervals, normal ones, that coverage is measured of.
+        Nominal level of the Gaussian intervals whose coverage is reported.
     folder : path, optional
         Where each fit is kept as soon as it is made, one file per fit; made if absent. A later comparison that needs
         the same fit reads it there.

@@ -62,7 +62,7 @@ class ModelComparison:
     level : float
         Of the intervals of skill.
     interval_level : float
-        Of the predicted intervals that ``coverage`` is measured of.
+        Nominal level of the Gaussian intervals whose ``coverage`` is reported.
 
     Examples
     --------

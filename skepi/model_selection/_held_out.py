@@ -16,9 +16,9 @@ from skepi._folds import check_splits, rows_of_folds
 from skepi._rows import check_no_leak, check_targets, names_of_pairs
 from skepi._scales import takes_counts, warn_of_raw_counts
 from skepi._targets import training_means
+from skepi._twins import warn_of_twins
 from skepi.exceptions import ScaleWarning
 from skepi.metrics import gene_in_fold, skill, within_gene_skill
-from skepi.model_selection._data_sets import warn_of_twins
 from skepi.rows import is_pairs
 
 FloatArray = NDArray[np.float64]
@@ -46,7 +46,8 @@ def cross_val_pairs(
         Such as :class:`CellTypeKFold`, or rows of each fold, which must not overlap.
     groups : array-like of shape (n_pairs,), or str, optional
         Labels that a splitter such as scikit-learn's ``GroupKFold`` keeps together, one per pair; or the name of a
-        column of the table of cell types, such as ``"donor"``.
+        column of the table of cell types, such as ``"donor"``. For :class:`CrossedKFold` that column stands for the
+        cell type, beside the chromosomes of the genes.
     n_jobs : int, optional
     return_estimators : bool, default=False
         Whether to return the list of fitted estimators as well.
@@ -78,7 +79,7 @@ def cross_val_pairs(
         warn_of_raw_counts(y, stacklevel=2)
     check_no_leak(X, "cross_val_pairs")
     folds = rows_of_folds(cv, X, y, groups)
-    warn_of_twins(X, folds, stacklevel=2)
+    warn_of_twins(X, folds, cv, groups, stacklevel=2)
 
     def of_fold(fold: int, train: NDArray, test: NDArray) -> tuple[pd.DataFrame, Any]:
         with warnings.catch_warnings():

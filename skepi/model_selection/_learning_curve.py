@@ -17,9 +17,9 @@ from skepi._resampling import check_bootstrap
 from skepi._rows import check_no_leak
 from skepi._scales import takes_counts, warn_of_raw_counts
 from skepi._targets import training_means
+from skepi._twins import warn_of_twins
 from skepi.exceptions import DistantCellTypeWarning, ScaleWarning, SharedPopulationWarning, UnseenGeneWarning
 from skepi.model_selection._curve_result import PairLearningCurve, curve_of_errors
-from skepi.model_selection._data_sets import warn_of_twins
 from skepi.model_selection._held_out import checked_pairs, cross_val_pairs
 
 FloatArray = NDArray[np.float64]
@@ -94,7 +94,7 @@ def learning_curve_pairs(
     random_state : int, RandomState or None, default=0
         For orders and resamples.
     n_jobs : int, optional
-        Fits at once.
+        Number of fits that run at the same time.
 
     Returns
     -------
@@ -153,7 +153,7 @@ def learning_curve_pairs(
     check_bootstrap(n_bootstrap, level)
     check_no_leak(X, "learning_curve_pairs")
     folds = rows_of_folds(cv, X, y, groups)
-    warn_of_twins(X, folds, stacklevel=2)
+    warn_of_twins(X, folds, cv, groups, stacklevel=2)
     sizes = _checked_sizes(train_sizes, min(_training_cell_types(X, fold).size for fold in folds))
     targets = _checked_targets(extrapolate_to, sizes[-1])
     if not takes_counts(estimator):
