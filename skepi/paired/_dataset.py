@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, Literal, overload
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,14 @@ from skepi.paired._assembly import LEAST_GENES, PeaksAtStartSites, peaks_at_star
 from skepi.paired._pairs import GeneCellPairs
 from skepi.paired._signals import by_signal, read_signals
 from skepi.paired._tables import OpennessTables
+
+
+class DatasetShape(NamedTuple):
+    """Numbers of peaks, genes and cell types of a data set."""
+
+    n_peaks: int
+    n_genes: int
+    n_cell_types: int
 
 
 class PairedDataset:
@@ -274,6 +282,12 @@ class PairedDataset:
         A signal without a name is called ``atac``.
         """
         return _anndata.to_mudata(self)
+
+    @property
+    def shape(self) -> DatasetShape:
+        """Numbers by name, ``(n_peaks, n_genes, n_cell_types)``; the peaks are those of all signals."""
+        tables = self.tables
+        return DatasetShape(len(tables.peaks), len(tables.genes), len(tables.cell_types))
 
     @property
     def genes(self) -> pd.DataFrame:
