@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from skepi._columns import names_of_columns
 from skepi._named_rows import NamedRows
+from skepi.binning._card import card_of_bins
 
 
 class AppendedColumns(NamedTuple):
@@ -86,6 +87,10 @@ class KeepsAppended(NamedRows):
         other = copy(self)
         other._appended = self._appended.beside(names, values, from_targets)
         return other
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: the bands, and the first rows."""
+        return card_of_bins(self)
 
     def _beside_names(self) -> pd.DataFrame:
         """Features of each row, by their names."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from skepi._named_rows import NamedRows
 from skepi._rows import NO_NUMBERS, names_of_pairs, resolve_rows, unstack
 from skepi.paired._anndata import write_layer
+from skepi.paired._cards import card_of_pairs
 from skepi.paired._tables import OpennessTables
 
 
@@ -113,6 +114,10 @@ class GeneCellPairs(NamedRows):
     def __repr__(self) -> str:
         n_genes, n_cell_types = (np.count_nonzero(np.bincount(c)) for c in (self.gene_codes, self.cell_type_codes))
         return f"GeneCellPairs: {len(self):,} pairs of {n_genes:,} genes and {n_cell_types:,} cell types"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: how the pairs are spread, and the first of them."""
+        return card_of_pairs(self)
 
     def in_cell_types(self, cell_type_codes: NDArray) -> "GeneCellPairs":
         """Return pairs of the same genes, each in another cell type, by their row numbers in the table."""
