@@ -249,6 +249,22 @@ def test_openness_on_disk_is_read_in_part(tmp_path, monkeypatch):
     assert_float32_sums(opened.tables.summaries[0].depth, wanted)
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_plain_reads_give_what_the_map_holds(tmp_path, order, dtype):
+    values = np.asarray(np.arange(35).reshape(7, 5), dtype=dtype, order=order)
+    np.save(tmp_path / "values.npy", values)
+    mapped = np.load(tmp_path / "values.npy", mmap_mode="r")
+    for first, stop in ((0, 7), (2, 3), (3, 7)):
+        rows = np.arange(first, stop)
+        assert np.array_equal(_summary.some_rows(mapped, rows), values[first:stop])
+        assert np.array_equal(_summary.some_rows(mapped.T, np.arange(1, 3)), values.T[1:3])
+        assert np.array_equal(_summary.some_rows(mapped[2:6], np.arange(1, 3)), values[3:5])  # no whole file
+    assert _summary.some_rows(mapped, np.arange(7)).dtype == dtype
+    (tmp_path / "values.npy").unlink()  # what is mapped stays
+    assert np.array_equal(_summary.some_rows(mapped, np.arange(7)), values)
+
+
 def test_the_watch_notices():
     watched = np.ones((20, 6), dtype=np.float32).view(Watched)
     with pytest.raises(AssertionError, match="of all openness"):

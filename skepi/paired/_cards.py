@@ -111,5 +111,6 @@ def _first_genes(tables: OpennessTables, expression: NDArray[np.float64] | None)
     place = tables.genes[_PLACE].iloc[:_ROWS].reset_index(drop=True)
     if expression is None:
         return Rows("first genes", place)
-    values = pd.DataFrame(expression[:_ROWS, :_CELL_TYPES], columns=list(tables.cell_types["name"][:_CELL_TYPES]))
+    first = some_rows(expression, np.arange(len(place)))[:, :_CELL_TYPES]
+    values = pd.DataFrame(first, columns=list(tables.cell_types["name"][:_CELL_TYPES]))
     return Rows("first genes, and their expression in the first cell types", pd.concat([place, values], axis=1), 2)
