@@ -17,9 +17,10 @@ border:1px solid rgba(128,128,128,.45)}
 .skepi-card .skepi-title{font-weight:600;margin-bottom:.35em}
 .skepi-card .skepi-title span{font-weight:400}
 .skepi-card .skepi-caption{margin:.7em 0 .2em;opacity:.75}
-.skepi-card table{border-collapse:collapse;border:0;margin:0;font-size:inherit;background:transparent;color:inherit}
+.skepi-card table{border-collapse:collapse;border:0;margin:0;table-layout:auto;font-size:inherit;background:transparent;
+color:inherit}
 .skepi-card tr,.skepi-card th,.skepi-card td{background:transparent!important;color:inherit;border:0;padding:.12em .9em
-.12em 0;text-align:left;vertical-align:top;max-width:44em;overflow-wrap:anywhere}
+.12em 0;text-align:left!important;vertical-align:top;line-height:inherit;max-width:44em;overflow-wrap:anywhere}
 .skepi-card .skepi-facts th{font-weight:400;opacity:.75;white-space:nowrap}
 .skepi-card .skepi-rows th{font-weight:600;border-bottom:1px solid rgba(128,128,128,.45);white-space:nowrap}
 .skepi-card .skepi-rows td{white-space:nowrap}
