@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from skepi._edges import SymmetricEdges
 from skepi.paired import OpennessTables
 from skepi.rows import is_pairs
 
@@ -60,6 +61,8 @@ def described(value: Any) -> Any:
             return [joblib.hash(type(value)), described(vars(value))]
         if is_dataclass(value):
             return [joblib.hash(type(value)), *(described(getattr(value, field.name)) for field in fields(value))]
+    if isinstance(value, SymmetricEdges):
+        value = np.asarray(value)  # how they print is no part of what they are
     if isinstance(value, np.ndarray) and not value.flags.c_contiguous:
         value = np.ascontiguousarray(value)
     return joblib.hash(value, coerce_mmap=True)

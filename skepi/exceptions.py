@@ -33,7 +33,7 @@ class FileFormatError(ValueError):
 
 
 class UnknownNameError(KeyError):
-    """A gene or cell type was asked for that the tables do not hold."""
+    """A gene, a cell type or another name was asked for that the tables, or the rows, do not hold."""
 
     def __str__(self) -> str:
         # KeyError prints the repr of its argument, which hides line breaks and adds quotes.
