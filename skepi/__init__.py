@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _ROOMS = (
     "baselines",
     "binning",
+    "cli",
     "comparison",
     "compose",
     "datasets",
@@ -30,6 +31,7 @@ _ROOMS = (
     "plotting",
     "preprocessing",
     "pseudobulk",
+    "report",
     "rows",
     "testing",
 )

@@ -3,6 +3,7 @@
 from skepi import (
     baselines as baselines,
     binning as binning,
+    cli as cli,
     comparison as comparison,
     compose as compose,
     datasets as datasets,
@@ -22,6 +23,7 @@ from skepi import (
     plotting as plotting,
     preprocessing as preprocessing,
     pseudobulk as pseudobulk,
+    report as report,
     rows as rows,
     testing as testing,
 )

@@ -100,10 +100,10 @@ def scale_of_expression(expression: NDArray[np.float64]) -> Scale:
     Examples
     --------
     >>> scale_of_expression(np.array([0.0, 3.0, 250.0]))
-    Scale(text='looks like raw counts; ExpressionNormalizer makes log expression of them', is_doubtful=True)
+    Scale(text='looks like raw counts; ExpressionNormalizer makes log expression of them', is_doubtful=False)
     """
     if look_like_counts(expression):
-        return Scale("looks like raw counts; ExpressionNormalizer makes log expression of them", True)
+        return Scale("looks like raw counts; ExpressionNormalizer makes log expression of them", False)
     if expression.max(initial=0) > _GREATEST_LOG:
         return Scale("too large for logarithms, which are wanted", True)
     return Scale("in the range of logarithms", False)

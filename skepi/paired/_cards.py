@@ -26,7 +26,7 @@ def card_of_data(tables: OpennessTables, expression: NDArray[np.float64] | None)
     """Card of a data set."""
     known = "openness only" if expression is None else "openness and expression"
     return card(
-        "PairedDataset", f"{_size(tables)}; {known}", _facts(tables, expression), [_first_genes(tables, expression)]
+        "PairedDataset", f"{_size(tables)}; {known}", facts_of(tables, expression), [_first_genes(tables, expression)]
     )
 
 
@@ -50,7 +50,7 @@ def _size(tables: OpennessTables) -> str:
     return f"{count(n_peaks, 'peak')}, {count(n_genes, 'gene')}, {count(n_cell_types, 'cell type')}"
 
 
-def _facts(tables: OpennessTables, expression: NDArray[np.float64] | None) -> Iterator[Fact]:
+def facts_of(tables: OpennessTables, expression: NDArray[np.float64] | None) -> Iterator[Fact]:
     at_tss = tables.at_start_sites
     if at_tss.n_genes:
         text = f"{at_tss.share:.0%} of genes, by chance {at_tss.share_shifted:.0%} (at places 50 kb away)"

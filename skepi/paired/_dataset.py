@@ -15,7 +15,8 @@ from skepi._rows import codes_of
 from skepi.exceptions import AssemblyWarning, MissingExpressionError, ScaleWarning, TableError
 from skepi.paired import _anndata, _checks, _saved
 from skepi.paired._assembly import LEAST_GENES, PeaksAtStartSites, warn_of_other_assembly
-from skepi.paired._cards import card_of_data
+from skepi.paired._cards import card_of_data, facts_of
+from skepi.paired._data_checks import DataChecks, checks_of
 from skepi.paired._pairs import GeneCellPairs
 from skepi.paired._signals import by_signal, read_signals
 from skepi.paired._tables import OpennessTables
@@ -340,6 +341,14 @@ class PairedDataset:
             f"PairedDataset: {self._described_peaks()}{features}, {len(self.genes):,} genes, "
             f"{len(self.cell_types):,} cell types; {targets}{check}"
         )
+
+    def checks(self) -> DataChecks:
+        """Say what the data look like, one line per check: what a notebook shows of them, as text and as a table.
+
+        Peaks at start sites and by chance, scale and depth of openness, scale of expression, lineages. Of a data set on
+        disk, some peaks are looked at, and the line says so.
+        """
+        return checks_of(facts_of(self.tables, self.expression))
 
     def _repr_html_(self) -> str:
         """What notebooks show: the checks, and the first genes."""
