@@ -21,6 +21,24 @@ class ShowsProgress:
     progress: bool
 
 
+class HiddenBar:
+    """What is not shown: it takes what a bar takes, and starts no thread and no lock, as even a disabled tqdm does."""
+
+    disable = True
+
+    def update(self, n: int = 1) -> None:
+        """Count nothing."""
+
+    def reset(self, total: int | None = None) -> None:
+        """Begin nothing anew."""
+
+    def set_postfix_str(self, s: str = "", refresh: bool = True) -> None:
+        """Write nothing."""
+
+
+uncounted: Counted = HiddenBar().update
+
+
 @contextmanager
 def progress_bar(progress: bool | None, what: str, total: int | None, **settings: Any) -> Iterator[Any]:
     """Open a bar that counts, or one that shows nothing.
@@ -40,7 +58,7 @@ def progress_bar(progress: bool | None, what: str, total: int | None, **settings
 
     Yields
     ------
-    tqdm
+    tqdm or HiddenBar
         Its ``update(n)`` counts n further ones.
 
     Examples
@@ -48,10 +66,12 @@ def progress_bar(progress: bool | None, what: str, total: int | None, **settings
     >>> with progress_bar(False, "folds", 5) as bar:
     ...     _ = bar.update(1)
     """
-    shown = sys.stderr.isatty() if progress is None else progress
+    if not (sys.stderr.isatty() if progress is None else progress):
+        yield HiddenBar()
+        return
     settings = {"desc": what, "unit": what.removesuffix("s"), "leave": not _inside.get(), **settings}
-    with _kind_of_bar()(total=total, disable=not shown, **settings) as bar:
-        token = _inside.set(bool(shown) or _inside.get())
+    with _kind_of_bar()(total=total, **settings) as bar:
+        token = _inside.set(True)
         try:
             yield bar
         finally:
@@ -68,7 +88,7 @@ def in_parallel(
     jobs : iterable of what ``joblib.delayed`` makes
     n_jobs : int or None
         Jobs at once, on the backend of joblib in force.
-    bar : tqdm
+    bar : tqdm or HiddenBar
         From :func:`progress_bar`.
     size : callable, optional
         How many a job counts for, from its result; 1 by default.
@@ -96,17 +116,14 @@ def in_parallel(
     return [results[number] for number in range(len(results))]
 
 
-def uncounted(n: int) -> None:
-    """Count nothing."""
-
-
 def end_early(bar: Any) -> None:
     """Say that all is done, although less than there might have been."""
-    if not bar.disable:
-        done, began = bar.n, bar.start_t
-        bar.reset(total=done)
-        bar.start_t = began
-        bar.update(done)
+    if bar.disable:
+        return
+    bar.total = bar.n
+    if hasattr(bar, "container"):  # a widget keeps a total of its own
+        bar.container.children[1].max = bar.n
+    bar.refresh()
 
 
 def _kind_of_bar() -> Any:

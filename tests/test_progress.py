@@ -1,6 +1,7 @@
 """Progress: a bar on stderr if asked for and nothing else, results that never change, and jobs counted as they end."""
 
 import importlib
+import inspect
 import sys
 import threading
 import time
@@ -19,9 +20,18 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from tqdm import TqdmWarning, tqdm
 
-from skepi import _progress
+from skepi import (
+    _progress,
+    comparison,
+    compose,
+    inspection,
+    linear_model,
+    model_selection,
+    neural_network,
+    peaks,
+)
 from skepi._keys import described
-from skepi._progress import ShowsProgress, end_early, in_parallel, progress_bar
+from skepi._progress import HiddenBar, ShowsProgress, end_early, in_parallel, progress_bar
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.comparison import compare_models
 from skepi.compose import GeneZTarget, PerGeneLassoCV, PerGeneRegressor
@@ -121,6 +131,10 @@ CALLS = {
 }
 
 
+ROOMS = [comparison, compose, inspection, linear_model, model_selection, neural_network, peaks]
+PUBLIC = {name: getattr(room, name) for room in ROOMS for name in room.__all__}
+
+
 def lines(text):
     """What a terminal has shown, one line after the other."""
     return [line for line in text.replace("\r", "\n").splitlines() if line]
@@ -154,10 +168,25 @@ def test_all_estimators_that_have_the_parameter_are_told_and_tested():
     assert {estimator.__name__ for estimator in having} == {name for name in CALLS if name[0].isupper()}
 
 
+def test_all_functions_that_have_the_parameter_are_tested():
+    functions = {name: member for name, member in PUBLIC.items() if inspect.isfunction(member)}
+    having = {name for name, function in functions.items() if "progress" in signature(function).parameters}
+    assert having == {name for name in CALLS if name.islower()}
+
+
 @pytest.mark.parametrize("estimator", [LassoBaselineCV(3), PerGeneLassoCV(3), PerGeneRegressor(), NET])
 def test_a_clone_shows_what_its_original_shows(estimator):
     assert not estimator.get_params()["progress"]
     assert clone(clone(estimator).set_params(progress=True)).progress
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_the_parameter_comes_by_keyword_and_is_described_in_the_same_words(name):
+    member = PUBLIC[name]
+    parameter = signature(member).parameters["progress"]
+    assert (parameter.kind, parameter.default) == (parameter.KEYWORD_ONLY, False)
+    said = "progress : bool, default=False\n    Whether to show a progress bar.\n"
+    assert inspect.cleandoc(member.__doc__).count(said) == 1
 
 
 # --- kept fits
@@ -191,6 +220,21 @@ def test_a_parameter_of_this_name_elsewhere_is_part_of_the_key():
 # --- the bar
 
 
+def test_without_a_bar_tqdm_is_not_asked(monkeypatch):
+    monkeypatch.setattr(_progress, "_kind_of_bar", lambda: pytest.fail("a bar was made"))
+    with progress_bar(False, "folds", 2) as bar:
+        bar.update(1)
+        bar.reset(total=3)
+        bar.set_postfix_str("none")
+        end_early(bar)
+        assert bar.disable
+
+
+def test_what_is_not_shown_takes_what_a_bar_takes():
+    for name in ("update", "reset", "set_postfix_str"):
+        assert list(signature(getattr(HiddenBar, name)).parameters) == list(signature(getattr(tqdm, name)).parameters)
+
+
 def test_a_bar_within_a_bar_goes_away_when_it_is_done(capsys):
     with progress_bar(True, "folds", 2) as outer:
         with progress_bar(True, "epochs", 3) as inner:
@@ -219,10 +263,8 @@ def test_a_bar_stays_where_it_was_when_an_error_ends_it(capsys):
 def test_what_ends_early_is_all_there_was(capsys):
     with progress_bar(True, "epochs", 150) as bar:
         bar.update(3)
-        began = bar.start_t
         end_early(bar)
-        assert (bar.n, bar.total, bar.start_t) == (3, 3, began)
-    assert "3/3" in lines(capsys.readouterr().err)[-1]
+    assert lines(capsys.readouterr().err)[-1].startswith("epochs: 100%|██████████| 3/3 [")
 
 
 def test_in_doubt_a_bar_is_shown_on_a_terminal_alone(monkeypatch):
@@ -256,11 +298,24 @@ class Shell:
 # --- jobs
 
 
-def slept(seconds, result):
-    time.sleep(seconds)
+def given(result):
     if isinstance(result, Exception):
         raise result
     return result
+
+
+def last(folder):
+    """Ends when the job that writes a file has ended; the minute is for a test that fails."""
+    for _ in range(6000):
+        if (folder / "written").exists():
+            return 3
+        time.sleep(0.01)
+    raise TimeoutError
+
+
+def written(folder):
+    (folder / "written").touch()
+    return 2
 
 
 class Counts:
@@ -278,14 +333,22 @@ class Counts:
 BACKENDS = [("threading", 2), ("sequential", 1), pytest.param("loky", 2, marks=pytest.mark.slow)]
 
 
-@pytest.mark.parametrize(("backend", "n_jobs"), BACKENDS)
-def test_results_keep_the_order_of_the_jobs_and_are_counted_as_they_end(backend, n_jobs):
-    bar = Counts()
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
+def test_results_keep_the_order_of_the_jobs_and_are_counted_as_they_end(backend, tmp_path):
+    bar, jobs = Counts(), [delayed(last)(tmp_path), delayed(given)(1), delayed(written)(tmp_path)]
     with joblib.parallel_config(backend):
-        found = in_parallel((delayed(slept)(wait, k) for k, wait in [(3, 0.4), (1, 0), (2, 0)]), n_jobs, bar, size=int)
-    assert found == [3, 1, 2]
+        assert in_parallel(jobs, 2, bar, size=int) == [3, 1, 2]
     assert sorted(bar.moves) == [1, 2, 3]
-    assert (bar.moves[-1] == 3) is (n_jobs > 1)  # the first job took longest
+    assert bar.moves[0] == 1  # the first job waits for the last one, and the other worker goes through the rest
+
+
+def test_one_job_at_a_time_is_counted_before_the_next_one_begins():
+    bar = Counts()
+
+    def so_far(number):
+        return number, list(bar.moves)
+
+    assert in_parallel(map(delayed(so_far), range(3)), None, bar) == [(0, []), (1, [1]), (2, [1, 1])]
 
 
 @pytest.mark.parametrize(("backend", "n_jobs"), BACKENDS)
@@ -293,7 +356,7 @@ def test_results_keep_the_order_of_the_jobs_and_are_counted_as_they_end(backend,
 def test_errors_of_jobs_are_raised_as_they_are(backend, n_jobs, shown):
     bar = Counts()
     bar.disable = not shown
-    jobs = [delayed(slept)(0, 1), delayed(slept)(0, KeyError("gene a")), delayed(slept)(0, 2)]
+    jobs = [delayed(given)(1), delayed(given)(KeyError("gene a")), delayed(given)(2)]
     with joblib.parallel_config(backend), pytest.raises(KeyError, match="gene a"):
         in_parallel(jobs, n_jobs, bar)
 
@@ -303,23 +366,20 @@ def test_errors_of_joblib_stay_what_they_are(shown):
     bar = Counts()
     bar.disable = not shown
     with pytest.raises(ValueError, match=r"n_jobs == 0 in Parallel has no meaning|n_jobs could not be converted"):
-        in_parallel([delayed(slept)(0, 1)], "many", bar)
+        in_parallel([delayed(given)(1)], "many", bar)
 
 
 def test_without_jobs_there_are_no_results():
     assert in_parallel([], None, Counts()) == []
 
 
-def test_jobs_run_in_as_many_threads_as_without_a_bar():
-    for n_jobs in (1, 2):
-        with joblib.parallel_config("threading"):
-            jobs = [delayed(thread_after)(0.05) for _ in range(6)]
-            assert len(set(in_parallel(jobs, n_jobs, Counts()))) == n_jobs
-
-
-def thread_after(seconds):
-    time.sleep(seconds)
-    return threading.get_ident()
+def test_jobs_run_at_once_with_a_bar_too():
+    meet = threading.Barrier(2)  # which one job alone would never pass
+    with joblib.parallel_config("threading"):
+        assert sorted(in_parallel([delayed(meet.wait)(60) for _ in range(2)], 2, Counts())) == [0, 1]
+        assert set(in_parallel([delayed(threading.get_ident)() for _ in range(4)], 1, Counts())) == {
+            threading.get_ident()
+        }
 
 
 def test_a_backend_that_gives_results_all_at_once_is_refused_with_a_bar_alone():

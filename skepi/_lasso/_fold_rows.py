@@ -73,8 +73,11 @@ class LazyRows:
     @staticmethod
     def n_counted(X: Any, tests: list[NDArray], scaler: LogZScaler | None) -> int:
         """How many are counted in all: genes of the statistics, of the moments and of the errors."""
-        tested = np.unique(np.concatenate([X.gene_codes[test] for test in tests])).size
-        return (0 if scaler is None else len(X.genes)) + np.unique(X.gene_codes).size + tested
+        tested = np.zeros(len(X.genes), dtype=bool)
+        for test in tests:
+            tested[X.gene_codes[test]] = True
+        occurring = np.count_nonzero(np.bincount(X.gene_codes))
+        return (0 if scaler is None else len(X.genes)) + int(occurring + np.count_nonzero(tested))
 
 
 class PlainRows:

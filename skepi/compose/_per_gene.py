@@ -164,7 +164,7 @@ class PerGeneRegressor(ShowsProgress, MetaEstimatorMixin, PerGeneModel, BaseEsti
         self._set_cell_types(X, y)
         link = link_of_genes(estimator, self._training_rows(X, y), weighted)
         jobs = (delayed(fit_genes)(estimator, some, weighted, link) for some in self._training_rows(X, y))
-        with progress_bar(self.progress, "genes", np.unique(X.gene_codes).size) as bar:
+        with progress_bar(self.progress, "genes", int(np.count_nonzero(np.bincount(X.gene_codes)))) as bar:
             blocks = in_parallel(jobs, self.n_jobs, bar, size=lambda block: len(block[0]))
         self._set_scale(GeneScale.of(X, y, 0.0))
         self._set_slots(X)

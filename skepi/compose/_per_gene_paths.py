@@ -80,7 +80,7 @@ def paths_of_genes(
 ) -> Paths:
     """Fit all genes that occur, in the order of the table of genes; ``tests`` has a row for each set but the last."""
     jobs = (delayed(_paths)(some, lams) for some in _sets_of_genes(X, y, sets, tests))
-    with progress_bar(progress, "genes", np.unique(X.gene_codes).size) as bar:
+    with progress_bar(progress, "genes", int(np.count_nonzero(np.bincount(X.gene_codes)))) as bar:
         parts = in_parallel(jobs, n_jobs, bar, size=lambda part: len(part.total))
     return Paths(
         sp.hstack([one.weights for one in parts], format="csr"),
