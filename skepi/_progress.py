@@ -25,6 +25,7 @@ class HiddenBar:
     """What is not shown: it takes what a bar takes, and starts no thread and no lock, as even a disabled tqdm does."""
 
     disable = True
+    n = 0
 
     def update(self, n: int = 1) -> None:
         """Count nothing."""
