@@ -34,7 +34,7 @@ from skepi._keys import described
 from skepi._progress import HiddenBar, ShowsProgress, end_early, in_parallel, progress_bar
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.comparison import compare_models
-from skepi.compose import GeneZTarget, PerGeneLassoCV, PerGeneRegressor
+from skepi.compose import BucketedRegressor, GeneZTarget, PerGeneLassoCV, PerGeneRegressor, ResidualRegressor
 from skepi.datasets import make_paired_openness
 from skepi.gaussian_process import CisTransRegressor
 from skepi.inspection import (
@@ -126,6 +126,12 @@ CALLS = {
     "LassoBaselineCV": ("genes", 90, lambda f, t, **s: fitted(LassoBaselineCV(3, cv=CV), BINNED, **s)),
     "PerGeneLassoCV": ("genes", 30, lambda f, t, **s: fitted(PerGeneLassoCV(3, cv=CV), BINNED, **s)),
     "PerGeneRegressor": ("genes", 30, lambda f, t, **s: fitted(PerGeneRegressor(), BINNED, **s)),
+    "ResidualRegressor": ("folds", 3, lambda f, t, **s: fitted(ResidualRegressor(Ridge(), cv=3), BINNED, **s)),
+    "BucketedRegressor": (
+        "models",
+        3,
+        lambda f, t, **s: fitted(BucketedRegressor(GeneZTarget(Ridge()), min_cell_types=2), BINNED, **s),
+    ),
     "ExpressionMLP": ("epochs", 2, lambda f, t, **s: fitted(NET, BINNED, **s)),
     "ResumableGridSearchCV": ("fits", 4, lambda f, t, **s: searched(t, **s)),
 }
