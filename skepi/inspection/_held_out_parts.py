@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import ArrayLike, NDArray
 
 from skepi._doors import check_flag
 from skepi._fitted import end_with, part_with
 from skepi._folds import rows_of_folds
 from skepi._permutations import at_other_places, generator_of, seed_of
+from skepi._progress import in_parallel, progress_bar
 from skepi._rows import check_targets
 from skepi._scales import takes_counts, warn_of_raw_counts
 from skepi._twins import warn_of_twins
@@ -41,6 +42,7 @@ def cross_val_parts(
     control: bool = False,
     random_state: Any = 0,
     n_jobs: int | None = None,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """Predict held-out pairs and keep the parts that the prediction is the sum of.
 
@@ -67,6 +69,8 @@ def cross_val_parts(
         :func:`skepi.comparison.compare_models` with the same seed.
     n_jobs : int, optional
         Folds at once. Models are dropped with their fold.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -109,6 +113,7 @@ def cross_val_parts(
     """
     _check_keeps_parts(estimator)
     check_flag("control", control)
+    check_flag("progress", progress)
     elsewhere = _at_other_places(X, random_state) if control else None
     folds = rows_of_folds(cv, X, y, groups)
     if is_pairs(X):
@@ -127,7 +132,9 @@ def cross_val_parts(
         frame = pd.concat([table.assign(fold=fold), parts.drop(columns=_LEVEL)], axis=1)
         return frame if elsewhere is None else frame.assign(**{CONTROL: _control(estimator, elsewhere, y, train, test)})
 
-    tables = Parallel(n_jobs=n_jobs)(delayed(of_fold)(fold, train, test) for fold, (train, test) in enumerate(folds))
+    jobs = (delayed(of_fold)(fold, train, test) for fold, (train, test) in enumerate(folds))
+    with progress_bar(progress, "folds", len(folds)) as bar:
+        tables = in_parallel(jobs, n_jobs, bar)
     return pd.concat(tables, ignore_index=True)
 
 
