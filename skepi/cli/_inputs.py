@@ -129,14 +129,16 @@ def _of_peak_calls(program: Program, options: Namespace, peaks: Expression | Non
     files = files_by_sample(options.peak_calls)
     for path in files.values():
         check_file(path)
-    called = program.let("called", py(read_narrowpeaks)(files, n_jobs=options.n_jobs))
+    called = program.let("called", py(read_narrowpeaks)(files, n_jobs=options.n_jobs, **program.progress(options)))
     if options.peaks is not None:
         peaks = py(read_bed)(check_file(options.peaks))
     elif peaks is None:
         exclude = {} if options.exclude is None else {"exclude": py(read_bed)(check_file(options.exclude))}
         peaks = py(consensus_peaks)(called, width=options.width, score=options.score, **exclude, n_jobs=options.n_jobs)
     named = program.let("peaks", peaks)
-    table = program.let("openness", py(openness_over_peaks)(called, named, n_jobs=options.n_jobs))
+    table = program.let(
+        "openness", py(openness_over_peaks)(called, named, n_jobs=options.n_jobs, **program.progress(options))
+    )
     return Openness(table, _renamed(program, options, "peaks", named), None)
 
 

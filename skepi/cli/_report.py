@@ -37,7 +37,7 @@ def program(options: Namespace) -> Program:
         sections["parts"] = _add_parts(made, options, found, log_data)
     if options.model not in RULES and options.n_permutations:
         sections["importance"] = _add_importance(made, options, found, log_data)
-    sections["links"] = made.let("links", py(score_links)(log_data, min_distance=_LINK_FROM))
+    sections["links"] = made.let("links", py(score_links)(log_data, min_distance=_LINK_FROM, **made.progress(options)))
     made.do(
         py(write_report)(
             output(options.output),
