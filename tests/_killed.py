@@ -5,19 +5,23 @@ whether the next attempt always had the result of an undisturbed one, and what e
 """
 
 import contextlib
+import io
 import json
 import os
 import random
 import signal
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from _interrupted import ended, stop_at_line
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
 from skepi.binning import TSSBinner, symmetric_edges
+from skepi.cli import main
 from skepi.comparison import compare_models
 from skepi.compose import GeneZTarget
 from skepi.datasets import make_paired_openness
@@ -58,6 +62,73 @@ def training(folder):
     return net.fit(ROWS, ROWS[:, 0]).predict(ROWS).tolist()
 
 
+def command(name, *arguments, output):
+    """Work of one command of the shell, on files beside the folders of all attempts; its output is what remains."""
+
+    def work(folder):
+        files, path = folder.parents[1] / "files", folder / output
+        with (
+            contextlib.chdir(files),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            code = main([name, *arguments, "--output", str(path), *(["--folder", str(folder)] * (name == "compare"))])
+        # 1 where an attempt was killed when the output was there already.
+        return [code in (0, 1), content_of(path)]
+
+    work.__name__ = f"command_{name}"
+    return work
+
+
+def content_of(path):
+    """What is in an output, without dates and seconds."""
+    if path.is_dir():
+        return PairedDataset.open(path).tables.identity
+    if path.suffix == ".skepi":
+        return load_model(path).predict(DATA.pairs()).tolist()
+    if path.suffix == ".html":
+        return path.read_text(encoding="utf-8")
+    return pd.read_csv(path, sep="\t").drop(columns=["fit_s", "predict_s"], errors="ignore").to_json()
+
+
+def write_files(folder):
+    """What the commands read: a saved data set, and tables as text."""
+    folder.mkdir()
+    DATA.save(folder / "data")
+    names = DATA.peaks["chrom"] + ":" + DATA.peaks["start"].astype(str) + "-" + DATA.peaks["end"].astype(str)
+    cell_types = list(DATA.cell_types["name"])
+    pd.DataFrame(DATA.openness, names, cell_types).to_csv(folder / "openness.tsv", sep="\t")
+    pd.DataFrame(DATA.expression, DATA.genes["name"], cell_types).to_csv(folder / "expression.tsv", sep="\t")
+    genes = DATA.genes
+    rows = zip(
+        genes["chrom"], genes["tss"], genes["tss"] + 1, genes["name"], genes["name"], genes["strand"], strict=True
+    )
+    (folder / "genes.bed").write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
+
+
+FILES = ["--openness", "openness.tsv", "--genes", "genes.bed", "--expression", "expression.tsv"]
+FEW = [
+    "--models",
+    "training-mean",
+    "nearest-cell-type",
+    "--splits",
+    "cell-types",
+    "--n-jobs",
+    "1",
+    "--n-bootstrap",
+    "2",
+]
+COMMANDS = [
+    command("check", *FILES, output="checks.tsv"),
+    command("build", *FILES, output="data"),
+    command("compare", "data", *FEW, output="scores.tsv"),
+    command("fit", "data", "--model", "ridge", output="model.skepi"),
+    command("predict", "--train", "data", "--openness", "openness.tsv", output="predicted.tsv"),
+    command("activity", "data", output="activity.tsv"),
+    command("links", "data", output="links.tsv"),
+    command("report", "data", *FEW, "--model", "training-mean", "--controls", "genes", output="report.html"),
+]
+
 #: Each work, and the modules before whose lines it is killed.
 WORK = {
     save: ("paired/_saved.py", "skepi/_files.py"),
@@ -65,6 +136,7 @@ WORK = {
     sweep: ("model_selection/_resumable.py", "model_selection/_outcomes.py", "skepi/_files.py"),
     compare: ("comparison/_fit.py", "skepi/_files.py"),
     training: ("neural_network/_checkpoint.py", "neural_network/_net.py", "skepi/_files.py"),
+    **dict.fromkeys(COMMANDS, ("cli/_program.py", "paired/_saved.py", "skepi/_files.py")),
 }
 
 
@@ -127,6 +199,8 @@ def killed_and_done_again(work, folder, n_kills, seed):
 
 if __name__ == "__main__":
     folder, n_kills, names = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    warnings.simplefilter("ignore")  # of data this small
+    write_files(folder / "files")
     for work in WORK:
         if work.__name__ in names:
             print(json.dumps(killed_and_done_again(work, folder, n_kills, seed=n_kills)), flush=True)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import user_files
+from promises import assert_exact
 
 from skepi.cli import main
 from skepi.normalization import ExpressionNormalizer
@@ -107,8 +108,8 @@ def test_compare_and_its_code_give_one_table(here, capsys):
     run_code(code_of(arguments, capsys))
     seconds = ["fit_s", "predict_s"]
     again = pd.read_csv("scores.tsv", sep="\t").drop(columns=seconds)
-    pd.testing.assert_frame_equal(again, tables["scores.tsv"].drop(columns=seconds))
-    pd.testing.assert_frame_equal(pd.read_csv("by.csv"), tables["by.csv"])
+    assert_exact(again, tables["scores.tsv"].drop(columns=seconds))
+    assert_exact(pd.read_csv("by.csv"), tables["by.csv"])
     assert set(again["model"]) == {"training mean", "ridge"}
 
 
@@ -123,7 +124,7 @@ def test_fit_and_predict_and_their_code_give_one_table(here, capsys):
     assert main([*asked, "--output", "new.tsv", "--std", "std.tsv"]) == 0
     assert main([*asked, "--fitted", "model.skepi", "--output", "fitted.csv"]) == 0
     new, fitted = pd.read_csv("new.tsv", sep="\t", index_col=0), pd.read_csv("fitted.csv", index_col=0)
-    pd.testing.assert_frame_equal(new, fitted)
+    assert_exact(new, fitted)
     assert new.columns.tolist() == ["HSC", "NK"]
     assert (pd.read_csv("std.tsv", sep="\t", index_col=0) > 0).all(axis=None)
     capsys.readouterr()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = Path(__file__).with_name("_killed.py")
+COMMANDS = ["check", "build", "compare", "fit", "predict", "activity", "links", "report"]
 
 
 def outcomes(folder, n_kills, works):
@@ -22,6 +23,7 @@ def outcomes(folder, n_kills, works):
     ("n_kills", "works"),
     [
         (1, ["save", "model"]),
+        pytest.param(3, [f"command_{name}" for name in COMMANDS], marks=pytest.mark.slow),
         pytest.param(20, ["save", "model", "sweep", "compare", "training"], marks=[pytest.mark.slow, pytest.mark.long]),
     ],
 )

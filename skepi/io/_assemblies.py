@@ -42,14 +42,15 @@ _ASSEMBLIES = {
 def possible_assemblies(table: Any) -> list[str]:
     """List the common assemblies that a table of peaks or genes can be of.
 
-    An assembly is possible where it has all numbered chromosomes of the table, and none of them ends before the last
-    peak or gene on it. A table of a whole genome usually leaves one assembly of a species; one of few places leaves
-    several, and says nothing. That a table fits does not prove that it is of that assembly.
+    An assembly is possible if it has all numbered chromosomes of the table, and if every peak or gene starts before
+    the end of its chromosome. (The ends of consensus peaks may lie beyond it.) A table of a whole genome usually leaves
+    one assembly of a species. A table of few places leaves several, and says nothing. That a table fits does not prove
+    that it is of that assembly.
 
     Parameters
     ----------
     table : DataFrame or mapping
-        Column ``chrom`` (``chr1`` or ``1``), and ``end`` of peaks (0-based half-open) or ``tss`` of genes, in bp.
+        Column ``chrom`` (``chr1`` or ``1``), and ``start`` of peaks or ``tss`` of genes (0-based, in bp).
 
     Returns
     -------
@@ -68,13 +69,13 @@ def possible_assemblies(table: Any) -> list[str]:
 
     Examples
     --------
-    >>> possible_assemblies({"chrom": ["chr1", "chr17"], "end": [249_200_000, 81_000_000]})
+    >>> possible_assemblies({"chrom": ["chr1", "chr17"], "start": [249_200_000, 81_000_000]})
     ['hg19']
     """
     frame = frame_of(table, "table", ["chrom"])
-    position = next((name for name in ("end", "tss") if name in frame), None)
+    position = next((name for name in ("start", "tss") if name in frame), None)
     if position is None:
-        raise TableError(f"table: wanted a column end (of peaks) or tss (of genes), got {list(frame)}")
+        raise TableError(f"table: wanted a column start (of peaks) or tss (of genes), got {list(frame)}")
     names = frame["chrom"].astype(str).str.removeprefix("chr")
     last = frame[position].groupby(names.to_numpy(), observed=True).max()
     last = last[last.index.str.fullmatch("[1-9][0-9]?|X")]
@@ -83,5 +84,5 @@ def possible_assemblies(table: Any) -> list[str]:
     return [
         name
         for name, lengths in _ASSEMBLIES.items()
-        if np.all(last.to_numpy() <= [lengths.get(chrom, -1) for chrom in last.index])
+        if np.all(last.to_numpy() < [lengths.get(chrom, -1) for chrom in last.index])
     ]
