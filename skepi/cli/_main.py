@@ -1,12 +1,13 @@
 """The way through: arguments, settings, program; one line for an error."""
 
+import contextlib
 import importlib
 import os
 import sys
 import traceback
 import warnings
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from skepi.cli._config import take_settings
@@ -49,11 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.progress is None:
         options.progress = sys.stderr.isatty()
-    shown = warnings.showwarning
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("always", UserWarning)
-            warnings.showwarning = _one_line(options.command)
+        with _own_warnings(options.command):
             _run(options)
     except KeyboardInterrupt:
         print(f"skepi {options.command}: interrupted", file=sys.stderr)
@@ -64,9 +62,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except Exception as error:
         return _failed(error, options)
-    finally:
-        warnings.showwarning = shown
     return 0
+
+
+@contextlib.contextmanager
+def _own_warnings(command: str) -> Iterator[None]:
+    """Show the warnings of this process, one line each, but for what is done on purpose."""
+    before = os.environ.get("PYTHONWARNINGS")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
+        if command in ("compare", "report"):
+            from skepi.exceptions import DistantCellTypeWarning
+
+            warnings.simplefilter("ignore", DistantCellTypeWarning)  # cell types are held out on purpose
+        warnings.showwarning = _one_line(command)
+        os.environ["PYTHONWARNINGS"] = "ignore"  # of workers, which would write in a form of their own
+        try:
+            yield
+        finally:
+            os.environ.pop("PYTHONWARNINGS")
+            if before is not None:
+                os.environ["PYTHONWARNINGS"] = before
 
 
 def _run(options: Namespace) -> None:
