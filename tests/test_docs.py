@@ -27,7 +27,16 @@ LONG = {
     for name in ("comparing", "inspecting", "models", "new_cell_types", "reporting", "splitting", "sweeps")
 }
 # Told in words and shell commands alone.
-WITHOUT_EXAMPLES = {"api", "architecture", "changelog", "glossary", "index", "guide/index", "replication"}
+WITHOUT_EXAMPLES = {
+    "api",
+    "architecture",
+    "changelog",
+    "glossary",
+    "index",
+    "guide/index",
+    "guide/workflow",
+    "replication",
+}
 
 
 def written_pages():

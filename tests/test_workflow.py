@@ -108,6 +108,19 @@ def test_files_become_options_with_the_names_of_their_cell_types():
     assert named["files"]("build") == ["a", "b", "c"]
 
 
+def test_the_page_tells_of_all_results_and_only_of_files_that_are_there():
+    page = (WORKFLOW.parents[1] / "docs" / "guide" / "workflow.rst").read_text()
+    outputs = set(re.findall(r'"(results/[\w./]+)"', SNAKEFILE)) - {"results/fits"}
+    kept = {"results/fits", "results/logs", "results/logs/predict.log"}
+    assert set(re.findall(r"results/[\w./]*\w", page)) - kept == {path for path in outputs if "/logs/" not in path}
+    named = set(re.findall(r"config/[\w.]+", page))
+    assert named == {path.relative_to(WORKFLOW).as_posix() for path in WORKFLOW.glob("config/*")}
+    ci = (WORKFLOW.parents[1] / ".ci" / "run").read_text()
+    for command in ("python make_files.py", "snakemake --cores 2"):
+        assert f"``{command}``" in page
+        assert command in ci
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """A folder with all files that need no optional package."""
