@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from skepi._edges import SymmetricEdges
+from skepi._progress import ShowsProgress
 from skepi.paired import OpennessTables
 from skepi.rows import is_pairs
 
@@ -57,12 +59,20 @@ def described(value: Any) -> Any:
         return [value.format, list(value.shape), *map(described, (entries.data, entries.row, entries.col))]
     if not isinstance(value, type):
         if hasattr(value, "get_params") or is_pairs(value):  # all of it, as a clone may keep what was fitted
-            return [joblib.hash(type(value)), described(vars(value))]
+            return [joblib.hash(type(value)), described(_learns_by(value))]
         if is_dataclass(value):
             return [joblib.hash(type(value)), *(described(getattr(value, field.name)) for field in fields(value))]
+    if isinstance(value, SymmetricEdges):
+        value = np.asarray(value)  # how they print is no part of what they are
     if isinstance(value, np.ndarray) and not value.flags.c_contiguous:
         value = np.ascontiguousarray(value)
     return joblib.hash(value, coerce_mmap=True)
+
+
+def _learns_by(value: Any) -> dict[str, Any]:
+    """All that an estimator or pairs hold, less what changes no result."""
+    shown = isinstance(value, ShowsProgress)
+    return {name: held for name, held in vars(value).items() if not (shown and name == "progress")}
 
 
 def _described_columns(table: pd.DataFrame) -> Iterator[list[Any]]:

@@ -1,4 +1,4 @@
-"""Which row of a matrix belongs to which row of its table: labels tell, where both sides have them."""
+"""Match the rows of a matrix to the rows of its table by their labels."""
 
 import re
 from collections.abc import Iterator
@@ -45,23 +45,23 @@ _HOUSEKEEPING = {"ACTB", "ACTG1", "B2M", "EEF1A1", "GAPDH", "HPRT1", "PGK1", "PP
 def rows_in_order(matrix: Any, table: Any, what: str, rows_of: str) -> Any:
     """Return a matrix with its rows in the order of its table.
 
-    Rows of a DataFrame or Series may be named by the row labels of the table, by a column of unique names or whole
-    numbers (``name``, ``gene_id``, ``peak``) or, where the table has them, by intervals ``chrom:start-end``. Without
-    labels (an array, or a default index), the order of the table is taken to be meant.
+    The row labels of a DataFrame or Series may be the row labels of the table, a column of unique names or whole
+    numbers (``name``, ``gene_id``, ``peak``), or intervals ``chrom:start-end``. A matrix without row labels (an
+    array, or a DataFrame with a default index) is taken to be in the order of the table.
 
     Parameters
     ----------
-    matrix : DataFrame, Series or anything else
-        Anything else is returned as it is.
+    matrix : DataFrame, Series or any other object
+        Other objects are returned unchanged.
     table : DataFrame or mapping
     what, rows_of : str
-        Names of the two in messages.
+        What messages call the matrix and the table.
 
     Raises
     ------
     TableError
-        Where both have labels and these do not agree: some are shared and others not, one occurs twice in another
-        order, or names have nothing in common.
+        Where both have row labels that do not agree: only some are shared, a repeated label is in another order, a
+        label is in another row of a column with repeated names, or the two have no label in common.
 
     Examples
     --------
@@ -89,6 +89,7 @@ def rows_in_order(matrix: Any, table: Any, what: str, rows_of: str) -> Any:
             return matrix if (place == np.arange(place.size)).all() else matrix.iloc[place]
     _refuse_other_numbers(matrix.index, frame.index, what, rows_of)
     _refuse_other_names(rows, [one for one in found if one.names_all], what, rows_of)
+    _refuse_other_rows(rows, [one for one in found if not one.names_all], what, rows_of)
     return matrix
 
 
@@ -99,25 +100,25 @@ def interval_labels(regions: pd.DataFrame) -> pd.Index:
 
 
 def refuse_descriptions(matrix: pd.DataFrame, what: str) -> None:
-    """Refuse a matrix among whose columns there are some that describe its rows, by their names."""
+    """Refuse a matrix with columns that describe its rows, such as ``start``, as their names tell."""
     found = [column for column in matrix if plain_name(str(column)) in NO_SAMPLES]
     alone = len(found) == 1 and matrix[found[0]].is_unique
     if not found or (alone and pd.api.types.is_string_dtype(matrix[found[0]])):
         return  # text is refused elsewhere
-    way = f", or {what}.set_index({found[0]!r}) makes row labels of it" if alone else ""
+    way = f", or make it the row labels with {what}.set_index({found[0]!r})" if alone else ""
     raise TableError(
-        f"{what}: wanted one column for each cell type, got columns that describe the rows: {some(found, 10)}; "
-        f"{what}.drop(columns={found}) leaves them out{way}"
+        f"{what}: wanted one column per cell type, got columns that describe the rows: {some(found, 10)}; remove them "
+        f"with {what}.drop(columns={found}){way}"
     )
 
 
 def plain_name(name: str) -> str:
-    """Name of a column without quotes and case, words joined by ``_``."""
+    """Name of a column in lower case, without quotes, and with words joined by ``_``."""
     return name.strip("\"'# ").lower().replace(" ", "_").replace(".", "_")
 
 
 def look_like_genes(labels: pd.Index) -> bool:
-    """Whether labels name genes: they are called so, are mostly of Ensembl, or hold genes that all cells have.
+    """Whether labels name genes: the index is called so, most are Ensembl identifiers, or housekeeping genes occur.
 
     Examples
     --------
@@ -132,12 +133,12 @@ def look_like_genes(labels: pd.Index) -> bool:
 
 
 def _count_rows(labels: pd.Index) -> bool:
-    """Whether labels only count the rows: 0, 1, 2 and so on."""
+    """Whether labels are just row numbers: 0, 1, 2 and so on."""
     return pd.api.types.is_integer_dtype(labels) and np.array_equal(labels, np.arange(len(labels)))
 
 
 def _numbers(labels: pd.Index) -> list[int] | None:
-    """Labels as whole numbers, those written as text, too; None where they are none."""
+    """Labels as whole numbers, also where they are written as text; None where they are something else."""
     if pd.api.types.is_integer_dtype(labels):
         return labels.tolist()
     texts = labels.tolist()
@@ -147,7 +148,7 @@ def _numbers(labels: pd.Index) -> list[int] | None:
 
 
 def _refuse_other_numbers(rows: pd.Index, labels: pd.Index, what: str, rows_of: str) -> None:
-    """Refuse numbered rows that share numbers with those of the table and stand elsewhere."""
+    """Refuse row numbers that the table has too, but in other rows."""
     given, wanted = _numbers(rows), _numbers(labels)
     if given is None or wanted is None or given == wanted or len(given) != len(wanted):
         return
@@ -155,24 +156,24 @@ def _refuse_other_numbers(rows: pd.Index, labels: pd.Index, what: str, rows_of: 
         return
     first = next(row for row, (one, other) in enumerate(zip(given, wanted, strict=True)) if one != other)
     same = set(given) == set(wanted)
-    kind = "are in another order than those of" if same else "agree in part with those of"
-    way = f"use {what}.loc[...] in the order of {rows_of}" if same else "select the shared rows in both"
+    kind = "are in a different order from those of" if same else "match only some of those of"
+    way = f"reorder them with {what}.loc[...]" if same else "select the shared rows in both"
     raise TableError(
         f"{what}: row numbers {kind} {rows_of} (row {first} is {given[first]}, wanted {wanted[first]}); {way}, or "
-        "reset_index(drop=True) in both where their rows correspond"
+        "call reset_index(drop=True) on both if their rows already correspond"
     )
 
 
 class _Names(NamedTuple):
-    """What may name the rows of a table.
+    """Labels that may name the rows of a table.
 
     Attributes
     ----------
     source : str
-        ``"index"``, ``"intervals"`` or a column.
+        ``"index"``, ``"intervals"`` or the name of a column.
     labels : Index
     names_all : bool
-        Whether the names are unique, and more than row numbers.
+        Whether they are names rather than row numbers and, in a column, unique.
     """
 
     source: str
@@ -181,7 +182,7 @@ class _Names(NamedTuple):
 
 
 def _names_of_rows(table: pd.DataFrame) -> Iterator[_Names]:
-    """What may name the rows of a table: labels, columns of text or whole numbers, intervals."""
+    """Labels that may name the rows of a table: its index, columns of text or whole numbers, intervals."""
     if not _count_rows(table.index):
         yield _Names("index", table.index, _numbers(table.index) is None)
     for column in table.columns.difference(_POSITIONS, sort=False):
@@ -194,7 +195,7 @@ def _names_of_rows(table: pd.DataFrame) -> Iterator[_Names]:
 
 
 def _as_intervals(rows: pd.Index) -> pd.Index:
-    """Labels such as ``chr1-10-20`` as ``chr1:10-20``; others as they are."""
+    """Rewrite labels such as ``chr1-10-20`` as ``chr1:10-20``; return other labels unchanged."""
     found = [one for one in map(_INTERVAL, rows) if one is not None]
     return rows if len(found) < len(rows) else pd.Index([f"{one[1]}:{one[2]}-{one[3]}" for one in found], dtype=object)
 
@@ -204,7 +205,7 @@ def _texts(labels: pd.Index) -> pd.Index:
 
 
 def _places(rows: pd.Index, labels: pd.Index, what: str, rows_of: str) -> IntArray | None:
-    """Row of the matrix for each row of the table, where the two have the same names; None where they have not."""
+    """Row of the matrix for each row of the table where both have the same names, otherwise None."""
     if len(rows) != len(labels):
         return None
     labels = _texts(labels)
@@ -215,14 +216,30 @@ def _places(rows: pd.Index, labels: pd.Index, what: str, rows_of: str) -> IntArr
     if not (rows.is_unique and labels.is_unique):
         twice = next(names[names.duplicated()][0] for names in (rows, labels) if names.has_duplicates)
         raise TableError(
-            f"{what}: row labels are those of {rows_of} in another order, and {twice!r} stands for several rows; give "
-            f"each row a label of its own, or reset_index(drop=True) in both where their rows correspond"
+            f"{what}: row labels are in a different order from those of {rows_of}, and {twice!r} labels several rows; "
+            "give every row its own label, or call reset_index(drop=True) on both if their rows already correspond"
         )
     return rows.get_indexer(labels)
 
 
+def _refuse_other_rows(rows: pd.Index, repeated: list[_Names], what: str, rows_of: str) -> None:
+    """Refuse labels that also occur in a column with repeated names, but in other rows."""
+    for one in repeated:
+        if one.source == "index" or len(rows) != len(one.labels) or not pd.api.types.is_string_dtype(one.labels):
+            continue
+        labels = _texts(one.labels)
+        moved = np.flatnonzero(rows.isin(labels) & (rows.to_numpy() != labels.to_numpy()))
+        if moved.size:
+            row = int(moved[0])
+            raise TableError(
+                f"{what}: {moved.size} row label(s) are in other rows of {rows_of} ({_where(one.source)}): row {row} "
+                f"is {rows[row]!r}, and {rows_of} have {labels[row]!r} there. Sort both alike, or call "
+                "reset_index(drop=True) on both if their rows already correspond"
+            )
+
+
 def _refuse_other_names(rows: pd.Index, names: list[_Names], what: str, rows_of: str) -> None:
-    """Refuse labels that share some names with the table and lack others, or that are names of something else."""
+    """Refuse labels that match only some names of the table, or none of its identifiers."""
     for one in names:
         labels, given = _texts(one.labels), _as_intervals(rows) if one.source == "intervals" else rows
         if given.isin(labels).any():
@@ -242,12 +259,12 @@ def _refuse_other_names(rows: pd.Index, names: list[_Names], what: str, rows_of:
             way = how_written(rows, labels) or f"give both the same names{_HELPERS.get(rows_of, '')}"
             raise TableError(
                 f"{what}: row labels and {rows_of} ({_where(one.source)}) have no name in common: {some(rows, 2)} "
-                f"against {some(labels, 2)}; {way}. If their rows correspond one by one, {what}.reset_index(drop=True) "
-                "says so"
+                f"against {some(labels, 2)}; {way}. If their rows already correspond, call "
+                f"{what}.reset_index(drop=True)"
             )
 
 
 def _where(source: str) -> str:
-    """Where labels stand, for messages."""
+    """Where the labels of a table are, for messages."""
     kinds = {"index": "in the index", "intervals": "chrom:start-end"}
     return kinds.get(source, f"in column {source!r}")

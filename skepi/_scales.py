@@ -1,7 +1,7 @@
 """Whether numbers have the scale that is expected: counts where counts are meant, logarithms where logarithms are."""
 
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,31 +43,70 @@ def warn_of_log_counts(counts: NDArray[np.float64], what: str) -> None:
 
 def warn_of_log_openness(openness: NDArray[np.floating]) -> None:
     """Warn where openness looks like logarithms: of whole counts, or without the long tail of a linear signal."""
-    largest = openness.max(initial=0)
-    if not 1 < largest < _GREATEST_LOG:
-        return
-    some = openness.ravel(order="K")[:_LOOKED_AT].astype(np.float64)
+    found = _logarithms(openness.max(initial=0), openness.ravel(order="K"))
+    if found is not None:
+        warnings.warn(
+            f"openness: {found[0]}. Wanted a linear scale (counts, fold enrichment), because skepi sums peaks and "
+            f"takes logs itself{found[1]}",
+            ScaleWarning,
+            stacklevel=4,
+        )
+
+
+def _logarithms(largest: float, openness: NDArray[np.floating]) -> tuple[str, str] | None:
+    """Why openness seems to be logarithms, and the way out; None where it does not. The first values are looked at."""
+    some = openness[:_LOOKED_AT].astype(np.float64)
     some = some[some > 0]
-    if not (some != np.floor(some)).any():
-        return
+    if not 1 < largest < _GREATEST_LOG or not (some != np.floor(some)).any():
+        return None
     base = _base_of(some)
     if base is not None:
         seen = f"values look like logarithms: they are not whole, and the largest is {largest:.3g}"
-        way = f"; {_undone(base, 'openness')} gives counts"
-    elif largest < _GREAT_LOG and some.size >= _MANY_VALUES and largest < _SHORT_TAIL * some.mean():
+        return seen, f"; {_undone(base, 'openness')} gives counts"
+    if largest < _GREAT_LOG and some.size >= _MANY_VALUES and largest < _SHORT_TAIL * some.mean():
         seen = (
             f"values may be logarithms: the largest, {largest:.3g}, is only {largest / some.mean():.2g} times the mean "
             "of those above 0"
         )
-        way = ". Ignore this warning where they are a fold enrichment"
-    else:
-        return
-    warnings.warn(
-        f"openness: {seen}. Wanted a linear scale (counts, fold enrichment), because skepi sums peaks and takes logs "
-        f"itself{way}",
-        ScaleWarning,
-        stacklevel=4,
-    )
+        return seen, ". Ignore this warning where they are a fold enrichment"
+    return None
+
+
+class Scale(NamedTuple):
+    """What the scale of values looks like, in words, and whether another one was wanted."""
+
+    text: str
+    is_doubtful: bool
+
+
+def scale_of_openness(largest: float, openness: NDArray[np.floating]) -> Scale:
+    """Say what openness looks like from its largest value and from some values, one-dimensional.
+
+    Examples
+    --------
+    >>> scale_of_openness(250.0, np.array([0.0, 3.0, 250.0]))
+    Scale(text='whole numbers, such as counts', is_doubtful=False)
+    """
+    if _logarithms(largest, openness) is not None:
+        return Scale("looks like logarithms; a linear scale is wanted", True)
+    if (openness == np.floor(openness)).all():
+        return Scale("whole numbers, such as counts", False)
+    return Scale("linear and not whole, such as fold enrichment", False)
+
+
+def scale_of_expression(expression: NDArray[np.float64]) -> Scale:
+    """Say what expression looks like.
+
+    Examples
+    --------
+    >>> scale_of_expression(np.array([0.0, 3.0, 250.0]))
+    Scale(text='looks like raw counts; ExpressionNormalizer makes log expression of them', is_doubtful=False)
+    """
+    if look_like_counts(expression):
+        return Scale("looks like raw counts; ExpressionNormalizer makes log expression of them", False)
+    if expression.max(initial=0) > _GREATEST_LOG:
+        return Scale("too large for logarithms, which are wanted", True)
+    return Scale("in the range of logarithms", False)
 
 
 def warn_of_raw_counts(y: NDArray[np.float64], stacklevel: int) -> None:

@@ -33,7 +33,7 @@ class FileFormatError(ValueError):
 
 
 class UnknownNameError(KeyError):
-    """A gene or cell type was asked for that the tables do not hold."""
+    """A gene, a cell type or another name was asked for that the tables, or the rows, do not hold."""
 
     def __str__(self) -> str:
         # KeyError prints the repr of its argument, which hides line breaks and adds quotes.
@@ -73,7 +73,7 @@ class ScaleWarning(UserWarning):
 
 
 class AssemblyWarning(UserWarning):
-    """Peaks are hardly more frequent at start sites than far from them, as where two genome assemblies are mixed."""
+    """Peaks or genes do not lie where they should, as where two genome assemblies are mixed."""
 
 
 class FewGenesWarning(UserWarning):
@@ -109,7 +109,7 @@ class SharedPopulationWarning(UserWarning):
 
 
 class UntiedBatchWarning(UserWarning):
-    """A data set (or another batch) shares no population with others, so that its shift is not known."""
+    """Data sets (or other batches) share no population, so that the shift between them is not known."""
 
 
 class UnseenBatchWarning(UserWarning):

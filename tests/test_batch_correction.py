@@ -210,15 +210,35 @@ def test_data_sets_that_share_nothing_are_named_and_left_alone():
     data, _ = make_paired_openness(n_genes=30, n_cell_types=9, n_lineages=3)
     names = list(data.cell_types["name"])
     cut = {"x": names[:4], "y": names[3:6], "z": names[6:]}  # x and y share one
-    both = pool({name: data.subset(cell_types=cells) for name, cells in cut.items()}, shared=names[3:4])
+    with pytest.warns(UntiedBatchWarning, match="no shared population ties"):
+        both = pool({name: data.subset(cell_types=cells) for name, cells in cut.items()}, shared=names[3:4])
     X, y = both.pairs(return_X_y=True)
-    with pytest.warns(UntiedBatchWarning, match="'z' shares no population"):
+    with pytest.warns(
+        UntiedBatchWarning, match=r"no population that was trained on ties \('x', 'y'\) and \('z'\): the"
+    ):
         model = on_bands(BatchCorrection()).fit(X, y)[-1]
     assert_exact(model.expression_shift_["z"].to_numpy(), np.zeros(30))
     assert not model.openness_shifts_.shift[:, :, 2].any()
     one = X.cell_types["data_set"].to_numpy()[X.cell_type_codes] == "z"
     on_bands(BatchCorrection()).fit(X[one], y[one])  # alone there is no shift to know: no warning
     on_bands(BatchCorrection(learn_from="all")).fit(X, y)
+
+
+def test_two_groups_that_each_share_are_named_and_not_moved_to_each_other():
+    data, _ = make_paired_openness(n_genes=30, n_cell_types=10, n_lineages=2)
+    names = list(data.cell_types["name"])
+    cut = {"a": names[:3], "b": names[2:5], "c": names[5:8], "d": names[7:]}  # a and b share one, c and d another
+    with pytest.warns(UntiedBatchWarning, match="no shared population ties"):
+        both = pool({name: data.subset(cell_types=cells) for name, cells in cut.items()}, shared=[names[2], names[7]])
+    moved = both.expression + np.where(both.cell_types["data_set"].isin(["b"]), 1.0, 0.0)
+    X, _ = both.pairs(return_X_y=True)
+    y = moved[X.gene_codes, X.cell_type_codes]
+    with pytest.warns(UntiedBatchWarning, match=r"ties \('a', 'b'\) and \('c', 'd'\): the shift between") as said:
+        model = on_bands(BatchCorrection(shrinkage=0.0)).fit(X, y)[-1]
+    assert len(said) == 1
+    # b is 1 above a in the population that both have: half a unit is taken off b and given to a, none to c and d.
+    shift = model.expression_shift_.to_numpy()
+    assert_float64_sums(shift, np.tile([-0.5, 0.5, 0.0, 0.0], (30, 1)), summed=1e3)
 
 
 def test_parts_add_up_and_name_the_shift(shifted):
@@ -450,6 +470,21 @@ def test_without_shifts_counts_keep_their_noise():
     plain, corrected = (on_bands(model).fit(X, y) for model in (CisTransRegressor(), BatchCorrection()))
     assert plain[-1].cell_state_.noise.any()
     assert_exact(corrected.predict(X), plain.predict(X))
+
+
+def test_counting_noise_is_taken_off_only_where_openness_is_not_shifted():
+    data, _ = make_paired_openness(n_genes=40, n_cell_types=8, n_lineages=2, measure="counts", openness_depth=2.0)
+    names = list(data.cell_types["name"])
+    first, second = data.subset(cell_types=names[:5]), data.subset(cell_types=names[3:])
+    thinned = np.random.default_rng(0).binomial(second.openness.astype(int), 0.5)
+    second = PairedDataset(thinned, data.peaks, data.genes, second.expression, second.cell_types)
+    X, y = pool([first, second], shared=names[3:5]).pairs(return_X_y=True)
+    noise = {
+        openness: on_bands(BatchCorrection(openness=openness)).fit(X, y)[-1].regressor_.cell_state_.noise
+        for openness in (True, False)
+    }
+    assert not noise[True].any()
+    assert (noise[False] > 0).all()
 
 
 def test_a_column_that_is_not_there_is_refused(shifted):

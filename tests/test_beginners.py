@@ -48,16 +48,16 @@ MISTAKES = {
     ),
     "positions among the samples": (
         lambda: PairedDataset(pd.concat([PEAKS[["chrom", "start", "end"]], OPENNESS], axis=1), PEAKS, GENES),
-        r"openness: wanted one column for each cell type, got columns that describe the rows: 'chrom', 'start', 'end'; "
-        r"openness\.drop\(columns=\['chrom', 'start', 'end'\]\) leaves them out",
+        r"openness: wanted one column per cell type, got columns that describe the rows: 'chrom', 'start', 'end'; "
+        r"remove them with openness\.drop\(columns=\['chrom', 'start', 'end'\]\)",
     ),
     "lengths among the samples": (
         lambda: match_genes(EXPRESSION.assign(Length=100), GENES),
-        r"describe the rows: 'Length'; matrix\.drop\(columns=\['Length'\]\) leaves them out$",
+        r"describe the rows: 'Length'; remove them with matrix\.drop\(columns=\['Length'\]\)$",
     ),
     "identifiers among the samples": (
         lambda: PairedDataset(OPENNESS, PEAKS, GENES, EXPRESSION.reset_index(drop=True).assign(entrez=range(12))),
-        r"'entrez'; .* leaves them out, or expression\.set_index\('entrez'\) makes row labels of it",
+        r"'entrez'; remove them .*, or make it the row labels with expression\.set_index\('entrez'\)",
     ),
     "gaps among objects": (
         lambda: PairedDataset(

@@ -63,6 +63,28 @@ def run_code(code):
 # --- what is shown gives what is run
 
 
+def test_check_and_its_code_say_the_same(here, capsys):
+    arguments = ["check", *BUILD[1:], "--output", "checks.tsv"]
+    assert main(arguments) == 0
+    printed, table = capsys.readouterr().out, Path("checks.tsv").read_text()
+    assert "  cell types               8 in both\n" in printed
+    assert "90 of 90 genes with a start site have expression; 1 row of expression without a gene" in printed
+    assert "! " not in printed
+    assert len(table.splitlines()) == 1 + len(printed.splitlines())
+    Path("checks.tsv").unlink()
+    run_code(code_of(arguments, capsys))
+    assert (capsys.readouterr().out, Path("checks.tsv").read_text()) == (printed, table)
+
+
+def test_check_says_what_does_not_match_before_it_fails(here, capsys):
+    with_nk = ["check", "--peak-calls", "NK_peaks.narrowPeak.gz", *BUILD[2:], "--output", "checks.tsv"]
+    assert main(with_nk) == 1
+    captured = capsys.readouterr()
+    assert "! cell types               8 in both; only in openness: 'NK'\n" in captured.out
+    assert "skepi check: error: expression: columns do not match the cell types" in captured.err
+    assert not Path("checks.tsv").exists()
+
+
 def test_build_and_its_code_make_one_data_set(here, capsys):
     code = code_of([*BUILD, "--output", "again"], capsys)
     assert "read_narrowpeaks" in code

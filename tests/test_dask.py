@@ -6,13 +6,14 @@ import pickle
 import joblib
 import numpy as np
 import pytest
+from promises import assert_exact
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.compose import GeneZTarget
-from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV, _resumable
+from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV, _resumable, cross_val_pairs
 from skepi.paired import PairedDataset
 from skepi.preprocessing import LogZScaler
 
@@ -73,6 +74,30 @@ def test_a_search_on_dask_workers(client, opened, tmp_path, kind):
     assert set(of_splits(here, "process")) == {os.getpid()}
     assert set(of_splits(there, "process")) <= workers
     assert of_splits(there, "mapped").all()
+
+
+def held_out_there(estimator, X, y, **settings):
+    """Held-out predictions under dask."""
+    with joblib.parallel_config(backend="dask"):
+        return cross_val_pairs(estimator, X, y, CellTypeKFold(4), **settings)
+
+
+def test_folds_on_dask_workers_are_counted_as_they_end(client, opened, capsys):
+    X, y = opened.pairs(return_X_y=True)
+    here = cross_val_pairs(PIPELINE, X, y, CellTypeKFold(4))
+    capsys.readouterr()
+    assert_exact(held_out_there(PIPELINE, X, y), here)
+    assert "folds" not in capsys.readouterr().err
+    assert_exact(held_out_there(PIPELINE, X, y, progress=True), here)
+    assert "4/4 " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("progress", [False, True])
+def test_an_error_on_a_dask_worker_is_the_same_with_and_without_a_bar(client, opened, progress):
+    X, y = opened.pairs(return_X_y=True)
+    broken = Pipeline([("bins", TSSBinner(edges=[0, 1_000])), ("model", GeneZTarget(Ridge(alpha="none")))])
+    with pytest.raises(ValueError, match="The 'alpha' parameter of Ridge must be"):
+        held_out_there(broken, X, y, progress=progress)
 
 
 def test_a_fit_stays_on_its_worker(client):

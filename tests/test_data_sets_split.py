@@ -4,10 +4,19 @@ import numpy as np
 import pytest
 from promises import assert_exact
 from sklearn.dummy import DummyRegressor
+from sklearn.model_selection import LeaveOneGroupOut
 
 from skepi.datasets import make_paired_openness
-from skepi.exceptions import SharedPopulationWarning
-from skepi.model_selection import DataSetKFold, LeaveOneCellTypeOut, PairKFold, cross_val_pairs
+from skepi.exceptions import SharedPopulationWarning, UntiedBatchWarning
+from skepi.model_selection import (
+    CellTypeKFold,
+    CrossedKFold,
+    DataSetKFold,
+    LeaveOneCellTypeOut,
+    LineageKFold,
+    PairKFold,
+    cross_val_pairs,
+)
 from skepi.paired import pool
 
 
@@ -18,7 +27,15 @@ def pairs():
     names = list(data.cell_types["name"])
     sets = {"x": names[:4], "y": names[3:6], "z": names[6:]}
     sets = {name: data.subset(cell_types=cells) for name, cells in sets.items()}
-    return pool(sets, shared=["cell003"]).pairs(return_X_y=True)
+    with pytest.warns(UntiedBatchWarning, match=r"ties \('x', 'y'\) and \('z'\)"):
+        return pool(sets, shared=["cell003"]).pairs(return_X_y=True)
+
+
+class StillCellTypes:
+    """A splitter of the user's that knows no groups."""
+
+    def split(self, X, y=None, groups=None):
+        return iter(in_order(X))
 
 
 def names(X, column, rows):
@@ -59,6 +76,57 @@ def test_a_population_on_both_sides_is_said(pairs):
         cross_val_pairs(DummyRegressor(), X, y, LeaveOneCellTypeOut())
     cross_val_pairs(DummyRegressor(), X, y, PairKFold(3))  # gaps of a table: cell types themselves are trained on
     cross_val_pairs(DummyRegressor(), X, y, DataSetKFold())
+
+
+def in_order(X):
+    """Leave one cell type out, as rows."""
+    cells = X.cell_type_codes
+    return [(np.flatnonzero(cells != code), np.flatnonzero(cells == code)) for code in range(len(X.cell_types))]
+
+
+@pytest.mark.parametrize(
+    ("cv", "groups", "way"),
+    [
+        (LeaveOneCellTypeOut(), None, "groups='population'"),
+        (CellTypeKFold(9), None, "groups='population'"),
+        (CrossedKFold(9, 2), None, "groups='population'"),
+        (LineageKFold(), None, "give both one lineage in the table of cell types"),
+        (LeaveOneGroupOut(), "name", "give them one label in groups"),
+        ("rows", None, "leave pairs of its population out of the training rows in cv"),
+        (StillCellTypes(), None, r"cv=LeaveOneCellTypeOut\(\), groups='population'"),
+    ],
+)
+def test_what_is_said_of_twins_helps_with_the_splitter(pairs, cv, groups, way):
+    X, y = pairs
+    # one population, of two lineages in two data sets
+    lineages = X.cell_types.assign(lineage=[*"aaaa", *"bbb", *"cc"])
+    X = type(X)(X.tables.replace(cell_types=lineages), X.gene_codes, X.cell_type_codes)
+    cv = in_order(X) if cv == "rows" else cv
+    with pytest.warns(SharedPopulationWarning, match=f"hold both out: {way}$"):
+        cross_val_pairs(DummyRegressor(), X, y, cv, groups=groups)
+
+
+@pytest.mark.parametrize("cv", [LeaveOneCellTypeOut(), CellTypeKFold(4), CrossedKFold(4, 2)])
+def test_groups_by_population_leave_no_twin(pairs, cv):
+    X, y = pairs
+    table = cross_val_pairs(DummyRegressor(), X, y, cv, groups="population")  # without a warning
+    assert len(table) == len(X)
+    # Of the crossed folds, pairs of tested genes are those of one chromosome, and no training pair is of that.
+    for _, part in table.groupby("fold"):
+        assert part["cell_type"].isin(["x:cell003", "y:cell003"]).groupby(part["gene"]).sum().isin([0, 2]).all()
+
+
+def test_one_label_per_row_crosses_it_with_chromosomes_of_pairs(pairs):
+    X, _ = pairs
+    groups = X.cell_types["population"].to_numpy()[X.cell_type_codes]
+    chroms = X.genes["chrom"].to_numpy()[X.gene_codes]
+    for train, test in CrossedKFold(4, 2).split(X, groups=groups):
+        assert not set(groups[train]) & set(groups[test])
+        assert not set(chroms[train]) & set(chroms[test])
+    both = np.column_stack([groups, chroms])
+    for got, wanted in zip(*(CrossedKFold(4, 2).split(X, groups=g) for g in (groups, both)), strict=True):
+        assert_exact(got[0], wanted[0])
+        assert_exact(got[1], wanted[1])
 
 
 def test_groups_of_plain_arrays_are_taken_as_they_are():

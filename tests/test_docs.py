@@ -27,16 +27,9 @@ LONG = {
     for name in ("comparing", "inspecting", "models", "new_cell_types", "reporting", "splitting", "sweeps")
 }
 # Told in words and shell commands alone.
-WITHOUT_EXAMPLES = {
-    "api",
-    "architecture",
-    "changelog",
-    "glossary",
-    "index",
-    "guide/index",
-    "guide/workflow",
-    "replication",
-}
+WITHOUT_EXAMPLES = {"api", "architecture", "changelog", "glossary", "index", "guide/index", "replication"}
+# Commands of the shell, which its own test runs: test_cli_page.py.
+WITHOUT_EXAMPLES |= (COMMANDS := {"guide/command_line"})
 
 
 def written_pages():
@@ -82,7 +75,7 @@ def test_page_without_examples_has_none(name):
     assert ">>>" not in PAGES[name].read_text()
 
 
-@pytest.mark.parametrize("name", GUIDE)
+@pytest.mark.parametrize("name", sorted(set(GUIDE) - COMMANDS))
 def test_every_code_block_of_a_guide_page_is_run(name):
     """A literal block or a code block would be shown and never tried."""
     text = PAGES[name].read_text()

@@ -21,6 +21,7 @@ import pytest
 from helper_program import helper_program
 from tqdm import tqdm
 
+from skepi import _progress
 from skepi.datasets import _download
 from skepi.datasets._download import RemoteFile, base_address, fetch_files, get_data_home, is_whole
 from skepi.exceptions import ChecksumError, DownloadError
@@ -727,7 +728,7 @@ def test_the_bar_moves_within_a_file_and_counts_what_is_there_already(server, tm
             super().update(n)
             self.seen.append(self.n)
 
-    monkeypatch.setattr(_download, "tqdm", Bar)
+    monkeypatch.setattr(_progress, "_kind_of_bar", lambda: Bar)
     file = server.add("f", content(3_000_000))
     (tmp_path / "f.part").write_bytes(content(3_000_000)[:1_000_000])
     server.faults = [{"cut": 500_000}]

@@ -159,6 +159,13 @@ def test_a_small_size_of_the_training_benchmark_runs(tmp_path):
     assert "bare" in output
 
 
+@pytest.mark.slow
+def test_a_small_size_of_the_prompt_benchmark_runs(tmp_path):
+    output = run("benchmarks/prompt.py", tmp_path, arguments=["small"])
+    assert numbers_after("import skepi", output)[0] < 0.3
+    assert output.count("card of") == 4
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="anonymous memory is read from /proc")
 @pytest.mark.slow
 def test_a_small_size_of_the_full_benchmark_runs(tmp_path):

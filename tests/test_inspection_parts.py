@@ -19,20 +19,21 @@ from skepi.binning import TSSBinner, symmetric_edges
 from skepi.comparison import compare_models
 from skepi.compose import GeneZTarget
 from skepi.datasets import make_paired_openness
-from skepi.exceptions import DistantCellTypeWarning
+from skepi.exceptions import DistantCellTypeWarning, ScaleWarning, SharedPopulationWarning
 from skepi.gaussian_process import CisTransRegressor
 from skepi.inspection import cross_val_parts, part_contributions
 from skepi.metrics import gene_correlation, gene_in_fold, skill, skill_by, within_gene_skill
 from skepi.model_selection import (
     CellTypeKFold,
     ChromosomeKFold,
+    CrossedKFold,
     LeaveOneCellTypeOut,
     LineageKFold,
     PairKFold,
     cross_val_pairs,
 )
 from skepi.normalization import ExpressionNormalizer
-from skepi.paired import PairedDataset
+from skepi.paired import PairedDataset, pool
 
 EDGES = symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])
 #: Deviations of SD 1, a few per gene, are what is left of values around 3.
@@ -82,6 +83,8 @@ class TwoParts(RegressorMixin, BaseEstimator):
     def _parts(self, X):
         near, far = 0.1 * X.gene_codes, 0.2 * X.cell_type_codes
         mean = self.means_.reindex(X.gene_codes).to_numpy() + (0.5 if self.fault == "other level" else 0)
+        if self.fault == "level of unseen":
+            mean = np.where(np.isnan(mean), self.means_.mean(), mean)
         return pd.DataFrame({"gene_mean": mean, "near": near, "far": far}, index=X.gene_codes)
 
 
@@ -367,6 +370,38 @@ def test_a_splitter_without_a_seed_splits_once(few):
     assert len(table) == len(X)
     assert not table.duplicated(["gene", "cell_type"]).any()
     assert_float64_sums(table["train_mean"] + table["near"] + table["far"], table["y_pred"])
+
+
+@pytest.fixture(scope="module")
+def two_laboratories():
+    """Pairs of a pool whose two data sets share two populations."""
+    data, _ = make_paired_openness(12, 8, n_chromosomes=2, n_lineages=2)
+    names = list(data.cell_types["name"])
+    sets = [data.subset(cell_types=names[:5]), data.subset(cell_types=names[3:])]
+    return pool(sets, shared=names[3:5]).pairs(return_X_y=True)
+
+
+def test_twins_of_all_folds_are_said_once(two_laboratories):
+    X, y = two_laboratories
+    said = "'set1:cell003', 'set1:cell004', 'set2:cell003', 'set2:cell004' is tested.*groups='population'$"
+    with pytest.warns(SharedPopulationWarning, match=said) as warned:
+        cross_val_parts(TwoParts(), X, y, LeaveOneCellTypeOut(), control=True)
+    assert len(warned) == 1
+
+
+@pytest.mark.parametrize("cv", [LeaveOneCellTypeOut(), CrossedKFold(4, 2)])
+def test_groups_hold_twins_out_together(two_laboratories, cv):
+    X, y = two_laboratories
+    table = cross_val_parts(TwoParts("level of unseen"), X, y, cv, groups="population")
+    assert_exact(table[PAIRS], cross_val_pairs(TwoParts("level of unseen"), X, y, cv, groups="population"))
+
+
+def test_counts_are_said_once(few):
+    X, _ = few
+    counts = 1_000 + np.arange(len(X)) % 7
+    with pytest.warns(ScaleWarning, match="y looks like raw counts") as warned:
+        cross_val_parts(TwoParts(), X, counts, CellTypeKFold(3))
+    assert len(warned) == 1
 
 
 @unseen_genes

@@ -77,7 +77,10 @@ def test_bins_do_not_depend_on_the_order_of_rows():
             "Only in peaks: 'chr1:80-90'; only in openness: 'chr1:80-99'; select",
         ),
         (["chr2:0-10", "chr2:40-50", "chr2:80-90"], "row labels name other intervals than peaks: row 0 is chr2:0-10"),
-        ([2, 0, 1], "row numbers are in another order than those of peaks .row 0 is 2, wanted 0.; use openness"),
+        (
+            [2, 0, 1],
+            "row numbers are in a different order from .* .row 0 is 2, wanted 0.; reorder them with openness",
+        ),
     ],
 )
 def test_rows_that_are_called_otherwise_are_refused(labels, message):
@@ -103,8 +106,29 @@ def test_rows_follow_whole_numbers_that_name_them(order, as_text):
 
 def test_a_name_that_stands_twice_does_not_hide_another_order():
     peaks = PEAKS.assign(name=["p1", "p1", "p3"])
-    with pytest.raises(TableError, match="are those of peaks in another order, and 'p1' stands for several rows"):
+    with pytest.raises(TableError, match="are in a different order from those of peaks, and 'p1' labels several rows"):
         dataset(OPENNESS.set_axis(["p3", "p1", "p1"]), peaks)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["p1", "p3", "q"], "1 row label.s. are in other rows of peaks .in column 'name'.: row 1 is 'p3', and .* 'p1'"),
+        (["q", "p1", "p1"], "1 row label.s. are in other rows .*: row 2 is 'p1', and peaks have 'p3' there. Sort both"),
+        (["p3", "p1", "q"], "1 row label.s. are in other rows .*: row 0 is 'p3'"),
+    ],
+)
+def test_repeated_names_that_agree_in_part_stand_in_the_same_rows(labels, message):
+    """Tables that were cut apart: the rows of a name that both have are the same ones."""
+    peaks = PEAKS.assign(name=["p1", "p1", "p3"])
+    with pytest.raises(TableError, match=message):
+        dataset(OPENNESS.set_axis(labels), peaks)
+
+
+@pytest.mark.parametrize("labels", [["p1", "p1", "q"], ["p1", "q", "p3"], ["x", "y", "p3"]])
+def test_repeated_names_in_their_rows_are_no_contradiction(labels):
+    peaks = PEAKS.assign(name=["p1", "p1", "p3"])
+    assert_exact(dataset(OPENNESS.set_axis(labels), peaks).openness, dataset().openness)
 
 
 @pytest.mark.parametrize("labels", [[5, 6, 7], [2, 3, 4], ["2", "1", "0"]])
@@ -118,7 +142,7 @@ def test_row_numbers_that_agree_in_part_are_refused(labels, turned):
         assert_exact(dataset(**numbers).openness, dataset().openness)
         return
     with pytest.raises(
-        TableError, match=r"openness: row numbers (agree in part with|are in another order than) those of"
+        TableError, match=r"openness: row numbers (match only some of|are in a different order from) those of"
     ):
         dataset(**numbers)
 
@@ -158,7 +182,7 @@ def test_whole_numbers_that_name_genes_are_names():
 def test_other_whole_numbers_name_nothing():
     """Row numbers from 1, as R writes them, are not looked for in a column of ranks."""
     genes = GENES.assign(rank=[2, 1])
-    with pytest.raises(TableError, match=r"row numbers agree in part with those of genes \(row 0 is 1, wanted 0\)"):
+    with pytest.raises(TableError, match=r"row numbers match only some of those of genes \(row 0 is 1, wanted 0\)"):
         dataset(genes=genes, expression=EXPRESSION.set_axis([1, 2]))
 
 

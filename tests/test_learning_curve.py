@@ -310,8 +310,8 @@ def test_many_curves_at_once_are_each_its_own(rng):
     [
         ([0.1, 0.3, 0.4], "a curve needs 4 numbers of cell types or more, got 3"),
         ([0.5, 0.4, 0.3, 0.2, 0.1], "skill does not rise"),
-        ([0.1, 0.5, 0.5, 0.5, 0.5], "rises at the smallest number of cell types alone"),
-        ([0.1, 0.2, 0.3, 0.4, 0.5], "does not begin to level off"),
+        ([0.1, 0.5, 0.5, 0.5, 0.5], "rises only at the smallest numbers of cell types"),
+        ([0.1, 0.2, 0.3, 0.4, 0.5], "has not begun to level off"),
     ],
 )
 def test_where_there_is_no_curve_the_reason_is_said(skills, reason):
@@ -332,7 +332,7 @@ def test_where_few_resamples_level_off_nothing_is_extrapolated():
     outcomes = [
         curve_of_errors(errors_of(law(sizes), noise=0.6, seed=seed), "skill", [20], 100, 0.95, 0) for seed in range(12)
     ]
-    refused = [one for one in outcomes if "of resamples level off" in one.unavailable]
+    refused = [one for one in outcomes if "of the resamples" in one.unavailable]
     assert refused
     assert all(one.curve is None and one.extrapolation.isna().all(axis=None) for one in refused)
 

@@ -392,14 +392,24 @@ def test_weights_that_are_not_finite_are_an_error_even_where_the_mse_is(binned, 
         small(lr=1e20, l2=1e30, early_stopping=False).fit(Z, y)
 
 
-def test_progress_is_printed_on_request_only(binned, capsys):
+def test_the_bar_counts_epochs_and_shows_their_mse(binned, capsys):
     Z, y = binned
-    small(max_epochs=2).fit(Z, y)
-    assert capsys.readouterr().out == ""
-    small(max_epochs=2, verbose=1).fit(Z, y)
-    printed = capsys.readouterr().out
-    assert printed.count("dev MSE") == 2
-    assert "training rows: resident, 0.0 MB" in printed
+    net = small(max_epochs=2, progress=True).fit(Z, y)
+    train, dev = net.history_[["train_mse", "dev_mse"]].to_numpy()[-1]
+    assert f"train MSE {train:.5f}, dev MSE {dev:.5f}" in (shown := capsys.readouterr().err)
+    assert shown.startswith("\repochs:")
+    assert "2/2 " in shown
+    small(max_epochs=2, progress=True, early_stopping=False).fit(Z, y)
+    assert "dev MSE" not in capsys.readouterr().err
+
+
+def test_the_bar_is_full_where_training_stops_early_and_begins_where_a_checkpoint_ends(binned, capsys, tmp_path):
+    Z, y = binned
+    stopping = {"max_epochs": 20, "patience": 2, "tol": 1e9, "checkpoint": tmp_path / "run.npz", "progress": True}
+    assert small(**stopping).fit(Z, y).n_iter_ == 3
+    assert capsys.readouterr().err.split("\r")[-1].startswith("epochs: 100%|██████████| 3/3 ")
+    small(**stopping).fit(Z, y)
+    assert capsys.readouterr().err.split("\r")[1].startswith("epochs:  15%|█▌        | 3/20 ")
 
 
 @pytest.mark.parametrize(
@@ -421,7 +431,7 @@ def test_progress_is_printed_on_request_only(binned, capsys):
         ({"batch_size": 0}, "batch_size must be a whole number of 1 or more, got 0"),
         ({"max_epochs": 2.5}, "max_epochs must be a whole number of 1 or more, got 2.5"),
         ({"patience": 0}, "patience must be a whole number of 1 or more, got 0"),
-        ({"verbose": -1}, "verbose must be a whole number of 0 or more, got -1"),
+        ({"progress": 1}, "progress must be True or False, got 1"),
         ({"shuffle": "no"}, "shuffle must be True or False, got 'no'"),
         ({"early_stopping": 3}, "early_stopping must be True or False, got 3"),
         ({"penalize_bias": None}, "penalize_bias must be True or False, got None"),

@@ -514,7 +514,7 @@ def test_rows_numbered_in_another_order_are_refused(reverse):
         peaks = peaks[::-1]
     else:
         genes = genes[::-1]
-    with pytest.raises(TableError, match=r"row numbers are in another order than those of (peaks|genes)"):
+    with pytest.raises(TableError, match=r"row numbers are in a different order from those of (peaks|genes)"):
         PairedDataset(openness, peaks, genes, expression)
 
 

@@ -5,21 +5,25 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from promises import assert_exact, assert_float32_sums
+from promises import assert_exact, assert_float32_sums, assert_float64_sums
 from sklearn.pipeline import make_pipeline
 
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import (
+    AssemblyWarning,
     ChromosomeMismatchError,
     LeftOutWarning,
     MissingExpressionError,
     PopulationMismatchWarning,
+    ScaleWarning,
     TableError,
     UnknownNameError,
+    UntiedBatchWarning,
 )
 from skepi.gaussian_process import CisTransRegressor
 from skepi.paired import PairedDataset, pool
+from skepi.paired._pool_scale import scale_range
 
 EDGES = symmetric_edges([0, 1_000, 10_000, 100_000])
 
@@ -158,9 +162,9 @@ def test_openness_alone_is_pooled():
 
 def test_a_pool_of_openness_holds_data_sets_without_expression():
     sets = {"here": here(), "there": there(expression=None)}
-    both = pool(sets, shared=["HSC", "Ery"], expression=False)
+    both = pool(sets, shared=["HSC"], expression=False)
     assert both.expression is None
-    assert both.cell_types["name"].tolist() == ["here:HSC", "here:Ery", "there:HSC", "B"]  # Ery may come in later
+    assert both.cell_types["name"].tolist() == ["here:HSC", "Ery", "there:HSC", "B"]
 
 
 @pytest.mark.filterwarnings("ignore::skepi.exceptions.DistantCellTypeWarning")  # the last one lies far from all
@@ -227,6 +231,16 @@ BAD = {
         UnknownNameError,
         "no data set has 'MPP'; names in two of them: 'HSC'",
     ),
+    "lone": (
+        lambda: pool({"a": here(), "b": there()}, shared=["HSC", "Ery", "B"]),
+        TableError,
+        "shared: 'Ery' in 'a' alone; 'B' in 'b' alone: a shared name is one that at least two.*in two of them: 'HSC'$",
+    ),
+    "lone and none in two": (
+        lambda: pool([here(), elsewhere()], shared=["Ery"]),
+        TableError,
+        "'Ery' in 'set1' alone.*names in two of them: none",
+    ),
     "flag": (lambda: pool([here(), elsewhere()], expression="no"), ValueError, "expression must be True or False"),
     "letters": (lambda: pool([here(), there()], shared="HSC"), TypeError, "list of names, got the text 'HSC'"),
     "qualified": (
@@ -286,3 +300,109 @@ def test_a_shared_name_has_one_population():
     cells = pd.DataFrame({"name": ["HSC", "Ery"], "population": ["stem", "red"]})
     with pytest.raises(TableError, match="'HSC' is shared, but its population is 'stem' in a, 'HSC' in b: give it one"):
         pool({"a": here(cell_types=cells), "b": there()}, shared=["HSC"])
+
+
+def test_data_sets_that_nothing_ties_to_the_others_are_named():
+    sets = {"a": here(), "b": there(), "c": small([[1, 1]], [900], ["T", "NK"])}
+    with pytest.warns(UntiedBatchWarning, match=r"ties \('a', 'b'\) and \('c'\): a shift between") as said:
+        pool(sets, shared=["HSC"])
+    assert len(said) == 1
+    pool({"a": sets["a"], "c": sets["c"]})  # nobody said that anything is shared
+
+
+def two_genomes(tss, chrom="chr1"):
+    """Four genes of two data sets; the first of the second is placed by the caller."""
+    tables = pd.DataFrame({"name": list("wxyz"), "chrom": "chr1", "tss": [100, 200, 300, 400], "strand": "+"})
+    other = tables.assign(tss=[tss, 200, 300, 400], chrom=[chrom, "chr1", "chr1", "chr1"])
+    peaks = {"chrom": ["chr1", "chr2"], "start": [100, 100], "end": [120, 120]}
+    one = small([[1, 2], [3, 4]], [100, 500], ["A", "B"], tables, peaks=peaks)
+    return one, small([[1, 2], [3, 5]], [100, 500], ["C", "D"], other, peaks=peaks)
+
+
+@pytest.mark.parametrize("place", [(1_000_101, "chr1"), (100, "chr2")])
+def test_single_genes_far_away_are_named(place):
+    with pytest.warns(
+        AssemblyWarning, match=r"^set2 places 1 of 4 shared genes on another.*bp away: 'w'\. They"
+    ) as said:
+        both = pool(two_genomes(*place))
+    assert len(said) == 1
+    assert both.genes["tss"].tolist() == [100, 200, 300, 400]
+
+
+def test_other_start_sites_of_a_gene_are_no_alarm():
+    pool(two_genomes(1_000_100))  # 1 Mb away, no more
+
+
+def laboratories(n_genes=150, seed=0, noise=0.3, shift=0.0):
+    """Two simulated data sets that share three populations, and expression of the second as it was measured there."""
+    data, _ = make_paired_openness(n_genes=n_genes, n_cell_types=12, n_lineages=4, random_state=seed)
+    names, rng = data.cell_types["name"].tolist(), np.random.default_rng(seed)
+    one, two = data.subset(cell_types=names[:7]), data.subset(cell_types=names[4:])
+    sd = two.expression.std(axis=0).mean()
+    measured = two.expression + rng.normal(0, noise * sd, two.expression.shape)
+    return one, two, measured + rng.normal(0, 1e-9 + shift * sd, (n_genes, 1)), names[4:7]
+
+
+def with_expression(data, values):
+    return PairedDataset(data.openness, data.peaks, data.genes, values, data.cell_types)
+
+
+@pytest.mark.parametrize(
+    ("factor", "said"), [(1.4427, "set2 spreads 1.[45].*set1"), (0.6931, "set1 spreads 1.3.*set2")]
+)
+def test_other_logarithms_are_said(factor, said):
+    one, two, measured, shared = laboratories()
+    with pytest.warns(
+        ScaleWarning, match=f"^expression of {said} in populations that both have, as log2 does against ln"
+    ):
+        pool([one, with_expression(two, measured * factor)], shared=shared)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.6])
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_and_shifts_of_genes_are_no_other_logarithm(seed, shift):
+    one, two, measured, shared = laboratories(seed=seed, noise=0.1, shift=shift)
+    pool([one, with_expression(two, measured)], shared=shared)
+
+
+def test_other_logarithms_of_several_data_sets_are_said_once():
+    one, two, measured, shared = laboratories()
+    third = with_expression(two, measured * 3.3219)
+    cells = [f"third{name}" if name not in shared else name for name in third.cell_types["name"]]
+    third = PairedDataset(third.openness, third.peaks, third.genes, third.expression, cells)
+    said = r"of c spreads 3\.\d\d times .* that of a .*log10 \(and 1 more pair.s. of data sets\)"
+    with pytest.warns(ScaleWarning, match=said) as warned:
+        pool({"a": one, "b": with_expression(two, measured), "c": third}, shared=shared)
+    assert len(warned) == 1
+
+
+def test_counts_beside_logarithms_are_said():
+    one, two, measured, shared = laboratories(n_genes=20)
+    counts = np.floor(np.expm1(np.abs(measured)))
+    with pytest.warns(
+        ScaleWarning, match="expression of set2 goes up to .* and that of set1 to .* counts and logarithms"
+    ):
+        pool([one, with_expression(two, counts)], shared=shared)
+    deeper = with_expression(one, np.floor(3 * np.expm1(np.abs(one.expression))))
+    pool([deeper, with_expression(two, counts)], shared=shared)  # counts of two depths
+
+
+def test_few_genes_say_nothing_of_a_scale():
+    one, two, measured, shared = laboratories(n_genes=99)
+    pool([one, with_expression(two, 1.4427 * measured)], shared=shared)
+
+
+def test_range_of_scales_by_hand():
+    # Less their means, x is -1, 0, 1 and y is -2, 1, 1: sums of x y, x x and y y are 3, 2 and 6.
+    assert_exact(scale_range(np.array([[0.0], [1], [2]]), np.array([[1.0], [4], [4]])), (1.5, 2.0))
+    assert np.isnan(scale_range(np.array([[0.0], [1]]), np.array([[1.0], [0]]))).all()
+
+
+@given(st.integers(0, 1_000), st.floats(0.1, 10))
+def test_the_range_holds_the_scale_and_turns_with_the_sets(seed, scale):
+    rng = np.random.default_rng(seed)
+    true = rng.normal(0, 1, (400, 2))
+    x, y = (true * s + rng.normal(0, 0.5 * s, true.shape) for s in (1.0, scale))
+    low, high = scale_range(x, y)
+    assert low < scale < high
+    assert_float64_sums((low * scale_range(y, x)[1], high * scale_range(y, x)[0]), (1.0, 1.0))

@@ -171,6 +171,76 @@ def test_exons_without_a_transcript_add_none_to_a_gene_that_has_some(put):
     assert table["transcript_id"].tolist() == ["T1"]
 
 
+@pytest.mark.parametrize("strand", ["+", "-"])
+@pytest.mark.parametrize("unknown", [".", "?"])
+@pytest.mark.parametrize("of_line", [True, False])
+def test_a_transcript_and_its_exons_have_one_strand_where_either_has_none(put, strand, unknown, of_line):
+    on_line, on_exons = (unknown, strand) if of_line else (strand, unknown)
+    exons = [("exon", 101, 200, on_exons, "A", "T1"), ("exon", 901, 950, on_exons, "A", "T1")]
+    line = ("transcript", 101, 950, on_line, "A", "T1")
+    for rows in ([line, *exons], [*exons, line]):
+        table = read_gtf(put(gtf(*rows)))
+        assert table[["start", "end", "strand", "transcript_id"]].values.tolist() == [[100, 950, strand, "T1"]]
+        assert table.attrs["n_built"] == 0
+        assert sites_of(table) == {"A": 100 if strand == "+" else 949}
+
+
+def test_strands_that_exons_do_not_tell_stay_unknown(put):
+    line = ("transcript", 101, 950, ".", "A", "T1")
+    both = [("exon", 101, 200, "+", "A", "T1"), ("exon", 901, 950, "-", "A", "T1")]
+    assert set(read_gtf(put(gtf(line, *both)))["strand"]) == {".", "+", "-"}
+    elsewhere = ("exon", 9_101, 9_200, "+", "A", "T1")  # a copy
+    assert read_gtf(put(gtf(line, elsewhere)))[["start", "strand"]].values.tolist() == [[100, "."], [9_100, "+"]]
+    neither = ("exon", 101, 950, ".", "A", "T1")
+    table = read_gtf(put(gtf(line, neither, *EXONS[2:])))
+    assert table["strand"].tolist() == [".", "+"]
+    with pytest.warns(LeftOutWarning, match="1 of genes that have others"):
+        choose_tss(table, strandless="drop")
+
+
+def augustus(*rows):
+    """Lines of (feature, start, end, last column), from 1, all on the minus strand of chr1."""
+    return "".join(f"chr1\tAUGUSTUS\t{kind}\t{a}\t{b}\t0.9\t-\t.\t{last}\n" for kind, a, b, last in rows)
+
+
+PARTS = 'transcript_id "{}"; gene_id "{}";'
+GENE = (("gene", 101, 950, "g1"), ("transcript", 101, 950, "g1.t1"), ("CDS", 101, 950, PARTS.format("g1.t1", "g1")))
+
+
+def test_identifiers_that_stand_alone(put):
+    """AUGUSTUS: genes and transcripts have their identifier alone, and parts of transcripts have attributes."""
+    exon = ("exon", 101, 980, PARTS.format("g1.t1", "g1"))
+    second = ("transcript", 301, 900, "g1.t2")
+    path = put(augustus(*GENE, exon, second))
+    table = read_gtf(path)
+    assert table[["start", "end", "gene_id", "gene_name", "transcript_id"]].values.tolist() == [
+        [100, 950, "g1", "g1", "g1.t1"],
+        [300, 900, "g1", "g1", "g1.t2"],  # no part of it says so, but its name does
+    ]
+    assert read_gtf(path, "gene")[["start", "gene_id"]].values.tolist() == [[100, "g1"]]
+    assert sites_of(table) == {"g1@949": 949, "g1@899": 899}
+
+
+def test_parts_say_which_gene_an_identifier_belongs_to(put):
+    table = read_gtf(put(augustus(("transcript", 101, 950, "x.t1"), ("exon", 101, 950, PARTS.format("x.t1", "mine")))))
+    assert table[["gene_id", "transcript_id"]].values.tolist() == [["mine", "x.t1"]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "last", "message"),
+    [
+        ("transcript", "tx7", "no line says which gene the transcript 'tx7' belongs to"),
+        ("transcript", "gene_i", "wanted attributes as key \"value\"; got 'gene_i'"),
+        ("gene", "gene_id", "wanted attributes"),
+        ("gene", ".", "wanted attributes"),
+        ("exon", "g1", "wanted attributes"),
+    ],
+)
+def test_what_is_no_identifier_alone_is_refused(put, kind, last, message):
+    with pytest.raises(FileFormatError, match=f"line 1, column 9: {message}"):
+        read_gtf(put(augustus((kind, 101, 950, last))))
+
+
 def test_stringtie_names_genes_of_its_reference(put):
     row = 'chr1\tStringTie\ttranscript\t11\t90\t1000\t+\t.\tgene_id "MSTRG.1"; transcript_id "T"; ref_gene_name "A";\n'
     assert read_gtf(put(row))[["gene_id", "gene_name"]].values.tolist() == [["MSTRG.1", "A"]]

@@ -10,6 +10,7 @@ from skepi._lasso._log_scale import scaled_moments, scaled_prediction
 from skepi._lasso._moments import Moments, TrainingSet, moments_of_sets
 from skepi._lasso._path_scores import Fold, path_errors
 from skepi._lasso._solve import Solution
+from skepi._progress import Counted, uncounted
 from skepi._targets import GeneScale
 from skepi.preprocessing import LogZScaler
 
@@ -31,15 +32,25 @@ class LazyRows:
         Of the targets of each.
     scaler : LogZScaler or None
         Settings of the scaling of features.
+    counted : callable
+        Is told the number of genes of each pass that are done.
     """
 
+    counts = "genes"
+
     def __init__(
-        self, X: Any, y: FloatArray, trainings: list[NDArray], scales: list[GeneScale], scaler: LogZScaler | None
+        self,
+        X: Any,
+        y: FloatArray,
+        trainings: list[NDArray],
+        scales: list[GeneScale],
+        scaler: LogZScaler | None,
+        counted: Counted = uncounted,
     ) -> None:
-        self.X, self.y, self.scales = X, y, scales
+        self.X, self.y, self.scales, self.counted = X, y, scales, counted
         scalers: list[LogZScaler | None] = [None] * len(trainings)
         if scaler is not None:
-            scalers = [*scaler.fit_each(X, trainings)]
+            scalers = [*scaler.fit_each(X, trainings, counted=counted)]
         self.scaler = scalers[-1]
         names = X.genes["name"].to_numpy(dtype=object)
         self.sets = []
@@ -49,7 +60,7 @@ class LazyRows:
 
     def moments(self) -> list[Moments]:
         """Centred moments of each training set on its own scale."""
-        return moments_of_sets(self.X, self.y, self.sets)
+        return moments_of_sets(self.X, self.y, self.sets, self.counted)
 
     def errors(
         self, tests: list[NDArray], paths: list[list[Solution]], within_gene: bool
@@ -57,15 +68,33 @@ class LazyRows:
         """See :func:`skepi._lasso._path_scores.path_errors`."""
         parts = zip(tests, self.sets, self.scales, paths, strict=False)  # the last set has no test rows
         folds = [Fold(self.X, self.y, test, one, scale, path) for test, one, scale, path in parts]
-        return path_errors(self.X, folds, within_gene)
+        return path_errors(self.X, folds, within_gene, self.counted)
+
+    @staticmethod
+    def n_counted(X: Any, tests: list[NDArray], scaler: LogZScaler | None) -> int:
+        """How many are counted in all: genes of the statistics, of the moments and of the errors."""
+        tested = np.zeros(len(X.genes), dtype=bool)
+        for test in tests:
+            tested[X.gene_codes[test]] = True
+        occurring = np.count_nonzero(np.bincount(X.gene_codes))
+        return (0 if scaler is None else len(X.genes)) + int(occurring + np.count_nonzero(tested))
 
 
 class PlainRows:
     """Rows of a plain array, dense or sparse, all of one gene; parameters as those of :class:`LazyRows`."""
 
+    counts = "folds"
+
     def __init__(
-        self, X: Any, y: FloatArray, trainings: list[NDArray], scales: list[GeneScale], scaler: LogZScaler | None
+        self,
+        X: Any,
+        y: FloatArray,
+        trainings: list[NDArray],
+        scales: list[GeneScale],
+        scaler: LogZScaler | None,
+        counted: Counted = uncounted,
     ) -> None:
+        self.counted = counted
         self.X, self.y, self.trainings, self.scales = X, y, trainings, scales
         self.scalers = [None if scaler is None else clone(scaler).fit(X[rows]) for rows in trainings]
         self.scaler = self.scalers[-1]
@@ -94,7 +123,13 @@ class PlainRows:
                 residual -= residual.mean(axis=0)
             left[k] = (residual**2).sum(axis=0)
             total[k] = ((truth - (truth.mean() if within_gene else mean)) ** 2).sum()
+            self.counted(1)
         return left, total
+
+    @staticmethod
+    def n_counted(X: Any, tests: list[NDArray], scaler: LogZScaler | None) -> int:
+        """How many are counted in all: folds of the errors."""
+        return len(tests)
 
 
 def mask_of(rows: NDArray, n_rows: int) -> NDArray[np.bool_]:

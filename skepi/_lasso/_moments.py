@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from skepi._dense import check_size
 from skepi._lasso._scatter import Adder, GeneMatrices
+from skepi._progress import Counted, uncounted
 from skepi._scaling import SlotScaling
 from skepi.rows import BinnedRows
 
@@ -148,7 +149,9 @@ def moments_of_pairs(X: BinnedRows, y: FloatArray) -> Moments:
 
 
 @threadpool_limits.wrap(limits=1, user_api="blas")
-def moments_of_sets(X: BinnedRows, y: FloatArray, sets: list[TrainingSet]) -> list[Moments]:
+def moments_of_sets(
+    X: BinnedRows, y: FloatArray, sets: list[TrainingSet], counted: Counted = uncounted
+) -> list[Moments]:
     r"""Centred moments of several training sets from one pass over lazy rows; the last set holds all rows.
 
     Rows that belong to the same sets are a part. With U the (features, target, 1) of a gene in the pairs of a part,
@@ -179,6 +182,7 @@ def moments_of_sets(X: BinnedRows, y: FloatArray, sets: list[TrainingSet]) -> li
                         mean, inverse_scale = one.of_gene(gene, own, n_appended)
                         _put_on_scale(out, mean - shift, inverse_scale)
             adder.add(sums, matrices, flats)
+            counted(len(genes))
     return [parts.moments(sums.pop(0)) for _ in sets]  # each large array goes as soon as it is used
 
 

@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from skepi._lasso._moments import RowsByGene, TrainingSet
 from skepi._lasso._solve import Solution
+from skepi._progress import Counted, uncounted
 from skepi._targets import GeneScale
 
 FloatArray = NDArray[np.float64]
@@ -51,7 +52,9 @@ class Fold:
 
 
 @threadpool_limits.wrap(limits=1, user_api="blas")
-def path_errors(X: Any, folds: list[Fold], within_gene: bool) -> tuple[FloatArray, FloatArray]:
+def path_errors(
+    X: Any, folds: list[Fold], within_gene: bool, counted: Counted = uncounted
+) -> tuple[FloatArray, FloatArray]:
     """Squared errors left in each fold by each penalty, (n_folds, n_lams), and what they are a share of, (n_folds,).
 
     ``within_gene`` takes each gene's mean over the test pairs of the fold off truth and prediction; otherwise errors
@@ -72,4 +75,5 @@ def path_errors(X: Any, folds: list[Fold], within_gene: bool) -> tuple[FloatArra
                         residual, level = residual - residual.mean(axis=0), truth.mean()
                     left[k] += (residual**2).sum(axis=0)
                     total[k] += ((truth - level) ** 2).sum()
+        counted(len(genes))
     return left, total

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from copy import copy
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from skepi._columns import names_of_columns
+from skepi._named_rows import NamedRows
+from skepi.binning._card import card_of_bins
 
 
 class AppendedColumns(NamedTuple):
@@ -47,10 +49,11 @@ class AppendedColumns(NamedTuple):
         return type(self)((*self.names, *map(str, names)), together, self.from_targets or from_targets)
 
 
-class KeepsAppended:
+class KeepsAppended(NamedRows):
     """What containers of binned rows have in common: columns behind those of the bins."""
 
     columns: pd.DataFrame
+    dense: Any
     _appended: AppendedColumns
 
     @property
@@ -84,3 +87,11 @@ class KeepsAppended:
         other = copy(self)
         other._appended = self._appended.beside(names, values, from_targets)
         return other
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: the bands, and the first rows."""
+        return card_of_bins(self)
+
+    def _beside_names(self) -> pd.DataFrame:
+        """Features of each row, by their names."""
+        return pd.DataFrame(self.dense(), columns=self.feature_names)

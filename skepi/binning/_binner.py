@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from skepi._doors import check_unmasked
+from skepi._edges import SymmetricEdges
 from skepi.binning._layout import Depth, Layout, depth_of_table
 from skepi.binning._makes_columns import MakesColumns, check_is_pairs
 from skepi.binning._overlap import ASSIGN, BandGroup
@@ -176,20 +177,28 @@ def symmetric_edges(distances: ArrayLike | None = None) -> NDArray[np.int64]:
     Parameters
     ----------
     distances : array-like of int, default=None
-        Increasing distances from the TSS in bp; the first is 0. ``None`` is 20 bands a side, from 250 bp wide at the
-        TSS to 250 kb wide at 1 Mb.
+        Increasing distances from the TSS in bp; the first is 0. ``None`` is 20 bands per side, from 250 bp wide at
+        the TSS to 250 kb wide at 1 Mb.
+
+    Returns
+    -------
+    ndarray of int64, shape (2 * n_distances - 1,)
+        Offsets from the TSS in bp, increasing. ``repr`` shows the distances alone, so that pipelines print shortly;
+        ``print`` shows all offsets.
 
     Examples
     --------
-    >>> symmetric_edges([0, 500, 2_000])
-    array([-2000,  -500,     0,   500,  2000])
+    >>> print(symmetric_edges([0, 500, 2_000]))
+    [-2000  -500     0   500  2000]
     >>> symmetric_edges().size
     41
+    >>> TSSBinner(edges=symmetric_edges())
+    TSSBinner(edges=symmetric_edges([0, 250, 500, ..., 1000000]))
     """
     edges = _checked_edges(_BAND_DISTANCES_BP if distances is None else distances)
     if edges[0] != 0:
         raise ValueError(f"distances must begin with 0, got {edges[0]}")
-    return np.concatenate([-edges[:0:-1], edges])
+    return np.concatenate([-edges[:0:-1], edges]).view(SymmetricEdges)
 
 
 def _uniform_edges(flank: int, bin_size: int) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from skepi.cli._errors import UsageError
-from skepi.cli._inputs import add_dataset
+from skepi.cli._inputs import add_dataset, add_tables
 from skepi.cli._program import Program
 
 
@@ -12,7 +12,7 @@ def program(options: Namespace) -> Program:
     made = Program()
     if options.output is None:
         raise UsageError("--output is missing: the folder to write")
-    data = add_dataset(made, options)
+    data = add_dataset(made, options, add_tables(made, options))
     made.do(data.save(made.folder(options.output)))
     made.print(data)
     return made

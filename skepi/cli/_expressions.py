@@ -133,7 +133,14 @@ def _pieces(value: Any) -> tuple[str, list[tuple[str, Any]], str]:
         case ("attribute", owner, attribute):
             return f"{source(owner, 10**9)}.{attribute}", [], ""
     _, owner, key = value._of  # an item
-    return f"{source(owner, 10**9)}[{source(key, 10**9)}]", [], ""
+    return f"{source(owner, 10**9)}[{_key(key)}]", [], ""
+
+
+def _key(key: Any) -> str:
+    """What stands between brackets."""
+    if not isinstance(key, slice):
+        return source(key, 10**9)
+    return ":".join("" if part is None else source(part) for part in (key.start, key.stop, key.step))
 
 
 def _literal(value: Any) -> str:

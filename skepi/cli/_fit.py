@@ -28,5 +28,5 @@ def add_training_data(made: Program, dataset: Expression, normalizer: Expression
 
 def add_fitted(made: Program, options: Namespace, data: Expression) -> Expression:
     """Add the statements that fit a model to all pairs."""
-    pairs = made.let("pairs", data.pairs(return_X_y=True))
-    return made.let("model", model_of(options.model, options.random_state).fit(pairs[0], pairs[1]))
+    X, y = made.let_both("X", "y", data.pairs(return_X_y=True))
+    return made.let("model", model_of(options.model, options.random_state).fit(X, y))

@@ -48,16 +48,27 @@ class Openness(NamedTuple):
     adata: Expression | None = None
 
 
-def add_dataset(program: Program, options: Namespace) -> Expression:
-    """Add the statements that make a data set of all files, and return its name."""
+class Tables(NamedTuple):
+    """All that a data set is made of, before genes of both sides are matched."""
+
+    opened: Openness
+    genes: Expression
+    expression: Expression | None
+
+
+def add_tables(program: Program, options: Namespace) -> Tables:
+    """Add the statements that read all files."""
     mudata = mudata_of(program, options)
     opened = add_openness(program, options, mudata)
     rna = rna_of(program, options, mudata)
-    genes = _genes(program, options, rna)
-    counts = _expression(program, options, rna)
+    return Tables(opened, _genes(program, options, rna), _expression(program, options, rna))
+
+
+def add_dataset(program: Program, options: Namespace, tables: Tables) -> Expression:
+    """Add the statements that match genes and make a data set, and return its name."""
+    opened, genes, counts = tables
     if counts is not None:
-        matched = program.let("matched", py(match_genes)(counts, genes))
-        counts, genes = program.let("expression", matched[0]), program.let("genes", matched[1])
+        counts, genes = program.let_both("expression", "genes", py(match_genes)(counts, genes))
     return add_paired(program, options, opened, genes, counts)
 
 
@@ -72,7 +83,7 @@ def add_paired(
     """Add the statement that puts openness, genes and, where known, expression together."""
     openness, peaks, cell_types = opened.table, opened.peaks, opened.cell_types
     if opened.adata is not None:
-        atac = program.let("atac_data", py(PairedDataset).from_anndata(opened.adata, genes))
+        atac = atac_of(program, opened.adata, genes)
         openness, peaks, cell_types = atac.openness, atac.peaks, cell_types or atac.cell_types
         if expression is not None and options.common_cell_types:
             raise UsageError("--common-cell-types needs openness in a table; give both .h5ad the same obs")
@@ -85,6 +96,11 @@ def add_paired(
     settings = {"expression": expression, "cell_types": cell_types}
     given = {key: value for key, value in settings.items() if value is not None}
     return program.let(variable, py(PairedDataset)(openness, peaks, genes, **given))
+
+
+def atac_of(program: Program, adata: Expression, genes: Expression) -> Expression:
+    """Add the statement that takes peaks and openness out of an AnnData object."""
+    return program.let("atac_data", py(PairedDataset).from_anndata(adata, genes))
 
 
 def add_openness(
@@ -113,14 +129,16 @@ def _of_peak_calls(program: Program, options: Namespace, peaks: Expression | Non
     files = files_by_sample(options.peak_calls)
     for path in files.values():
         check_file(path)
-    called = program.let("called", py(read_narrowpeaks)(files, n_jobs=options.n_jobs))
+    called = program.let("called", py(read_narrowpeaks)(files, n_jobs=options.n_jobs, **program.progress(options)))
     if options.peaks is not None:
         peaks = py(read_bed)(check_file(options.peaks))
     elif peaks is None:
         exclude = {} if options.exclude is None else {"exclude": py(read_bed)(check_file(options.exclude))}
         peaks = py(consensus_peaks)(called, width=options.width, score=options.score, **exclude, n_jobs=options.n_jobs)
     named = program.let("peaks", peaks)
-    table = program.let("openness", py(openness_over_peaks)(called, named, n_jobs=options.n_jobs))
+    table = program.let(
+        "openness", py(openness_over_peaks)(called, named, n_jobs=options.n_jobs, **program.progress(options))
+    )
     return Openness(table, _renamed(program, options, "peaks", named), None)
 
 

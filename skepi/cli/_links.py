@@ -25,9 +25,11 @@ def program(options: Namespace) -> Program:
     settings: dict[str, Any] = {"max_distance": options.max_distance, "min_distance": options.min_distance}
     if options.only_genes is not None:
         settings["genes"] = options.only_genes
-    links = add_best(made, made.let("links", py(score_links)(data, **settings)), options.top)
+    links = add_best(made, made.let("links", py(score_links)(data, **settings, **made.progress(options))), options.top)
     if options.test:
-        links = made.let("links", py(correlate_links)(data, links, random_state=options.random_state))
+        links = made.let(
+            "links", py(correlate_links)(data, links, random_state=options.random_state, **made.progress(options))
+        )
     if options.output is not None and Path(options.output.removesuffix(".gz")).suffix == ".bedpe":
         made.do(py(write_bedpe)(links, output(options.output)))
     else:

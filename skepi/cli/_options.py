@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 
 SPLITS = ("random pairs", "cell types", "lineages", "chromosomes", "crossed")
 #: Models by name; ``_models`` makes them.
@@ -184,7 +185,7 @@ def add_model(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_comparison(command: argparse.ArgumentParser) -> None:
+def add_comparison(command: argparse.ArgumentParser, controls: Sequence[str] = ()) -> None:
     command.add_argument(
         "--models",
         nargs="+",
@@ -207,9 +208,9 @@ def add_comparison(command: argparse.ArgumentParser) -> None:
         nargs="+",
         type=_names,
         choices=["cell types", "genes"],
-        default=[],
+        default=[*controls],
         metavar="CONTROL",
-        help="repeat everything with permuted cell-types or genes",
+        help=f"repeat everything with permuted cell-types or genes (default: {'cell-types' if controls else 'none'})",
     )
     command.add_argument("--folder", metavar="FOLDER", help="keep every fit there, and go on with those that are there")
     command.add_argument(

@@ -194,7 +194,8 @@ def _report(commands: Any) -> None:
         "their errors, importance, parts and links, and says what to trust.",
         "skepi report blood --folder fits --output report.html",
     )
-    for group in (add_dataset, add_comparison, add_model, add_normalizer, add_jobs, add_seed):
+    add_comparison(command, controls=["cell types"])
+    for group in (add_dataset, add_model, add_normalizer, add_jobs, add_seed):
         group(command)
     command.add_argument("--title", help="title of the page (default: the name of the data set)")
     command.add_argument(

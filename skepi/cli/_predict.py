@@ -27,13 +27,12 @@ def program(options: Namespace) -> Program:
     data = _training_data(made, options)
     model = made.let("model", py(load_model)(options.fitted)) if options.fitted else add_fitted(made, options, data)
     new = _new_data(made, options, data)
-    X = made.let("X", new.pairs())
+    X = made.let("X_new", new.pairs())
     if options.std is None:
         values = model.predict(X)
     else:
-        both = made.let("both", model.predict(X, return_std=True))
-        values = both[0]
-        add_table(made, X.unstack(both[1]), options.std)
+        values, std = made.let_both("y_pred", "y_std", model.predict(X, return_std=True))
+        add_table(made, X.unstack(std), options.std)
     predicted = made.let("predicted", X.unstack(values))
     if options.output is not None and Path(options.output).suffix == ".h5ad":
         made.do(_as_anndata(predicted, data).write_h5ad(output(options.output)))

@@ -29,6 +29,11 @@ class Program:
         self._statements.append((variable, value))
         return name(variable)
 
+    def let_both(self, first: str, second: str, value: Any) -> tuple[Expression, Expression]:
+        """Add ``first, second = value``, and return the names of both."""
+        self._statements.append((f"{first}, {second}", value))
+        return name(first), name(second)
+
     def do(self, value: Expression) -> None:
         """Add a statement whose value is not kept."""
         self._statements.append((None, value))
@@ -67,7 +72,8 @@ class Program:
             for variable, value in self._statements:
                 result = evaluate(value, variables, parts.__getitem__)
                 if variable is not None:
-                    variables[variable] = result
+                    names = variable.split(", ")
+                    variables.update(zip(names, result if len(names) > 1 else [result], strict=True))
         return variables
 
     @staticmethod

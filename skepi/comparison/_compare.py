@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 
+from skepi._doors import check_flag
 from skepi._permutations import seed_of
+from skepi._progress import in_parallel, progress_bar
 from skepi._scales import takes_counts, warn_of_raw_counts
 from skepi.comparison._checks import check_data, check_normalizer, check_settings, checked_models
 from skepi.comparison._controls import sources_of
@@ -35,6 +37,7 @@ def compare_models(
     folder: Any = None,
     n_jobs: int | None = None,
     random_state: Any = 0,
+    progress: bool = False,
 ) -> ModelComparison:
     r"""Fit many models under many splits and score all of them by one law.
 
@@ -60,8 +63,8 @@ def compare_models(
     controls : tuple of {"cell types", "genes"}, default=()
         What is permuted besides, with everything fitted again: the cell-type labels of expression, jointly for all
         genes; or which gene has which place (chromosome, TSS, strand), where splits by chromosome follow the new
-        places. A sound model loses by the first all its skill, by the second what it owes to matching a gene with
-        its own surroundings.
+        places. Permuting cell types should remove all skill. Permuting places should remove the skill that comes from
+        matching each gene with its own surroundings.
     n_permutations : int, default=1
         Of each control. Each moves at least two cell types or genes.
     replicate_variance : DataFrame, genes x cell types, optional
@@ -72,7 +75,7 @@ def compare_models(
     level : float, default=0.95
         Of these intervals.
     interval_level : float, default=0.9
-        Of the predicted intervals, normal ones, that coverage is measured of.
+        Nominal level of the Gaussian intervals whose coverage is reported.
     folder : path, optional
         Where each fit is kept as soon as it is made, one file per fit; made if absent. A later comparison that needs
         the same fit reads it there.
@@ -80,6 +83,8 @@ def compare_models(
         Folds at once.
     random_state : int, RandomState or None, default=0
         For permutations and resamples.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -137,6 +142,7 @@ def compare_models(
     >>> comparison.to_frame().round(2)["cell types"].to_dict()
     {'training mean': 0.0, 'bands': 0.39}
     """
+    check_flag("progress", progress)
     check_data(data)
     check_settings(n_bootstrap, level, interval_level, n_permutations, controls)
     check_normalizer(normalizer)
@@ -147,14 +153,20 @@ def compare_models(
     sources = sources_of(data, controls, n_permutations, seed)
     normalizers = Normalizers(normalizer)
     plans = plans_of(sources, checked_splits(splits, sources[0]), normalizers)
-    outcomes = _outcomes(plans, models, normalizers, None if folder is None else Path(folder), n_jobs)
+    folder = None if folder is None else Path(folder)
+    outcomes = _outcomes(plans, models, normalizers, folder, n_jobs, progress)
     results = [joined(plan, name, outcomes) for plan in plans for name in models]
     settings = Settings(n_bootstrap, level, interval_level, seed)
     return comparison_of(results, data, settings, variance)
 
 
 def _outcomes(
-    plans: list[SplitPlan], models: dict[str, Any], normalizers: Normalizers, folder: Path | None, n_jobs: int | None
+    plans: list[SplitPlan],
+    models: dict[str, Any],
+    normalizers: Normalizers,
+    folder: Path | None,
+    n_jobs: int | None,
+    progress: bool,
 ) -> dict[Place, Outcome]:
     """Outcome of every model in every fold, read where it is kept and made elsewhere."""
     keys = None if folder is None else Keys(models, normalizers.normalizer)
@@ -166,9 +178,11 @@ def _outcomes(
         jobs = [Job(name, model, None if keys is None else keys.of(fold, name)) for name, model in models.items()]
         # To and fro, so that the overlap of peaks with bins that came last is used again first.
         tasks.append((fold, jobs[:: -1 if len(tasks) % 2 else 1]))
-    results = Parallel(n_jobs=n_jobs)(
+    calls = (
         delayed(fit_models)(fold, jobs, normalizers.of(fold), unseen[place_of(fold)], folder) for fold, jobs in tasks
     )
+    with progress_bar(progress, "fits", len(tasks) * len(models)) as bar:
+        results = in_parallel(calls, n_jobs, bar, size=len)
     return {
         (*place_of(fold), job.name): outcome
         for (fold, jobs), made in zip(tasks, results, strict=True)

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from skepi._html import count
+from skepi.comparison._card import card_of_comparison, skill_tables
 from skepi.comparison._controls import FloatArray
 from skepi.comparison._scores import SCORES
 
@@ -62,7 +64,7 @@ class ModelComparison:
     level : float
         Of the intervals of skill.
     interval_level : float
-        Of the predicted intervals that ``coverage`` is measured of.
+        Nominal level of the Gaussian intervals whose ``coverage`` is reported.
 
     Examples
     --------
@@ -170,21 +172,16 @@ class ModelComparison:
 
     def __repr__(self) -> str:
         parts = [
-            f"ModelComparison: {_count(len(self.models), 'model')} under {_count(len(self.splits), 'split')}, "
+            f"ModelComparison: {count(len(self.models), 'model')} under {count(len(self.splits), 'split')}, "
             f"{self.scores['n_pairs'].max():,} held-out pairs"
         ]
-        for value, title in _TITLES.items():
-            table = self.to_frame(value)
-            if table.shape[1]:
-                text = table.rename_axis(index=None, columns=None).to_string(float_format="{:.3f}".format)
-                parts += [title, text]
+        for title, table in skill_tables(self):
+            parts += [title, table.to_string(float_format="{:.3f}".format)]
         return "\n".join(parts)
 
-
-_TITLES = {
-    "skill": "skill over the training mean of the gene",
-    "within_gene_skill": "within-gene skill, for genes without training pairs (not to be compared with skill)",
-}
+    def _repr_html_(self) -> str:
+        """What notebooks show: skill by model and split, ceilings and controls."""
+        return card_of_comparison(self)
 
 
 def pair_table(truth: pd.DataFrame, predictions: Predictions) -> pd.DataFrame:
@@ -193,7 +190,3 @@ def pair_table(truth: pd.DataFrame, predictions: Predictions) -> pd.DataFrame:
         y_pred=predictions.y_pred, train_mean=truth["train_mean"]
     )
     return table if predictions.y_std is None else table.assign(y_std=predictions.y_std)
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"

@@ -1,4 +1,4 @@
-"""BatchCorrection: a model of several data sets, each with shifts of its own."""
+"""BatchCorrection: remove shifts between data sets, then fit one model to all of them."""
 
 import warnings
 from typing import Any, Self
@@ -22,14 +22,15 @@ from skepi._rows import (
     unstack,
 )
 from skepi._targets import FloatArray, GeneScale, KeepsGeneMeans
+from skepi._ties import groups_said, tied_groups
 from skepi.compose._batch_openness import OpennessShifts
 from skepi.compose._batch_shift import shifts_of_table
 from skepi.exceptions import UnknownNameError, UnseenBatchWarning, UntiedBatchWarning
 from skepi.gaussian_process import CisTransRegressor
 
-# Of a data set that does not say which batch it is.
 #: The column that pools have; without it, cell types of one name are one population.
 _POPULATION = "population"
+#: Batch of a data set that does not name any.
 _NEW = "a new data set"
 
 
@@ -39,7 +40,9 @@ def _offers_parts(estimator: "BatchCorrection") -> bool:
 
 
 class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
-    r"""Take shifts between data sets out of openness and expression, with training cell types only, around a regressor.
+    r"""Remove shifts between data sets from openness and expression before a regressor is fitted.
+
+    Shifts are learned from training cell types only.
 
     A laboratory, a protocol or a peak caller shifts the log openness of each gene in each band, and the log expression
     of each gene, in all cell types of a data set alike. With :math:`f_c` one such number in training cell type c of
@@ -105,7 +108,7 @@ class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
     Warns
     -----
     UntiedBatchWarning
-        Where there are several batches in ``fit`` and one of them shares no population with another.
+        Where the batches of ``fit`` form groups that share no population with each other.
     UnseenBatchWarning
         Where a batch without training cell types is predicted.
 
@@ -114,6 +117,13 @@ class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
     Put it behind :class:`skepi.binning.TSSBinner`, with bands that widen away from the TSS: corrected openness is a
     table of ``4 * genes * columns * cell types`` bytes. A table without the column ``batch`` is one new batch in
     ``predict``. ``score`` is skill over the mean of the gene over the training pairs of all batches.
+
+    **Counting noise.** Where openness is read counts and a shift of it is removed, the regressor does not take counting
+    noise off its comparison of cell types. That step assumes that noise is independent between cell types, and a
+    learned shift carries noise of the shared cell types into all cell types of their data set. Treating shifts as known
+    would change little: skill from .572 to .565 on 14 blood and 12 erythroid populations, and by -.003 to .006 on
+    simulated pools with 0.3 to 100 reads per peak. With ``openness=False``, or where nothing is shifted, counting noise
+    is taken off as usual.
 
     Examples
     --------
@@ -289,14 +299,12 @@ class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
 
 
 def _warn_of_untied(batches: NDArray[np.object_], populations: NDArray[np.object_]) -> None:
-    """Say which of several batches shares no population with another one."""
-    of_batch = pd.Series(populations).groupby(batches).unique()
-    seen_in = pd.Series(batches).groupby(populations).nunique()
-    untied = [batch for batch, names in of_batch.items() if seen_in[names].max() == 1]
-    if untied and len(of_batch) > 1:
+    """Say which of several batches are not tied to each other by populations that they share."""
+    groups = tied_groups(batches, populations)
+    if len(groups) > 1:
         warnings.warn(
-            f"{some(untied)} shares no population with another data set in training, so its shift cannot be told from "
-            "real differences and nothing is taken out of it; learn_from='all' would take out both",
+            f"no population that was trained on ties {groups_said(groups)}: the shift between these groups of data "
+            "sets cannot be told from real differences and is not taken out; learn_from='all' would take out both",
             UntiedBatchWarning,
             stacklevel=3,
         )

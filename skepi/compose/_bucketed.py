@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.cluster import KMeans
@@ -23,7 +23,8 @@ from skepi._cell_state import (
 )
 from skepi._columns import signals_of
 from skepi._contrasts import BandContrasts
-from skepi._doors import check_choice, check_count, check_predictor
+from skepi._doors import check_choice, check_count, check_flag, check_predictor
+from skepi._progress import ShowsProgress, in_parallel, progress_bar
 from skepi._rows import check_features, check_log_targets, check_targets
 from skepi._targets import FloatArray, GeneScale, KeepsGeneMeans, genes_of_rows
 from skepi.binning import TSSBinner, symmetric_edges
@@ -53,7 +54,7 @@ _SD_OFFSET = 1.0
 _MIN_SHARED_GENES = 0.5
 
 
-class BucketedRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
+class BucketedRegressor(ShowsProgress, MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
     r"""Fit one model per bucket of similar cell types, and a pooled one that answers where no bucket should.
 
     Training cell types are clustered by their principal components. Each bucket of at least ``min_cell_types`` gets a
@@ -94,6 +95,8 @@ class BucketedRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         would surpass; ``float("inf")`` lets buckets answer for all.
     n_jobs : int, optional
         Models fitted at once; results do not depend on it.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Attributes
     ----------
@@ -182,6 +185,7 @@ class BucketedRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         min_cell_types: int = 3,
         max_distance: float = 1.0,
         n_jobs: int | None = None,
+        progress: bool = False,
     ) -> None:
         self.estimator = estimator
         self.clusterer = clusterer
@@ -190,6 +194,7 @@ class BucketedRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         self.min_cell_types = min_cell_types
         self.max_distance = max_distance
         self.n_jobs = n_jobs
+        self.progress = progress
 
     def fit(self, X: Any, y: ArrayLike) -> Self:
         """Find buckets, fit a model on the rows of each, and the pooled one on all.
@@ -243,7 +248,8 @@ class BucketedRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         rows: list[Any] = [slice(None), *(np.flatnonzero(bucket == k) for k in own)]
         estimator = self._estimator(X)
         jobs = (delayed(_fitted)(clone(estimator), X[some], y[some]) for some in rows)
-        self.pooled_, *models = Parallel(n_jobs=self.n_jobs)(jobs)
+        with progress_bar(self.progress, "models", len(rows)) as bar:
+            self.pooled_, *models = in_parallel(jobs, self.n_jobs, bar)
         self.models_ = dict(zip(own, models, strict=True))
         genes = X.genes["name"].to_numpy(dtype=object)[X.gene_codes]
         measured = [self.gene_mean_.index.isin(genes[bucket == k]) for k in range(n_buckets)]
@@ -356,6 +362,7 @@ class BucketedRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         return model if is_binned(X) else make_pipeline(TSSBinner(edges=symmetric_edges()), model)
 
     def _check_settings(self) -> None:
+        check_flag("progress", self.progress)
         if self.estimator is not None:
             check_predictor("estimator", self.estimator)
         check_choice("phenotype", self.phenotype, _PHENOTYPES)

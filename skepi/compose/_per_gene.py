@@ -5,12 +5,13 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.linear_model import PoissonRegressor, Ridge
 
-from skepi._doors import check_predictor
+from skepi._doors import check_flag, check_predictor
+from skepi._progress import ShowsProgress, in_parallel, progress_bar
 from skepi._targets import FloatArray, GeneScale
 from skepi.compose._per_gene_cell_types import exposure_of, features_of
 from skepi.compose._per_gene_fit import TrainingRows, fit_genes, link_of_genes, warn_together, weight_parameter
@@ -18,7 +19,7 @@ from skepi.compose._per_gene_rows import PerGeneModel, rows_of_genes
 from skepi.rows import BinnedRows
 
 
-class PerGeneRegressor(MetaEstimatorMixin, PerGeneModel, BaseEstimator):
+class PerGeneRegressor(ShowsProgress, MetaEstimatorMixin, PerGeneModel, BaseEstimator):
     r"""Fit one model per gene over its training cell types.
 
     The features of gene g are the openness of its own slots (bins that a peak touches), so n is the number of training
@@ -44,6 +45,8 @@ class PerGeneRegressor(MetaEstimatorMixin, PerGeneModel, BaseEstimator):
         that a cell type of which only openness is known cannot be predicted.
     n_jobs : int, optional
         Processes among which genes are shared out, one thread each; results do not depend on it.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Attributes
     ----------
@@ -131,12 +134,19 @@ class PerGeneRegressor(MetaEstimatorMixin, PerGeneModel, BaseEstimator):
     """
 
     def __init__(
-        self, estimator: Any = None, *, exposure: Any = None, cell_type_features: Any = None, n_jobs: int | None = None
+        self,
+        estimator: Any = None,
+        *,
+        exposure: Any = None,
+        cell_type_features: Any = None,
+        n_jobs: int | None = None,
+        progress: bool = False,
     ) -> None:
         self.estimator = estimator
         self.exposure = exposure
         self.cell_type_features = cell_type_features
         self.n_jobs = n_jobs
+        self.progress = progress
 
     def fit(self, X: Any, y: ArrayLike) -> Self:
         """Fit a clone of the estimator to the rows of each gene.
@@ -147,13 +157,15 @@ class PerGeneRegressor(MetaEstimatorMixin, PerGeneModel, BaseEstimator):
         y : array-like of shape (n_rows,)
             Log expression, or counts where there is an exposure.
         """
+        check_flag("progress", self.progress)
         X, y = self._checked_training(X, y)
         estimator = self._estimator()
         weighted = None if self.exposure is None else weight_parameter(estimator)
         self._set_cell_types(X, y)
         link = link_of_genes(estimator, self._training_rows(X, y), weighted)
         jobs = (delayed(fit_genes)(estimator, some, weighted, link) for some in self._training_rows(X, y))
-        blocks = Parallel(n_jobs=self.n_jobs)(jobs)
+        with progress_bar(self.progress, "genes", int(np.count_nonzero(np.bincount(X.gene_codes)))) as bar:
+            blocks = in_parallel(jobs, self.n_jobs, bar, size=lambda block: len(block[0]))
         self._set_scale(GeneScale.of(X, y, 0.0))
         self._set_slots(X)
         self._set_models([one for models, _ in blocks for one in models], link)

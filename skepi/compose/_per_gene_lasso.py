@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
-from skepi._doors import check_choice
+from skepi._doors import check_choice, check_flag
 from skepi._lasso import (
     PATH_TOL,
     CrossValidatedPath,
@@ -25,6 +25,7 @@ from skepi._lasso import (
     training_sets,
     without_rounding,
 )
+from skepi._progress import ShowsProgress
 from skepi._targets import FloatArray
 from skepi.compose._per_gene_paths import (
     Paths,
@@ -39,7 +40,7 @@ from skepi.rows import BinnedRows
 _SELECT = ("pooled", "gene")
 
 
-class PerGeneLassoCV(CrossValidatedPath, PerGeneModel, BaseEstimator):
+class PerGeneLassoCV(ShowsProgress, CrossValidatedPath, PerGeneModel, BaseEstimator):
     r"""Fit a Lasso to each gene over its cell types, with the penalty chosen by held-out cell types.
 
     For each gene, over its training cell types and its own slots (bins that a peak touches), minimises
@@ -67,6 +68,8 @@ class PerGeneLassoCV(CrossValidatedPath, PerGeneModel, BaseEstimator):
         least error on its own held-out pairs. The greatest penalty of equals.
     n_jobs : int, optional
         Processes among which genes are shared out, one thread each; results do not depend on it.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Attributes
     ----------
@@ -136,6 +139,7 @@ class PerGeneLassoCV(CrossValidatedPath, PerGeneModel, BaseEstimator):
         scaler: Any = None,
         select: str = "pooled",
         n_jobs: int | None = None,
+        progress: bool = False,
     ) -> None:
         self.lams = lams
         self.eps = eps
@@ -143,6 +147,7 @@ class PerGeneLassoCV(CrossValidatedPath, PerGeneModel, BaseEstimator):
         self.scaler = scaler
         self.select = select
         self.n_jobs = n_jobs
+        self.progress = progress
 
     def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Choose the penalty and fit every gene to all its rows.
@@ -208,7 +213,7 @@ class PerGeneLassoCV(CrossValidatedPath, PerGeneModel, BaseEstimator):
         rows = LazyRows(X, y, trainings, scales, self._scaler())
         tests = np.array([mask_of(test, len(y)) for _, test in splits]).reshape(len(splits), len(y))
         lams = self._lams(lams, X, y, rows)
-        found = paths_of_genes(X, y, rows.sets, tests, lams, self.n_jobs)
+        found = paths_of_genes(X, y, rows.sets, tests, lams, self.n_jobs, self.progress)
         poor = (found.gaps > PATH_TOL).any(axis=1)
         if poor.any():
             warnings.warn(
@@ -255,6 +260,7 @@ class PerGeneLassoCV(CrossValidatedPath, PerGeneModel, BaseEstimator):
 
     def _check_settings(self, lams: Any) -> None:
         check_choice("select", self.select, _SELECT)
+        check_flag("progress", self.progress)
         self._check_lams(lams)
 
     def _lams(self, lams: Any, X: BinnedRows, y: FloatArray, rows: LazyRows) -> FloatArray:

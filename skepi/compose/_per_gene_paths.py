@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from skepi._lasso import TrainingSet, greatest_lam, lasso_of_gene, varies
+from skepi._progress import in_parallel, progress_bar
 from skepi._scaling import SlotScaling
 from skepi._targets import FloatArray
 from skepi.compose._per_gene_rows import rows_of_genes
@@ -75,10 +76,12 @@ def paths_of_genes(
     tests: NDArray[np.bool_],
     lams: FloatArray,
     n_jobs: int | None,
+    progress: bool,
 ) -> Paths:
     """Fit all genes that occur, in the order of the table of genes; ``tests`` has a row for each set but the last."""
     jobs = (delayed(_paths)(some, lams) for some in _sets_of_genes(X, y, sets, tests))
-    parts = list(Parallel(n_jobs=n_jobs, return_as="generator")(jobs))
+    with progress_bar(progress, "genes", int(np.count_nonzero(np.bincount(X.gene_codes)))) as bar:
+        parts = in_parallel(jobs, n_jobs, bar, size=lambda part: len(part.total))
     return Paths(
         sp.hstack([one.weights for one in parts], format="csr"),
         *(np.concatenate([getattr(one, name) for one in parts]) for name in ("intercepts", "gaps", "left", "total")),

@@ -6,14 +6,15 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._doors import check_predictor
+from skepi._doors import check_flag, check_predictor
 from skepi._folds import rows_of_folds
+from skepi._progress import ShowsProgress, in_parallel, progress_bar
 from skepi._rows import check_binned, check_log_targets, check_no_leak, keep_features
 from skepi._targets import FloatArray, KeepsGeneMeans
 from skepi.exceptions import DistantCellTypeWarning
@@ -28,7 +29,7 @@ _MIN_LINEAGES = 3
 _FOLDS = 5
 
 
-class ResidualRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
+class ResidualRegressor(ShowsProgress, MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
     r"""Add to the prediction of a kernel model what a second model predicts of its errors on held-out cell types.
 
     The base model is fitted on part of the training cell types at a time and asked about the others; the regressor
@@ -62,6 +63,8 @@ class ResidualRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         of folds of cell types.
     n_jobs : int, optional
         Inner fits at once.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Attributes
     ----------
@@ -94,11 +97,20 @@ class ResidualRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
     ['gene_mean', 'cis', 'cell_state', 'residual']
     """
 
-    def __init__(self, regressor: Any = None, base: Any = None, *, cv: Any = None, n_jobs: int | None = None) -> None:
+    def __init__(
+        self,
+        regressor: Any = None,
+        base: Any = None,
+        *,
+        cv: Any = None,
+        n_jobs: int | None = None,
+        progress: bool = False,
+    ) -> None:
         self.regressor = regressor
         self.base = base
         self.cv = cv
         self.n_jobs = n_jobs
+        self.progress = progress
 
     def fit(self, X: Any, y: ArrayLike) -> Self:
         """Fit the base model inside, the regressor on its errors, and the base model on all pairs.
@@ -109,14 +121,16 @@ class ResidualRegressor(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         y : array-like of shape (n_pairs,)
             Log expression.
         """
+        check_flag("progress", self.progress)
         base = self._checked_base(X)
         y = check_log_targets(X, y)
         n_cell_types = np.unique(X.cell_type_codes).size
         if n_cell_types < 3:
             raise ValueError(f"ResidualRegressor needs at least 3 training cell types, got {n_cell_types}")
-        parts = Parallel(n_jobs=self.n_jobs)(
-            delayed(_errors)(clone(base), X[train], y[train], X[test], y[test]) for train, test in self._splits(X, y)
-        )
+        splits = self._splits(X, y)
+        jobs = (delayed(_errors)(clone(base), X[train], y[train], X[test], y[test]) for train, test in splits)
+        with progress_bar(self.progress, "folds", len(splits)) as bar:
+            parts = in_parallel(jobs, self.n_jobs, bar)
         if not parts:
             raise ValueError(f"cv={self.cv!r} gives no split")
         features, errors = (np.concatenate(columns) for columns in zip(*parts, strict=True))

@@ -14,8 +14,9 @@ from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
 from filelock import FileLock
-from tqdm import tqdm
 
+from skepi._doors import check_flag
+from skepi._progress import progress_bar
 from skepi.exceptions import ChecksumError, DownloadError
 
 MIRROR = "SKEPI_MIRROR"
@@ -99,6 +100,8 @@ def fetch_files(
     DownloadError
         Where an address cannot be reached; ``ChecksumError`` where it holds another file.
     """
+    if progress is not None:
+        check_flag("progress", progress)
     if n_retries < 0 or delay < 0:
         raise ValueError(f"n_retries and delay must be 0 or greater, got n_retries={n_retries} and delay={delay}")
     paths = [folder / Path(file.path).name for file in files]
@@ -112,8 +115,7 @@ def fetch_files(
     base = base_address()
     folder.mkdir(parents=True, exist_ok=True)
     total = sum(file.n_bytes for file, _ in missing)
-    hidden = None if progress is None else not progress  # tqdm: None hides it where there is no terminal
-    with FileLock(folder / ".lock"), tqdm(total=total, unit="B", unit_scale=True, disable=hidden) as bar:
+    with FileLock(folder / ".lock"), progress_bar(progress, "bytes", total, unit="B", unit_scale=True) as bar:
         for file, path in missing:
             report = partial(_advance, bar, bar.n)
             if not is_whole(path, file):  # another process may have fetched it meanwhile
@@ -122,7 +124,7 @@ def fetch_files(
     return paths
 
 
-def _advance(bar: tqdm, before: int, there: int) -> None:
+def _advance(bar: Any, before: int, there: int) -> None:
     """Set the bar to what earlier files had and what this one has."""
     bar.update(before + there - bar.n)
 

@@ -17,7 +17,7 @@ from skepi.rows import BinnedRows
 
 FloatArray = NDArray[np.float64]
 
-ATTRIBUTIONS = ("coefficients", "gradient", "gradient_x_input", "integrated_gradients")
+ATTRIBUTIONS: tuple[str, ...] = ("coefficients", "gradient", "gradient_x_input", "integrated_gradients")
 
 _ROWS_AT_ONCE = 2_048
 _WORST_GAP = 0.01

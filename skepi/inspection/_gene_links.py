@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skepi._dataset import check_dataset
-from skepi._doors import check_count, check_number, some
+from skepi._doors import check_count, check_flag, check_number, some
+from skepi._progress import progress_bar
 from skepi._scales import look_like_counts
 from skepi.exceptions import UnknownNameError
 from skepi.inspection._contact import CONTACT_DECAY, ContactTable, check_found, power_law
@@ -47,6 +48,7 @@ def score_links(
     expressed: ArrayLike | None = None,
     signal: str | None = None,
     depth: str | None = "mean",
+    progress: bool = False,
 ) -> pd.DataFrame:
     r"""Score every peak near a gene by the evidence that it regulates this gene, from the data set alone.
 
@@ -88,6 +90,8 @@ def score_links(
         Signal whose peaks are scored; needed where there are several.
     depth : {"mean", None}, default="mean"
         Divide openness by the mean over all peaks in each cell type, or leave it as it is.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -143,6 +147,7 @@ def score_links(
     >>> links[["distance_bp", "activity", "tss_between", "is_promoter"]].round(2).values.tolist()
     [[0, 1.33, 0, True], [19100, 0.67, 0, False], [89100, 1.0, 1, False]]
     """
+    check_flag("progress", progress)
     check_dataset(data)
     _check_distances(min_distance, max_distance, promoter_reach)
     check_number("contact_decay", contact_decay, 0, low_included=False)
@@ -151,10 +156,12 @@ def score_links(
     sources = _sources(data, signal, depth, cells, promoter_reach, expressed)
     table = None if contact is None else ContactTable(contact, data.genes)
     rows, distances = _rows_of(data.genes, genes, "genes"), (min_distance, max_distance)
-    parts = [
-        _scored(sources, pairs_within(sources.genes, some_rows, sources.peaks, *distances), table, contact_decay)
-        for some_rows in np.split(rows, range(_GENES_AT_ONCE, rows.size, _GENES_AT_ONCE))
-    ]
+    parts = []
+    with progress_bar(progress, "genes", rows.size) as bar:
+        for some_rows in np.split(rows, range(_GENES_AT_ONCE, rows.size, _GENES_AT_ONCE)):
+            pairs = pairs_within(sources.genes, some_rows, sources.peaks, *distances)
+            parts.append(_scored(sources, pairs, table, contact_decay))
+            bar.update(some_rows.size)
     links = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     if links["gene"].size == 0:
         raise ValueError(

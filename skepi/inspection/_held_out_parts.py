@@ -5,15 +5,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import ArrayLike, NDArray
 
 from skepi._doors import check_flag
 from skepi._fitted import end_with, part_with
 from skepi._folds import rows_of_folds
 from skepi._permutations import at_other_places, generator_of, seed_of
+from skepi._progress import in_parallel, progress_bar
+from skepi._rows import check_targets
+from skepi._scales import takes_counts, warn_of_raw_counts
+from skepi._twins import warn_of_twins
+from skepi.exceptions import ScaleWarning, SharedPopulationWarning
 from skepi.model_selection import cross_val_pairs
 from skepi.paired import GeneCellPairs
+from skepi.rows import is_pairs
 
 FloatArray = NDArray[np.float64]
 
@@ -32,9 +38,11 @@ def cross_val_parts(
     y: ArrayLike,
     cv: Any,
     *,
+    groups: Any = None,
     control: bool = False,
     random_state: Any = 0,
     n_jobs: int | None = None,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """Predict held-out pairs and keep the parts that the prediction is the sum of.
 
@@ -49,7 +57,9 @@ def cross_val_parts(
         or search that ends in one; cloned for every fold.
     X : pairs
     y : array-like of shape (n_pairs,)
-    cv : splitter
+    cv : splitter, or list of (train, test)
+    groups : array-like of shape (n_pairs,), or str, optional
+        As in :func:`skepi.model_selection.cross_val_pairs`, such as ``"population"`` for a pool.
     control : bool, default=False
         Whether to fit every fold a second time with the places of genes (chromosome, TSS and strand) permuted among
         the genes of ``X``, once for all folds. ``X`` must then be pairs of a data set, and bins be made by the
@@ -59,6 +69,8 @@ def cross_val_parts(
         :func:`skepi.comparison.compare_models` with the same seed.
     n_jobs : int, optional
         Folds at once. Models are dropped with their fold.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -75,6 +87,13 @@ def cross_val_parts(
         parts), or it gives no table with ``gene_mean``; for ``control=True`` with bins made already.
     ValueError
         Where parts do not add up to the prediction, and where ``control=True`` finds one gene alone.
+
+    Warns
+    -----
+    SharedPopulationWarning
+        Where a cell type of a pool is tested and its population, measured in another data set, is trained on.
+    ScaleWarning
+        Where ``y`` looks like raw counts.
 
     Examples
     --------
@@ -94,17 +113,28 @@ def cross_val_parts(
     """
     _check_keeps_parts(estimator)
     check_flag("control", control)
+    check_flag("progress", progress)
     elsewhere = _at_other_places(X, random_state) if control else None
-    folds = enumerate(rows_of_folds(cv, X, y))
+    folds = rows_of_folds(cv, X, y, groups)
+    if is_pairs(X):
+        y = check_targets(X, y)
+        warn_of_twins(X, folds, cv, groups, stacklevel=2)
+        if not takes_counts(estimator):
+            warn_of_raw_counts(y, stacklevel=2)
 
     def of_fold(fold: int, train: NDArray, test: NDArray) -> pd.DataFrame:
-        table, (model,) = cross_val_pairs(estimator, X, y, [(train, test)], return_estimators=True)
+        with warnings.catch_warnings():
+            for said in (SharedPopulationWarning, ScaleWarning):  # once, of all folds
+                warnings.simplefilter("ignore", said)
+            table, (model,) = cross_val_pairs(estimator, X, y, [(train, test)], return_estimators=True)
         parts = _predicted_parts(model, X[test])
         _check_sum(table, parts)
         frame = pd.concat([table.assign(fold=fold), parts.drop(columns=_LEVEL)], axis=1)
         return frame if elsewhere is None else frame.assign(**{CONTROL: _control(estimator, elsewhere, y, train, test)})
 
-    tables = Parallel(n_jobs=n_jobs)(delayed(of_fold)(fold, train, test) for fold, (train, test) in folds)
+    jobs = (delayed(of_fold)(fold, train, test) for fold, (train, test) in enumerate(folds))
+    with progress_bar(progress, "folds", len(folds)) as bar:
+        tables = in_parallel(jobs, n_jobs, bar)
     return pd.concat(tables, ignore_index=True)
 
 

@@ -4,14 +4,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from skepi._doors import check_count
+from skepi._doors import check_count, check_flag
 from skepi._folds import check_splits, rows_of_folds
 from skepi._held_out import check_one_kind, mean_of_unit
+from skepi._progress import in_parallel, progress_bar
 from skepi._rows import check_no_leak, check_targets
 from skepi._targets import training_means
 from skepi.inspection._null import check_permutations, simultaneous_limits
@@ -34,6 +35,7 @@ def cell_type_influence(
     level: float = 0.95,
     random_state: Any = 0,
     n_jobs: int | None = None,
+    progress: bool = False,
 ) -> pd.DataFrame:
     r"""Refit without each cell type and measure what that does to the held-out predictions of the others.
 
@@ -72,6 +74,8 @@ def cell_type_influence(
     random_state : int, RandomState or None, default=0
     n_jobs : int, optional
         Fits at once.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -108,16 +112,21 @@ def cell_type_influence(
     y = check_targets(X, y)
     check_no_leak(X, "cell_type_influence")
     check_splits(cv)
+    check_flag("progress", progress)
     check_count("n_permutations", n_permutations, 0)
     check_permutations(n_permutations, level)
     folds = rows_of_folds(cv, X, y)
     _check_cell_types(X, folds)
-    table = _influence(estimator, X, y, folds, n_jobs)
+    tasks = _cell_types_to_leave_out(X, folds)
+    n_fits = (n_permutations + 1) * (len(folds) + len(tasks))
+    with progress_bar(progress, "fits", n_fits) as bar:
+        table = _influence(estimator, X, y, folds, tasks, n_jobs, bar)
+        if n_permutations:
+            rng = check_random_state(random_state)
+            _check_skill(table)
+            permuted = (permute_cell_types(X, y, rng) for _ in range(n_permutations))
+            null = [_check_skill(_influence(estimator, X, some, folds, tasks, n_jobs, bar)) for some in permuted]
     if n_permutations:
-        rng = check_random_state(random_state)
-        _check_skill(table)
-        permuted = (permute_cell_types(X, y, rng) for _ in range(n_permutations))
-        null = [_check_skill(_influence(estimator, X, targets, folds, n_jobs)) for targets in permuted]
         table["null_low"], table["null_high"] = simultaneous_limits(np.array(null), level)
         table["beyond"] = ~table["skill_change"].between(table["null_low"], table["null_high"])
     return table.sort_values("prediction_change", ascending=False, kind="stable")
@@ -154,18 +163,30 @@ def _check_cell_types(X: Any, folds: Folds) -> None:
             raise ValueError(f"cell type(s) {what}: {', '.join(names[present][lacking[present]])}")
 
 
-def _influence(estimator: Any, X: Any, y: FloatArray, folds: Folds, n_jobs: int | None) -> pd.DataFrame:
-    """One row per cell type, in the order of the table of cell types."""
-    parallel = Parallel(n_jobs=n_jobs)
-    held = parallel(delayed(_held)(estimator, X, y, train, test) for train, test in folds)
-    check_one_kind(np.concatenate([part.train_mean for part in held]))
-    tasks = [
-        (fold, int(c))
-        for fold, (train, _) in enumerate(folds)
+def _cell_types_to_leave_out(X: Any, folds: Folds) -> list[tuple[int, int]]:
+    """Fold and cell type of each fit without a cell type: those with test pairs of other cell types."""
+    return [
+        (number, int(c))
+        for number, (train, test) in enumerate(folds)
         for c in np.unique(X.cell_type_codes[train])
-        if (held[fold].cell_types != c).any()
+        if (X.cell_type_codes[test] != c).any()
     ]
-    sums = parallel(delayed(_sums_without)(estimator, X, y, *folds[fold], held[fold], c) for fold, c in tasks)
+
+
+def _influence(
+    estimator: Any,
+    X: Any,
+    y: FloatArray,
+    folds: Folds,
+    tasks: list[tuple[int, int]],
+    n_jobs: int | None,
+    bar: Any,
+) -> pd.DataFrame:
+    """One row per cell type, in the order of the table of cell types."""
+    held = in_parallel((delayed(_held)(estimator, X, y, train, test) for train, test in folds), n_jobs, bar)
+    check_one_kind(np.concatenate([part.train_mean for part in held]))
+    jobs = (delayed(_sums_without)(estimator, X, y, *folds[fold], held[fold], c) for fold, c in tasks)
+    sums = in_parallel(jobs, n_jobs, bar)
     totals = pd.DataFrame(sums).groupby([c for _, c in tasks]).sum()
     return _table(totals).set_axis(pd.Index(X.cell_types["name"].to_numpy()[totals.index], name="cell_type"))
 

@@ -9,7 +9,8 @@ from scipy.stats import false_discovery_control
 from sklearn.utils import check_random_state
 
 from skepi._dataset import check_dataset
-from skepi._doors import check_count, frame_of, some
+from skepi._doors import check_count, check_flag, frame_of, some
+from skepi._progress import progress_bar
 from skepi.exceptions import MissingExpressionError, TableError, UnmatchedDataError
 from skepi.inspection._gene_links import scaled_openness
 from skepi.inspection._matched_peaks import matched_rows, strata_of
@@ -39,6 +40,7 @@ def correlate_links(
     signal: str | None = None,
     depth: str | None = "mean",
     random_state: Any = 0,
+    progress: bool = False,
 ) -> pd.DataFrame:
     r"""Test whether the openness of each peak follows the expression of its gene across cell types.
 
@@ -72,6 +74,8 @@ def correlate_links(
         As in :func:`score_links`.
     random_state : int, RandomState or None, default=0
         Which peaks are drawn.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -114,6 +118,7 @@ def correlate_links(
     >>> bool(links["fdr"].dropna().between(0, 1).all())
     True
     """
+    check_flag("progress", progress)
     check_dataset(data)
     if data.expression is None:
         raise MissingExpressionError("correlate_links needs expression, and this data set holds openness only")
@@ -133,7 +138,7 @@ def correlate_links(
     r = _correlations(unit, expression, gene, peak)
     null = _Null(unit, expression, strata, n_matched, check_random_state(random_state))
     place = peaks["chrom"].to_numpy(dtype=object), data.genes["chrom"].to_numpy(dtype=object)
-    mean, sd = null.draw(*place, gene, strata[peak])
+    mean, sd = null.draw(*place, gene, strata[peak], progress)
     z = (_fisher(r) - mean) / sd
     p = null.tails.p(strata[peak], z)
     return links.assign(r=r, z=z, p=p, fdr=_fdr(p))
@@ -176,20 +181,22 @@ class _Null:
         self.tails = NullTails(self.n_strata)
 
     def draw(
-        self, chrom_of_peak: NDArray, chrom_of_gene: NDArray, gene: IntArray, stratum: IntArray
+        self, chrom_of_peak: NDArray, chrom_of_gene: NDArray, gene: IntArray, stratum: IntArray, progress: bool
     ) -> tuple[FloatArray, FloatArray]:
         """Mean and SD of the null of each link, both (n_links,); the other half of the null goes to the tails."""
         wanted = np.unique(gene)
         row_of_gene = np.full(chrom_of_gene.size, -1)
         row_of_gene[wanted] = np.arange(wanted.size)
         mean, sd = np.empty((2, self.n_strata, wanted.size))
-        for name in pd.unique(chrom_of_gene[wanted]):
-            allowed = (self.strata >= 0) & (chrom_of_peak != name)
-            rows = matched_rows(self.strata, allowed, self.n_matched, self.rng, f"genes of {name}")
-            genes = wanted[chrom_of_gene[wanted] == name]
-            for some_genes in np.array_split(genes, -(-genes.size * rows.size // _BLOCK_VALUES)):
-                place = row_of_gene[some_genes]
-                mean[:, place], sd[:, place] = self._of_genes(rows, some_genes)
+        with progress_bar(progress, "genes", wanted.size) as bar:
+            for name in pd.unique(chrom_of_gene[wanted]):
+                allowed = (self.strata >= 0) & (chrom_of_peak != name)
+                rows = matched_rows(self.strata, allowed, self.n_matched, self.rng, f"genes of {name}")
+                genes = wanted[chrom_of_gene[wanted] == name]
+                for some_genes in np.array_split(genes, -(-genes.size * rows.size // _BLOCK_VALUES)):
+                    place = row_of_gene[some_genes]
+                    mean[:, place], sd[:, place] = self._of_genes(rows, some_genes)
+                    bar.update(some_genes.size)
         return mean[stratum, row_of_gene[gene]], sd[stratum, row_of_gene[gene]]
 
     def _of_genes(self, rows: IntArray, genes: IntArray) -> tuple[FloatArray, FloatArray]:

@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
+from skepi._doors import check_flag
 from skepi._folds import check_splits, rows_of_folds
+from skepi._progress import in_parallel, progress_bar
 from skepi._rows import check_no_leak, check_targets
 from skepi.inspection._bands import one_group
 from skepi.inspection._importance import SIGNED, ImportanceSums, check_method, importance_sums, unit_of
@@ -96,6 +98,7 @@ def importance_profile(
     n_repeats: int = 5,
     random_state: Any = 0,
     n_jobs: int | None = None,
+    progress: bool = False,
 ) -> ImportanceProfile:
     """Importance of distance bands on held-out pairs, with a null band from refits on permuted cell types.
 
@@ -122,6 +125,8 @@ def importance_profile(
         For permutations. An estimator with a ``random_state`` of its own keeps it.
     n_jobs : int, optional
         Refits at once.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -146,6 +151,7 @@ def importance_profile(
     >>> profile.null.shape
     (19, 4)
     """
+    check_flag("progress", progress)
     check_permutations(n_permutations, level)
     check_splits(cv)
     check_method(method)
@@ -165,7 +171,9 @@ def importance_profile(
         found = importance_sums(fitted, X[test], values[test], method, bands, "band", n_steps, n_repeats, seed)
         return found, unit_of(method, found.of_target)
 
-    results = Parallel(n_jobs=n_jobs)(delayed(of_fold)(values, *fold) for values in targets for fold in folds)
+    jobs = (delayed(of_fold)(values, *fold) for values in targets for fold in folds)
+    with progress_bar(progress, "fits", len(targets) * len(folds)) as bar:
+        results = in_parallel(jobs, n_jobs, bar)
     bands, unit = results[0][0].bands, results[0][1]
     shape = len(targets), len(folds), -1
     sums = np.array([found.sums[0] for found, _ in results]).reshape(shape).sum(axis=1)

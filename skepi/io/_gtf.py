@@ -10,10 +10,14 @@ from skepi.io._gff import COLUMNS, names_transcripts, place_of, read_rows, recor
 from skepi.io._left_out import LeftOut, say_left_out
 from skepi.io._text import Line, Path, columns_of
 
-_GENE_ID = COLUMNS.index("gene_id")
+_GENE_ID, _STRAND = COLUMNS.index("gene_id"), COLUMNS.index("strand")
 _ATTRIBUTE = re.compile(r'\s*+(?:([^\s";]++)\s++("[^"]*+"|[^";]++)\s*+)?+(?:;|$)')
 _QUICK_TRANSCRIPT = re.compile(r'\btranscript_id "([^"]+)"').search
 _QUICK_GENE = re.compile(r'\bgene_id "([^"]+)"').search
+# AUGUSTUS, and what is made of its files, has an identifier alone on lines of genes (g1) and of transcripts (g1.t1).
+_BARE = re.compile(r'(?!\.$)[^\s";=]+').fullmatch
+_GENE_OF_BARE = re.compile(r"(.+)\.t[0-9]+").fullmatch
+_KEYS = {"gene": "gene_id", "transcript": "transcript_id"}
 _EXON_NUMBER = re.compile(r'\bexon_number "?([0-9]+)').search
 
 
@@ -22,9 +26,10 @@ def read_gtf(path: Path, feature: str = "transcript") -> pd.DataFrame:
 
     A transcript without a line of its own is built from its exons, as files of older Ensembl releases and of UCSC have
     them: from the first base of the first exon to the last base of the last. Where one identifier numbers an exon
-    twice, it stands for several transcripts. A gene that has neither transcripts nor exons stands for its only
+    twice, it stands for several transcripts. A transcript without a strand (``.`` or ``?``) has that of its exons, if
+    they have one. A gene that has neither transcripts nor exons stands for its only
     transcript. CDS lines never make a transcript, because they begin at start codons; genes that have nothing else are
-    left out.
+    left out. Lines of genes and transcripts may have an identifier alone in their last column, as AUGUSTUS writes them.
 
     Parameters
     ----------
@@ -80,12 +85,14 @@ def _read_transcripts(path: Path) -> tuple[pd.DataFrame, pd.Index]:
     exons: dict[tuple, list[_Exons]] = {}
     genes: dict[int, tuple] = {}
     others: dict[str, None] = {}
+    alone = _Alone({}, {})
     written: set[tuple] = set()
     of_other_kinds: dict[tuple, list[int]] = {}
     occurring: dict[str, None] = {}
     for line in records(path):
         kind = line.fields[2]
         occurring[kind] = None
+        alone.see(line)
         if kind == "transcript":
             rows[line.number] = row = _row(line, kind)[0]
             written.add(_key(row))
@@ -101,19 +108,72 @@ def _read_transcripts(path: Path) -> tuple[pd.DataFrame, pd.Index]:
     for key in written.intersection(of_other_kinds):
         for number in of_other_kinds[key]:
             del rows[number]
-    with_transcript = {row[_GENE_ID] for row in rows.values()}
+    rows |= alone.rows_of(rows)
     built = _built({key: copies for key, copies in exons.items() if key not in written | of_other_kinds.keys()})
-    # Exons without a transcript_id make one only for genes that have no other.
-    rows |= {number: row for number, row in built.items() if row[-1] or row[_GENE_ID] not in with_transcript}
-    with_transcript |= {row[_GENE_ID] for row in built.values()}
-    rows |= {number: row for number, row in genes.items() if row[_GENE_ID] not in with_transcript}
+    rows = _joined(rows, built, genes)
     if not rows:
-        there = ", ".join(list(occurring)[:8])
-        way = "; coding sequences do not begin at start sites: take a file with exons" if "CDS" in occurring else ""
-        raise FileFormatError(path, None, 3, f"no line is a transcript, an exon or a gene; there are {there}{way}")
+        raise _nothing(path, list(occurring))
     table = pd.DataFrame(columns_of([rows[number] for number in sorted(rows)], COLUMNS))
     table.attrs["n_built"] = len(rows.keys() & built.keys())
     return table, pd.Index(table["gene_id"].unique()).union(pd.Index(list(others), dtype=object), sort=False)
+
+
+def _nothing(path: Path, occurring: list[str]) -> FileFormatError:
+    way = "; coding sequences do not begin at start sites: take a file with exons" if "CDS" in occurring else ""
+    there = ", ".join(occurring[:8])
+    return FileFormatError(path, None, 3, f"no line is a transcript, an exon or a gene; there are {there}{way}")
+
+
+def _joined(rows: dict[int, tuple], built: dict[int, tuple], genes: dict[int, tuple]) -> dict[int, tuple]:
+    """Transcripts by their line: written ones, those built from exons, and genes that have neither."""
+    with_transcript = {row[_GENE_ID] for row in rows.values()}
+    rows, rest = _on_known_strands(rows, built)
+    # Exons without a transcript_id make one only for genes that have no other.
+    rows |= {number: row for number, row in rest.items() if row[-1] or row[_GENE_ID] not in with_transcript}
+    with_transcript |= {row[_GENE_ID] for row in built.values()}
+    return rows | {number: row for number, row in genes.items() if row[_GENE_ID] not in with_transcript}
+
+
+class _Alone(NamedTuple):
+    """Transcripts whose identifier stands alone in the last column.
+
+    Attributes
+    ----------
+    lines : dict
+        Their lines by number.
+    gene_of : dict
+        Gene of each transcript that other lines name behind the first of them.
+    """
+
+    lines: dict[int, Line]
+    gene_of: dict[str, str]
+
+    def see(self, line: Line) -> None:
+        if line.fields[2] == "transcript" and _identifier(line):
+            self.lines[line.number] = line
+        elif self.lines and (key := _quick_key(line)) and (found := _QUICK_GENE(line.fields[8])):
+            self.gene_of[key[0]] = found[1]
+
+    def rows_of(self, rows: dict[int, tuple]) -> dict[int, tuple]:
+        """Their rows, each with the gene that its other lines name, or that its identifier (g1.t1) does."""
+        out = {}
+        for number, line in self.lines.items():
+            row, by_name = rows[number], _GENE_OF_BARE(rows[number][-1])
+            gene = self.gene_of.get(row[-1]) or (by_name[1] if by_name else "")
+            if not gene:
+                raise line.error(
+                    f"no line says which gene the transcript {row[-1]!r} belongs to; wanted an attribute gene_id", 8
+                )
+            out[number] = (*row[:_GENE_ID], gene, gene, row[-1])
+        return out
+
+
+def _identifier(line: Line) -> str:
+    """What stands alone in the last column of a gene or transcript, or nothing; a key that was cut off is none."""
+    kind, text = line.fields[2], line.fields[8]
+    if '"' in text or kind not in _KEYS or not _BARE(text.strip()):
+        return ""
+    return "" if any(key.startswith(text.strip()) for key in _KEYS.values()) else text.strip()
 
 
 class _Exons(NamedTuple):
@@ -141,6 +201,26 @@ def _built(exons: dict[tuple, list[_Exons]]) -> dict[int, tuple]:
     if not numbered:
         every = [[_together(copies)] for copies in every]
     return {one.first: one.row for copies in every for one in copies}
+
+
+def _on_known_strands(rows: dict[int, tuple], built: dict[int, tuple]) -> tuple[dict[int, tuple], dict[int, tuple]]:
+    """Written transcripts with the strand of their exons where they have none, and what exons without them make."""
+    rows, rest = dict(rows), dict(built)
+    of_name: dict[tuple, list[int]] = {}
+    for number, row in built.items():
+        of_name.setdefault(_key(row)[:2], []).append(number)
+    for number, row in rows.items():
+        own = [one for one in of_name.get(_key(row)[:2], []) if _within(row, built[one])]
+        strands = {built[one][_STRAND] for one in own}
+        if row[_STRAND] in "+-":
+            own = [one for one in own if built[one][_STRAND] not in "+-"]
+        elif strands in ({"+"}, {"-"}):
+            rows[number] = (*row[:_STRAND], *strands, *row[_STRAND + 1 :])
+        else:
+            continue
+        for one in own:
+            rest.pop(one, None)
+    return rows, rest
 
 
 def _together(copies: list[_Exons]) -> _Exons:
@@ -189,9 +269,10 @@ def _quick_key(line: Line) -> tuple[str, str, str] | None:
 def _row(line: Line, feature: str) -> list[tuple]:
     if line.fields[2] != feature:
         return []
-    values = _attributes(line)
+    alone = _identifier(line)
+    values = {_KEYS[feature]: alone} if alone else _attributes(line)
     gene = values.get("gene_id", "")
-    if not gene:
+    if not gene and not alone:
         raise line.error(f"wanted an attribute gene_id{_of_gff3(line)}", 8)
     name = values.get("gene_name") or values.get("ref_gene_name") or gene
     return [(*place_of(line), feature, gene, name, values.get("transcript_id", ""))]

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skepi._doors import check_choice
+from skepi._doors import check_choice, check_flag
 from skepi._lasso import (
     CrossValidatedPath,
     LazyRows,
@@ -25,6 +25,7 @@ from skepi._lasso import (
     training_sets,
     without_rounding,
 )
+from skepi._progress import ShowsProgress, progress_bar
 from skepi._rows import check_binned, check_features, check_no_leak, keep_features
 from skepi._targets import FloatArray, StandardizesGenes
 from skepi.linear_model._lasso import path_table
@@ -33,7 +34,7 @@ from skepi.rows import is_binned, is_pairs
 _SCORING = ("skill", "within_gene_skill")
 
 
-class LassoBaselineCV(CrossValidatedPath, StandardizesGenes, BaseEstimator):
+class LassoBaselineCV(ShowsProgress, CrossValidatedPath, StandardizesGenes, BaseEstimator):
     r"""Lasso with its penalty chosen by cross-validation, where every fold learns its own scaling.
 
     Gives what ``GridSearchCV`` gives over ``lam`` of the pipeline ``LogZScaler``, ``GeneZTarget(LassoBaseline())``, but
@@ -63,6 +64,8 @@ class LassoBaselineCV(CrossValidatedPath, StandardizesGenes, BaseEstimator):
         Relative duality gap, as in :class:`LassoBaseline`.
     max_iter : int, default=100_000
         Sweeps of coordinate descent.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Attributes
     ----------
@@ -131,6 +134,7 @@ class LassoBaselineCV(CrossValidatedPath, StandardizesGenes, BaseEstimator):
         scoring: str = "skill",
         tol: float = 1e-10,
         max_iter: int = 100_000,
+        progress: bool = False,
     ) -> None:
         self.lams = lams
         self.eps = eps
@@ -141,6 +145,7 @@ class LassoBaselineCV(CrossValidatedPath, StandardizesGenes, BaseEstimator):
         self.scoring = scoring
         self.tol = tol
         self.max_iter = max_iter
+        self.progress = progress
 
     def fit(self, X: Any, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
         """Choose the penalty and fit the weights to all rows.
@@ -161,12 +166,13 @@ class LassoBaselineCV(CrossValidatedPath, StandardizesGenes, BaseEstimator):
         splits = self._splits(X, y, groups)
         trainings, scales = training_sets(X, y, splits, self.sd_offset)
         engine = LazyRows if is_binned(X) else PlainRows
-        rows = engine(X, y, trainings, scales, self._scaler())
-        moments = rows.moments()
-        lams = self._lams(moments[-1])
-        paths = [solve_path(one, lams, self.tol, self.max_iter) for one in moments]
-        within_gene = self.scoring == "within_gene_skill"
-        left, total = rows.errors([test for _, test in splits], paths[:-1], within_gene)
+        tests, scaler, within_gene = [test for _, test in splits], self._scaler(), self.scoring == "within_gene_skill"
+        with progress_bar(self.progress, engine.counts, engine.n_counted(X, tests, scaler)) as bar:
+            rows = engine(X, y, trainings, scales, scaler, bar.update)
+            moments = rows.moments()
+            lams = self._lams(moments[-1])
+            paths = [solve_path(one, lams, self.tol, self.max_iter) for one in moments]
+            left, total = rows.errors(tests, paths[:-1], within_gene)
         if np.isnan(total).any():
             raise ValueError(
                 "test pairs belong to genes without training pairs, for which skill is not defined; "
@@ -208,6 +214,7 @@ class LassoBaselineCV(CrossValidatedPath, StandardizesGenes, BaseEstimator):
     def _check_settings(self) -> None:
         self._check_target_settings()
         check_choice("scoring", self.scoring, _SCORING)
+        check_flag("progress", self.progress)
         check_solver(self.tol, self.max_iter)
         self._check_lams(self.lams)
 

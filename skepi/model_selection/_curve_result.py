@@ -191,7 +191,8 @@ def _extrapolated(
     if identified < _FEWEST_IDENTIFIED:
         return (
             None,
-            f"only {identified:.0%} of resamples level off: the points do not tell how far more cell types help",
+            f"skill levels off in only {identified:.0%} of the resamples, so the points cannot tell how much more cell "
+            "types would help",
             nothing,
         )
     low, high = _limits(np.stack([one(targets) for one in resampled]), level, len(targets))

@@ -1,15 +1,12 @@
 """A split by data set that never has a population on both sides."""
 
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skepi._doors import some
-from skepi.exceptions import SharedPopulationWarning
 from skepi.model_selection._split import LineageKFold
 
 IntArray = NDArray[np.int64]
@@ -23,25 +20,6 @@ def data_sets_of(X: Any) -> IntArray:
 def populations_of(X: Any) -> IntArray:
     """Code of the population of each pair's cell type; the cell type itself where the table names none."""
     return _codes_of_column(X, "population" if "population" in X.cell_types else "name", "populations")
-
-
-def warn_of_twins(X: Any, folds: Sequence[tuple[IntArray, IntArray]], stacklevel: int) -> None:
-    """Say which cell types of a pool are tested where their population, but not they themselves, is trained on."""
-    if not {"data_set", "population"} <= set(X.cell_types):
-        return
-    names, populations = (X.cell_types[column].to_numpy(object) for column in ("name", "population"))
-    found: set[str] = set()
-    for train, test in folds:
-        trained, tested = (np.unique(X.cell_type_codes[rows]) for rows in (train, test))
-        new = np.setdiff1d(tested, trained)
-        found |= set(names[new[np.isin(populations[new], populations[trained])]])
-    if found:
-        warnings.warn(
-            f"{some(sorted(found))} is tested with a model that was trained on the same population of another data "
-            "set, so scores are too good for new cell types; hold both out: groups='population'",
-            SharedPopulationWarning,
-            stacklevel=stacklevel + 1,
-        )
 
 
 class DataSetKFold(LineageKFold):

@@ -6,19 +6,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from skepi._doors import check_predictor
-from skepi._folds import check_splits, rows_of_folds
+from skepi._doors import check_flag, check_predictor
+from skepi._folds import Fold, check_splits, rows_of_folds
+from skepi._progress import in_parallel, progress_bar
 from skepi._rows import check_no_leak, check_targets, names_of_pairs
 from skepi._scales import takes_counts, warn_of_raw_counts
 from skepi._targets import training_means
+from skepi._twins import warn_of_twins
 from skepi.exceptions import ScaleWarning
 from skepi.metrics import gene_in_fold, skill, within_gene_skill
-from skepi.model_selection._data_sets import warn_of_twins
 from skepi.rows import is_pairs
 
 FloatArray = NDArray[np.float64]
@@ -33,6 +34,7 @@ def cross_val_pairs(
     groups: Any = None,
     n_jobs: int | None = None,
     return_estimators: bool = False,
+    progress: bool = False,
 ) -> Any:
     """Fit on each fold's training pairs and predict its test pairs.
 
@@ -46,10 +48,13 @@ def cross_val_pairs(
         Such as :class:`CellTypeKFold`, or rows of each fold, which must not overlap.
     groups : array-like of shape (n_pairs,), or str, optional
         Labels that a splitter such as scikit-learn's ``GroupKFold`` keeps together, one per pair; or the name of a
-        column of the table of cell types, such as ``"donor"``.
+        column of the table of cell types, such as ``"donor"``. For :class:`CrossedKFold` that column stands for the
+        cell type, beside the chromosomes of the genes.
     n_jobs : int, optional
     return_estimators : bool, default=False
         Whether to return the list of fitted estimators as well.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -72,13 +77,19 @@ def cross_val_pairs(
     >>> table[["fold", "y_true", "y_pred", "train_mean"]].values.tolist()  # the mean of the two others is predicted
     [[0.0, 0.0, 3.0, 3.0], [1.0, 0.0, 3.0, 3.0], [2.0, 6.0, 0.0, 0.0]]
     """
-    check_predictor("estimator", estimator)
-    y = checked_pairs(X, y)
-    if not takes_counts(estimator):
-        warn_of_raw_counts(y, stacklevel=2)
-    check_no_leak(X, "cross_val_pairs")
+    check_flag("progress", progress)
+    y = _checked_targets(estimator, X, y)
     folds = rows_of_folds(cv, X, y, groups)
-    warn_of_twins(X, folds, stacklevel=2)
+    warn_of_twins(X, folds, cv, groups, stacklevel=2)
+    with progress_bar(progress, "folds", len(folds)) as bar:
+        table, models = _fitted_folds(estimator, X, y, folds, n_jobs, bar)
+    return (table, models) if return_estimators else table
+
+
+def _fitted_folds(
+    estimator: Any, X: Any, y: FloatArray, folds: list[Fold], n_jobs: int | None, bar: Any
+) -> tuple[pd.DataFrame, list[Any]]:
+    """Held-out predictions of all folds, and their models."""
 
     def of_fold(fold: int, train: NDArray, test: NDArray) -> tuple[pd.DataFrame, Any]:
         with warnings.catch_warnings():
@@ -91,9 +102,8 @@ def cross_val_pairs(
         frame["train_mean"] = training_means(X[train], y[train])[X[test].gene_codes]
         return frame, model
 
-    results = Parallel(n_jobs=n_jobs)(delayed(of_fold)(fold, train, test) for fold, (train, test) in enumerate(folds))
-    table = pd.concat([frame for frame, _ in results], ignore_index=True)
-    return (table, [model for _, model in results]) if return_estimators else table
+    results = in_parallel((delayed(of_fold)(fold, *rows) for fold, rows in enumerate(folds)), n_jobs, bar)
+    return pd.concat([frame for frame, _ in results], ignore_index=True), [model for _, model in results]
 
 
 def permute_cell_types(X: Any, y: ArrayLike, random_state: Any = None) -> FloatArray:
@@ -184,6 +194,7 @@ def shuffle_control(
     n_permutations: int = 20,
     random_state: Any = 0,
     n_jobs: int | None = None,
+    progress: bool = False,
 ) -> ShuffleControl:
     """Refit everything on targets with permuted cell types: a clean procedure scores about 0 or below.
 
@@ -197,6 +208,8 @@ def shuffle_control(
     random_state : int, RandomState or None, default=0
     n_jobs : int, optional
         Folds at once.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Examples
     --------
@@ -211,6 +224,7 @@ def shuffle_control(
     >>> round(control.score, 3), control.passed  # found, and not where cell types are permuted
     (1.0, True)
     """
+    check_flag("progress", progress)
     if n_permutations < 2:
         raise ValueError(f"n_permutations must be 2 or greater, got {n_permutations}")
     if metric not in ("skill", "within_gene_skill"):
@@ -218,15 +232,33 @@ def shuffle_control(
     rng = check_random_state(random_state)
     check_splits(cv)
     cv = cv if hasattr(cv, "split") else list(cv)  # they are gone through more than once
+    y, scores = _checked_targets(estimator, X, y), []
+    with progress_bar(progress, "folds", None) as bar:
+        for number in range(n_permutations + 1):  # the last is y as it is
+            targets = permute_cell_types(X, y, rng) if number < n_permutations else y
+            folds = rows_of_folds(cv, X, targets, groups)
+            if number == 0:
+                warn_of_twins(X, folds, cv, groups, stacklevel=2)
+                bar.reset(total=(n_permutations + 1) * len(folds))
+            table, _ = _fitted_folds(estimator, X, targets, folds, n_jobs, bar)
+            scores.append(_score(table, metric))
+    return ShuffleControl(np.array(scores[:-1]), scores[-1])
 
-    def score(targets: ArrayLike) -> float:
-        table = cross_val_pairs(estimator, X, targets, cv, groups=groups, n_jobs=n_jobs)
-        if metric == "skill":
-            return skill(table["y_true"], table["y_pred"], table["train_mean"])
-        return within_gene_skill(table["y_true"], table["y_pred"], gene_in_fold(table))
 
-    scores = [score(permute_cell_types(X, y, rng)) for _ in range(n_permutations)]
-    return ShuffleControl(np.array(scores), score(y))
+def _score(table: pd.DataFrame, metric: str) -> float:
+    if metric == "skill":
+        return skill(table["y_true"], table["y_pred"], table["train_mean"])
+    return within_gene_skill(table["y_true"], table["y_pred"], gene_in_fold(table))
+
+
+def _checked_targets(estimator: Any, X: Any, y: ArrayLike) -> FloatArray:
+    """Targets of pairs that an estimator can be fitted to and judged by."""
+    check_predictor("estimator", estimator)
+    y = checked_pairs(X, y)
+    if not takes_counts(estimator):
+        warn_of_raw_counts(y, stacklevel=3)
+    check_no_leak(X, "cross_val_pairs")
+    return y
 
 
 def checked_pairs(X: Any, y: ArrayLike) -> FloatArray:

@@ -6,20 +6,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 
-from skepi._doors import check_count, check_predictor, some
+from skepi._doors import check_count, check_flag, check_predictor, some
 from skepi._folds import Fold, rows_of_folds
 from skepi._held_out import check_one_kind, checked_held_out, deviations
+from skepi._progress import in_parallel, progress_bar
 from skepi._resampling import check_bootstrap
 from skepi._rows import check_no_leak
 from skepi._scales import takes_counts, warn_of_raw_counts
 from skepi._targets import training_means
+from skepi._twins import warn_of_twins
 from skepi.exceptions import DistantCellTypeWarning, ScaleWarning, SharedPopulationWarning, UnseenGeneWarning
 from skepi.model_selection._curve_result import PairLearningCurve, curve_of_errors
-from skepi.model_selection._data_sets import warn_of_twins
 from skepi.model_selection._held_out import checked_pairs, cross_val_pairs
 
 FloatArray = NDArray[np.float64]
@@ -52,6 +53,7 @@ def learning_curve_pairs(
     level: float = 0.95,
     random_state: Any = 0,
     n_jobs: int | None = None,
+    progress: bool = False,
 ) -> PairLearningCurve:
     r"""Measure skill on held-out cell types by the number of cell types that a model is fitted on.
 
@@ -94,7 +96,9 @@ def learning_curve_pairs(
     random_state : int, RandomState or None, default=0
         For orders and resamples.
     n_jobs : int, optional
-        Fits at once.
+        Number of fits that run at the same time.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -147,13 +151,14 @@ def learning_curve_pairs(
     >>> curve.points.index.tolist(), bool(curve.points["skill"].is_monotonic_increasing)
     ([3, 9], True)
     """
+    check_flag("progress", progress)
     check_predictor("estimator", estimator)
     y = checked_pairs(X, y)
     check_count("n_subsets", n_subsets, 1)
     check_bootstrap(n_bootstrap, level)
     check_no_leak(X, "learning_curve_pairs")
     folds = rows_of_folds(cv, X, y, groups)
-    warn_of_twins(X, folds, stacklevel=2)
+    warn_of_twins(X, folds, cv, groups, stacklevel=2)
     sizes = _checked_sizes(train_sizes, min(_training_cell_types(X, fold).size for fold in folds))
     targets = _checked_targets(extrapolate_to, sizes[-1])
     if not takes_counts(estimator):
@@ -161,9 +166,9 @@ def learning_curve_pairs(
     rng = check_random_state(random_state)
     fits = [fit for number, fold in enumerate(folds) for fit in _fits_of_fold(number, fold, X, sizes, n_subsets, rng)]
     baselines = _baselines(X, y, folds)
-    tables = Parallel(n_jobs=n_jobs)(
-        delayed(_errors_of_fit)(estimator, X, y, folds[fit.fold], baselines[fit.fold], fit) for fit in fits
-    )
+    jobs = (delayed(_errors_of_fit)(estimator, X, y, folds[fit.fold], baselines[fit.fold], fit) for fit in fits)
+    with progress_bar(progress, "fits", len(fits)) as bar:
+        tables = in_parallel(jobs, n_jobs, bar)
     score = "within_gene_skill" if np.isnan(baselines[0]).all() else "skill"
     return curve_of_errors(pd.concat(tables, ignore_index=True), score, targets, n_bootstrap, level, rng)
 

@@ -19,10 +19,11 @@ from sklearn.model_selection import GridSearchCV, ParameterGrid, check_cv
 from sklearn.utils import indexable
 from sklearn.utils.metadata_routing import MetadataRequest, process_routing
 from sklearn.utils.parallel import Parallel, delayed
-from tqdm import tqdm
 
 from skepi import __version__
+from skepi._doors import check_flag
 from skepi._keys import described, digest, key_part
+from skepi._progress import ShowsProgress, progress_bar
 from skepi._rows import check_no_leak
 from skepi.model_selection._outcomes import keep, read
 
@@ -31,7 +32,7 @@ _CHOSEN = ("cv_results_", "best_index_", "best_score_", "best_params_", "multime
 _TEST, _TRAIN = 0, 1  # rows of the stand-in for X
 
 
-class ResumableGridSearchCV(GridSearchCV):
+class ResumableGridSearchCV(ShowsProgress, GridSearchCV):
     """GridSearchCV that keeps the outcome of every finished fit in a folder and never makes that fit again.
 
     Interrupted at any moment and run again, it reads what is finished and fits the rest; its results are then those of
@@ -45,7 +46,7 @@ class ResumableGridSearchCV(GridSearchCV):
         Where outcomes are kept, one small JSON file a fit; made if absent. Several searches may share it, even at the
         same time, and only the process that calls ``fit`` reads and writes it. Remove it to begin anew.
     progress : bool, default=False
-        Whether to show a bar: finished of all fits.
+        Whether to show a progress bar.
     scoring : str, callable, list, tuple, dict or None, default=None
         A callable must be found by name by a later process: defined at the top level of a module, or made from such a
         function by :func:`sklearn.metrics.make_scorer`. A lambda or a function inside another one is refused.
@@ -134,6 +135,7 @@ class ResumableGridSearchCV(GridSearchCV):
             As in GridSearchCV: ``groups`` go to the splitter, all others to the estimator, unless metadata routing is
             enabled.
         """
+        check_flag("progress", self.progress)
         X, y = indexable(X, y)
         check_no_leak(X, self)
         scorer = _scorers(self.estimator, self.scoring)
@@ -184,7 +186,7 @@ class ResumableGridSearchCV(GridSearchCV):
         n_kept = sum(count[key] for key in outcomes)
         if self.verbose > 0:
             print(f"{len(tasks)} fits: {n_kept} kept, {len(tasks) - n_kept} to make")
-        with tqdm(total=len(tasks), initial=n_kept, unit="fit", disable=not self.progress) as bar:
+        with progress_bar(self.progress, "fits", len(tasks), initial=n_kept) as bar:
             for key, outcome in made(list(missing.values())):
                 outcomes[key] = outcome
                 if not _failed(outcome, self.error_score):

@@ -85,7 +85,7 @@ def fit_all(sizes: ArrayLike, skills: FloatArray) -> list[SaturatingCurve]:
 
 
 def why_not_identified(sizes: ArrayLike, curve: SaturatingCurve) -> str:
-    """Say why a fitted curve should not be drawn beyond its points; nothing where it may be."""
+    """Say why a fitted curve must not be extrapolated; an empty text where it may be."""
     low, high = EXPONENTS
     n_sizes = np.size(sizes)
     if n_sizes < FEWEST_SIZES:
@@ -93,9 +93,9 @@ def why_not_identified(sizes: ArrayLike, curve: SaturatingCurve) -> str:
     if curve.gap <= 0:
         return "skill does not rise with the number of cell types"
     if curve.exponent >= 0.99 * high:
-        return "skill rises at the smallest number of cell types alone"
+        return "skill rises only at the smallest numbers of cell types"
     if curve.exponent <= 1.01 * low or curve.plateau >= 1:
-        return "skill does not begin to level off: more cell types help, and the points do not tell how far"
+        return "skill has not begun to level off: more cell types would help, but these points cannot tell how much"
     return ""
 
 

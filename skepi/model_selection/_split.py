@@ -204,6 +204,7 @@ class CrossedKFold(BaseCrossValidator):
     """
 
     __metadata_request__split = {"groups": True}
+    _kind = "cell type"
 
     def __init__(
         self,
@@ -229,8 +230,15 @@ class CrossedKFold(BaseCrossValidator):
         ----------
         X : pairs, or array-like of shape (n_rows, n_features)
         y : ignored
-        groups : array-like of shape (n_rows, 2), optional
-            Cell type and chromosome of each row; required for plain arrays.
+        groups : array-like of shape (n_rows, 2) or (n_rows,), optional
+            Cell type and chromosome of each row; required for plain arrays. One label per row stands for the cell type
+            (as the population does, in a pool), where ``X`` are pairs, which know their chromosomes.
+
+        Raises
+        ------
+        ValueError
+            Where ``groups`` are missing or have another shape, there are fewer cell types or chromosomes than folds,
+            or a fold has no pairs.
         """
         cell, chrom = self._codes(X, groups)
         settings = self.shuffle, self.random_state
@@ -251,6 +259,8 @@ class CrossedKFold(BaseCrossValidator):
                 raise ValueError("CrossedKFold needs groups= for a plain array: cell type and chromosome of each row")
             return cell_types_of(X), chromosomes_of(X)
         both = np.asarray(groups)
+        if both.ndim == 1 and is_pairs(X):
+            return _codes_of(both, _num_samples(X)), chromosomes_of(X)
         if both.ndim != 2 or both.shape[1] != 2:
             raise ValueError(f"groups must have two columns, cell type and chromosome; got shape {both.shape}")
         n_rows = _num_samples(X)

@@ -15,19 +15,20 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skepi._files import read_arrays, write_arrays
+from skepi._progress import ShowsProgress, progress_bar
 from skepi._rows import check_arrays, check_features, check_log_targets, check_targets, keep_features
 from skepi.neural_network._batches import Batches, predicted_batches
 from skepi.neural_network._checkpoint import WHAT, identity_of, read_checkpoint, write_checkpoint
 from skepi.neural_network._inner_split import rows_set_aside
 from skepi.neural_network._module import MLP, input_gradients, named_weights
-from skepi.neural_network._net import EpochKeeper, PenalizedNet, as_arrays, set_weights
+from skepi.neural_network._net import EpochKeeper, PenalizedNet, State, as_arrays, set_weights
 from skepi.neural_network._settings import check_settings, mixed_precision, resolve_device
 from skepi.rows import is_binned
 
 FloatArray = NDArray[np.float64]
 
 
-class ExpressionMLP(RegressorMixin, BaseEstimator):
+class ExpressionMLP(ShowsProgress, RegressorMixin, BaseEstimator):
     r"""Fully connected network on binned openness, trained by Adam with early stopping.
 
     Minimises, over batches,
@@ -82,8 +83,8 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         File that the state is saved to after every epoch. A fit that finds it goes on from there and ends with the
         result of an uninterrupted run; one that belongs to other data or settings is refused. ``max_epochs`` may
         grow. Give every fit its own file (not for a grid search).
-    verbose : int, default=0
-        1 prints where the features of the training rows come from, then a line an epoch.
+    progress : bool, default=False
+        Whether to show a progress bar.
     random_state : int, RandomState or None, default=None
         Seeds weights, split, row order and dropout. Exact for one seed on one device.
 
@@ -147,7 +148,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         device: str = "auto",
         precision: str = "auto",
         checkpoint: str | os.PathLike | None = None,
-        verbose: int = 0,
+        progress: bool = False,
         random_state: Any = None,
     ) -> None:
         self.hidden = hidden
@@ -168,7 +169,7 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         self.device = device
         self.precision = precision
         self.checkpoint = checkpoint
-        self.verbose = verbose
+        self.progress = progress
         self.random_state = random_state
 
     def fit(
@@ -201,16 +202,19 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         dev = np.zeros(len(y), dtype=bool)
         if self.early_stopping and val is None:
             dev = rows_set_aside(X, groups, self.validation, self.validation_fraction, seed)
-        keeper = self._keeper(seed, X, y, dev, val)
+        state, save = self._checkpointed(X, y, dev, val)
         rows, device = np.flatnonzero(~dev), resolve_device(self.device)
         train = Batches(X[rows], y[rows], self.batch_size, device, seed if self.shuffle else None)
         if val is None and dev.any():
             val = X[dev], y[dev]
         held = None if val is None else Batches(*val, self.batch_size, device, None, beside=train)
-        if self.verbose:
-            print(f"training rows: {train.plan}")
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        n_kept = 0 if state is None else len(state["history"])
+        with (
+            progress_bar(self.progress, "epochs", self.max_epochs, initial=n_kept) as bar,
+            torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        ):
             torch.manual_seed(seed)
+            keeper = self._keeper(seed, bar, save, state)
             self._net(X.shape[1], train, held, keeper).fit(train)
         if not keeper.finished():  # skorch swallows the interrupt of a user as it does ours
             raise KeyboardInterrupt
@@ -300,20 +304,21 @@ class ExpressionMLP(RegressorMixin, BaseEstimator):
         check_features(X_val, self)
         return X_val, check_targets(X_val, y_val)
 
-    def _keeper(self, seed: int, X: Any, y: FloatArray, dev: NDArray, val: Any) -> EpochKeeper:
-        """Keeper of a new run, or of one that goes on from its checkpoint."""
-        save, state = None, None
-        if self.checkpoint is not None:
-            identity = identity_of(self, X, y, dev, val)
-            save = partial(write_checkpoint, self.checkpoint, identity=identity)
-            if Path(self.checkpoint).exists():
-                state = read_checkpoint(self.checkpoint, identity)
+    def _checkpointed(self, X: Any, y: FloatArray, dev: NDArray, val: Any) -> tuple[State | None, Any]:
+        """State that a run goes on from, and what saves it, None where there is none."""
+        if self.checkpoint is None:
+            return None, None
+        identity = identity_of(self, X, y, dev, val)
+        state = read_checkpoint(self.checkpoint, identity) if Path(self.checkpoint).exists() else None
+        return state, partial(write_checkpoint, self.checkpoint, identity=identity)
+
+    def _keeper(self, seed: int, bar: Any, save: Any, state: State | None) -> EpochKeeper:
         return EpochKeeper(
             seed=seed,
             tol=self.tol,
             patience=self.patience,
             max_epochs=self.max_epochs,
-            verbose=self.verbose,
+            bar=bar,
             save=save,
             state=state,
         )

@@ -11,6 +11,7 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback
 
+from skepi._progress import end_early
 from skepi.exceptions import DivergenceError
 from skepi.neural_network._batches import Batches, epoch_rng
 from skepi.neural_network._module import add_penalty_gradient
@@ -106,7 +107,8 @@ class EpochKeeper(Callback):
     tol, patience : float, int
         Training stops after ``patience`` epochs whose monitored MSE is not ``tol`` below the best before.
     max_epochs : int
-    verbose : int
+    bar : tqdm
+        Counts epochs, and shows their MSE.
     save : callable, optional
         Called after each epoch with the state.
     state : dict, optional
@@ -120,7 +122,7 @@ class EpochKeeper(Callback):
         tol: float,
         patience: int,
         max_epochs: int,
-        verbose: int = 0,
+        bar: Any,
         save: Callable[[State], None] | None = None,
         state: State | None = None,
     ) -> None:
@@ -128,7 +130,7 @@ class EpochKeeper(Callback):
         self.tol = tol
         self.patience = patience
         self.max_epochs = max_epochs
-        self.verbose = verbose
+        self.bar = bar
         self.save = save
         self.state = state
 
@@ -144,8 +146,7 @@ class EpochKeeper(Callback):
 
     def on_epoch_begin(self, net: PenalizedNet, dataset_train: Batches, **kwargs: Any) -> None:
         """Fix the epoch's row order and dropout masks."""
-        if self.finished():  # a resumed run may have nothing left to do
-            raise KeyboardInterrupt
+        self._stop_if_finished()  # a resumed run may have nothing left to do
         dataset_train.epoch = len(self.rows_)
         torch.manual_seed(int(epoch_rng(self.seed, len(self.rows_)).integers(2**62)))
         self.began_ = time.perf_counter()
@@ -164,11 +165,16 @@ class EpochKeeper(Callback):
         self.rows_.append({"epoch": epoch, "train_mse": train, "dev_mse": dev, "seconds": seconds})
         if dataset_valid is None or dev < best_dev:
             self.best_weights_ = weights_of(net.module_)
-        if self.verbose:
-            print(f"epoch {epoch:4d}  train MSE {train:.5f}  dev MSE {dev:.5f}  {seconds:.2f} s")
+        figures = f"train MSE {train:.5f}" if dataset_valid is None else f"train MSE {train:.5f}, dev MSE {dev:.5f}"
+        self.bar.set_postfix_str(figures, refresh=False)
+        self.bar.update()
         if self.save is not None:
             self.save(self.as_state(net))
+        self._stop_if_finished()
+
+    def _stop_if_finished(self) -> None:
         if self.finished():
+            end_early(self.bar)
             raise KeyboardInterrupt  # skorch's way to end training early
 
     def as_state(self, net: PenalizedNet) -> State:

@@ -16,7 +16,7 @@ _CHOICES = {
     "l2_norm": ("squared", "unsquared"),
     "precision": ("auto", "float32", "bfloat16"),
 }
-_FLAGS = ("penalize_bias", "early_stopping", "shuffle")
+_FLAGS = ("penalize_bias", "early_stopping", "shuffle", "progress")
 _COUNTS = ("batch_size", "max_epochs", "patience")
 
 # Where bfloat16 took 0.3 to 0.7 of the time of float32 on a CPU with AVX-512 BF16; below, up to 3 times as long.
@@ -37,7 +37,6 @@ def check_settings(net: Any) -> None:
     check_number("dropout", net.dropout, 0, 1)
     check_number("lr", net.lr, 0, low_included=False)
     check_number("validation_fraction", net.validation_fraction, 0, 1, low_included=False)
-    check_count("verbose", int(net.verbose) if isinstance(net.verbose, bool) else net.verbose, 0)
     _check_hidden(net.hidden)
     resolve_device(net.device)
     if net.checkpoint is not None and not isinstance(net.checkpoint, str | os.PathLike):

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, Literal, overload
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,20 @@ from skepi._matrices import check_expression, check_matrix
 from skepi._rows import codes_of
 from skepi.exceptions import AssemblyWarning, MissingExpressionError, ScaleWarning, TableError
 from skepi.paired import _anndata, _checks, _saved
-from skepi.paired._assembly import LEAST_GENES, PeaksAtStartSites, peaks_at_start_sites, warn_of_other_assembly
+from skepi.paired._assembly import LEAST_GENES, PeaksAtStartSites, warn_of_other_assembly
+from skepi.paired._cards import card_of_data, facts_of
+from skepi.paired._data_checks import DataChecks, checks_of
 from skepi.paired._pairs import GeneCellPairs
 from skepi.paired._signals import by_signal, read_signals
 from skepi.paired._tables import OpennessTables
+
+
+class DatasetShape(NamedTuple):
+    """Numbers of peaks, genes and cell types of a data set."""
+
+    n_peaks: int
+    n_genes: int
+    n_cell_types: int
 
 
 class PairedDataset:
@@ -111,11 +121,11 @@ class PairedDataset:
         for signal, peaks_of_signal in by_signal(signals.peaks):
             on_peaks = _checks.check_shared_chromosomes(peaks_of_signal, gene_table, f"peaks of {signal}")
             _checks.warn_of_lonely_genes(on_peaks, gene_table, signal)
-        warn_of_other_assembly(peaks_at_start_sites(signals.peaks, gene_table))
         cell_type_table = signals.cell_types
         self.tables: OpennessTables = OpennessTables(
             signals.peaks, gene_table, cell_type_table, signals.openness, signals.features
         )
+        warn_of_other_assembly(self.tables.at_start_sites)
         self.expression: NDArray[np.float64] | None = None
         if expression is not None:
             expression = check_matrix(expression, "expression")
@@ -276,6 +286,12 @@ class PairedDataset:
         return _anndata.to_mudata(self)
 
     @property
+    def shape(self) -> DatasetShape:
+        """Numbers by name, ``(n_peaks, n_genes, n_cell_types)``; the peaks are those of all signals."""
+        tables = self.tables
+        return DatasetShape(len(tables.peaks), len(tables.genes), len(tables.cell_types))
+
+    @property
     def genes(self) -> pd.DataFrame:
         """Table of genes, in the user's order."""
         return self.tables.genes.copy(deep=False)
@@ -293,7 +309,7 @@ class PairedDataset:
     @property
     def peaks_at_start_sites(self) -> PeaksAtStartSites:
         """How many genes have a peak at their TSS, and how many by chance; few where two assemblies are mixed."""
-        return peaks_at_start_sites(self.tables.peaks, self.tables.genes)
+        return self.tables.at_start_sites
 
     @property
     def signals(self) -> tuple[str, ...]:
@@ -325,6 +341,18 @@ class PairedDataset:
             f"PairedDataset: {self._described_peaks()}{features}, {len(self.genes):,} genes, "
             f"{len(self.cell_types):,} cell types; {targets}{check}"
         )
+
+    def checks(self) -> DataChecks:
+        """Say what the data look like, one line per check: what a notebook shows of them, as text and as a table.
+
+        Peaks at start sites and by chance, scale and depth of openness, scale of expression, lineages. Of a data set on
+        disk, some peaks are looked at, and the line says so.
+        """
+        return checks_of(facts_of(self.tables, self.expression))
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: the checks, and the first genes."""
+        return card_of_data(self.tables, self.expression)
 
     def _described_peaks(self) -> str:
         if self.signals == (UNNAMED,):

@@ -6,16 +6,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._named_rows import NamedRows
 from skepi._rows import NO_NUMBERS, names_of_pairs, resolve_rows, unstack
 from skepi.paired._anndata import write_layer
+from skepi.paired._cards import card_of_pairs
 from skepi.paired._tables import OpennessTables
 
 
-class GeneCellPairs:
+class GeneCellPairs(NamedRows):
     """Rows of ``X``: pairs of a gene and a cell type, with a reference to the openness tables.
 
     Made by :meth:`PairedDataset.pairs`. Immutable. Indexing rows by a slice, a mask or an integer array
-    gives pairs again and copies only the codes. There is no way from here to expression.
+    gives pairs again and copies only the codes; :meth:`select` finds rows by name. There is no way from here to
+    expression.
 
     Parameters
     ----------
@@ -109,12 +112,22 @@ class GeneCellPairs:
         )
 
     def __repr__(self) -> str:
-        n_genes, n_cell_types = np.unique(self.gene_codes).size, np.unique(self.cell_type_codes).size
+        n_genes, n_cell_types = (np.count_nonzero(np.bincount(c)) for c in (self.gene_codes, self.cell_type_codes))
         return f"GeneCellPairs: {len(self):,} pairs of {n_genes:,} genes and {n_cell_types:,} cell types"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: how the pairs are spread, and the first of them."""
+        return card_of_pairs(self)
 
     def in_cell_types(self, cell_type_codes: NDArray) -> "GeneCellPairs":
         """Return pairs of the same genes, each in another cell type, by their row numbers in the table."""
         return GeneCellPairs(self.tables, self.gene_codes, cell_type_codes)
+
+    def _beside_names(self) -> pd.DataFrame:
+        """Lineage, where known, and place of the gene of each pair."""
+        of_cell_type = self.cell_types.filter(["lineage"]).iloc[self.cell_type_codes]
+        of_gene = self.genes[["chrom", "tss", "strand"]].iloc[self.gene_codes]
+        return pd.concat([one.reset_index(drop=True) for one in (of_cell_type, of_gene)], axis=1)
 
     def to_frame(self) -> pd.DataFrame:
         """Names of each pair: DataFrame with columns ``gene, cell_type``."""

@@ -15,10 +15,9 @@ from skepi._regions import check_same_naming
 from skepi.exceptions import AssemblyWarning, LeftOutWarning, MissingExpressionError, ScaleWarning, TableError
 from skepi.paired._dataset import PairedDataset
 from skepi.paired._pool_cell_types import joined_cell_types
-from skepi.paired._pool_check import warn_of_mismatched_populations
-
-# Annotations choose other start sites for a few genes; another assembly moves nearly all of them, and by more.
-_MOVED_BP = 10_000
+from skepi.paired._pool_check import warn_of_mismatched_populations, warn_of_untied
+from skepi.paired._pool_places import check_places
+from skepi.paired._pool_scale import warn_of_other_scales
 
 _PLACE = ["chrom", "start", "end"]
 
@@ -41,8 +40,9 @@ def pool(
     datasets : dict of PairedDataset by name, or sequence of PairedDataset
         At least two. Data sets of a sequence are called ``set1``, ``set2`` and so on.
     shared : sequence of str, default=()
-        Names of cell types that are the same population in every data set that has them. Their names then begin with
-        that of the data set, as ``heme14:HSC``. A name that stands in two data sets and is not listed is an error.
+        Names of cell types that are the same population in every data set that has them, at least two. Their names
+        then begin with that of the data set, as ``heme14:HSC``. A name that stands in two data sets and is not listed
+        is an error.
     expression : bool, default=True
         Whether to pool expression. False makes a pool of openness alone, in which data sets without expression may be.
 
@@ -60,8 +60,8 @@ def pool(
         For anything but data sets.
     TableError
         For fewer than two data sets, one that is given twice, data sets without a common gene or signal, names of cell
-        types that clash, genes that lie elsewhere in another data set (as in another assembly), and features of peaks
-        that do not agree.
+        types that clash or are said to be shared and occur in one data set alone, most genes more than 10 kb away in
+        another data set (as in another assembly), and features of peaks that do not agree.
     UnknownNameError
         Where ``shared`` names a cell type that no data set has.
     ChromosomeMismatchError
@@ -73,6 +73,13 @@ def pool(
     -----
     PopulationMismatchWarning
         Where expression of a shared population is more like another population of the other data set.
+    UntiedBatchWarning
+        Where some data sets share populations, but not all are tied by them, directly or through others.
+    ScaleWarning
+        Where one data set has counts and another logarithms, or where expression of one spreads over 1.2 times as far
+        over genes as that of another in the populations that both have, as log2 does against ln (1.44).
+    AssemblyWarning
+        Where genes lie on another chromosome, or more than 1 Mb away, in another data set.
     LeftOutWarning
         Where a signal is left out, because a data set does not have it.
 
@@ -110,6 +117,8 @@ def pool(
         warnings.simplefilter("ignore", ScaleWarning)  # said of each data set when it was made
         warnings.simplefilter("ignore", AssemblyWarning)
         pooled = PairedDataset(openness, peaks, genes, values, cell_types, features)
+    warn_of_untied(pooled.cell_types)
+    warn_of_other_scales(pooled.cell_types, pooled.expression)
     warn_of_mismatched_populations(pooled.cell_types, pooled.expression)
     return pooled
 
@@ -154,20 +163,8 @@ def _shared_genes(sets: Mapping[str, PairedDataset]) -> pd.DataFrame:
                 "matched by name; skepi.io.match_genes says how two tables name them"
             )
         genes = genes[kept]
-        _check_places(genes, theirs.set_index("name").loc[genes["name"]].reset_index(), first, name)
+        check_places(genes, theirs.set_index("name").loc[genes["name"]].reset_index(), first, name)
     return genes.reset_index(drop=True)
-
-
-def _check_places(genes: pd.DataFrame, theirs: pd.DataFrame, first: str, name: str) -> None:
-    """Refuse a data set whose genes mostly lie elsewhere; single genes may have another start site."""
-    moved = genes["chrom"].to_numpy(object) != theirs["chrom"].to_numpy(object)
-    moved |= np.abs(genes["tss"].to_numpy() - theirs["tss"].to_numpy()) > _MOVED_BP
-    if moved.mean() > 0.5:
-        gene = genes["name"].to_numpy()[moved][0]
-        raise TableError(
-            f"{name} places {int(moved.sum())} of {moved.size} shared genes more than {_MOVED_BP:,} bp from where "
-            f"{first} has them, such as {gene}: they look like two genome assemblies; lift one of them over"
-        )
 
 
 def _shared_signals(sets: Mapping[str, PairedDataset]) -> list[str]:

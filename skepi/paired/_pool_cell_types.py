@@ -1,4 +1,4 @@
-"""The table of cell types of a pool: unique names, and columns that say whence each comes and what it shares."""
+"""The table of cell types of a pool: unique names, with the data set and the population of each."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -57,7 +57,16 @@ def _checked_shared(tables: Mapping[str, pd.DataFrame], shared: Any) -> set[str]
     often = set(names[names.duplicated()])
     unknown = [name for name in shared if name not in set(names)]
     if unknown:
-        raise UnknownNameError(f"shared: no data set has {some(unknown)}; names in two of them: {some(sorted(often))}")
+        raise UnknownNameError(
+            f"shared: no data set has {some(unknown)}; names in two of them: {some(sorted(often)) or 'none'}"
+        )
+    lone = [name for name in dict.fromkeys(shared) if name not in often]
+    if lone:
+        said = "; ".join(f"{name!r} in {_holder(tables, name)!r} alone" for name in lone[:5])
+        raise TableError(
+            f"shared: {said}: a shared name is one that at least two data sets have. Name the cell type alike in both, "
+            "or leave it out of shared; names in two of them: " + (some(sorted(often)) or "none")
+        )
     clash = sorted(often - set(shared))
     if clash:
         raise TableError(
@@ -65,3 +74,8 @@ def _checked_shared(tables: Mapping[str, pd.DataFrame], shared: Any) -> set[str]
             f"shared={clash[:5]}; else rename them"
         )
     return set(shared)
+
+
+def _holder(tables: Mapping[str, pd.DataFrame], name: str) -> str:
+    """Data set that has a cell type."""
+    return next(data_set for data_set, table in tables.items() if (table["name"] == name).any())

@@ -1,4 +1,4 @@
-"""Do data sets of a pool agree on the populations that they share?"""
+"""Are data sets of a pool tied by populations that they share, and do they agree on these?"""
 
 import warnings
 
@@ -7,8 +7,22 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from skepi.exceptions import PopulationMismatchWarning
+from skepi._ties import groups_said, tied_groups
+from skepi.exceptions import PopulationMismatchWarning, UntiedBatchWarning
 from skepi.paired._pool_cell_types import DATA_SET, POPULATION
+
+
+def warn_of_untied(cell_types: pd.DataFrame) -> None:
+    """Warn where populations tie some data sets, and others are tied to none of these."""
+    groups = tied_groups(cell_types[DATA_SET], cell_types[POPULATION])
+    if len(groups) > 1 and max(map(len, groups)) > 1:
+        warnings.warn(
+            f"no shared population ties {groups_said(groups)}: a shift between these groups of data sets cannot be "
+            "told from real differences between their cell types, and BatchCorrection leaves it in. Add what they "
+            "have in common to shared=, or compare cell types within a group alone",
+            UntiedBatchWarning,
+            stacklevel=3,
+        )
 
 
 def warn_of_mismatched_populations(cell_types: pd.DataFrame, expression: NDArray[np.float64] | None) -> None:

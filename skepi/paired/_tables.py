@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from skepi._columns import UNNAMED
 from skepi._doors import some
 from skepi.exceptions import DepthWarning, TableError, UnknownNameError
+from skepi.paired._assembly import PeaksAtStartSites, peaks_at_start_sites
 from skepi.paired._features import PeakFeatures
+from skepi.paired._summary import SignalSummary, summary_of
 
 #: Chromosomes that depth is not measured on by default: mitochondrial DNA has no nucleosomes, and swamps it.
 MITOCHONDRIAL = ("chrM", "chrMT", "M", "MT")
@@ -124,6 +126,17 @@ class OpennessTables:
         if self.features is None:
             raise UnknownNameError(f"the data set has no features of peaks: wanted {some(names)}")
         return self.features.of(names)
+
+    @cached_property
+    def at_start_sites(self) -> PeaksAtStartSites:
+        """How many genes have a peak at their TSS, and how many by chance."""
+        return peaks_at_start_sites(self.peaks, self.genes)
+
+    @cached_property
+    def summaries(self) -> tuple[SignalSummary, ...]:
+        """What the openness of each signal looks like, for people; of openness on disk a part is read."""
+        is_counted = ~self.peaks["chrom"].isin(MITOCHONDRIAL).to_numpy()
+        return tuple(summary_of(name, self.openness, self.peaks_of(name), is_counted) for name in self.signals)
 
     @cached_property
     def identity(self) -> str:

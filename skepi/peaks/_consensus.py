@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skepi._doors import names_of, positions_of, some
+from skepi._doors import check_flag, names_of, positions_of, some
 from skepi._regions import check_regions, check_same_naming, core_of
 from skepi.exceptions import ChromosomeMismatchError, TableError
 from skepi.intervals import MAX_POSITION, IntArray
@@ -27,6 +27,7 @@ def consensus_peaks(
     exclude: Any = None,
     chrom_sizes: Mapping[str, int] | None = None,
     n_jobs: int | None = None,
+    progress: bool = False,
 ) -> pd.DataFrame:
     r"""Make one set of peaks from the peak calls of many samples.
 
@@ -56,6 +57,8 @@ def consensus_peaks(
         Length of each chromosome in bp. Windows that would end behind it are left out; without, such windows stay.
     n_jobs : int, optional
         Files read at once, as in joblib.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -94,11 +97,12 @@ def consensus_peaks(
     0  chr1    950  1450          2
     1  chr1   4950  5450          1
     """
+    check_flag("progress", progress)
     if method not in _METHODS:
         raise ValueError(f"method must be one of {_METHODS}, got {method!r}")
     if not isinstance(width, Integral) or isinstance(width, bool) or not 1 <= width <= MAX_POSITION:
         raise ValueError(f"width must be a whole number of bp in 1 .. {MAX_POSITION}, got {width!r}")
-    tables = read_narrowpeaks(samples, n_jobs=n_jobs)
+    tables = read_narrowpeaks(samples, n_jobs=n_jobs, progress=progress)
     if not isinstance(min_samples, Integral) or not 1 <= min_samples <= len(tables):
         raise ValueError(f"min_samples must be in 1 .. {len(tables)}, the number of samples, got {min_samples!r}")
     intervals = {name: check_regions(table, f"sample {name}") for name, table in tables.items()}

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import NDArray
 
-from skepi._doors import frame_of
+from skepi._doors import check_flag, frame_of
+from skepi._progress import in_parallel, progress_bar
 from skepi._regions import check_regions, check_same_naming
 from skepi.exceptions import TableError
 from skepi.intervals import IntArray, concatenate_ranges, overlap_bp
@@ -21,7 +22,12 @@ FloatArray = NDArray[np.float64]
 
 
 def openness_over_peaks(
-    samples: Mapping[str, Any], peaks: Any, *, value: str = "signal_value", n_jobs: int | None = None
+    samples: Mapping[str, Any],
+    peaks: Any,
+    *,
+    value: str = "signal_value",
+    n_jobs: int | None = None,
+    progress: bool = False,
 ) -> Any:
     """Openness of peaks in each sample, from the samples' own peak calls.
 
@@ -40,6 +46,8 @@ def openness_over_peaks(
         Column of the tables, 0 or greater, on a linear scale (fold enrichment).
     n_jobs : int, optional
         Files read at once, as in joblib.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -75,11 +83,17 @@ def openness_over_peaks(
        HSC
     0  2.0
     """
-    return by_signal(partial(_from_calls, value=value, n_jobs=n_jobs), samples, peaks)
+    check_flag("progress", progress)
+    return by_signal(partial(_from_calls, value=value, n_jobs=n_jobs, progress=progress), samples, peaks)
 
 
 def openness_from_bigwigs(
-    samples: Mapping[str, Any], peaks: Any, *, unlisted: str = "error", n_jobs: int | None = None
+    samples: Mapping[str, Any],
+    peaks: Any,
+    *,
+    unlisted: str = "error",
+    n_jobs: int | None = None,
+    progress: bool = False,
 ) -> pd.DataFrame:
     """Openness of peaks in each sample, from coverage tracks.
 
@@ -93,6 +107,8 @@ def openness_from_bigwigs(
         Peaks on chromosomes that a file does not list; see :func:`skepi.io.bigwig_means`.
     n_jobs : int, optional
         Files read at once, as in joblib.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -120,20 +136,28 @@ def openness_from_bigwigs(
     ...     openness_from_bigwigs(tracks, peaks).to_dict("list")
     {'HSC': [2.0, 0.0], 'Ery': [3.0, 0.0]}
     """
-    return by_signal(partial(_from_bigwigs, unlisted=unlisted, n_jobs=n_jobs), samples, peaks)
+    check_flag("progress", progress)
+    return by_signal(partial(_from_bigwigs, unlisted=unlisted, n_jobs=n_jobs, progress=progress), samples, peaks)
 
 
-def _from_calls(samples: Mapping[str, Any], peaks: Any, value: str, n_jobs: int | None) -> pd.DataFrame:
+def _from_calls(samples: Mapping[str, Any], peaks: Any, value: str, n_jobs: int | None, progress: bool) -> pd.DataFrame:
     regions = check_regions(peaks)
-    tables = read_narrowpeaks(samples, n_jobs=n_jobs)
-    columns = {name: _means(table, value, regions, f"sample {name}") for name, table in tables.items()}
+    tables, columns = read_narrowpeaks(samples, n_jobs=n_jobs, progress=progress), {}
+    with progress_bar(progress, "samples", len(tables)) as bar:
+        for name, table in tables.items():
+            columns[name] = _means(table, value, regions, f"sample {name}")
+            bar.update()
     return pd.DataFrame(columns).set_axis(frame_of(peaks, "peaks").index, axis=0)
 
 
-def _from_bigwigs(samples: Mapping[str, Any], peaks: Any, unlisted: str, n_jobs: int | None) -> pd.DataFrame:
+def _from_bigwigs(
+    samples: Mapping[str, Any], peaks: Any, unlisted: str, n_jobs: int | None, progress: bool
+) -> pd.DataFrame:
     check_samples(samples)
     check_regions(peaks)
-    means = Parallel(n_jobs=n_jobs)(delayed(bigwig_means)(path, peaks, unlisted=unlisted) for path in samples.values())
+    jobs = (delayed(bigwig_means)(path, peaks, unlisted=unlisted) for path in samples.values())
+    with progress_bar(progress, "files", len(samples)) as bar:
+        means = in_parallel(jobs, n_jobs, bar)
     table = pd.DataFrame({name: values.astype(np.float32) for name, values in zip(samples, means, strict=True)})
     negative = (table < 0).any()
     if negative.any():

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from joblib import delayed
 from numpy.typing import NDArray
 
-from skepi._doors import names_of, some
+from skepi._doors import check_flag, names_of, some
 from skepi._foreign import pandas_of
+from skepi._progress import in_parallel, progress_bar
 from skepi._regions import check_regions
 from skepi.exceptions import TableError
 from skepi.io import read_peaks
@@ -18,7 +19,9 @@ from skepi.io import read_peaks
 _PLACES = ("chrom", "start", "end", "summit")
 
 
-def read_narrowpeaks(samples: Mapping[str, Any], *, n_jobs: int | None = None) -> dict[str, pd.DataFrame]:
+def read_narrowpeaks(
+    samples: Mapping[str, Any], *, n_jobs: int | None = None, progress: bool = False
+) -> dict[str, pd.DataFrame]:
     """Read the peak file of each sample, narrowPeak or another layout, several at a time.
 
     Parameters
@@ -27,6 +30,8 @@ def read_narrowpeaks(samples: Mapping[str, Any], *, n_jobs: int | None = None) -
         A file for each sample (cell type). A table that is there already stays as it is.
     n_jobs : int, optional
         Files read at once, as in joblib.
+    progress : bool, default=False
+        Whether to show a progress bar.
 
     Returns
     -------
@@ -57,9 +62,12 @@ def read_narrowpeaks(samples: Mapping[str, Any], *, n_jobs: int | None = None) -
     >>> {name: table[["start", "end"]].values.tolist() for name, table in tables.items()}
     {'HSC': [[10, 20]], 'Ery': [[500, 600]]}
     """
+    check_flag("progress", progress)
     check_samples(samples)
     paths = {name: source for name, source in samples.items() if isinstance(source, str | os.PathLike)}
-    read = dict(zip(paths, Parallel(n_jobs=n_jobs)(delayed(_read)(path) for path in paths.values()), strict=True))
+    with progress_bar(progress and bool(paths), "files", len(paths)) as bar:
+        found = in_parallel((delayed(_read)(path) for path in paths.values()), n_jobs, bar)
+    read = dict(zip(paths, found, strict=True))
     tables = {name: pandas_of(read.get(name, source), f"sample {name}") for name, source in samples.items()}
     for name, table in tables.items():
         if not isinstance(table, pd.DataFrame):

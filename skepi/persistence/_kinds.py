@@ -9,9 +9,10 @@ import pandas as pd
 import sklearn
 from sklearn.utils import Bunch
 
+from skepi._edges import SymmetricEdges
 from skepi.persistence._classes import STORABLE, find, name_of
 from skepi.persistence._nodes import Kind, Reader, Writer, refusal
-from skepi.persistence._numbers import NUMBERS, SPARSE
+from skepi.persistence._numbers import NUMBERS, SPARSE, write_array
 from skepi.persistence._tables import MISSING, TABLES
 
 _KIND_OF_TYPE = {
@@ -29,6 +30,7 @@ _KIND_OF_TYPE = {
     range: "range",
     np.ndarray: "array",
     np.memmap: "array",
+    SymmetricEdges: "symmetric_edges",
     np.ma.MaskedArray: "masked",
     np.random.RandomState: "random_state",
     pd.Index: "index",
@@ -124,6 +126,9 @@ def read_estimator(reader: Reader, content: Any) -> Any:
 KINDS = {
     **NUMBERS,
     **TABLES,
+    "symmetric_edges": Kind(
+        write_array, lambda reader, content: reader.arrays[content].view(SymmetricEdges), shared=True
+    ),
     "list": Kind(write_items, lambda reader, content: reader.value(content)),
     "tuple": Kind(write_items, lambda reader, content: tuple(reader.value(content))),
     "set": Kind(write_items, lambda reader, content: set(reader.value(content))),

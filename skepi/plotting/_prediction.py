@@ -103,6 +103,7 @@ class PredictionDisplay:
         kind: str = "true_vs_predicted",
         highlight: str | None = None,
         n_jobs: int | None = None,
+        progress: bool = False,
         ax: Any = None,
     ) -> Self:
         """Refit on each fold and draw the predictions of its test pairs; an already fitted estimator is not used.
@@ -114,13 +115,15 @@ class PredictionDisplay:
         kind : {"true_vs_predicted", "error_vs_expression"}, default="true_vs_predicted"
         highlight : str, optional
         n_jobs : int, optional
+        progress : bool, default=False
+            Whether to show a progress bar.
         ax : Axes, optional
         """
         pyplot()
         check_kind(kind, _KINDS)
         if highlight is not None and is_pairs(X):
             codes_of([highlight], X.cell_types, "cell type(s)")
-        held_out = cross_val_pairs(estimator, X, y, cv, n_jobs=n_jobs)
+        held_out = cross_val_pairs(estimator, X, y, cv, n_jobs=n_jobs, progress=progress)
         return cls.from_predictions(held_out, kind=kind, highlight=highlight, ax=ax)
 
     def plot(self, ax: Any = None, *, kind: str = "true_vs_predicted", highlight: str | None = None) -> Self:

@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skepi._columns import signal_codes, signals_of
 from skepi._dense import MAX_DENSE_BYTES, check_dense_size
 from skepi._output import KeepsPairs
+from skepi._progress import Counted, uncounted
 from skepi._rows import check_arrays, check_features, check_unscaled, keep_features
 from skepi._scaling import SlotScaling, column_statistics, inverse_scale, logs_of, mean_and_variance
 from skepi.exceptions import UnfittedSignalWarning, UnmatchedDataError
@@ -112,7 +113,7 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
             self._fit_columns(X)
         return self
 
-    def fit_each(self, X: BinnedRows, row_sets: list[NDArray]) -> "list[LogZScaler]":
+    def fit_each(self, X: BinnedRows, row_sets: list[NDArray], *, counted: Counted = uncounted) -> "list[LogZScaler]":
         """Fit a clone to each of several sets of rows, in one pass over the openness.
 
         Parameters
@@ -120,12 +121,14 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         X : BinnedRows of shape (n_rows, n_features)
         row_sets : list of ndarray
             Masks or row numbers; ``fit_each(X, [rows])[0]`` equals ``clone(self).fit(X[rows])``.
+        counted : callable, optional
+            Called with the number of further genes that are done, such as ``update`` of a tqdm bar.
         """
         self._check_settings()
         cell_sets = [self._training_cell_types(X[rows]) for rows in row_sets]
         keys = [cells.tobytes() for cells in cell_sets]
         distinct = dict(zip(keys, cell_sets, strict=True))
-        statistics = dict(zip(distinct, slot_statistics(X, list(distinct.values())), strict=True))
+        statistics = dict(zip(distinct, slot_statistics(X, list(distinct.values()), counted), strict=True))
         return [clone(self)._set_slots(X, statistics[key]) for key in keys]
 
     def transform(self, X: Any) -> Any:
@@ -278,16 +281,19 @@ def _shares(X: BinnedRows, own: NDArray[np.int64], keys: NDArray[np.int64]) -> d
     return dict(zip(signals, shares.tolist(), strict=True))
 
 
-def slot_statistics(X: BinnedRows, cell_sets: list[NDArray]) -> list[tuple[NDArray, NDArray, NDArray]]:
+def slot_statistics(
+    X: BinnedRows, cell_sets: list[NDArray], counted: Counted = uncounted
+) -> list[tuple[NDArray, NDArray, NDArray]]:
     """Mean and SD of each slot, float32, and pooled scale of each column, for sets of cell types in one pass."""
     op = X.slots
     mean, sd = ([np.empty(op.n_slots, np.float32) for _ in cell_sets] for _ in range(2))
     squares = np.zeros((len(cell_sets), op.n_columns))
-    for _, _, slots, values in X.gene_blocks():
+    for genes, _, slots, values in X.gene_blocks():
         np.log1p(values, out=values)
         for i, cells in enumerate(cell_sets):
             mean[i][slots], variance = mean_and_variance(values[:, cells])
             sd[i][slots] = np.sqrt(variance)
             squares[i] += np.bincount(op.slot_column[slots], weights=variance, minlength=op.n_columns)
+        counted(len(genes))
     pooled = np.sqrt(squares / np.maximum(np.bincount(op.slot_column, minlength=op.n_columns), 1))
     return list(zip(mean, sd, pooled, strict=True))

@@ -1,0 +1,99 @@
+"""``skepi report``: one page about a data set and what models make of it."""
+
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from skepi.cli._compare import add_comparison
+from skepi.cli._errors import UsageError
+from skepi.cli._expressions import Expression, name, output, py
+from skepi.cli._models import RULES, WITH_PARTS, normalizer_of, opened
+from skepi.cli._program import Program
+from skepi.inspection import cell_type_outliers, cross_val_parts, importance_profile, score_links
+from skepi.model_selection import CellTypeKFold, LeaveOneCellTypeOut
+from skepi.paired import PairedDataset
+from skepi.report import write_report
+
+#: Importance is refitted many times, so that it is measured on about so many genes.
+_GENES = 2_000
+#: Links nearer than this are of promoters.
+_LINK_FROM = 20_000
+_FEW_CELL_TYPES = 30
+
+
+def program(options: Namespace) -> Program:
+    """Compare models, look into one of them, and write the page."""
+    made = Program()
+    if options.output is None:
+        raise UsageError("--output is missing: the page to write")
+    found = opened(options.data)
+    if options.model not in options.models:
+        options.models = [*options.models, options.model]
+    sections: dict[str, Any] = {"data": name("data"), "comparison": add_comparison(made, options)}
+    log_data = _log_data(made, options, found)
+    sections["outliers"] = made.let("outliers", py(cell_type_outliers)(log_data))
+    made.let("model", name("models")[options.model])
+    if options.model in WITH_PARTS:
+        sections["parts"] = _add_parts(made, options, found, log_data)
+    if options.model not in RULES and options.n_permutations:
+        sections["importance"] = _add_importance(made, options, found, log_data)
+    sections["links"] = made.let("links", py(score_links)(log_data, min_distance=_LINK_FROM, **made.progress(options)))
+    made.do(
+        py(write_report)(
+            output(options.output),
+            **sections,
+            model=options.model,
+            settings=_settings(options),
+            title=options.title or Path(options.data).resolve().name,
+        )
+    )
+    return made
+
+
+def _log_data(made: Program, options: Namespace, found: PairedDataset) -> Expression:
+    """The data set on the scale that models learn, for everything but the comparison."""
+    normalizer = normalizer_of(Program(), options, found)  # what it decides was said for the comparison
+    data = name("data")
+    return data if normalizer is None else made.let("log_data", data.transform_expression(normalizer))
+
+
+def _add_parts(made: Program, options: Namespace, found: PairedDataset, data: Expression) -> Expression:
+    X, y = made.let_both("X", "y", data.pairs(return_X_y=True))
+    few = len(found.cell_types) <= _FEW_CELL_TYPES
+    cv = py(LeaveOneCellTypeOut)() if few else py(CellTypeKFold)(5)
+    settings = {"control": True, "random_state": options.random_state, "n_jobs": options.n_jobs}
+    return made.let(
+        "parts",
+        py(cross_val_parts)(name("model"), X, y, cv, **settings, **made.progress(options)),
+    )
+
+
+def _add_importance(made: Program, options: Namespace, found: PairedDataset, data: Expression) -> Expression:
+    step = max(1, len(found.genes) // _GENES)
+    if step > 1:
+        made.note(f"importance is measured on every {step}th gene")
+    genes = {"genes": data.genes["name"][::step]} if step > 1 else {}
+    X, y = made.let_both("X_some", "y_some", data.pairs(**genes, return_X_y=True))
+    return made.let(
+        "importance",
+        py(importance_profile)(
+            name("model"),
+            X,
+            y,
+            py(CellTypeKFold)(min(4, len(found.cell_types))),
+            method="permutation",
+            n_repeats=1,
+            n_permutations=options.n_permutations,
+            random_state=options.random_state,
+            n_jobs=options.n_jobs,
+            **made.progress(options),
+        ),
+    )
+
+
+def _settings(options: Namespace) -> dict[str, Any]:
+    """What the page lists of the arguments."""
+    listed = ("data", "models", "model", "normalizer", "min_mean_cpm", "n_permutations", "random_state")
+    values = {key: getattr(options, key) for key in listed}
+    shown = {key: ", ".join(value) if isinstance(value, list) else value for key, value in values.items()}
+    return {"skepi report": {key: value for key, value in shown.items() if value is not None}}
