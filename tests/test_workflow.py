@@ -117,7 +117,7 @@ def test_the_page_tells_of_all_results_and_only_of_files_that_are_there():
     assert named == {path.relative_to(WORKFLOW).as_posix() for path in WORKFLOW.glob("config/*")}
     ci = (WORKFLOW.parents[1] / ".ci" / "run").read_text()
     for command in ("python make_files.py", "snakemake --cores 2"):
-        assert f"``{command}``" in page
+        assert f"\n   {command}\n" in page
         assert command in ci
 
 
