@@ -28,8 +28,8 @@ LONG = {
 }
 # Told in words and shell commands alone.
 WITHOUT_EXAMPLES = {"api", "architecture", "changelog", "glossary", "index", "guide/index", "replication"}
-# Commands of the shell, which its own test runs: test_cli_page.py.
-WITHOUT_EXAMPLES |= (COMMANDS := {"guide/command_line"})
+# Commands of the shell, which are run elsewhere: by test_cli_page.py, and by .ci/run.
+WITHOUT_EXAMPLES |= (COMMANDS := {"guide/command_line", "guide/workflow"})
 
 
 def written_pages():

@@ -1,14 +1,17 @@
 """``skepi predict``: expression of cell types of which only openness is known."""
 
+import inspect
 from argparse import Namespace
 from pathlib import Path
 
+from skepi._fitted import last_step
 from skepi.cli._cells import optional
 from skepi.cli._errors import UsageError
-from skepi.cli._expressions import Expression, output, py
+from skepi.cli._expressions import Expression, evaluate, output, py
 from skepi.cli._fit import add_fitted, add_training_data
 from skepi.cli._inputs import add_openness, add_paired
-from skepi.cli._models import normalizer_of, opened
+from skepi.cli._models import model_of, normalizer_of, opened
+from skepi.cli._options import BEST
 from skepi.cli._program import Program
 from skepi.cli._tables import add_table, add_table_or_print
 from skepi.datasets import fetch_hematopoiesis
@@ -19,6 +22,8 @@ from skepi.persistence import load_model
 def program(options: Namespace) -> Program:
     """Fit to the training data, or read a model that was, and predict the new cell types."""
     made = Program()
+    if options.std is not None:
+        _check_std(options)
     data = _training_data(made, options)
     model = made.let("model", py(load_model)(options.fitted)) if options.fitted else add_fitted(made, options, data)
     new = _new_data(made, options, data)
@@ -34,6 +39,15 @@ def program(options: Namespace) -> Program:
     else:
         add_table_or_print(made, predicted, options)
     return made
+
+
+def _check_std(options: Namespace) -> None:
+    """Refuse ``--std``, before anything is computed, for a model that gives no standard deviations."""
+    unfitted = model_of(options.model, options.random_state)
+    model = load_model(options.fitted) if options.fitted else evaluate(unfitted, {}, str)
+    if "return_std" not in inspect.signature(last_step(model).predict).parameters:
+        which, other = options.fitted or options.model.replace(" ", "-"), BEST.replace(" ", "-")
+        raise UsageError(f"--std: {which} gives no standard deviations; leave --std out, or use --model {other}")
 
 
 def _training_data(made: Program, options: Namespace) -> Expression:
