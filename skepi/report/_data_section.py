@@ -119,7 +119,7 @@ def _scale(data: PairedDataset) -> tuple[str, str, str]:
 
 def _left_out(left_out: Sequence[str] | None) -> list[Text]:
     if left_out is None:
-        return [Text("Not handed in: what was left out when the data set was made (left_out=).")]
+        return [Text("What was left out when the data set was made is not known here.")]
     return [Text(f"Left out: {said}") for said in left_out] or [
         Text("Nothing was left out when the data set was made.")
     ]
