@@ -229,6 +229,7 @@ def test_cells_of_a_folder_are_summed(here, capsys):
     np.testing.assert_array_equal(PairedDataset.open("shown").expression, data.expression)
 
 
+@pytest.mark.filterwarnings("ignore:From 0.4 .update:FutureWarning")  # of mudata, to whoever writes a file
 def test_anndata_and_mudata_make_the_same_data_set(here):
     anndata = pytest.importorskip("anndata", reason="h5ad needs anndata")
     mudata = pytest.importorskip("mudata", reason="h5mu needs mudata")

@@ -10,11 +10,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
+from joblib import Parallel, delayed
 from user_files import make_files
 
+from skepi.baselines import TrainingMean
 from skepi.cli import main
 from skepi.cli._config import take_settings
 from skepi.cli._parser import make_parser
+from skepi.comparison import compare_models
+from skepi.peaks import openness_from_bigwigs, read_narrowpeaks
 
 WORKFLOW = Path(__file__).parents[1] / "examples" / "workflow"
 SNAKEFILE = (WORKFLOW / "Snakefile").read_text()
@@ -165,7 +169,8 @@ def test_files_go_all_the_way_to_a_new_cell_type(made, tmp_path, monkeypatch, ca
     assert skill["training mean"] == 0
     assert skill["ridge"] > 0.05
     assert main(["fit", data, "--output", model]) == 0
-    assert main(["predict", *options("predict"), "--train", data, "--fitted", model, "--output", table]) == 0
+    known = ["--train", data, "--fitted", model, "--n-jobs", "1"]
+    assert main(["predict", *options("predict"), *known, "--output", table]) == 0
     assert pd.read_csv(table, index_col=0).shape == (60, 1)
     assert pd.read_csv(table, index_col=0).columns.tolist() == ["NK"]
     assert "error" not in capsys.readouterr().err
@@ -173,7 +178,17 @@ def test_files_go_all_the_way_to_a_new_cell_type(made, tmp_path, monkeypatch, ca
 
 def test_models_without_standard_deviations_are_refused_before_anything_is_computed(made, monkeypatch, capsys):
     monkeypatch.chdir(made)
-    asked = ["predict", "--train", "none", "--peak-calls", "files/NK_peaks.narrowPeak.gz", "--std", "std.csv"]
+    asked = [
+        "predict",
+        "--train",
+        "none",
+        "--peak-calls",
+        "files/NK_peaks.narrowPeak.gz",
+        "--std",
+        "std.csv",
+        "--n-jobs",
+        "1",
+    ]
     assert main([*asked, "--model", "ridge"]) == 1
     error = "error: --std: ridge gives no standard deviations; leave --std out, or use --model cis-and-cell-state\n"
     assert capsys.readouterr().err.endswith(error)
@@ -187,6 +202,37 @@ def test_fitted_models_without_standard_deviations_are_refused(made, tmp_path, m
     data.save(tmp_path / "data")
     model = str(tmp_path / "mean.skepi")
     assert main(["fit", str(tmp_path / "data"), "--model", "training-mean", "--output", model]) == 0
-    asked = ["predict", "--train", str(tmp_path / "data"), "--peak-calls", "files/NK_peaks.narrowPeak.gz"]
+    asked = [
+        "predict",
+        "--train",
+        str(tmp_path / "data"),
+        "--peak-calls",
+        "files/NK_peaks.narrowPeak.gz",
+        "--n-jobs",
+        "1",
+    ]
     assert main([*asked, "--fitted", model, "--std", "std.csv"]) == 1
     assert "mean.skepi gives no standard deviations" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_relative_paths_are_those_of_the_folder_one_is_in_and_not_of_the_workers(tmp_path, monkeypatch):
+    """Workers of joblib live on, in the folder where they were started, when the program goes to another one."""
+    (tmp_path / "before").mkdir()
+    monkeypatch.chdir(tmp_path / "before")
+    Parallel(n_jobs=2)(delayed(abs)(number) for number in range(4))
+    monkeypatch.chdir(tmp_path)
+    data, _ = make_files.make_paired_openness(20, 4, n_lineages=2, n_chromosomes=2)
+    monkeypatch.setattr(make_files, "CELL_TYPES", ["HSC", "CMP", "GMP", "Mono"])
+    make_files.write_peak_calls(data, tmp_path)
+    called = read_narrowpeaks({name: f"{name}_peaks.narrowPeak.gz" for name in ("HSC", "Mono")}, n_jobs=2)
+    assert [len(table) for table in called.values()] == (data.openness[:, [0, 3]] > 0).sum(axis=0).tolist()
+    compare_models({"mean": TrainingMean()}, data, ["cell types"], folder="fits", n_bootstrap=2, n_jobs=2)
+    assert len(list((tmp_path / "fits").glob("*.npz"))) == 4
+    assert not list((tmp_path / "before").iterdir())
+    pybigtools = pytest.importorskip("pybigtools", reason="pybigtools, which writes the files, is not installed")
+    for name in ("HSC", "Mono"):
+        pybigtools.open(f"{name}.bw", "w").write({"chr1": 1_000}, [("chr1", 10, 20, 4.0)])
+    peaks = pd.DataFrame({"chrom": ["chr1"], "start": [0], "end": [20]})
+    tracks = openness_from_bigwigs({"HSC": "HSC.bw", "Mono": "Mono.bw"}, peaks, n_jobs=2)
+    assert tracks.to_numpy().tolist() == [[2.0, 2.0]]

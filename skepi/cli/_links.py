@@ -43,5 +43,5 @@ def add_best(made: Program, links: Expression, top: int | None) -> Expression:
     if top is not None:
         if top < 1:
             raise UsageError(f"--top: wanted a number of peaks of 1 or more, got {top}")
-        best = best.groupby("gene", sort=False).head(top)
+        best = best.groupby("gene", sort=False, observed=True).head(top)
     return made.let("links", best.reset_index(drop=True))

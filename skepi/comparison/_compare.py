@@ -153,7 +153,7 @@ def compare_models(
     sources = sources_of(data, controls, n_permutations, seed)
     normalizers = Normalizers(normalizer)
     plans = plans_of(sources, checked_splits(splits, sources[0]), normalizers)
-    folder = None if folder is None else Path(folder)
+    folder = None if folder is None else Path(folder).absolute()  # workers may have been started in another one
     outcomes = _outcomes(plans, models, normalizers, folder, n_jobs, progress)
     results = [joined(plan, name, outcomes) for plan in plans for name in models]
     settings = Settings(n_bootstrap, level, interval_level, seed)

@@ -15,7 +15,7 @@ from skepi._regions import check_regions, check_same_naming
 from skepi.exceptions import TableError
 from skepi.intervals import IntArray, concatenate_ranges, overlap_bp
 from skepi.io import bigwig_means
-from skepi.peaks._samples import check_samples, measure_of, read_narrowpeaks
+from skepi.peaks._samples import check_samples, in_any_folder, measure_of, read_narrowpeaks
 from skepi.peaks._signals import by_signal
 
 FloatArray = NDArray[np.float64]
@@ -155,7 +155,7 @@ def _from_bigwigs(
 ) -> pd.DataFrame:
     check_samples(samples)
     check_regions(peaks)
-    jobs = (delayed(bigwig_means)(path, peaks, unlisted=unlisted) for path in samples.values())
+    jobs = (delayed(bigwig_means)(in_any_folder(path), peaks, unlisted=unlisted) for path in samples.values())
     with progress_bar(progress, "files", len(samples)) as bar:
         means = in_parallel(jobs, n_jobs, bar)
     table = pd.DataFrame({name: values.astype(np.float32) for name, values in zip(samples, means, strict=True)})

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def read_narrowpeaks(
     check_samples(samples)
     paths = {name: source for name, source in samples.items() if isinstance(source, str | os.PathLike)}
     with progress_bar(progress and bool(paths), "files", len(paths)) as bar:
-        found = in_parallel((delayed(_read)(path) for path in paths.values()), n_jobs, bar)
+        found = in_parallel((delayed(_read)(in_any_folder(path)) for path in paths.values()), n_jobs, bar)
     read = dict(zip(paths, found, strict=True))
     tables = {name: pandas_of(read.get(name, source), f"sample {name}") for name, source in samples.items()}
     for name, table in tables.items():
@@ -74,6 +75,11 @@ def read_narrowpeaks(
             raise TableError(f"sample {name}: wanted a file or a DataFrame of peaks, got {type(table).__name__}")
         check_regions(table, f"sample {name}")
     return tables
+
+
+def in_any_folder(path: Any) -> Any:
+    """Path that means the same in a worker process, which may have been started in another folder."""
+    return Path(path).absolute() if isinstance(path, str | os.PathLike) else path
 
 
 def check_samples(samples: Any) -> None:
