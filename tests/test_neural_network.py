@@ -287,7 +287,7 @@ def test_a_file_of_another_kind_is_refused_and_nothing_is_half_written(binned, t
     with pytest.raises(ValueError, match="not a file of skepi's network weights"):
         small().load_weights(tmp_path / "pickled.npz")
     small(checkpoint=tmp_path / "run.npz").fit(Z, y)
-    with pytest.raises(ValueError, match=r"holds skepi\.ExpressionMLP checkpoint 1, wanted"):
+    with pytest.raises(ValueError, match=r"holds skepi\.ExpressionMLP checkpoint 2, wanted"):
         small().load_weights(tmp_path / "run.npz")
     with pytest.raises(FileNotFoundError):
         small().load_weights(tmp_path / "absent.npz")
@@ -424,6 +424,13 @@ def test_the_bar_is_full_where_training_stops_early_and_begins_where_a_checkpoin
         ({"lr": 0}, "lr must be finite and greater than 0, got 0"),
         ({"lr": np.inf}, "lr must be finite and greater than 0, got inf"),
         ({"lr": np.nan}, "lr must be finite and greater than 0, got nan"),
+        ({"lr_min": 0}, "lr_min must be finite and greater than 0, got 0"),
+        ({"lr_decay": 0}, "lr_decay must be finite and greater than 0, got 0"),
+        ({"lr_decay": 1.5}, "lr_decay must be 1 or less, or the learning rate would grow, got 1.5"),
+        ({"momentum": 1}, "momentum must be a number with 0 <= momentum < 1, got 1"),
+        ({"activation": "gelu"}, "activation must be one of"),
+        ({"optimizer": "lbfgs"}, "optimizer must be one of"),
+        ({"lr_schedule": "cosine"}, "lr_schedule must be one of"),
         ({"hidden": (0,)}, r"hidden must be a sequence of whole numbers of 1 or more.*got \(0,\)"),
         ({"hidden": (2.5,)}, "hidden must be a sequence of whole numbers"),
         ({"hidden": 8}, "hidden must be a sequence of whole numbers of 1 or more.*got 8"),

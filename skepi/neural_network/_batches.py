@@ -95,13 +95,15 @@ class Batches:
     Parameters
     ----------
     X : binned rows or ndarray of shape (n_rows, n_features)
-    y : ndarray of shape (n_rows,)
+    y : ndarray of shape (n_rows,) or (n_rows, n_targets)
     batch_size : int
     device : torch.device
     seed : int or None
         ``None`` keeps the rows in order.
     beside : Batches, optional
         Others on the same device: their operator is used again where it serves ``X``.
+    target_type : type, default=numpy.float32
+        Of the targets in batches.
 
     Attributes
     ----------
@@ -117,6 +119,7 @@ class Batches:
         device: torch.device,
         seed: int | None,
         beside: "Batches | None" = None,
+        target_type: type = np.float32,
     ) -> None:
         self.batch_size = batch_size
         self.device = device
@@ -124,7 +127,7 @@ class Batches:
         self.epoch = 0
         self.rows: Rows
         self.plan, self.rows = open_rows(X, batch_size, device, None if beside is None else beside.rows)
-        self.y = torch.from_numpy(np.array(y, dtype=np.float32)).to(device)
+        self.y = torch.from_numpy(np.array(y, dtype=target_type)).to(device)
 
     def __len__(self) -> int:
         return len(self.y)

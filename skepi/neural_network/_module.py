@@ -1,5 +1,6 @@
-"""The network itself: linear layers, ReLU, dropout."""
+"""The fully connected network itself: linear layers, an activation, dropout; penalties and gradients of any network."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -8,9 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from skepi.neural_network._activations import ACTIVATIONS
+
 
 class MLP(nn.Module):
-    """Fully connected network with one output, ReLU and dropout after each hidden layer.
+    """Fully connected network, with an activation and dropout after each hidden layer.
 
     Weights are drawn by Xavier's uniform rule from torch's current random state; biases start at 0.
 
@@ -21,11 +24,23 @@ class MLP(nn.Module):
         Units of each hidden layer; empty for a linear model.
     dropout : float
         Fraction of hidden units that are zeroed at random in training mode.
+    activation : {"relu", "tanh", "identity"}, default="relu"
+    output_shape : tuple of int, default=()
+        Shape of the output of a row: ``()`` is one number, ``(n_targets,)`` a vector.
     """
 
-    def __init__(self, n_features: int, hidden: Sequence[int], dropout: float) -> None:
+    def __init__(
+        self,
+        n_features: int,
+        hidden: Sequence[int],
+        dropout: float,
+        activation: str = "relu",
+        output_shape: tuple[int, ...] = (),
+    ) -> None:
         super().__init__()
-        sizes = [n_features, *hidden, 1]
+        self.output_shape = output_shape
+        self.activation = ACTIVATIONS[activation]
+        sizes = [n_features, *hidden, math.prod(output_shape)]
         layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
         self.linears = nn.ModuleList(layers)
         self.dropout = nn.Dropout(dropout)
@@ -34,14 +49,14 @@ class MLP(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
-        """Predict, (n_rows,), from features (n_rows, n_features)."""
+        """Predict, (n_rows, *output_shape), from features (n_rows, n_features)."""
         *hidden, last = self.linears
         for layer in hidden:
-            X = self.dropout(torch.relu(layer(X)))
-        return last(X).squeeze(-1)  # (n, 1) would broadcast against y of (n,)
+            X = self.dropout(self.activation(layer(X)))
+        return last(X).reshape(-1, *self.output_shape)  # (n, 1) would broadcast against y of (n,)
 
 
-def add_penalty_gradient(module: MLP, l1: float, l2: float, l2_norm: str, penalize_bias: bool) -> None:
+def add_penalty_gradient(module: nn.Module, l1: float, l2: float, l2_norm: str, penalize_bias: bool) -> None:
     """Add the gradient of ``l1 * sum|w| + l2 * sum w^2``, or ``l2 * sqrt(sum w^2)`` if unsquared, to that of the loss.
 
     In closed form it takes a sixth of the time of the same sums in the loss.
@@ -61,10 +76,14 @@ def add_penalty_gradient(module: MLP, l1: float, l2: float, l2_norm: str, penali
                 gradient.add_(w / norm, alpha=l2)
 
 
-def input_gradients(module: MLP, X: torch.Tensor) -> torch.Tensor:
-    """Derivative of each row's prediction by its features, (n_rows, n_features)."""
+def input_gradients(module: nn.Module, X: torch.Tensor) -> torch.Tensor:
+    """Derivative of each output of each row by its features, (n_rows, *output_shape, n_features)."""
     X = X.detach().requires_grad_()
-    return torch.autograd.grad(module(X).sum(), X)[0]  # rows do not see each other
+    outputs = module(X)
+    if outputs.ndim == 1:
+        return torch.autograd.grad(outputs.sum(), X)[0]  # rows do not see each other
+    sums = outputs.sum(dim=0)
+    return torch.stack([torch.autograd.grad(one, X, retain_graph=True)[0] for one in sums], dim=1)
 
 
 def named_weights(coefs: Sequence[NDArray], intercepts: Sequence[NDArray]) -> dict[str, NDArray]:

@@ -14,15 +14,17 @@ from skorch.callbacks import Callback
 from skepi._progress import end_early
 from skepi.exceptions import DivergenceError
 from skepi.neural_network._batches import Batches, epoch_rng
+from skepi.neural_network._losses import Loss
 from skepi.neural_network._module import add_penalty_gradient
+from skepi.neural_network._schedule import Schedule
 
 State = dict[str, Any]
 
 
 class PenalizedNet(NeuralNet):
-    """skorch net on ready-made batches; penalties act on the gradient, the recorded MSE is without them.
+    """skorch net on ready-made batches; penalties act on the gradient, the recorded loss is without them.
 
-    Within an epoch nothing is read from the device: squared errors stay there until :meth:`epoch_figures`.
+    Within an epoch nothing is read from the device: losses stay there until :meth:`epoch_figures`.
 
     Parameters
     ----------
@@ -35,7 +37,7 @@ class PenalizedNet(NeuralNet):
     def __init__(self, *args: Any, penalty_settings: State, autocast: torch.dtype | None, **kwargs: Any) -> None:
         self.penalty_settings = penalty_settings
         self.autocast = autocast
-        self.squared_error: dict[bool, list[torch.Tensor]] = {True: [], False: []}
+        self.batch_losses: dict[bool, list[torch.Tensor]] = {True: [], False: []}
         super().__init__(*args, **kwargs)
 
     @property
@@ -61,7 +63,7 @@ class PenalizedNet(NeuralNet):
                 del batch  # its memory is there for the next one
 
     def train_step(self, batch: tuple[torch.Tensor, torch.Tensor], **fit_params: Any) -> State:
-        """One step of the optimizer on the mean squared error and the penalties."""
+        """One step of the optimizer on the mean loss and the penalties."""
         features, targets = batch
         self._set_training(True)
         self.optimizer_.zero_grad()
@@ -78,20 +80,20 @@ class PenalizedNet(NeuralNet):
             return self.module_(x).float()
 
     def get_loss(self, y_pred: torch.Tensor, y_true: torch.Tensor, X: Any = None, training: bool = False) -> Any:
-        """Mean squared error of the batch."""
-        mse = torch.nn.functional.mse_loss(y_pred, y_true)
-        self.squared_error[training].append(mse.detach() * len(y_true))
-        return mse
+        """Mean loss of the batch."""
+        loss = self.criterion_(y_pred, y_true)
+        self.batch_losses[training].append(loss.detach() * len(y_true))
+        return loss
 
     def epoch_figures(self) -> tuple[float, float, bool]:
-        """Sums of squared errors of the epoch that just ended, training and dev, and whether all weights are finite.
+        """Sums of losses over the rows of the epoch that just ended, training and dev, and whether weights are finite.
 
         Everything comes in one read, the only one of an epoch. Without a development set its sum is 0.
         """
-        train, dev = self.squared_error[True], self.squared_error[False]
+        train, dev = self.batch_losses[True], self.batch_losses[False]
         finite = torch.stack([torch.isfinite(p).all() for p in self.module_.parameters()]).all()
-        *errors, fine = torch.stack([*train, *dev, finite.to(train[0].dtype)]).tolist()
-        sums = math.fsum(errors[: len(train)]), math.fsum(errors[len(train) :])
+        *losses, fine = torch.stack([*train, *dev, finite.to(train[0].dtype)]).tolist()
+        sums = math.fsum(losses[: len(train)]), math.fsum(losses[len(train) :])
         train.clear()
         dev.clear()
         return *sums, bool(fine)
@@ -104,11 +106,15 @@ class EpochKeeper(Callback):
     ----------
     seed : int
         Dropout masks of an epoch depend on it and on the epoch alone.
+    loss : Loss
+        Says what the history calls it.
+    schedule : Schedule
+        Learning rate of each epoch.
     tol, patience : float, int
-        Training stops after ``patience`` epochs whose monitored MSE is not ``tol`` below the best before.
+        Training stops after ``patience`` epochs whose monitored loss is not ``tol`` below the best before.
     max_epochs : int
     bar : tqdm
-        Counts epochs, and shows their MSE.
+        Counts epochs, and shows their losses.
     save : callable, optional
         Called after each epoch with the state.
     state : dict, optional
@@ -119,6 +125,8 @@ class EpochKeeper(Callback):
         self,
         *,
         seed: int,
+        loss: Loss,
+        schedule: Schedule,
         tol: float,
         patience: int,
         max_epochs: int,
@@ -127,6 +135,8 @@ class EpochKeeper(Callback):
         state: State | None = None,
     ) -> None:
         self.seed = seed
+        self.loss = loss
+        self.schedule = schedule
         self.tol = tol
         self.patience = patience
         self.max_epochs = max_epochs
@@ -142,13 +152,16 @@ class EpochKeeper(Callback):
         if state:
             self.best_weights_ = {name: torch.from_numpy(array) for name, array in state["best_weights"].items()}
             set_weights(net.module_, state["weights"])
-            set_adam_state(net.optimizer_, state["adam"])
+            set_optimizer_state(net.optimizer_, state["optimizer"])
 
     def on_epoch_begin(self, net: PenalizedNet, dataset_train: Batches, **kwargs: Any) -> None:
-        """Fix the epoch's row order and dropout masks."""
+        """Fix the epoch's learning rate, row order and dropout masks."""
         self._stop_if_finished()  # a resumed run may have nothing left to do
         dataset_train.epoch = len(self.rows_)
         torch.manual_seed(int(epoch_rng(self.seed, len(self.rows_)).integers(2**62)))
+        self.lr_ = self.schedule.after(self._losses("train"))
+        for group in net.optimizer_.param_groups:
+            group["lr"] = self.lr_
         self.began_ = time.perf_counter()
 
     def on_epoch_end(
@@ -159,18 +172,24 @@ class EpochKeeper(Callback):
         train /= len(dataset_train)
         dev = np.nan if dataset_valid is None else dev / len(dataset_valid)
         epoch = len(self.rows_) + 1
-        _check_finite(net.lr, epoch, train, 0.0 if dataset_valid is None else dev, finite_weights)
-        best_dev = min((row["dev_mse"] for row in self.rows_), default=np.inf)
+        _check_finite(self.lr_, self.loss.label, epoch, train, 0.0 if dataset_valid is None else dev, finite_weights)
+        best_dev = min(self._losses("dev"), default=np.inf)
         seconds = time.perf_counter() - self.began_
-        self.rows_.append({"epoch": epoch, "train_mse": train, "dev_mse": dev, "seconds": seconds})
+        losses = {f"train_{self.loss.name}": train, f"dev_{self.loss.name}": dev}
+        self.rows_.append({"epoch": epoch, **losses, "seconds": seconds, "lr": self.lr_})
         if dataset_valid is None or dev < best_dev:
             self.best_weights_ = weights_of(net.module_)
-        figures = f"train MSE {train:.5f}" if dataset_valid is None else f"train MSE {train:.5f}, dev MSE {dev:.5f}"
-        self.bar.set_postfix_str(figures, refresh=False)
+        label = self.loss.label
+        shown = f"train {label} {train:.5f}" + ("" if dataset_valid is None else f", dev {label} {dev:.5f}")
+        self.bar.set_postfix_str(shown, refresh=False)
         self.bar.update()
         if self.save is not None:
             self.save(self.as_state(net))
         self._stop_if_finished()
+
+    def _losses(self, which: str) -> list[float]:
+        """Training (``"train"``) or development (``"dev"``) losses of all epochs."""
+        return [row[f"{which}_{self.loss.name}"] for row in self.rows_]
 
     def _stop_if_finished(self) -> None:
         if self.finished():
@@ -183,30 +202,30 @@ class EpochKeeper(Callback):
             "history": self.rows_,
             "weights": as_arrays(weights_of(net.module_)),
             "best_weights": as_arrays(self.best_weights_),
-            "adam": adam_state(net.optimizer_),
+            "optimizer": optimizer_state(net.optimizer_),
         }
 
     def best_epoch(self) -> int:
-        """Epoch whose weights are kept, from 1: that of the least dev MSE, or the last."""
-        dev = [row["dev_mse"] for row in self.rows_]
+        """Epoch whose weights are kept, from 1: that of the least dev loss, or the last."""
+        dev = self._losses("dev")
         return len(dev) if np.isnan(dev[-1]) else int(np.argmin(dev)) + 1
 
     def finished(self) -> bool:
-        """Whether the epochs are used up, or the monitored MSE has not fallen for ``patience`` epochs."""
+        """Whether the epochs are used up, or the monitored loss has not fallen for ``patience`` epochs."""
         if len(self.rows_) >= self.max_epochs:
             return True
         best, waited = np.inf, 0
-        for row in self.rows_:
-            monitored = row["train_mse"] if np.isnan(row["dev_mse"]) else row["dev_mse"]
+        for train, dev in zip(self._losses("train"), self._losses("dev"), strict=True):
+            monitored = train if np.isnan(dev) else dev
             best, waited = (monitored, 0) if monitored < best - self.tol else (best, waited + 1)
         return waited >= self.patience
 
 
-def _check_finite(lr: float, epoch: int, train: float, dev: float, finite_weights: bool) -> None:
+def _check_finite(lr: float, label: str, epoch: int, train: float, dev: float, finite_weights: bool) -> None:
     """Raise where training left the numbers that a result could be made of."""
     for what, fine in (
-        (f"training MSE ({train})", np.isfinite(train)),
-        (f"development MSE ({dev})", np.isfinite(dev)),
+        (f"training {label} ({train})", np.isfinite(train)),
+        (f"development {label} ({dev})", np.isfinite(dev)),
         ("weights", finite_weights),
     ):
         if not fine:
@@ -233,13 +252,14 @@ def set_weights(module: torch.nn.Module, weights: dict[str, np.ndarray]) -> None
             p.copy_(torch.from_numpy(np.array(weights[name])))
 
 
-def adam_state(optimizer: torch.optim.Optimizer) -> dict[str, np.ndarray]:
-    """Step and moments of every parameter, by ``index/name``."""
+def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, np.ndarray]:
+    """Step and moments of every parameter, by ``index/name``; empty for an optimizer that keeps none."""
     states = optimizer.state_dict()["state"]
-    return {f"{i}/{key}": value.cpu().numpy().copy() for i, state in states.items() for key, value in state.items()}
+    found = ((f"{i}/{key}", value) for i, state in states.items() for key, value in state.items())
+    return {name: value.cpu().numpy().copy() for name, value in found if value is not None}
 
 
-def set_adam_state(optimizer: torch.optim.Optimizer, saved: dict[str, np.ndarray]) -> None:
+def set_optimizer_state(optimizer: torch.optim.Optimizer, saved: dict[str, np.ndarray]) -> None:
     """Put step and moments back in place."""
     full = optimizer.state_dict()
     full["state"] = {}

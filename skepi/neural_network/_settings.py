@@ -9,12 +9,17 @@ import numpy as np
 import torch
 
 from skepi._doors import check_choice, check_count, check_flag, check_number
+from skepi.neural_network._activations import ACTIVATIONS
 from skepi.neural_network._inner_split import VALIDATION
+from skepi.neural_network._schedule import SCHEDULES
 
 _CHOICES = {
     "validation": VALIDATION,
     "l2_norm": ("squared", "unsquared"),
     "precision": ("auto", "float32", "bfloat16"),
+    "activation": tuple(ACTIVATIONS),
+    "optimizer": ("adam", "sgd"),
+    "lr_schedule": SCHEDULES,
 }
 _FLAGS = ("penalize_bias", "early_stopping", "shuffle", "progress")
 _COUNTS = ("batch_size", "max_epochs", "patience")
@@ -34,8 +39,13 @@ def check_settings(net: Any) -> None:
         check_count(name, getattr(net, name), 1)
     for name in ("l1", "l2", "tol"):
         check_number(name, getattr(net, name), 0)
-    check_number("dropout", net.dropout, 0, 1)
-    check_number("lr", net.lr, 0, low_included=False)
+    for name in ("dropout", "momentum"):
+        check_number(name, getattr(net, name), 0, 1)
+    for name in ("lr", "lr_min"):
+        check_number(name, getattr(net, name), 0, low_included=False)
+    check_number("lr_decay", net.lr_decay, 0, low_included=False)
+    if net.lr_decay > 1:
+        raise ValueError(f"lr_decay must be 1 or less, or the learning rate would grow, got {net.lr_decay!r}")
     check_number("validation_fraction", net.validation_fraction, 0, 1, low_included=False)
     _check_hidden(net.hidden)
     resolve_device(net.device)
@@ -65,6 +75,13 @@ def resolve_device(name: str) -> torch.device:
     if device.type == "cuda" and device.index is None:
         return torch.device("cuda", torch.cuda.current_device())
     return device
+
+
+def optimizer_settings(name: str, momentum: float, device: torch.device) -> dict[str, Any]:
+    """Arguments of a skorch net that choose the optimizer."""
+    if name == "sgd":
+        return {"optimizer": torch.optim.SGD, "optimizer__momentum": momentum}
+    return {"optimizer": torch.optim.Adam, "optimizer__fused": device.type in ("cpu", "cuda")}
 
 
 def mixed_precision(precision: str, device: torch.device, sizes: Sequence[int], n_rows: int) -> torch.dtype | None:
