@@ -272,10 +272,10 @@ def test_a_file_of_settings_gives_defaults_and_the_command_line_wins(here, capsy
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("n_job = 1", "no command has a setting 'n_job'; did you mean 'n_jobs'"),
-        ("[compares]\nn_jobs = 1", "no command is called 'compares'; did you mean 'compare'"),
-        ("[compare]\nmodel = 'ridge'", r"\[compare\] has no setting 'model'; did you mean 'models'"),
-        ("[compare]\nmodels = ['ridges']", "invalid choice: 'ridges'"),
+        ("n_job = 1", "no command has a setting 'n_job'; did you mean n_jobs?"),
+        ("[compares]\nn_jobs = 1", "no command is called 'compares'; did you mean compare?"),
+        ("[compare]\nmodel = 'ridge'", "[compare] has no setting 'model'; did you mean models?"),
+        ("[compare]\nmodels = ['ridges']", "cis-and-cell-state, got 'ridges'; did you mean ridge?"),
         ("n_jobs = true", "n_jobs: wanted text, a number or a list of them, got True"),
         ("overwrite = 1", "overwrite: wanted true or false, got 1"),
         ("n_jobs = ", "run.toml is no TOML file"),
@@ -287,7 +287,7 @@ def test_settings_that_cannot_be_used_are_refused(here, capsys, text, message):
     with pytest.raises(SystemExit, match="2"):
         main(["compare", "blood", "--config", "run.toml"])
     error = capsys.readouterr().err
-    assert pd.Series([error]).str.contains(message).item(), error
+    assert message in error
 
 
 def test_a_file_of_settings_that_is_absent_is_named(capsys):

@@ -1,5 +1,6 @@
 """Single cells, and what AnnData and MuData hold: the statements that read them and sum cells to cell types."""
 
+import gzip
 import importlib
 from argparse import Namespace
 from pathlib import Path
@@ -60,7 +61,8 @@ def labelled(options: Namespace, cells: Cells) -> bool:
 def pseudobulk_of(options: Namespace, cells: Cells) -> Expression:
     if options.cell_labels is not None:
         column = options.label_column or "cell_type"
-        labels = read_table(check_file(options.cell_labels), sep="\t", index_col=0)[column]
+        check_columns(options.cell_labels, [column], "--label-column COLUMN says which one has the cell types")
+        labels = read_table(options.cell_labels, sep="\t", index_col=0)[column]
     else:
         labels = cells.expression.obs[options.label_column]
     settings = {} if options.unlabelled == "error" else {"unlabelled": options.unlabelled}
@@ -83,6 +85,23 @@ def optional(module: str, function: str) -> Expression:
         raise ImportError(f'{module} is not installed, which this file needs: pip install "skepi[data]"') from error
 
 
+def check_columns(path: str, wanted: list[str], advice: str) -> None:
+    """Refuse a tab-separated table without the columns that are wanted."""
+    found = header_of(check_file(path))
+    for column in wanted:
+        if column not in found:
+            raise UsageError(f"{path}: wanted a tab-separated table with a column {column}, got {found}; {advice}")
+
+
+def header_of(path: str) -> list[str]:
+    """Names of the columns of a tab-separated table, by its first line that is no comment."""
+    with open(path, "rb") as plain:
+        packed = plain.read(2) == b"\x1f\x8b"
+    with gzip.open(path, "rt") if packed else open(path) as file:
+        line = next((line for line in file if not line.startswith("#")), "")
+    return [name.strip('"') for name in line.rstrip("\r\n").split("\t")]
+
+
 def ending_of(path: str) -> str:
     """Ending of a file name without that of gzip, in lower case."""
     return Path(path.lower().removesuffix(".gz").removesuffix(".bgz")).suffix
@@ -91,5 +110,7 @@ def ending_of(path: str) -> str:
 def check_file(path: str) -> str:
     """Refuse what is not there before anything is read."""
     if not Path(path).is_file():
-        raise UsageError(f"{path}: there is no such file" if not Path(path).exists() else f"{path} is no file")
+        raise UsageError(
+            f"{path}: there is no such file" if not Path(path).exists() else f"{path} is a folder; wanted a file"
+        )
     return path

@@ -1,6 +1,7 @@
 """Models by name, as Python expressions, and the normalisation that they learn from."""
 
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,9 @@ def opened(path: str | None) -> PairedDataset:
     """The data set of a folder, looked at before the program runs."""
     if path is None:
         raise UsageError("DATA is missing: the folder of a data set, which `skepi build` writes")
+    if not Path(path, "tables.npz").is_file():
+        what = "there is no such folder" if not Path(path).exists() else "no data set is there"
+        raise UsageError(f"{path}: {what}; wanted a folder that `skepi build` wrote")
     return PairedDataset.open(path, verify=False)
 
 
