@@ -37,6 +37,8 @@ def cells_of(
     if ending == ".h5":
         return Cells(program.let(variable, py(read_10x_h5)(check_file(path), feature_type=feature_type)), False)
     if ending == ".h5ad":
+        if options.label_column is not None and options.cell_labels is None:
+            check_group(path, "obs", [options.label_column], "--label-column")
         return Cells(program.let(variable, optional("anndata", "read_h5ad")(check_file(path))), True)
     return None
 
@@ -74,7 +76,23 @@ def pseudobulk_of(options: Namespace, cells: Cells) -> Expression:
 def mudata_of(program: Program, options: Namespace) -> Expression | None:
     if options.openness is None or ending_of(options.openness) != ".h5mu":
         return None
-    return program.let("mudata", optional("mudata", "read_h5mu")(check_file(options.openness)))
+    read = optional("mudata", "read_h5mu")
+    check_group(options.openness, "mod", options.modalities, "--modalities")
+    return program.let("mudata", read(options.openness))
+
+
+def check_group(path: str, group: str, wanted: list[str], option: str) -> None:
+    """Refuse a file of AnnData or MuData that lacks what an option names in one of its groups."""
+    import h5py  # which both packages need
+
+    try:
+        with h5py.File(check_file(path)) as file:
+            found = sorted(set(file[group]) - {"__categories", "_index"})
+    except (OSError, KeyError) as error:
+        raise UsageError(f"{path}: wanted a file of AnnData or MuData, got something else ({error})") from error
+    for name in wanted:
+        if name not in found:
+            raise UsageError(f"{path}: {option} {name} is not there; there are {', '.join(found)}")
 
 
 def optional(module: str, function: str) -> Expression:

@@ -154,6 +154,7 @@ def _of_peak_calls(program: Program, options: Namespace, peaks: Expression | Non
 def _of_matrix(program: Program, options: Namespace, mudata: Expression | None) -> Openness:
     source = cells_of(program, options, options.openness, "atac", "Peaks", mudata)
     if source is not None and not labelled(options, source):
+        program.note(f"each row of obs of {options.openness} is taken as a cell type; --label-column sums cells")
         return Openness(None, None, None, source.expression)
     cell_types = None
     if source is not None:
@@ -172,6 +173,8 @@ def _read_openness(options: Namespace) -> Expression:
         settings = {"labels": _FEATURECOUNTS[1:4], "one_based": True}  # positions of SAF and GTF count from 1
         drop = [*_FEATURECOUNTS[:1], *_FEATURECOUNTS[4:], *(drop or [])]
     if options.one_based:
+        if len(labels or []) != 3:
+            raise UsageError("--one-based needs --openness-labels with three columns: chromosome, start and end")
         settings["one_based"] = True
     if drop:
         settings["drop"] = drop

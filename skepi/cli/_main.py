@@ -74,6 +74,7 @@ def _own_warnings(options: Namespace) -> Iterator[None]:
     before = os.environ.get("PYTHONWARNINGS")
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
+        warnings.simplefilter("ignore", FutureWarning)  # of other packages, for those who write programs
         warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
         if options.command in ("compare", "report"):
             from skepi.exceptions import DistantCellTypeWarning
@@ -117,8 +118,8 @@ def _failed(error: Exception, options: Namespace) -> int:
 
 def _text_of(error: Exception) -> str:
     """What an error says, in one line."""
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a result cannot be written'}: {error.strerror}"
     text = " ".join(str(error).split()) or "no message"
     return f"there is no {text}" if type(error) is KeyError else text  # whose text is the key alone
 
@@ -128,7 +129,7 @@ def _one_line(options: Namespace) -> Any:
     said: set[str] = set()
 
     def show(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
-        text = f"skepi {options.command}: warning: {in_options(' '.join(str(message).split()), options)}"
+        text = f"skepi {options.command}: warning: {in_options(' '.join(str(message).split()), options, way_on=False)}"
         if text not in said:
             said.add(text)
             print(text, file=sys.stderr)

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from skepi.baselines import DistanceDecay, NearestCellTypes, PromoterSum, TrainingMean
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.cli._errors import UsageError
-from skepi.cli._expressions import Expression, py
+from skepi.cli._expressions import Expression, evaluate, py
 from skepi.cli._program import Program
 from skepi.compose import GeneZTarget
 from skepi.gaussian_process import CisTransRegressor
@@ -77,6 +77,11 @@ def normalizer_of(made: Program, options: Namespace, data: PairedDataset) -> Exp
         method = "quantile"
         made.note("expression is taken as counts: quantile normalisation; --normalizer says otherwise")
     return py(ExpressionNormalizer)(method, min_mean_cpm=options.min_mean_cpm)
+
+
+def method_of(normalizer: Expression | None) -> str:
+    """The value of ``--normalizer`` that an expression of :func:`normalizer_of` is made by."""
+    return "none" if normalizer is None else evaluate(normalizer, {}, str).method
 
 
 def _are_counts(expression: Any) -> bool:

@@ -3,12 +3,13 @@
 import inspect
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 from skepi._fitted import last_step
 from skepi.cli._cells import optional
 from skepi.cli._errors import UsageError
 from skepi.cli._expressions import Expression, evaluate, output, py
-from skepi.cli._fit import add_fitted, add_training_data
+from skepi.cli._fit import add_fitted, add_training_data, training_of
 from skepi.cli._inputs import add_openness, add_paired
 from skepi.cli._models import model_of, normalizer_of, opened
 from skepi.cli._options import BEST
@@ -16,7 +17,10 @@ from skepi.cli._program import Program
 from skepi.cli._tables import add_table, add_table_or_print
 from skepi.datasets import fetch_hematopoiesis
 from skepi.paired import PairedDataset
-from skepi.persistence import load_model
+from skepi.persistence import load_model, read_model_info
+
+#: Peaks of the training data that are looked at to tell the scale of openness.
+_LOOKED_AT = 10_000
 
 
 def program(options: Namespace) -> Program:
@@ -58,7 +62,32 @@ def _training_data(made: Program, options: Namespace) -> Expression:
     found = opened(options.train)
     if found.expression is None:
         raise UsageError(f"{options.train} holds openness only: there is nothing to learn from")
-    return add_training_data(made, py(PairedDataset).open(options.train), normalizer_of(made, options, found))
+    _check_scale(options, found)
+    normalizer = normalizer_of(made, options, found)
+    if options.fitted:
+        _check_fitted(options, training_of(options, found, normalizer))
+    return add_training_data(made, py(PairedDataset).open(options.train), normalizer)
+
+
+def _check_scale(options: Namespace, found: PairedDataset) -> None:
+    """Refuse peak calls, whose openness is fold enrichment, for models of counts."""
+    if options.peak_calls is not None and (found.openness[:_LOOKED_AT] % 1 == 0).all():
+        raise UsageError(
+            f"{options.train} has counts as openness, and peak calls give fold enrichment, on another scale; "
+            "count reads in the same peaks, and give the table as --openness"
+        )
+
+
+def _check_fitted(options: Namespace, wanted: dict[str, Any]) -> None:
+    """Refuse a model that was fitted to other data, or on another scale; models saved in Python do not say."""
+    saved = read_model_info(options.fitted)["metadata"] or {}
+    if not wanted.keys() & saved.keys():
+        return
+    if saved.get("data") != wanted["data"]:
+        raise UsageError(f"{options.fitted} was fitted to other data than --train {options.train}")
+    for option in ("--normalizer", "--min-mean-cpm"):
+        if saved.get(option) != wanted.get(option):
+            raise UsageError(f"{options.fitted} was fitted with {option} {saved.get(option)}: write the same here")
 
 
 def _new_data(made: Program, options: Namespace, data: Expression) -> Expression:

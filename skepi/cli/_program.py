@@ -87,7 +87,10 @@ class Program:
 
     def check_outputs(self, overwrite: bool) -> None:
         """Refuse, before anything is computed, files that cannot be written or would be lost."""
-        for path in map(Path, self.outputs()):
+        outputs = self.outputs()
+        for path in map(Path, outputs):
+            if outputs.count(str(path)) > 1:
+                raise UsageError(f"{path}: two results cannot be one file; give them two names")
             if not path.parent.is_dir():
                 raise UsageError(f"{path}: there is no folder {path.parent} to write it to")
             if path.is_dir():
