@@ -15,16 +15,19 @@ _PHRASES = {
     "data.transform_expression(ExpressionNormalizer()), or give PerGeneRegressor(exposure=...)": "--normalizer "
     "quantile",
     "; see distances()": "",
+    "? .str.upper() writes both alike": "?",
 }
 #: What to do next, by the words that a message begins with, where it does not say so.
 _NEXT = {
     "names of peaks: ": "--openness-labels names three columns with the places of peaks, --peaks a BED file with them",
     "expression: columns do not match the cell types": "NAME=FILE names the cell type of peak calls, "
     "--common-cell-types keeps those of both sides",
+    "transcripts: missing columns": "--gene-name is for GTF and GFF3",
     "genes: missing columns": "--genes names a GTF, GFF3 or table of start sites",
     "split 'lineages' cannot be made": "`skepi build --cell-types` gives lineages",
     "X: values look like logarithms": "--normalizer none takes them as they are",
-    "genes: not in the data set": "names are those of `skepi build`, and --min-mean-cpm leaves out what is hardly expressed",
+    "genes: not in the data set": "names are those of `skepi build`, and --min-mean-cpm leaves "
+    "out what is hardly expressed",
 }
 _VALUE = r"('[^']*'|\[[^]]*\]|True|-?[0-9.]+(?:e[+-]?[0-9]+)?)?"
 _ARGUMENT = re.compile(rf"(?<![\w.-])([a-z][a-z_]+)={_VALUE}")
@@ -61,10 +64,9 @@ def in_options(text: str, options: Namespace, way_on: bool = True) -> str:
 
 def _with_source(text: str, asked: dict[str, object]) -> str:
     """The message behind the option that named its file."""
-    for key in ("peak_calls", "openness", "peaks", "exclude", "genes", "expression", "cell_labels", "cell_types"):
-        if _names(text, asked.get(key)):
-            return f"--{key.replace('_', '-')} {text}"
-    return text
+    files = ("peak_calls", "openness", "peaks", "exclude", "genes", "expression", "cell_labels", "cell_types")
+    options = [f"--{key.replace('_', '-')}" for key in files if _names(text, asked.get(key))]
+    return f"{' or '.join(options)} {text}" if options else text
 
 
 def _names(text: str, path: object) -> bool:
