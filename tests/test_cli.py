@@ -230,6 +230,7 @@ def test_cells_of_a_folder_are_summed(here, capsys):
     np.testing.assert_array_equal(PairedDataset.open("shown").expression, data.expression)
 
 
+@pytest.mark.filterwarnings("ignore:From 0.4:FutureWarning")  # of mudata, where it is made
 def test_anndata_and_mudata_make_the_same_data_set(here):
     anndata = pytest.importorskip("anndata", reason="h5ad needs anndata")
     mudata = pytest.importorskip("mudata", reason="h5mu needs mudata")
@@ -380,8 +381,8 @@ def test_a_mistake_has_one_line(here, capsys, arguments, message):
         (["build", "--openness", "x.h5ad", "--peaks", "p.bed"], "--peaks has no effect with x.h5ad"),
         (["build", "--openness", "x.h5ad", "--unlabelled", "drop"], "without --cell-labels or --label-column"),
         (["build", "--openness", "x.h5ad", "--one-based"], "--one-based has no effect with x.h5ad"),
-        (["build", "--openness", "x.h5ad", "--expression", "y.h5ad", "--drop", "z"], "that is no table of text"),
-        (["build", "--openness", "x.h5ad", "--expression", "y.h5ad", "--missing", "zero"], "without a table of text"),
+        (["build", "--openness", "x.h5ad", "--expression", "y.h5ad", "--drop", "z"], "that is no table"),
+        (["build", "--openness", "x.h5ad", "--expression", "y.h5ad", "--missing", "zero"], "without a table"),
         (["build", "--openness", "x.h5ad", "--policy", "all"], "--policy has no effect without --genes"),
         (["build", "--openness", "peak_matrix.csv", "--common-cell-types"], "no effect without --expression"),
         (["compare", "blood", "--normalizer", "none", "--min-mean-cpm", "3"], "no effect with --normalizer none"),
@@ -512,6 +513,7 @@ def test_lineages_of_a_table_in_another_order_reach_their_cell_types(here):
     assert data.cell_types["name"].tolist() == names == data.cell_types["lineage"].tolist()
 
 
+@pytest.mark.filterwarnings("ignore:From 0.4:FutureWarning")  # of mudata, where it is made
 def test_what_an_annotated_file_lacks_is_named(here, capsys):
     anndata = pytest.importorskip("anndata", reason="h5ad needs anndata")
     mudata = pytest.importorskip("mudata", reason="h5mu needs mudata")

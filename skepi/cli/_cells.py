@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from skepi.cli._endings import ending_of
 from skepi.cli._errors import UsageError
 from skepi.cli._expressions import Expression, py
 from skepi.cli._program import Program
@@ -118,11 +119,6 @@ def header_of(path: str) -> list[str]:
     with gzip.open(path, "rt") if packed else open(path) as file:
         line = next((line for line in file if not line.startswith("#")), "")
     return [name.strip('"') for name in line.rstrip("\r\n").split("\t")]
-
-
-def ending_of(path: str) -> str:
-    """Ending of a file name without that of gzip, in lower case."""
-    return Path(path.lower().removesuffix(".gz").removesuffix(".bgz")).suffix
 
 
 def check_file(path: str) -> str:

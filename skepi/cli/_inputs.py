@@ -8,7 +8,6 @@ from skepi.cli._cells import (
     cells_of,
     check_columns,
     check_file,
-    ending_of,
     header_of,
     labelled,
     mudata_of,
@@ -16,6 +15,7 @@ from skepi.cli._cells import (
     read_table,
     rna_of,
 )
+from skepi.cli._endings import ending_of
 from skepi.cli._errors import UsageError
 from skepi.cli._expressions import Expression, py
 from skepi.cli._program import Program

@@ -21,8 +21,6 @@ from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
 from skepi.preprocessing import LogZScaler
 
-#: Models on pairs alone, which have no bins.
-RULES = ("training mean", "promoter sum", "distance decay", "nearest cell type")
 #: Models whose predictions are sums of parts.
 WITH_PARTS = ("cis and cell state",)
 

@@ -17,6 +17,8 @@ MODELS = (
     "network",
     "cis and cell state",
 )
+#: Models on pairs alone, which have no bins.
+RULES = MODELS[:4]
 FAST = ["training mean", "promoter sum", "nearest cell type", "ridge", "cis and cell state"]
 BEST = "cis and cell state"
 

@@ -7,7 +7,8 @@ from typing import Any
 from skepi.cli._compare import add_comparison
 from skepi.cli._errors import UsageError
 from skepi.cli._expressions import Expression, name, output, py
-from skepi.cli._models import RULES, WITH_PARTS, normalizer_of, opened
+from skepi.cli._models import WITH_PARTS, normalizer_of, opened
+from skepi.cli._options import RULES
 from skepi.cli._program import Program
 from skepi.inspection import cell_type_outliers, cross_val_parts, importance_profile, score_links
 from skepi.model_selection import CellTypeKFold, LeaveOneCellTypeOut

@@ -2,9 +2,10 @@
 
 from argparse import Namespace
 from collections.abc import Iterator
-from pathlib import Path
 
+from skepi.cli._endings import ANNOTATED, ending_of, is_cell_ranger, is_table
 from skepi.cli._errors import UsageError
+from skepi.cli._options import RULES
 from skepi.cli._parser import make_parser
 
 #: Options, and the words that say when they have no effect.
@@ -12,7 +13,6 @@ Rule = tuple[tuple[str, ...], str]
 
 _OF_MATRIX = ("openness_labels", "one_based", "openness_drop")
 _OF_CONSENSUS = ("exclude", "width", "score")
-_RULES_ALONE = ("training mean", "promoter sum", "distance decay", "nearest cell type")
 
 
 def given_options(options: Namespace) -> set[str]:
@@ -43,7 +43,7 @@ def _rules(options: Namespace) -> Iterator[Rule]:
         yield ("random_state",), "without --test"
     if options.command == "fit" and options.model != "network":
         yield ("random_state",), f"with --model {options.model.replace(' ', '-')}, in which nothing is random"
-    if options.command == "report" and options.model in _RULES_ALONE:
+    if options.command == "report" and options.model in RULES:
         yield ("n_permutations",), f"with --model {options.model.replace(' ', '-')}, which has no bins"
     if options.command == "predict" and options.fitted is not None:
         yield ("model", "random_state"), "with --fitted, which is a model already"
@@ -56,18 +56,18 @@ def _of_openness(options: Namespace) -> Iterator[Rule]:
             yield _OF_CONSENSUS, "with --peaks, which are taken as they are"
         return
     yield _OF_CONSENSUS, "with --openness"
-    if not _is_text(options.openness):
+    if not is_table(options.openness):
         yield _OF_MATRIX, f"with {options.openness}, whose peaks have their names"
-    if _ending(options.openness) != ".h5mu":
+    if ending_of(options.openness) != ".h5mu":
         yield ("modalities",), "without an .h5mu"
-    is_annotated = _ending(options.openness) in (".h5ad", ".h5mu")
+    is_annotated = ending_of(options.openness) in ANNOTATED
     if is_annotated and options.cell_labels is None and options.label_column is None:
         yield ("peaks",), f"with {options.openness}, whose var has the places of its peaks"
 
 
 def _of_cells(options: Namespace) -> Iterator[Rule]:
     paths = [path for path in (options.openness, getattr(options, "expression", None)) if path is not None]
-    if all(map(_is_text, paths)):
+    if all(map(is_table, paths)):
         yield ("cell_labels", "label_column", "unlabelled"), "without a file of single cells"
     elif options.cell_labels is None and options.label_column is None:
         yield ("unlabelled",), "without --cell-labels or --label-column"
@@ -76,24 +76,12 @@ def _of_cells(options: Namespace) -> Iterator[Rule]:
 def _of_genes_and_expression(options: Namespace) -> Iterator[Rule]:
     if options.genes is None:
         yield ("policy", "gene_name", "strandless"), "without --genes"
-    texts = [path is not None and _is_text(path) for path in (options.openness, options.expression)]
-    if not any(texts):
-        yield ("missing",), "without a table of text"
-    if options.expression is None and _ending(options.openness or "") != ".h5mu":
+    tables = [path is not None and is_table(path) for path in (options.openness, options.expression)]
+    if not any(tables):
+        yield ("missing",), "without a table"
+    if options.expression is None and ending_of(options.openness or "") != ".h5mu":
         yield ("drop", "repeated", "feature", "common_cell_types"), "without --expression"
-    elif not texts[1]:
-        yield ("drop", "repeated"), "on expression that is no table of text"
-    if not _is_cell_ranger(options.expression):
+    elif not tables[1]:
+        yield ("drop", "repeated"), "on expression that is no table"
+    if not is_cell_ranger(options.expression):
         yield ("feature",), "without expression of Cell Ranger"
-
-
-def _is_text(path: str) -> bool:
-    return not _is_cell_ranger(path) and _ending(path) not in (".h5ad", ".h5mu")
-
-
-def _is_cell_ranger(path: str | None) -> bool:
-    return path is not None and (Path(path).is_dir() or _ending(path) == ".h5")
-
-
-def _ending(path: str) -> str:
-    return Path(path.lower().removesuffix(".gz").removesuffix(".bgz")).suffix
