@@ -338,6 +338,7 @@ GENES = ["--genes", "genes.gtf.gz"]
         (["compare", "genes.gtf.gz"], "genes.gtf.gz: no data set is there"),
         (["compare", "blood", "--splits", "lineages"], "`skepi build --cell-types` gives lineages"),
         (["compare", "blood", "--output", "scores.doc"], "wanted a name that ends in .tsv, .csv or .parquet"),
+        (["report", "blood", "--output", "page.pdf"], "page.pdf: wanted a name that ends in .html"),
         (["fit", "blood"], "--output is missing: the model file to write"),
         (["predict", "--peak-calls", FILES[0]], "--train is missing"),
         (["predict", "--train", "blood"], "wanted either --peak-calls or --openness"),
@@ -434,6 +435,25 @@ def test_names_of_chromosomes_are_mended_by_an_option(here, capsys):
     assert main([*asked, "--chromosomes", "ensembl"]) == 0
 
 
+def test_tables_that_are_no_text(here, capsys):
+    """Parquet is read; a workbook is refused in words."""
+    pytest.importorskip("pyarrow", reason="parquet needs pyarrow")
+    table = pd.read_csv("counts.txt", sep="\t", comment="#", index_col=0).iloc[:90, 5:]
+    table.to_parquet("counts.parquet")
+    asked = ["build", "--peak-calls", *FILES, *GENES, "--expression"]
+    assert main([*asked, "counts.parquet", "--output", "x"]) == 0
+    np.testing.assert_array_equal(PairedDataset.open("x").expression, table.to_numpy())
+    Path("counts.xlsx").write_bytes(b"PK\x03\x04\x14\xff\xfe\x80\n")
+    capsys.readouterr()
+    assert "save its sheet as text separated by tabs" in one_line([*asked, "counts.xlsx", "--output", "y"], capsys)
+
+
+def test_a_gtf_is_known_by_its_name(here, capsys):
+    shutil.copy("genes.gtf.gz", "genes.txt")
+    asked = ["build", "--peak-calls", FILES[0], "--genes", "genes.txt", "--output", "x"]
+    assert "genes.txt looks like a GTF or GFF3: give it a name that ends in .gtf" in one_line(asked, capsys)
+
+
 def test_no_cell_type_in_common_is_said(here, capsys):
     asked = ["build", "--peak-calls", f"other={FILES[0]}", *BUILD[-8:], "--common-cell-types", "--output", "x"]
     assert "openness and expression have no cell type in common" in one_line(asked, capsys)
@@ -451,15 +471,16 @@ def test_a_fitted_model_is_held_to_its_data(here, capsys):
     assert main([*asked, "blood", "--normalizer", "tmm"]) == 0
 
 
-def test_peak_calls_are_refused_where_training_data_are_counts(here, capsys):
+def test_openness_on_two_scales_is_refused(here, capsys):
     counts = pd.read_csv("peak_matrix.csv", index_col=0).mul(10).round().astype(int)
     counts.to_csv("reads.csv")
     asked = ["build", "--openness", "reads.csv", *GENES, "--expression", "counts.txt", "--repeated", "drop"]
     assert main([*asked, "--output", "reads"]) == 0
     capsys.readouterr()
-    predict = ["predict", "--train", "reads", "--output", "p.tsv"]
-    assert "reads has counts as openness" in one_line([*predict, "--peak-calls", FILES[0]], capsys)
-    assert main([*predict, "--openness", "reads.csv"]) == 0
+    predict = ["predict", "--output", "p.tsv", "--model", "training-mean", "--train"]
+    assert "openness of --train is whole numbers" in one_line([*predict, "reads", "--peak-calls", FILES[0]], capsys)
+    assert "the new cell types is whole numbers" in one_line([*predict, "blood", "--openness", "reads.csv"], capsys)
+    assert main([*predict, "reads", "--openness", "reads.csv"]) == 0
 
 
 def test_a_table_of_featurecounts_over_peaks_needs_no_option(here):

@@ -35,7 +35,7 @@ class Parser(argparse.ArgumentParser):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """A question that names the nearest of what is known, or nothing."""
-    near = difflib.get_close_matches(name, list(known), 1)
+    near = difflib.get_close_matches(name, list(known), 1, cutoff=0.7)
     return f"; did you mean {near[0]}?" if near else ""
 
 

@@ -4,7 +4,7 @@ import gzip
 import importlib
 from argparse import Namespace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -116,7 +116,8 @@ def header_of(path: str) -> list[str]:
     """Names of the columns of a tab-separated table, by its first line that is no comment."""
     with open(path, "rb") as plain:
         packed = plain.read(2) == b"\x1f\x8b"
-    with gzip.open(path, "rt") if packed else open(path) as file:
+    text: Any = {"mode": "rt", "encoding": "utf-8-sig", "errors": "replace"}  # the readers say what is no text
+    with gzip.open(path, **text) if packed else open(path, **text) as file:
         line = next((line for line in file if not line.startswith("#")), "")
     return [name.strip('"') for name in line.rstrip("\r\n").split("\t")]
 

@@ -39,6 +39,8 @@ from skepi.peaks import consensus_peaks, openness_over_peaks, read_narrowpeaks
 #: First columns of a table of featureCounts.
 _FEATURECOUNTS = ["Geneid", "Chr", "Start", "End", "Strand", "Length"]
 
+_GTF_COLUMNS = 9
+
 
 class Openness(NamedTuple):
     """Openness as a table with its peaks, or as an AnnData object whose obs are cell types."""
@@ -198,13 +200,16 @@ def _genes(program: Program, options: Namespace, rna: Cells | None) -> Expressio
 
 def _chosen(options: Namespace) -> Expression:
     """One start site per gene of a file."""
+    check_file(options.genes)
     reader = {".gtf": read_gtf, ".gff": read_gff3, ".gff3": read_gff3}.get(ending_of(options.genes), read_tss)
+    if reader is read_tss and len(header_of(options.genes)) == _GTF_COLUMNS:
+        raise UsageError(f"{options.genes} looks like a GTF or GFF3: give it a name that ends in .gtf or .gff3")
     settings: dict[str, Any] = {} if options.policy == "most_transcripts" else {"policy": options.policy}
     if options.gene_name is not None:
         settings["name"] = options.gene_name
     if options.strandless != "error":
         settings["strandless"] = options.strandless
-    return py(choose_tss)(py(reader)(check_file(options.genes)), **settings)
+    return py(choose_tss)(py(reader)(options.genes), **settings)
 
 
 def _expression(program: Program, options: Namespace, rna: Cells | None) -> Expression | None:

@@ -19,7 +19,7 @@ from skepi.datasets import fetch_hematopoiesis
 from skepi.paired import PairedDataset
 from skepi.persistence import load_model, read_model_info
 
-#: Peaks of the training data that are looked at to tell the scale of openness.
+#: Peaks that are looked at to tell the scale of openness.
 _LOOKED_AT = 10_000
 
 
@@ -29,8 +29,9 @@ def program(options: Namespace) -> Program:
     if options.std is not None:
         _check_std(options)
     data = _training_data(made, options)
-    model = made.let("model", py(load_model)(options.fitted)) if options.fitted else add_fitted(made, options, data)
     new = _new_data(made, options, data)
+    made.guard(_check_scale, data, new)
+    model = made.let("model", py(load_model)(options.fitted)) if options.fitted else add_fitted(made, options, data)
     X = made.let("X_new", new.pairs())
     if options.std is None:
         values = model.predict(X)
@@ -62,19 +63,20 @@ def _training_data(made: Program, options: Namespace) -> Expression:
     found = opened(options.train)
     if found.expression is None:
         raise UsageError(f"{options.train} holds openness only: there is nothing to learn from")
-    _check_scale(options, found)
     normalizer = normalizer_of(made, options, found)
     if options.fitted:
         _check_fitted(options, training_of(options, found, normalizer))
     return add_training_data(made, py(PairedDataset).open(options.train), normalizer)
 
 
-def _check_scale(options: Namespace, found: PairedDataset) -> None:
-    """Refuse peak calls, whose openness is fold enrichment, for models of counts."""
-    if options.peak_calls is not None and (found.openness[:_LOOKED_AT] % 1 == 0).all():
+def _check_scale(train: PairedDataset, new: PairedDataset) -> None:
+    """Refuse counts where the training data are fold enrichment, and the other way round."""
+    whole = [bool((data.openness[:_LOOKED_AT] % 1 == 0).all()) for data in (train, new)]
+    if whole[0] != whole[1]:
+        is_of = ["whole numbers, such as counts" if one else "not whole, such as fold enrichment" for one in whole]
         raise UsageError(
-            f"{options.train} has counts as openness, and peak calls give fold enrichment, on another scale; "
-            "count reads in the same peaks, and give the table as --openness"
+            f"openness of --train is {is_of[0]}, that of the new cell types is {is_of[1]}: another scale; "
+            "give openness measured as that of the training data was"
         )
 
 

@@ -27,6 +27,8 @@ def program(options: Namespace) -> Program:
     made = Program()
     if options.output is None:
         raise UsageError("--output is missing: the page to write")
+    if Path(options.output).suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{options.output}: wanted a name that ends in .html")
     found = opened(options.data)
     if options.model not in options.models:
         options.models = [*options.models, options.model]
