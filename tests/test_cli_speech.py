@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from skepi.cli._speech import _PHRASES, in_options
+from skepi.cli._speech import _NEXT, _PHRASES, in_options
 
 ROOT = Path(__file__).parents[1]
 ASKED = Namespace(
@@ -23,6 +23,7 @@ ASKED = Namespace(
         ("m.tsv: labels=['chr', 'start', 'end'] or", "--openness m.tsv: --openness-labels chr start end or"),
         ("repeated='drop' or 'sum' says", "--repeated drop or --repeated sum says"),
         ("x == 3, a<=b, sum=of", "x == 3, a<=b, sum=of"),
+        ("runs/drop=5/x.tsv: no", "runs/drop=5/x.tsv: no"),
         ("cm.tsv: no path of an option", "cm.tsv: no path of an option"),
     ],
 )
@@ -40,9 +41,9 @@ def test_a_file_of_two_options_has_both():
     assert in_options("x.gz, line 1: no", same) == "--peak-calls or --genes x.gz, line 1: no"
 
 
-@pytest.mark.parametrize("phrase", _PHRASES)
+@pytest.mark.parametrize("phrase", [*_PHRASES, *(re.sub(r"^.*?(: |' )(?=.)", "", words) for words in _NEXT)])
 def test_phrases_are_those_of_the_library(phrase):
-    """Where the library says it otherwise, the command line has to follow."""
+    """Where the library says it otherwise, the command line has to follow; names before a colon are filled in there."""
     files = [path for path in (ROOT / "skepi").rglob("*.py") if "cli" not in path.parts]
     joined = [re.sub(r'"\n\s+f?"', "", path.read_text()) for path in files]
     assert any(phrase in text for text in joined), phrase

@@ -22,6 +22,7 @@ _NEXT = {
     "names of peaks: ": "--openness-labels names three columns with the places of peaks, --peaks a BED file with them",
     "expression: columns do not match the cell types": "NAME=FILE names the cell type of peak calls, "
     "--common-cell-types keeps those of both sides",
+    "labels: wanted": "they are those of --openness-labels",
     "transcripts: missing columns": "--gene-name is for GTF and GFF3",
     "genes: missing columns": "--genes names a GTF, GFF3 or table of start sites",
     "split 'lineages' cannot be made": "`skepi build --cell-types` gives lineages",
@@ -30,7 +31,7 @@ _NEXT = {
     "out what is hardly expressed",
 }
 _VALUE = r"('[^']*'|\[[^]]*\]|True|-?[0-9.]+(?:e[+-]?[0-9]+)?)?"
-_ARGUMENT = re.compile(rf"(?<![\w.-])([a-z][a-z_]+)={_VALUE}")
+_ARGUMENT = re.compile(rf"(?<![\w./-])([a-z][a-z_]+)={_VALUE}")
 _WRITE_PYTHON = "arguments that are no options can be given in Python: --show-code prints the program"
 
 
