@@ -338,6 +338,7 @@ GENES = ["--genes", "genes.gtf.gz"]
         (["compare", "genes.gtf.gz"], "genes.gtf.gz: no data set is there"),
         (["compare", "blood", "--splits", "lineages"], "`skepi build --cell-types` gives lineages"),
         (["compare", "blood", "--output", "scores.doc"], "wanted a name that ends in .tsv, .csv or .parquet"),
+        (["report", "blood", "--output", "p.html", "--n-permutations", "9"], "wanted 19 or more, or 0 for none, got 9"),
         (["report", "blood", "--output", "page.pdf"], "page.pdf: wanted a name that ends in .html"),
         (["fit", "blood"], "--output is missing: the model file to write"),
         (["predict", "--peak-calls", FILES[0]], "--train is missing"),

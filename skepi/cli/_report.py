@@ -20,6 +20,8 @@ _GENES = 2_000
 #: Links nearer than this are of promoters.
 _LINK_FROM = 20_000
 _FEW_CELL_TYPES = 30
+#: Limits at level 0.95 need so many.
+_LEAST_PERMUTATIONS = 19
 
 
 def program(options: Namespace) -> Program:
@@ -29,6 +31,10 @@ def program(options: Namespace) -> Program:
         raise UsageError("--output is missing: the page to write")
     if Path(options.output).suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{options.output}: wanted a name that ends in .html")
+    if 0 != options.n_permutations < _LEAST_PERMUTATIONS:
+        raise UsageError(
+            f"--n-permutations: wanted {_LEAST_PERMUTATIONS} or more, or 0 for none, got {options.n_permutations}"
+        )
     found = opened(options.data)
     if options.model not in options.models:
         options.models = [*options.models, options.model]
