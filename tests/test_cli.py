@@ -501,7 +501,7 @@ def test_a_table_of_featurecounts_over_peaks_needs_no_option(here):
     labels = ["--openness-labels", "CHR", "START", "END", "--one-based", "--openness-drop", "STRAND"]
     assert main(["build", "--openness", "diffbind.csv", *labels, *GENES, "--output", "diffbind"]) == 0
     again = PairedDataset.open("diffbind")
-    pd.testing.assert_frame_equal(again.peaks, data.peaks)
+    assert_exact(again.peaks, data.peaks)
     np.testing.assert_array_equal(again.openness, data.openness)
 
 
