@@ -97,6 +97,25 @@ def test_a_program_runs_as_it_is_shown(tmp_path, monkeypatch, capsys):
     assert ((tmp_path / "table.csv").read_text(), capsys.readouterr().out) == ran == ("x\n1.5\n2.0\n", "3.5\n")
 
 
+def test_a_guard_refuses_values_at_its_place_and_is_not_shown(tmp_path):
+    program, seen = Program(), []
+    table = program.let("table", py(pd.DataFrame, "pandas")({"x": [1]}))
+    program.guard(lambda value: seen.append(len(value)), table)
+    program.do(py(written)(output(tmp_path / "one.txt")))
+    assert program.code().count("\n") == 5  # two imports, an empty line, two statements
+    program.run()
+    assert seen == [1]
+
+    def refuse(value):
+        raise UsageError("no")
+
+    program.guard(refuse, table)
+    program.do(py(written)(output(tmp_path / "two.txt")))
+    with pytest.raises(UsageError, match="no"):
+        program.run()
+    assert not (tmp_path / "two.txt").exists()
+
+
 def test_outputs_appear_together_when_all_has_run(tmp_path):
     program, paths = Program(), [tmp_path / "one.txt", tmp_path / "two.txt"]
     program.do(py(written)(output(paths[0])))

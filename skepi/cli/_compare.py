@@ -1,8 +1,10 @@
 """``skepi compare``: models under splits that hold out what they have not seen."""
 
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
+from skepi.cli._errors import UsageError
 from skepi.cli._expressions import Expression, py
 from skepi.cli._models import model_of, normalizer_of, opened
 from skepi.cli._program import Program
@@ -35,6 +37,8 @@ def add_comparison(made: Program, options: Namespace) -> Expression:
     if options.controls:
         settings["controls"] = tuple(options.controls)
     if options.folder is not None:
+        if Path(options.folder).is_file():
+            raise UsageError(f"--folder {options.folder} is a file; wanted a folder, which is made where there is none")
         settings["folder"] = options.folder
     splits = options.splits or ["cell types"] + ["lineages"] * _has_lineages(found)
     return made.let(

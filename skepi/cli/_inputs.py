@@ -1,20 +1,21 @@
 """From files to a data set: the statements that read them."""
 
-import gzip
 from argparse import Namespace
 from typing import Any, NamedTuple
 
 from skepi.cli._cells import (
     Cells,
     cells_of,
+    check_columns,
     check_file,
-    ending_of,
+    header_of,
     labelled,
     mudata_of,
     pseudobulk_of,
     read_table,
     rna_of,
 )
+from skepi.cli._endings import ending_of
 from skepi.cli._errors import UsageError
 from skepi.cli._expressions import Expression, py
 from skepi.cli._program import Program
@@ -37,6 +38,8 @@ from skepi.peaks import consensus_peaks, openness_over_peaks, read_narrowpeaks
 
 #: First columns of a table of featureCounts.
 _FEATURECOUNTS = ["Geneid", "Chr", "Start", "End", "Strand", "Length"]
+
+_GTF_COLUMNS = 9
 
 
 class Openness(NamedTuple):
@@ -84,7 +87,10 @@ def add_paired(
     openness, peaks, cell_types = opened.table, opened.peaks, opened.cell_types
     if opened.adata is not None:
         atac = atac_of(program, opened.adata, genes)
-        openness, peaks, cell_types = atac.openness, atac.peaks, cell_types or atac.cell_types
+        table, cell_types = cell_types, atac.cell_types
+        openness, peaks = atac.openness, atac.peaks
+        if table is not None:
+            cell_types = program.let("cell_types", _with_lineages(cell_types, table))
         if expression is not None and options.common_cell_types:
             raise UsageError("--common-cell-types needs openness in a table; give both .h5ad the same obs")
     elif expression is not None and options.common_cell_types:
@@ -96,6 +102,11 @@ def add_paired(
     settings = {"expression": expression, "cell_types": cell_types}
     given = {key: value for key, value in settings.items() if value is not None}
     return program.let(variable, py(PairedDataset)(openness, peaks, genes, **given))
+
+
+def _with_lineages(known: Expression, table: Expression) -> Expression:
+    """Cell types in the order that openness has them, with the columns of the table of ``--cell-types``."""
+    return known.drop(columns="lineage", errors="ignore").merge(table, on="name", how="left")
 
 
 def atac_of(program: Program, adata: Expression, genes: Expression) -> Expression:
@@ -118,10 +129,10 @@ def add_openness(
     table = getattr(options, "cell_types", None)
     if table is None:
         return found
-    check_file(table)
+    check_columns(table, ["name"], "--cell-types wants one row per cell type")
     cell_types = read_table(table, sep="\t")
     if found.cell_types is not None:
-        cell_types = found.cell_types.merge(cell_types, on="name", how="left")
+        cell_types = _with_lineages(found.cell_types, cell_types)
     return found._replace(cell_types=program.let("cell_types", cell_types))
 
 
@@ -145,6 +156,7 @@ def _of_peak_calls(program: Program, options: Namespace, peaks: Expression | Non
 def _of_matrix(program: Program, options: Namespace, mudata: Expression | None) -> Openness:
     source = cells_of(program, options, options.openness, "atac", "Peaks", mudata)
     if source is not None and not labelled(options, source):
+        program.note(f"each row of obs of {options.openness} is taken as a cell type; --label-column sums cells")
         return Openness(None, None, None, source.expression)
     cell_types = None
     if source is not None:
@@ -157,13 +169,20 @@ def _of_matrix(program: Program, options: Namespace, mudata: Expression | None) 
 
 
 def _read_openness(options: Namespace) -> Expression:
-    labels = options.openness_labels
+    path, labels, drop = check_file(options.openness), options.openness_labels, options.openness_drop
     settings: dict[str, Any] = {} if labels is None else {"labels": labels if len(labels) > 1 else labels[0]}
+    if labels is None and ending_of(path) != ".parquet" and header_of(path)[:6] == _FEATURECOUNTS:
+        settings = {"labels": _FEATURECOUNTS[1:4], "one_based": True}  # positions of SAF and GTF count from 1
+        drop = [*_FEATURECOUNTS[:1], *_FEATURECOUNTS[4:], *(drop or [])]
     if options.one_based:
+        if len(labels or []) != 3:
+            raise UsageError("--one-based needs --openness-labels with three columns: chromosome, start and end")
         settings["one_based"] = True
+    if drop:
+        settings["drop"] = drop
     if getattr(options, "missing", "error") != "error":
         settings["missing"] = options.missing
-    return _with_sample_names(py(read_matrix)(check_file(options.openness), **settings))
+    return _with_sample_names(py(read_matrix)(path, **settings))
 
 
 def _genes(program: Program, options: Namespace, rna: Cells | None) -> Expression:
@@ -171,18 +190,26 @@ def _genes(program: Program, options: Namespace, rna: Cells | None) -> Expressio
     if options.genes is None:
         if rna is None or not rna.is_adata:
             raise UsageError("--genes is missing: a GTF, GFF3 or a table of start sites")
-        return program.let("genes", rna.expression.var.rename_axis("name").reset_index())
-    ending = ending_of(options.genes)
-    reader = {".gtf": read_gtf, ".gff": read_gff3, ".gff3": read_gff3}.get(ending, read_tss)
+        genes = program.let("genes", rna.expression.var.rename_axis("name").reset_index())
+    else:
+        genes = program.let("genes", _chosen(options))
+    if options.strip_versions:
+        genes = program.let("genes", genes.assign(name=py(strip_versions)(genes["name"])))
+    return _renamed(program, options, "genes", genes)
+
+
+def _chosen(options: Namespace) -> Expression:
+    """One start site per gene of a file."""
+    check_file(options.genes)
+    reader = {".gtf": read_gtf, ".gff": read_gff3, ".gff3": read_gff3}.get(ending_of(options.genes), read_tss)
+    if reader is read_tss and len(header_of(options.genes)) == _GTF_COLUMNS:
+        raise UsageError(f"{options.genes} looks like a GTF or GFF3: give it a name that ends in .gtf or .gff3")
     settings: dict[str, Any] = {} if options.policy == "most_transcripts" else {"policy": options.policy}
     if options.gene_name is not None:
         settings["name"] = options.gene_name
     if options.strandless != "error":
         settings["strandless"] = options.strandless
-    genes = program.let("genes", py(choose_tss)(py(reader)(check_file(options.genes)), **settings))
-    if options.strip_versions:
-        genes = program.let("genes", genes.assign(name=py(strip_versions)(genes["name"])))
-    return _renamed(program, options, "genes", genes)
+    return py(choose_tss)(py(reader)(options.genes), **settings)
 
 
 def _expression(program: Program, options: Namespace, rna: Cells | None) -> Expression | None:
@@ -193,7 +220,7 @@ def _expression(program: Program, options: Namespace, rna: Cells | None) -> Expr
         return None
     else:
         path = check_file(options.expression)
-        drop = options.drop or (_FEATURECOUNTS[1:] if _header(path)[:6] == _FEATURECOUNTS else [])
+        drop = options.drop or (_FEATURECOUNTS[1:] if header_of(path)[:6] == _FEATURECOUNTS else [])
         settings: dict[str, Any] = {"drop": drop} if drop else {}
         for key in ("repeated", "missing"):
             if getattr(options, key) != "error":
@@ -215,11 +242,3 @@ def _renamed(program: Program, options: Namespace, variable: str, table: Express
 def _with_sample_names(table: Expression) -> Expression:
     """Table whose columns are named after samples where they are paths of files of reads."""
     return table.rename(columns=py(sample_name))
-
-
-def _header(path: str) -> list[str]:
-    """Names of the columns of a table, by its first line that is no comment."""
-    with open(path, "rb") as plain:
-        packed = plain.read(2) == b"\x1f\x8b"
-    with gzip.open(path, "rt") if packed else open(path) as file:
-        return next((line.rstrip("\n").split("\t") for line in file if not line.startswith("#")), [])

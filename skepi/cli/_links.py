@@ -27,6 +27,10 @@ def program(options: Namespace) -> Program:
         settings["genes"] = options.only_genes
     links = add_best(made, made.let("links", py(score_links)(data, **settings, **made.progress(options))), options.top)
     if options.test:
+        if options.top is None:
+            made.note(
+                "every peak within --max-distance of each gene is tested, which may take hours; --top N tests the best"
+            )
         links = made.let(
             "links", py(correlate_links)(data, links, random_state=options.random_state, **made.progress(options))
         )

@@ -13,6 +13,8 @@ from typing import Any
 from skepi.cli._config import take_settings
 from skepi.cli._errors import UsageError
 from skepi.cli._parser import make_parser
+from skepi.cli._speech import in_options
+from skepi.cli._unused import check_used, given_options
 
 #: Exit codes: a mistake in the arguments has 2, as everywhere in Python.
 FAILED, INTERRUPTED = 1, 130
@@ -46,13 +48,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser, commands = make_parser()
-    take_settings(arguments, commands)
+    shared = take_settings(arguments, commands)
     options = parser.parse_args(arguments)
+    given = given_options(options) - shared
     if options.progress is None:
         options.progress = sys.stderr.isatty()
     try:
-        with _own_warnings(options.command):
-            _run(options)
+        with _own_warnings(options):
+            _run(options, given)
     except KeyboardInterrupt:
         print(f"skepi {options.command}: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -66,17 +69,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 @contextlib.contextmanager
-def _own_warnings(command: str) -> Iterator[None]:
+def _own_warnings(options: Namespace) -> Iterator[None]:
     """Show the warnings of this process, one line each, but for what is done on purpose."""
     before = os.environ.get("PYTHONWARNINGS")
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
+        warnings.simplefilter("ignore", FutureWarning)  # of other packages, for those who write programs
         warnings.filterwarnings("ignore", "A worker stopped while some jobs", UserWarning)
-        if command in ("compare", "report"):
+        if options.command in ("compare", "report"):
             from skepi.exceptions import DistantCellTypeWarning
 
             warnings.simplefilter("ignore", DistantCellTypeWarning)  # cell types are held out on purpose
-        warnings.showwarning = _one_line(command)
+        warnings.showwarning = _one_line(options)
         os.environ["PYTHONWARNINGS"] = "ignore"  # of workers, which would write in a form of their own
         try:
             yield
@@ -86,8 +90,9 @@ def _own_warnings(command: str) -> Iterator[None]:
                 os.environ["PYTHONWARNINGS"] = before
 
 
-def _run(options: Namespace) -> None:
+def _run(options: Namespace, given: set[str]) -> None:
     """Print or run the program of a command."""
+    check_used(options, given)
     program = importlib.import_module(f"skepi.cli._{options.command}").program(options)
     if options.show_code:
         print(program.code(), end="")
@@ -101,9 +106,7 @@ def _run(options: Namespace) -> None:
 def _failed(error: Exception, options: Namespace) -> int:
     if options.debug:
         traceback.print_exception(error)
-    text = " ".join(str(error).split()) or "no message"
-    if type(error) is KeyError:  # its text is the key alone
-        text = f"there is no {text}"
+    text = in_options(_text_of(error), options)
     expected = isinstance(
         error, UsageError | ValueError | TypeError | OSError | ImportError | RuntimeError | LookupError
     )
@@ -113,12 +116,20 @@ def _failed(error: Exception, options: Namespace) -> int:
     return FAILED
 
 
-def _one_line(command: str) -> Any:
+def _text_of(error: Exception) -> str:
+    """What an error says, in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a result cannot be written'}: {error.strerror}"
+    text = " ".join(str(error).split()) or "no message"
+    return f"there is no {text}" if type(error) is KeyError else text  # whose text is the key alone
+
+
+def _one_line(options: Namespace) -> Any:
     """A way to show warnings: one line each, once, without the place in the code."""
     said: set[str] = set()
 
     def show(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
-        text = f"skepi {command}: warning: {' '.join(str(message).split())}"
+        text = f"skepi {options.command}: warning: {in_options(' '.join(str(message).split()), options, way_on=False)}"
         if text not in said:
             said.add(text)
             print(text, file=sys.stderr)

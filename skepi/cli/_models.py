@@ -1,6 +1,7 @@
 """Models by name, as Python expressions, and the normalisation that they learn from."""
 
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from skepi.baselines import DistanceDecay, NearestCellTypes, PromoterSum, TrainingMean
 from skepi.binning import TSSBinner, symmetric_edges
 from skepi.cli._errors import UsageError
-from skepi.cli._expressions import Expression, py
+from skepi.cli._expressions import Expression, evaluate, py
 from skepi.cli._program import Program
 from skepi.compose import GeneZTarget
 from skepi.gaussian_process import CisTransRegressor
@@ -20,8 +21,6 @@ from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
 from skepi.preprocessing import LogZScaler
 
-#: Models on pairs alone, which have no bins.
-RULES = ("training mean", "promoter sum", "distance decay", "nearest cell type")
 #: Models whose predictions are sums of parts.
 WITH_PARTS = ("cis and cell state",)
 
@@ -58,6 +57,9 @@ def opened(path: str | None) -> PairedDataset:
     """The data set of a folder, looked at before the program runs."""
     if path is None:
         raise UsageError("DATA is missing: the folder of a data set, which `skepi build` writes")
+    if not Path(path, "tables.npz").is_file():
+        what = "there is no such folder" if not Path(path).exists() else "no data set is there"
+        raise UsageError(f"{path}: {what}; wanted a folder that `skepi build` wrote")
     return PairedDataset.open(path, verify=False)
 
 
@@ -73,6 +75,11 @@ def normalizer_of(made: Program, options: Namespace, data: PairedDataset) -> Exp
         method = "quantile"
         made.note("expression is taken as counts: quantile normalisation; --normalizer says otherwise")
     return py(ExpressionNormalizer)(method, min_mean_cpm=options.min_mean_cpm)
+
+
+def method_of(normalizer: Expression | None) -> str:
+    """The value of ``--normalizer`` that an expression of :func:`normalizer_of` is made by."""
+    return "none" if normalizer is None else evaluate(normalizer, {}, str).method
 
 
 def _are_counts(expression: Any) -> bool:

@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Sequence
+from typing import Any
 
 SPLITS = ("random pairs", "cell types", "lineages", "chromosomes", "crossed")
 #: Models by name; ``_models`` makes them.
@@ -16,12 +17,15 @@ MODELS = (
     "network",
     "cis and cell state",
 )
+#: Models on pairs alone, which have no bins.
+RULES = MODELS[:4]
 FAST = ["training mean", "promoter sum", "nearest cell type", "ridge", "cis and cell state"]
 BEST = "cis and cell state"
 
 
-def add_openness(command: argparse.ArgumentParser) -> None:
+def add_openness(command: argparse.ArgumentParser, consensus: bool = True) -> None:
     group = command.add_argument_group("openness (one of the first two)")
+    replaced = "consensus peaks" if consensus else "those of --train"
     group.add_argument(
         "--peak-calls",
         nargs="+",
@@ -38,9 +42,27 @@ def add_openness(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--peaks",
         metavar="FILE",
-        help="BED file of the peaks: with --peak-calls in place of consensus peaks, with a "
-        "matrix in place of intervals as row names",
+        help=f"BED file of the peaks: with --peak-calls in place of {replaced}, with a matrix in place of intervals as "
+        "row names",
     )
+    group.add_argument(
+        "--openness-labels",
+        nargs="+",
+        metavar="COLUMN",
+        help="column or three columns (chromosome, start, end) of the peak matrix that name its rows; "
+        "those of featureCounts are known",
+    )
+    group.add_argument(
+        "--one-based", action="store_true", help="with three --openness-labels: positions count from 1 (DiffBind)"
+    )
+    group.add_argument(
+        "--openness-drop", nargs="+", metavar="COLUMN", help="columns of the peak matrix that are no cell types"
+    )
+    if consensus:
+        _add_consensus(group)
+
+
+def _add_consensus(group: Any) -> None:
     group.add_argument("--exclude", metavar="FILE", help="BED file of artefact regions, left out of consensus peaks")
     group.add_argument(
         "--width", type=int, default=500, metavar="BP", help="width of consensus peaks in bp (default: %(default)s)"
@@ -51,15 +73,9 @@ def add_openness(command: argparse.ArgumentParser) -> None:
         help="column that orders consensus peaks (default: %(default)s); signal_value "
         "where the caller gives no p-values",
     )
-    group.add_argument(
-        "--one-based", action="store_true", help="with three --openness-labels: positions count from 1 (DiffBind)"
-    )
-    group.add_argument(
-        "--openness-labels",
-        nargs="+",
-        metavar="COLUMN",
-        help="column or three columns (chromosome, start, end) of the peak matrix that name its rows",
-    )
+
+
+def add_cells(command: argparse.ArgumentParser) -> None:
     cells = command.add_argument_group("single cells (summed to cell types)")
     cells.add_argument(
         "--cell-labels",
@@ -174,14 +190,14 @@ def _names(text: str) -> str:
     return text.replace("-", " ")
 
 
-def add_model(command: argparse.ArgumentParser) -> None:
+def add_model(command: argparse.ArgumentParser, what: str = "") -> None:
     command.add_argument(
         "--model",
         type=_names,
         choices=MODELS,
         default=BEST,
         metavar="MODEL",
-        help=f"one of {_dashed(MODELS)} (default: {BEST.replace(' ', '-')})",
+        help=f"{what}one of {_dashed(MODELS)} (default: {BEST.replace(' ', '-')})",
     )
 
 
@@ -223,11 +239,13 @@ def add_jobs(command: argparse.ArgumentParser) -> None:
 
 
 def add_seed(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--random-state", type=int, default=0, metavar="SEED", help="default: %(default)s")
+    command.add_argument(
+        "--random-state", type=int, default=0, metavar="SEED", help="seed of all that is random (default: %(default)s)"
+    )
 
 
-def add_output(command: argparse.ArgumentParser, what: str) -> None:
-    command.add_argument("--output", metavar="FILE", help=what)
+def add_output(command: argparse.ArgumentParser, what: str, metavar: str = "FILE") -> None:
+    command.add_argument("--output", metavar=metavar, help=what)
 
 
 def _dashed(names: tuple[str, ...]) -> str:

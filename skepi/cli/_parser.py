@@ -5,7 +5,9 @@ import textwrap
 from typing import Any
 
 from skepi import __version__
+from skepi.cli._arguments import Parser
 from skepi.cli._options import (
+    add_cells,
     add_comparison,
     add_dataset,
     add_expression,
@@ -21,7 +23,7 @@ from skepi.cli._options import (
 
 def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     """The parser of ``skepi``, and those of its commands by name."""
-    root = argparse.ArgumentParser(
+    root = Parser(
         prog="skepi",
         description="Predict gene expression from chromatin openness around transcription start sites.",
         epilog="skepi COMMAND --help explains a command. In the order of use: check, build, compare, fit, predict, "
@@ -32,20 +34,40 @@ def make_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentP
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for add in (_check, _build, _compare, _fit, _predict, _activity, _links, _report):
         add(commands)
+    for command in commands.choices.values():
+        _add_general(command)
     return root, dict(commands.choices)
 
 
 def _command(commands: Any, name: str, what: str, example: str) -> argparse.ArgumentParser:
-    command = commands.add_parser(
+    command: argparse.ArgumentParser = commands.add_parser(
         name,
         usage=f"skepi {name} [options]" if name in ("check", "build", "predict") else f"skepi {name} DATA [options]",
         help=what[0].lower() + what[1:].split(".")[0],
-        description=textwrap.fill(what, 80),
-        epilog=f"example:\n  {example}",
+        description=textwrap.fill(what, 78),
+        epilog=f"example:\n{_broken(example)}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
+        add_help=False,
     )
+    return command
+
+
+def _broken(example: str) -> str:
+    """A command in lines that a terminal of 80 columns shows, which a shell reads as one."""
+    first, *options = example.split(" --")
+    lines = [f"  {first}"]
+    for option in options:
+        if len(lines[-1]) + len(option) > 74:
+            lines.append("   ")
+        lines[-1] += f" --{option}"
+    return " \\\n".join(lines)
+
+
+def _add_general(command: argparse.ArgumentParser) -> None:
+    """Add what every command has, behind what is its own."""
     group = command.add_argument_group("every command")
+    group.add_argument("-h", "--help", action="help", help="show this help, and do nothing")
     group.add_argument(
         "--config",
         metavar="FILE",
@@ -55,7 +77,7 @@ def _command(commands: Any, name: str, what: str, example: str) -> argparse.Argu
     group.add_argument(
         "--show-code", action="store_true", help="print the Python program that does the same, and do nothing"
     )
-    group.add_argument("--overwrite", action="store_true", help="replace output files that exist")
+    group.add_argument("--overwrite", action="store_true", help="replace output files that exist, but no data set")
     group.add_argument(
         "--progress",
         action=argparse.BooleanOptionalAction,
@@ -63,19 +85,19 @@ def _command(commands: Any, name: str, what: str, example: str) -> argparse.Argu
         help="progress bars on standard error (default: on a terminal)",
     )
     group.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return command
 
 
 def _check(commands: Any) -> None:
     command = _command(
         commands,
         "check",
-        "Say what matches in the files. Nothing is written: the checks go to standard output, one per line.",
+        "Say what matches in the files, before a data set is made of them. The checks go to standard output, one per "
+        "line.",
         "skepi check --peak-calls *_peaks.narrowPeak.gz --genes genes.gtf.gz --expression counts.txt",
     )
-    for group in (add_openness, add_genes, add_expression, add_jobs):
+    add_output(command, "write the checks as a table as well (.tsv, .csv or .parquet)")
+    for group in (add_openness, add_genes, add_expression, add_cells, add_jobs):
         group(command)
-    add_output(command, "write the checks as a tab-separated table")
 
 
 def _build(commands: Any) -> None:
@@ -85,9 +107,9 @@ def _build(commands: Any) -> None:
         "Make a data set of files. It is saved to a folder that the other commands open.",
         "skepi build --peak-calls *_peaks.narrowPeak.gz --genes genes.gtf.gz --expression counts.txt --output blood",
     )
-    for group in (add_openness, add_genes, add_expression, add_jobs):
+    add_output(command, "folder to write, which must not exist", "FOLDER")
+    for group in (add_openness, add_genes, add_expression, add_cells, add_jobs):
         group(command)
-    add_output(command, "folder to write, which must not exist")
 
 
 def _compare(commands: Any) -> None:
@@ -98,10 +120,10 @@ def _compare(commands: Any) -> None:
         "standard output.",
         "skepi compare blood --splits cell-types lineages --folder fits --output scores.tsv",
     )
+    add_output(command, "write all scores as a table (.tsv, .csv or .parquet)")
+    command.add_argument("--by-cell-type", metavar="FILE", help="write the scores of each cell type, likewise")
     for group in (add_dataset, add_comparison, add_normalizer, add_jobs, add_seed):
         group(command)
-    add_output(command, "write all scores as a tab-separated table")
-    command.add_argument("--by-cell-type", metavar="FILE", help="write the scores of each cell type")
 
 
 def _fit(commands: Any) -> None:
@@ -111,9 +133,9 @@ def _fit(commands: Any) -> None:
         "Fit a model to all cell types of a data set, and save it.",
         "skepi fit blood --model cis-and-cell-state --output blood.skepi",
     )
+    add_output(command, "model file to write")
     for group in (add_dataset, add_model, add_normalizer, add_seed):
         group(command)
-    add_output(command, "model file to write")
 
 
 def _predict(commands: Any) -> None:
@@ -130,23 +152,25 @@ def _predict(commands: Any) -> None:
         help="data set to learn from: a folder that `skepi build` wrote, or hematopoiesis, 14 "
         "public blood populations (hg19; downloaded once, 41 MB)",
     )
-    command.add_argument(
-        "--fitted",
-        metavar="FILE",
-        help="model that `skepi fit` wrote from --train, in place of a new "
-        "fit; --model and the normalisation must be those it was fitted with",
-    )
-    for group in (add_openness, add_model, add_normalizer, add_jobs, add_seed):
-        group(command)
-    command.add_argument(
-        "--chromosomes", choices=["ucsc", "ensembl"], help="rename the chromosomes of the new peaks: chr1 or 1"
-    )
     add_output(command, "table of genes x cell types (.tsv, .csv or .parquet) or .h5ad; standard output if not given")
     command.add_argument(
         "--std",
         metavar="FILE",
         help="write the standard deviation of each prediction as well, for models that give one",
     )
+    add_model(command)
+    command.add_argument(
+        "--fitted",
+        metavar="FILE",
+        help="model that `skepi fit` wrote from --train, in place of a new fit of --model; the normalisation must be "
+        "that it was fitted with",
+    )
+    command.add_argument(
+        "--chromosomes", choices=["ucsc", "ensembl"], help="rename the chromosomes of the new peaks: chr1 or 1"
+    )
+    add_openness(command, consensus=False)
+    for group in (add_cells, add_normalizer, add_jobs, add_seed):
+        group(command)
 
 
 def _activity(commands: Any) -> None:
@@ -169,10 +193,13 @@ def _links(commands: Any) -> None:
         "skepi links blood --test --top 20 --output links.tsv",
     )
     add_dataset(command)
+    add_output(command, "table (.tsv, .csv, .parquet) or .bedpe; standard output if not given")
     command.add_argument(
         "--max-distance", type=int, default=1_000_000, metavar="BP", help="from peak to TSS (default: %(default)s)"
     )
-    command.add_argument("--min-distance", type=int, default=0, metavar="BP", help="default: %(default)s")
+    command.add_argument(
+        "--min-distance", type=int, default=0, metavar="BP", help="from peak to TSS (default: %(default)s)"
+    )
     command.add_argument("--top", type=int, metavar="N", help="keep the N best peaks of each gene")
     command.add_argument("--only-genes", nargs="+", metavar="GENE", help="genes wanted (default: all)")
     command.add_argument(
@@ -183,7 +210,6 @@ def _links(commands: Any) -> None:
     )
     for group in (add_normalizer, add_seed):
         group(command)
-    add_output(command, "table (.tsv, .csv, .parquet) or .bedpe; standard output if not given")
 
 
 def _report(commands: Any) -> None:
@@ -194,14 +220,16 @@ def _report(commands: Any) -> None:
         "their errors, importance, parts and links, and says what to trust.",
         "skepi report blood --folder fits --output report.html",
     )
+    add_output(command, "page to write")
+    add_model(command, "model that the page looks into, ")
     add_comparison(command, controls=["cell types"])
-    for group in (add_dataset, add_model, add_normalizer, add_jobs, add_seed):
+    for group in (add_dataset, add_normalizer, add_jobs, add_seed):
         group(command)
     command.add_argument("--title", help="title of the page (default: the name of the data set)")
     command.add_argument(
         "--n-permutations",
         type=int,
         default=19,
+        metavar="N",
         help="refits for the null band of importance; 0 leaves it out (default: %(default)s)",
     )
-    add_output(command, "page to write")

@@ -3,12 +3,13 @@
 import inspect
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 from skepi._fitted import last_step
 from skepi.cli._cells import optional
 from skepi.cli._errors import UsageError
 from skepi.cli._expressions import Expression, evaluate, output, py
-from skepi.cli._fit import add_fitted, add_training_data
+from skepi.cli._fit import add_fitted, add_training_data, training_of
 from skepi.cli._inputs import add_openness, add_paired
 from skepi.cli._models import model_of, normalizer_of, opened
 from skepi.cli._options import BEST
@@ -16,7 +17,10 @@ from skepi.cli._program import Program
 from skepi.cli._tables import add_table, add_table_or_print
 from skepi.datasets import fetch_hematopoiesis
 from skepi.paired import PairedDataset
-from skepi.persistence import load_model
+from skepi.persistence import load_model, read_model_info
+
+#: Peaks that are looked at to tell the scale of openness.
+_LOOKED_AT = 10_000
 
 
 def program(options: Namespace) -> Program:
@@ -25,8 +29,9 @@ def program(options: Namespace) -> Program:
     if options.std is not None:
         _check_std(options)
     data = _training_data(made, options)
-    model = made.let("model", py(load_model)(options.fitted)) if options.fitted else add_fitted(made, options, data)
     new = _new_data(made, options, data)
+    made.guard(_check_scale, data, new)
+    model = made.let("model", py(load_model)(options.fitted)) if options.fitted else add_fitted(made, options, data)
     X = made.let("X_new", new.pairs())
     if options.std is None:
         values = model.predict(X)
@@ -58,7 +63,33 @@ def _training_data(made: Program, options: Namespace) -> Expression:
     found = opened(options.train)
     if found.expression is None:
         raise UsageError(f"{options.train} holds openness only: there is nothing to learn from")
-    return add_training_data(made, py(PairedDataset).open(options.train), normalizer_of(made, options, found))
+    normalizer = normalizer_of(made, options, found)
+    if options.fitted:
+        _check_fitted(options, training_of(options, found, normalizer))
+    return add_training_data(made, py(PairedDataset).open(options.train), normalizer)
+
+
+def _check_scale(train: PairedDataset, new: PairedDataset) -> None:
+    """Refuse counts where the training data are fold enrichment, and the other way round."""
+    whole = [bool((data.openness[:_LOOKED_AT] % 1 == 0).all()) for data in (train, new)]
+    if whole[0] != whole[1]:
+        is_of = ["whole numbers, such as counts" if one else "not whole, such as fold enrichment" for one in whole]
+        raise UsageError(
+            f"openness of --train is {is_of[0]}, that of the new cell types is {is_of[1]}: another scale; "
+            "give openness measured as that of the training data was"
+        )
+
+
+def _check_fitted(options: Namespace, wanted: dict[str, Any]) -> None:
+    """Refuse a model that was fitted to other data, or on another scale; models saved in Python do not say."""
+    saved = read_model_info(options.fitted)["metadata"] or {}
+    if not wanted.keys() & saved.keys():
+        return
+    if saved.get("data") != wanted["data"]:
+        raise UsageError(f"{options.fitted} was fitted to other data than --train {options.train}")
+    for option in ("--normalizer", "--min-mean-cpm"):
+        if saved.get(option) != wanted.get(option):
+            raise UsageError(f"{options.fitted} was fitted with {option} {saved.get(option)}: write the same here")
 
 
 def _new_data(made: Program, options: Namespace, data: Expression) -> Expression:

@@ -4,7 +4,7 @@ import contextlib
 import glob
 import os
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ class Program:
 
     def __init__(self) -> None:
         self._statements: list[tuple[str | None, Any]] = []
+        self._guards: dict[int, tuple[Callable[..., None], tuple[Expression, ...]]] = {}
         self._folders: list[str] = []
         self.notes: list[str] = []
 
@@ -37,6 +38,10 @@ class Program:
     def do(self, value: Expression) -> None:
         """Add a statement whose value is not kept."""
         self._statements.append((None, value))
+
+    def guard(self, check: Callable[..., None], *values: Expression) -> None:
+        """Add a check of values at this place, which may refuse them; it changes nothing, and is not shown."""
+        self._guards[len(self._statements)] = check, values
 
     def print(self, value: Any, **settings: Any) -> None:
         """Add a statement that prints a value."""
@@ -69,7 +74,10 @@ class Program:
         """Run all statements, and return the variables."""
         variables: dict[str, Any] = {}
         with _whole(self.outputs()) as parts:
-            for variable, value in self._statements:
+            for place, (variable, value) in enumerate(self._statements):
+                if place in self._guards:
+                    check, values = self._guards[place]
+                    check(*(evaluate(one, variables, str) for one in values))
                 result = evaluate(value, variables, parts.__getitem__)
                 if variable is not None:
                     names = variable.split(", ")
@@ -87,7 +95,10 @@ class Program:
 
     def check_outputs(self, overwrite: bool) -> None:
         """Refuse, before anything is computed, files that cannot be written or would be lost."""
-        for path in map(Path, self.outputs()):
+        outputs = self.outputs()
+        for path in map(Path, outputs):
+            if outputs.count(str(path)) > 1:
+                raise UsageError(f"{path}: two results cannot be one file; give them two names")
             if not path.parent.is_dir():
                 raise UsageError(f"{path}: there is no folder {path.parent} to write it to")
             if path.is_dir():

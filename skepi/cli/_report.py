@@ -7,7 +7,8 @@ from typing import Any
 from skepi.cli._compare import add_comparison
 from skepi.cli._errors import UsageError
 from skepi.cli._expressions import Expression, name, output, py
-from skepi.cli._models import RULES, WITH_PARTS, normalizer_of, opened
+from skepi.cli._models import WITH_PARTS, normalizer_of, opened
+from skepi.cli._options import RULES
 from skepi.cli._program import Program
 from skepi.inspection import cell_type_outliers, cross_val_parts, importance_profile, score_links
 from skepi.model_selection import CellTypeKFold, LeaveOneCellTypeOut
@@ -19,6 +20,8 @@ _GENES = 2_000
 #: Links nearer than this are of promoters.
 _LINK_FROM = 20_000
 _FEW_CELL_TYPES = 30
+#: Limits at level 0.95 need so many.
+_LEAST_PERMUTATIONS = 19
 
 
 def program(options: Namespace) -> Program:
@@ -26,6 +29,12 @@ def program(options: Namespace) -> Program:
     made = Program()
     if options.output is None:
         raise UsageError("--output is missing: the page to write")
+    if Path(options.output).suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{options.output}: wanted a name that ends in .html")
+    if 0 != options.n_permutations < _LEAST_PERMUTATIONS:
+        raise UsageError(
+            f"--n-permutations: wanted {_LEAST_PERMUTATIONS} or more, or 0 for none, got {options.n_permutations}"
+        )
     found = opened(options.data)
     if options.model not in options.models:
         options.models = [*options.models, options.model]
