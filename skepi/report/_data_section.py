@@ -8,7 +8,7 @@ import pandas as pd
 
 from skepi._scales import look_like_counts
 from skepi.inspection import distribution_summary
-from skepi.paired import PairedDataset
+from skepi.paired import MITOCHONDRIAL, PairedDataset
 from skepi.plotting import DistributionDisplay
 from skepi.report._blocks import (
     Columns,
@@ -54,9 +54,14 @@ def _distributions(data: PairedDataset) -> list[Figure]:
 
 
 def depth_of(data: PairedDataset) -> pd.DataFrame:
-    """Sum of the openness of each cell type (rows) in each signal (columns), in units of openness."""
-    sums = {name: data.openness[data.tables.peaks_of(name)].sum(axis=0, dtype=np.float64) for name in data.signals}
-    return pd.DataFrame(sums, index=pd.Index(data.cell_types["name"], name="cell_type"))
+    """Mean openness of each cell type (rows) in each signal (columns), without mitochondrial peaks."""
+    counted = ~data.peaks["chrom"].isin(MITOCHONDRIAL).to_numpy()
+    depths = {}
+    for code, name in enumerate(data.signals):
+        rows = counted & (data.tables.signal_codes == code)
+        total = data.openness.sum(axis=0, dtype=np.float64, where=rows[:, np.newaxis])
+        depths[name] = total / max(1, np.count_nonzero(rows))
+    return pd.DataFrame(depths, index=pd.Index(data.cell_types["name"], name="cell_type"))
 
 
 def _size(data: PairedDataset) -> list[tuple[str, str, str]]:
@@ -95,7 +100,7 @@ def _depths(data: PairedDataset) -> list[tuple[str, str, str]]:
     for name, depth in depth_of(data).items():
         what = "depth" if len(data.signals) == 1 else f"depth of {name}"
         said = f"{significant(depth.min())} ({depth.idxmin()}) to {significant(depth.max())} ({depth.idxmax()})"
-        rows.append((what, said, "sum of openness over peaks, smallest and greatest cell type"))
+        rows.append((what, said, "mean openness of all peaks but mitochondrial ones, smallest and greatest cell type"))
     return rows
 
 

@@ -27,6 +27,12 @@ _WHAT = (
     "The best peak of each gene, by score. Scores narrow the list of candidates. Whether a peak acts on a gene is for "
     "an experiment to say."
 )
+#: By a column that only one function makes: what its score is.
+_SCORES_ARE = {
+    "tss_between": "The score is high for a peak that is open, close to the gene, and not separated from it by other "
+    "expressed genes, if the gene's promoter is open too.",
+    "slope": "The score is how much the peak moves the prediction of a model, on average.",
+}
 
 
 def links_section(links: pd.DataFrame | None) -> Section:
@@ -35,7 +41,8 @@ def links_section(links: pd.DataFrame | None) -> Section:
     if links is None:
         return not_run(name, title, "links = score_links(data, min_distance=20_000)")
     best = best_links(links)
-    said = f"{count(len(links))} links of {count(links['gene'].nunique())} genes. {_WHAT}"
+    score_is = next((f" {said}" for column, said in _SCORES_ARE.items() if column in links), "")
+    said = f"{count(len(links))} links of {count(links['gene'].nunique())} genes. {_WHAT}{score_is}"
     blocks = [Text(said), _table(best, "Best link of each gene, the greatest score first"), *_drawn(links, best)]
     if "is_promoter" in links and not (away := best_links(links[~links["is_promoter"].astype(bool)])).empty:
         blocks.append(_table(away.drop(columns="is_promoter"), "The same without peaks at promoters"))
