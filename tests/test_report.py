@@ -9,6 +9,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,7 +24,11 @@ from skepi.gaussian_process import CisTransRegressor
 from skepi.inspection import cell_type_outliers, score_links
 from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
+from skepi.plotting import ImportanceDisplay
 from skepi.report import caveats, write_report
+from skepi.report._error_section import error_section
+from skepi.report._findings import findings_of
+from skepi.report._links_section import best_links
 from skepi.report._subject import choose_subject, kinds_of
 
 SETTINGS = {"seed": 0, "model": {"a": 1}}
@@ -185,12 +190,14 @@ def test_genes_at_other_places_are_explained_where_they_were_permuted(folder):
     assert "what the model knows of the cell type as a whole" in shown
 
 
-def test_errors_of_new_genes_have_no_column_of_skill(folder):
-    whole = {"comparison": everything()["comparison"], "model": "knows"}
-    new_genes = Page(write_report(folder / "genes.html", **whole, split="chromosomes").read_text("utf-8"))
-    assert "\nskill\n" not in new_genes.sections["errors"]
-    known = Page(write_report(folder / "known.html", **whole, split="cell types").read_text("utf-8"))
-    assert known.sections["errors"].count("\nskill\n") == 3
+def test_errors_of_new_genes_have_no_column_of_skill(page):
+    whole = {"comparison": everything()["comparison"], "model": "knows", "split": "chromosomes"}
+    nothing = dict.fromkeys(("data", "importance", "parts", "links", "outliers"))
+    shown = error_section(findings_of(**whole, **nothing))
+    tables = [block for block in shown.blocks if block.kind == "table"]
+    assert [table.columns[-1] for table in tables] == ["error ratio"] * 3 + ["how to read it"]
+    assert not any("skill" in table.columns for table in tables)
+    assert page.sections["errors"].count("\nskill\n") == 3
 
 
 def test_skill_and_within_gene_skill_are_never_in_one_table(text):
@@ -202,8 +209,6 @@ def test_skill_and_within_gene_skill_are_never_in_one_table(text):
 
 
 def test_a_comparison_writes_the_same_file_whatever_the_style_of_the_user(folder, text):
-    import matplotlib.pyplot as plt
-
     rest = {name: value for name, value in everything().items() if name != "comparison"}
     before = plt.get_fignums()
     with plt.rc_context({"font.size": 30, "axes.facecolor": "red"}):
@@ -400,6 +405,42 @@ def test_a_failed_report_leaves_the_earlier_one(tmp_path, monkeypatch):
         write_report(path, title="second")
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["report.html"]
+
+
+@pytest.mark.parametrize("style", ["dark_background", "ggplot"])
+def test_styles_and_figures_of_the_user_stay_as_they_are(folder, style):
+    with plt.style.context(style):
+        own, before = plt.figure(), dict(plt.rcParams)
+        write_report(folder / "style.html", importance=everything()["importance"])
+        assert plt.gcf() is own
+        assert plt.get_fignums() == [own.number]
+        assert dict(plt.rcParams) == before
+        plt.close(own)
+
+
+def test_an_error_while_drawing_leaves_no_figure_open(folder, monkeypatch):
+    drawn = ImportanceDisplay.from_profile
+
+    def fails_late(profile):
+        drawn(profile)
+        raise ArithmeticError("drawn in part")
+
+    monkeypatch.setattr(ImportanceDisplay, "from_profile", fails_late)
+    with pytest.raises(ArithmeticError, match="drawn in part"):
+        write_report(folder / "late.html", importance=everything()["importance"])
+    assert plt.get_fignums() == []
+
+
+def test_the_best_link_of_each_gene_by_a_loop():
+    rng = np.random.RandomState(0)
+    links = everything()["links"].head(200)
+    links = links.assign(score=np.where(rng.rand(len(links)) < 0.1, np.nan, rng.randint(0, 9, len(links)) / 4))
+    first = {}
+    for row in links.itertuples():
+        if row.score > first.get(row.gene, (None, -1))[1]:
+            first[row.gene] = (row.Index, row.score)
+    order = sorted(first.values(), key=lambda found: (-found[1], found[0]))
+    assert best_links(links).index.tolist() == [row for row, _ in order]
 
 
 @pytest.mark.parametrize("package", ["jinja2", "matplotlib"])

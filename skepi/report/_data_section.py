@@ -1,13 +1,13 @@
 """Checks of the data set: what is in it, whether it fits together, and how even it is."""
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pandas as pd
 
 from skepi._scales import look_like_counts
-from skepi.inspection import distribution_summary
+from skepi.inspection import value_summary
 from skepi.paired import MITOCHONDRIAL, PairedDataset
 from skepi.plotting import DistributionDisplay
 from skepi.report._blocks import (
@@ -42,14 +42,15 @@ def data_section(data: PairedDataset | None, left_out: Sequence[str] | None) -> 
 def _distributions(data: PairedDataset) -> list[Figure]:
     """Draw each signal, and expression where it is logarithms."""
     counts = data.expression is None or look_like_counts(data.expression)
-    drawn = [*data.signals, *([] if counts else ["expression"])]
+    kinds = [*data.signals, *([] if counts else ["expression"])]
+    counted = cache(partial(DistributionDisplay.from_dataset, data, kind=kinds[0]))  # all values are counted once
     return [
         figure_of(
-            partial(DistributionDisplay.from_dataset, data, kind=kind),
+            lambda kind=kind: counted().plot(kind=kind),  # type: ignore[misc]
             f"Histogram of {kind}, with the share of exact zeros.",
             f"Distribution of {kind} in all cell types.",
         )
-        for kind in drawn
+        for kind in kinds
     ]
 
 
@@ -107,7 +108,7 @@ def _depths(data: PairedDataset) -> list[tuple[str, str, str]]:
 def _scale(data: PairedDataset) -> tuple[str, str, str]:
     if data.expression is None:
         return ("expression", "not known", "openness only")
-    values = distribution_summary(data).loc["expression"]
+    values = value_summary(data.expression)
     quartiles = [number(values[name]) for name in ("lower_quartile", "median", "upper_quartile")]
     said = (
         f"quartiles {' / '.join(quartiles)}, greatest {significant(values['max'])}, {share(values['zero_share'])} zeros"

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from skepi.plotting import GeneLinksDisplay
@@ -67,8 +68,10 @@ def _table(best: pd.DataFrame, caption: str) -> Table:
 
 def best_links(links: pd.DataFrame) -> pd.DataFrame:
     """Return the link with the greatest score of each gene, the greatest first; links without a score are left out."""
-    scored = links[links["score"].notna()].sort_values("score", ascending=False, kind="stable")
-    best = scored.drop_duplicates("gene").astype({"gene": str})
+    score = links["score"].to_numpy(dtype=np.float64)
+    order = np.argsort(-score, kind="stable")[: np.count_nonzero(~np.isnan(score))]
+    is_first = ~links["gene"].iloc[order].duplicated().to_numpy()
+    best = links.iloc[order[is_first]].astype({"gene": str})
     return best.assign(peak=[f"{row.chrom}:{row.start:,}-{row.end:,}" for row in best.itertuples()])
 
 
