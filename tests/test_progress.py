@@ -339,6 +339,21 @@ class Counts:
 BACKENDS = [("threading", 2), ("sequential", 1), pytest.param("loky", 2, marks=pytest.mark.slow)]
 
 
+def nested():
+    """Whether a bar in a job is hidden, and else whether it stays."""
+    with progress_bar(True, "epochs", 3) as inner:
+        return "hidden" if isinstance(inner, HiddenBar) else inner.leave
+
+
+@pytest.mark.parametrize(("backend", "n_jobs"), BACKENDS)
+def test_a_bar_in_a_job_goes_away_and_one_in_another_process_is_not_shown(backend, n_jobs):
+    with joblib.parallel_config(backend), progress_bar(True, "fits", 2) as bar:
+        assert in_parallel([delayed(nested)()] * 2, n_jobs, bar) == ["hidden" if backend == "loky" else False] * 2
+    assert nested() is True  # as before
+    with joblib.parallel_config(backend), progress_bar(False, "fits", 2) as bar:
+        assert in_parallel([delayed(nested)()], n_jobs, bar) == [True]  # alone, as the user asked
+
+
 @pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
 def test_results_keep_the_order_of_the_jobs_and_are_counted_as_they_end(backend, tmp_path):
     bar, jobs = Counts(), [delayed(last)(tmp_path), delayed(given)(1), delayed(written)(tmp_path)]
