@@ -327,6 +327,14 @@ def test_several_signals_and_openness_alone(folder):
         assert words in page.sections["data"]
 
 
+def test_lineages_without_cell_types_are_not_listed(folder):
+    data = everything()["data"]
+    kinds = pd.Categorical(["a", "b"] * 6, ["a", "b", "c"])
+    kept = PairedDataset(data.openness, data.peaks, data.genes, cell_types=data.cell_types.assign(lineage=kinds))
+    page = Page(write_report(folder / "kinds.html", data=kept).read_text("utf-8"))
+    assert "\n2: a (6), b (6)\n" in page.sections["data"]
+
+
 def test_links_without_scores_or_strands_are_listed_and_not_drawn(folder):
     links = everything()["links"][["gene", "chrom", "start", "end", "distance_bp", "score"]].head(40)
     page = Page(write_report(folder / "links.html", links=links).read_text("utf-8"))

@@ -80,7 +80,7 @@ def _size(data: PairedDataset) -> list[tuple[str, str, str]]:
 def _lineages(data: PairedDataset) -> list[tuple[str, str, str]]:
     if "lineage" not in data.cell_types:
         return [("lineages", "not given", "without them, whole lineages cannot be held out")]
-    sizes = data.cell_types["lineage"].value_counts(sort=False)
+    sizes = data.cell_types["lineage"].astype(object).value_counts(sort=False)
     named = ", ".join(f"{name} ({n})" for name, n in sizes.head(12).items())
     more = f" and {len(sizes) - 12} more" if len(sizes) > 12 else ""
     return [("lineages", f"{len(sizes)}: {named}{more}", "with the number of cell types of each")]
