@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import types
 from html.parser import HTMLParser
 
 import matplotlib.pyplot as plt
@@ -303,6 +304,15 @@ def test_lineages_are_told_by_their_table_not_by_the_name_of_the_split():
     }
     assert "lineages_were_not_held_out" not in rules["without"] | rules["own"]
     assert "lineages_were_not_held_out" in rules["all alone"]
+
+
+@pytest.mark.parametrize(("rows", "whole"), [(slice(None), True), (slice(3), False)])
+def test_cell_types_are_new_where_all_their_pairs_are_tested_together(rows, whole):
+    pairs = pd.DataFrame({"cell_type": list("AABB"), "gene": list("abab"), "fold": 0, "train_mean": 1.0})
+    later = pd.DataFrame({"cell_type": list("CC"), "gene": list("ab"), "fold": 1, "train_mean": 1.0})
+    table = pd.concat([pairs[rows], later])  # without its last pair, B may be in training
+    stub = types.SimpleNamespace(models=["m"], splits=["s"], held_out=lambda split, model: table)
+    assert kinds_of(stub, None)["s"].new_cell_types == whole
 
 
 def test_raw_counts_draw_no_map_and_no_distribution_of_logarithms(folder):

@@ -279,6 +279,29 @@ def test_wide_intervals_and_timid_predictions_are_named():
     assert said("coverage_is_off", **with_scores(coverage=np.nan)) is None
 
 
+@pytest.mark.parametrize(("lead", "fires"), [(0.019, True), (0.021, False)])
+def test_a_lead_of_less_than_02_is_none(lead, fires):
+    skill = with_scores()["comparison"].scores.loc[SUBJECT, "skill"] - lead
+    assert (said("another_model_is_as_good", **with_scores(model="promoter", skill=skill)) is not None) == fires
+
+
+@pytest.mark.parametrize(("share", "fires"), [(0.049, False), (0.051, True)])
+def test_one_pair_in_20_may_be_left_out(share, fires):
+    comparison = with_scores(n_left_out=1000 * share, n_pairs=1000 * (1 - share))
+    assert (said("many_pairs_were_left_out", **comparison) is not None) == fires
+
+
+def test_peaks_that_are_nearly_everywhere_say_nothing_of_the_assembly():
+    data = everything()["data"]
+    starts = np.concatenate([data.genes["tss"] + shift for shift in (-50_000, 0, 50_000)])
+    peaks = pd.DataFrame({"chrom": [*data.genes["chrom"]] * 3, "start": starts, "end": starts + 1})
+    dense = PairedDataset(np.ones((len(peaks), 12)), peaks, data.genes, cell_types=data.cell_types)
+    found = dense.peaks_at_start_sites
+    assert not found.seem_apart
+    assert 0.5 < found.share_shifted / found.share < 1
+    assert said("assemblies_may_differ", data=dense) is None
+
+
 def test_a_better_model_is_not_called_simpler():
     assert "take the better one" in said("another_model_is_as_good", **with_scores(model="promoter", skill=0.99))[1]
 
