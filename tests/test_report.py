@@ -8,13 +8,14 @@ import re
 import subprocess
 import sys
 import types
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from report_inputs import compared, everything, named_data, parts_of
+from report_inputs import compared, everything, named_data, parts_of, profile
 from sklearn.pipeline import make_pipeline
 
 from skepi import comparison, inspection
@@ -27,8 +28,9 @@ from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
 from skepi.plotting import ImportanceDisplay
 from skepi.report import caveats, write_report
-from skepi.report._error_section import error_section
+from skepi.report._error_section import _limits, error_section
 from skepi.report._findings import findings_of
+from skepi.report._importance_section import importance_section
 from skepi.report._links_section import best_links
 from skepi.report._subject import choose_subject, kinds_of
 
@@ -313,6 +315,18 @@ def test_cell_types_are_new_where_all_their_pairs_are_tested_together(rows, whol
     table = pd.concat([pairs[rows], later])  # without its last pair, B may be in training
     stub = types.SimpleNamespace(models=["m"], splits=["s"], held_out=lambda split, model: table)
     assert kinds_of(stub, None)["s"].new_cell_types == whole
+
+
+def test_bands_far_below_chance_come_before_those_a_little_above():
+    made = profile()
+    table = made.table.assign(importance=[0.1, -0.5, 0.0, 0.3])
+    bands = importance_section(replace(made, table=table)).blocks[-1]
+    assert [row[0] for row in bands.rows] == ["\u22121 to 0 kb", "1 to 10 kb", "\u221210 to \u22121 kb", "0 to 1 kb"]
+
+
+def test_the_lowest_group_begins_at_0_where_it_was_widened_for_rounding():
+    assert _limits(pd.Interval(-0.001, 1.0)) == "0.00 to 1.00"
+    assert _limits(pd.Interval(-0.3, 1.0)) == "\u22120.30 to 1.00"
 
 
 def test_raw_counts_draw_no_map_and_no_distribution_of_logarithms(folder):
