@@ -273,6 +273,15 @@ def test_what_ends_early_is_all_there_was(capsys):
     assert lines(capsys.readouterr().err)[-1].startswith("epochs: 100%|██████████| 3/3 [")
 
 
+def test_a_widget_that_ends_early_is_as_long_as_what_there_was():
+    slider = types.SimpleNamespace(max=10)
+    widget = types.SimpleNamespace(
+        disable=False, n=4, total=10, container=types.SimpleNamespace(children=[None, slider]), refresh=lambda: None
+    )
+    end_early(widget)
+    assert (widget.total, slider.max) == (4, 4)
+
+
 def test_in_doubt_a_bar_is_shown_on_a_terminal_alone(monkeypatch):
     for terminal in (True, False):
         monkeypatch.setattr(sys.stderr, "isatty", lambda terminal=terminal: terminal, raising=False)
