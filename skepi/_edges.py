@@ -27,7 +27,9 @@ class SymmetricEdges(np.ndarray):
 
     def __repr__(self) -> str:
         plain = np.asarray(self)
-        if plain.ndim != 1 or plain.size < 3 or plain.dtype.kind != "i" or not np.array_equal(plain, -plain[::-1]):
+        if plain.ndim != 1 or plain.size < 3 or plain.size % 2 == 0 or plain.dtype.kind != "i":
+            return repr(plain)
+        if not np.array_equal(plain, -plain[::-1]) or not (np.diff(plain) > 0).all():
             return repr(plain)
         return f"symmetric_edges([{', '.join(_shown(plain[plain.size // 2 :].tolist()))}])"
 

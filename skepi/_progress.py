@@ -1,5 +1,6 @@
 """Progress bars: nothing unless asked for, then one line on stderr, or a widget in a notebook."""
 
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,7 @@ from tqdm import TqdmWarning
 Counted = Callable[[int], Any]  # is told how many further ones are done, as ``update`` of a bar
 
 _inside: ContextVar[bool] = ContextVar("inside", default=False)  # whether another bar is shown around this one
+_elsewhere: ContextVar[bool] = ContextVar("elsewhere", default=False)  # whether another process shows that bar
 
 
 class ShowsProgress:
@@ -44,7 +46,8 @@ uncounted: Counted = HiddenBar().update
 def progress_bar(progress: bool | None, what: str, total: int | None, **settings: Any) -> Iterator[Any]:
     """Open a bar that counts, or one that shows nothing.
 
-    A bar inside another one goes away when it is done.
+    A bar inside another one goes away when it is done. One in a worker process is not shown beside that of the process
+    that waits for it, for both would write on one line.
 
     Parameters
     ----------
@@ -67,7 +70,7 @@ def progress_bar(progress: bool | None, what: str, total: int | None, **settings
     >>> with progress_bar(False, "folds", 5) as bar:
     ...     _ = bar.update(1)
     """
-    if not (sys.stderr.isatty() if progress is None else progress):
+    if _elsewhere.get() or not (sys.stderr.isatty() if progress is None else progress):
         yield HiddenBar()
         return
     settings = {"desc": what, "unit": what.removesuffix("s"), "leave": not _inside.get(), **settings}
@@ -109,7 +112,8 @@ def in_parallel(
         return list(Parallel(n_jobs=n_jobs)(jobs))
     parallel = _one_by_one(n_jobs)
     # Arguments stay arguments of their own: dask sends those that recur once.
-    numbered = (delayed(_numbered)(number, job, *args, **named) for number, (job, args, named) in enumerate(jobs))
+    one = delayed(_numbered)
+    numbered = (one(number, os.getpid(), job, *args, **named) for number, (job, args, named) in enumerate(jobs))
     results = {}
     for number, result in parallel(numbered):
         results[number] = result
@@ -148,6 +152,11 @@ def _one_by_one(n_jobs: int | None) -> Parallel:
         ) from error
 
 
-def _numbered(number: int, job: Callable[..., Any], *args: Any, **named: Any) -> tuple[int, Any]:
-    """Result of a job, with the number by which it is put in order again."""
-    return number, job(*args, **named)
+def _numbered(number: int, caller: int, job: Callable[..., Any], *args: Any, **named: Any) -> tuple[int, Any]:
+    """Result of a job, with the number by which it is put in order again; its bars are inside that of the caller."""
+    inside, elsewhere = _inside.set(True), _elsewhere.set(os.getpid() != caller)
+    try:
+        return number, job(*args, **named)
+    finally:
+        _inside.reset(inside)
+        _elsewhere.reset(elsewhere)

@@ -1,5 +1,6 @@
 """What estimators ask of rows of ``X`` and of targets, beyond the contract in :mod:`skepi.rows`."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,8 @@ def chromosomes_of(X: PairRows) -> NDArray[np.int64]:
 
 def codes_of(names: Any, table: pd.DataFrame, what: str) -> NDArray[np.int64]:
     """Row numbers of names in a table; an absent name is an error."""
+    if not isinstance(names, Iterable):
+        raise TypeError(f"{what}: wanted a name or a list of names, got {names!r}")
     names = [names] if isinstance(names, str) else [str(name) for name in names]
     codes = pd.Index(table["name"]).get_indexer(names)
     if (codes < 0).any():

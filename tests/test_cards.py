@@ -80,7 +80,7 @@ def test_facts_of_a_data_set_by_hand():
     page = page_of(small())
     assert page.text.startswith("PairedDataset 3 peaks, 2 genes, 2 cell types; openness and expression")
     assert page.facts == {
-        "peak within 1 kb of the TSS": "50% of genes, by chance 0% (at places 50 kb away); 2 genes say little",
+        "peak within 1 kb of the TSS": "50% of genes, by chance 0% (at places 50 kb away); 2 genes cannot tell",
         "openness": "0 to 2.5, 50% above 0; linear and not whole, such as fold enrichment",
         "depth (mean openness)": "median 0.667, smallest 0.5 in HSC",  # (1 + 0.5) / 3 and 2.5 / 3
         "expression": "-3 to 2; in the range of logarithms",
@@ -172,6 +172,12 @@ def test_many_lineages_are_cut():
         openness=np.ones((3, 9)), expression=None, cell_types={"name": names, "lineage": [f"l{i}" for i in range(9)]}
     )
     assert page_of(data).facts["lineages"].endswith("l5 (1) and 3 more")
+
+
+def test_lineages_without_cell_types_are_not_counted():
+    kinds = pd.Categorical(["stem", "red"], ["stem", "red", "white"])  # as AnnData keeps them
+    data = small(cell_types=pd.DataFrame({"name": ["HSC", "Ery"], "lineage": kinds}))
+    assert page_of(data).facts["lineages"] == "2: stem (1), red (1)"
 
 
 def everything(tmp_path):

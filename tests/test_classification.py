@@ -157,7 +157,7 @@ def test_two_processes_give_the_same(labelled):
     X, y = labelled
     one = cross_val_probabilities(logistic(), X, y, CellTypeKFold(3))
     two = cross_val_probabilities(logistic(), X, y, CellTypeKFold(3), n_jobs=2)
-    pd.testing.assert_frame_equal(one, two)
+    assert_exact(one, two)
     search = GridSearchCV(
         logistic(), {"logisticregression__C": [0.01, 1.0]}, scoring="roc_auc", cv=CellTypeKFold(3), n_jobs=2
     )

@@ -48,8 +48,11 @@ def test_what_is_printed_whole_makes_the_same_edges():
         symmetric_edges()[:0],
         symmetric_edges().reshape(1, -1),
         symmetric_edges([0, 1])[1:2],
+        symmetric_edges()[::-1],
+        np.array([-2, -1, 1, 2]).view(SymmetricEdges),
+        np.array([-2, -2, 0, 2, 2]).view(SymmetricEdges),
     ],
-    ids=["part", "float", "empty", "table", "zero"],
+    ids=["part", "float", "empty", "table", "zero", "from the end", "without 0", "repeated"],
 )
 def test_anything_else_prints_as_an_array(other):
     assert type(other) is SymmetricEdges

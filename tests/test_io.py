@@ -380,6 +380,17 @@ def test_long_attributes_take_linear_time(put, text):
     assert time.process_time() - begin < 0.5
 
 
+def test_exons_that_do_not_name_their_transcript_take_linear_time(put):
+    def seconds(n, attribute):
+        kinds = ("transcript", "exon")
+        lines = [(kind, 9 * i + 1, 9 * i + 5, "+", f'gene_id "g{i}"; {attribute}') for i in range(n) for kind in kinds]
+        path, begin = put(annotation(*lines)), time.process_time()
+        assert len(read_gtf(path)) == n
+        return time.process_time() - begin
+
+    assert seconds(8_000, "") < 20 * seconds(2_000, "")
+
+
 @pytest.mark.parametrize(
     ("reader", "message"), [(read_gtf, "no line has the feature 'gene'"), (read_gff3, "no line is a gene")]
 )

@@ -1,5 +1,6 @@
 """ComparisonDisplay: what is drawn are the numbers of the comparison, and they can be read."""
 
+from dataclasses import replace
 from functools import cache
 
 import figures
@@ -92,6 +93,16 @@ def test_models_are_ranked_with_their_intervals(compared):
     assert f"dashed: noise ceiling {compared.ceilings['ceiling'].iloc[0]:.2f}" in said
     assert [ax.get_title() for ax in display.axes_] == ["cell types", "chromosomes"]
     assert display.ax_ is display.axes_[0]
+
+
+def test_numbers_below_narrow_panels_do_not_meet(compared):
+    small = {"low_cell_type": -0.004, "high_cell_type": 0.117}
+    known = compared.scores[["skill", "within_gene_skill"]].where(lambda scores: scores.isna(), 0.029)
+    no_ceilings = compared.ceilings.assign(ceiling=np.nan)
+    comparison = replace(compared, scores=compared.scores.assign(**known, **small), ceilings=no_ceilings)
+    display = ComparisonDisplay.from_comparison(comparison, by="cell_type")
+    shown = figures.assert_readable(display.figure_)
+    assert shown.count("0.05") == 2
 
 
 def test_names_stand_beside_the_first_panel_in_the_order_of_points(compared):

@@ -23,6 +23,7 @@ from skepi.exceptions import (
 )
 from skepi.gaussian_process import CisTransRegressor
 from skepi.paired import PairedDataset, pool
+from skepi.paired._pool_places import check_places
 from skepi.paired._pool_scale import scale_range
 
 EDGES = symmetric_edges([0, 1_000, 10_000, 100_000])
@@ -406,3 +407,11 @@ def test_the_range_holds_the_scale_and_turns_with_the_sets(seed, scale):
     low, high = scale_range(x, y)
     assert low < scale < high
     assert_float64_sums((low * scale_range(y, x)[1], high * scale_range(y, x)[0]), (1.0, 1.0))
+
+
+def test_more_than_half_of_the_genes_elsewhere_are_another_assembly():
+    genes = pd.DataFrame({"name": list("abcdefghij"), "chrom": "chr1", "tss": 1_000_000})
+    moved = [genes.assign(tss=genes["tss"] + np.where(np.arange(10) < n, 10_001, 10_000)) for n in (5, 6)]
+    check_places(genes, moved[0], "set1", "set2")
+    with pytest.raises(TableError, match=r"^set2 places 6 of 10 shared genes .*set1.*such as a: they look like two"):
+        check_places(genes, moved[1], "set1", "set2")

@@ -273,6 +273,15 @@ def test_what_ends_early_is_all_there_was(capsys):
     assert lines(capsys.readouterr().err)[-1].startswith("epochs: 100%|██████████| 3/3 [")
 
 
+def test_a_widget_that_ends_early_is_as_long_as_what_there_was():
+    slider = types.SimpleNamespace(max=10)
+    widget = types.SimpleNamespace(
+        disable=False, n=4, total=10, container=types.SimpleNamespace(children=[None, slider]), refresh=lambda: None
+    )
+    end_early(widget)
+    assert (widget.total, slider.max) == (4, 4)
+
+
 def test_in_doubt_a_bar_is_shown_on_a_terminal_alone(monkeypatch):
     for terminal in (True, False):
         monkeypatch.setattr(sys.stderr, "isatty", lambda terminal=terminal: terminal, raising=False)
@@ -337,6 +346,21 @@ class Counts:
 
 
 BACKENDS = [("threading", 2), ("sequential", 1), pytest.param("loky", 2, marks=pytest.mark.slow)]
+
+
+def nested():
+    """Whether a bar in a job is hidden, and else whether it stays."""
+    with progress_bar(True, "epochs", 3) as inner:
+        return "hidden" if isinstance(inner, HiddenBar) else inner.leave
+
+
+@pytest.mark.parametrize(("backend", "n_jobs"), BACKENDS)
+def test_a_bar_in_a_job_goes_away_and_one_in_another_process_is_not_shown(backend, n_jobs):
+    with joblib.parallel_config(backend), progress_bar(True, "fits", 2) as bar:
+        assert in_parallel([delayed(nested)()] * 2, n_jobs, bar) == ["hidden" if backend == "loky" else False] * 2
+    assert nested() is True  # as before
+    with joblib.parallel_config(backend), progress_bar(False, "fits", 2) as bar:
+        assert in_parallel([delayed(nested)()], n_jobs, bar) == [True]  # alone, as the user asked
 
 
 @pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])

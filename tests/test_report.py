@@ -7,12 +7,15 @@ import os
 import re
 import subprocess
 import sys
+import types
+from dataclasses import replace
 from html.parser import HTMLParser
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from report_inputs import compared, everything, named_data, parts_of
+from report_inputs import compared, everything, named_data, parts_of, profile
 from sklearn.pipeline import make_pipeline
 
 from skepi import comparison, inspection
@@ -23,7 +26,12 @@ from skepi.gaussian_process import CisTransRegressor
 from skepi.inspection import cell_type_outliers, score_links
 from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
+from skepi.plotting import ImportanceDisplay
 from skepi.report import caveats, write_report
+from skepi.report._error_section import _limits, error_section
+from skepi.report._findings import findings_of
+from skepi.report._importance_section import importance_section
+from skepi.report._links_section import best_links
 from skepi.report._subject import choose_subject, kinds_of
 
 SETTINGS = {"seed": 0, "model": {"a": 1}}
@@ -153,10 +161,46 @@ def test_the_page_is_small(text):
 def test_the_headline_says_what_the_model_explains(text):
     comparison = everything()["comparison"]
     skill = comparison.scores.loc[("cell types", "knows"), "skill"]
+    text = text.replace("\N{NO-BREAK SPACE}", " ")
     headline = re.search(r'<p class="headline">(.*?)</p>', text).group(1)
     assert headline.startswith(f"On cell types never seen in training, “knows” explains {100 * skill:.0f} % of")
     farther = comparison.scores.loc[("lineages", "knows"), "skill"]
     assert f"With the whole lineage held out as well, “knows” explains {100 * farther:.0f} %." in text
+
+
+def test_a_number_and_its_sign_stay_on_one_line(text):
+    without_images = re.sub(r"data:image[^\"]*", "", text)
+    assert "\N{NO-BREAK SPACE}%" in without_images
+    assert not re.search(r"\d %", without_images)
+
+
+def test_columns_and_scores_are_explained_where_they_are_shown(folder, page):
+    for words in ("the median over genes is shown", "The slope is that of the truth", "Coverage is the share"):
+        assert words in page.sections["comparison"]
+    assert "The score is high for a peak that is open" in page.sections["links"]
+    assert "what the model knows of the cell type" not in page.sections["controls"]  # no genes were permuted
+    mean = compare_models({"training mean": TrainingMean()}, everything()["data"], ["cell types"], n_bootstrap=20)
+    plain = Page(write_report(folder / "mean.html", comparison=mean).read_text("utf-8"))
+    for words in ("median over genes", "slope", "Coverage"):
+        assert words not in plain.sections["comparison"]
+
+
+def test_genes_at_other_places_are_explained_where_they_were_permuted(folder):
+    data = everything()["data"]
+    both = compared(data, ["cell types"], controls=("cell types", "genes"))
+    shown = Page(write_report(folder / "both.html", comparison=both).read_text("utf-8")).sections["controls"]
+    assert "a sound model has a skill of about 0 or below" in shown
+    assert "what the model knows of the cell type as a whole" in shown
+
+
+def test_errors_of_new_genes_have_no_column_of_skill(page):
+    whole = {"comparison": everything()["comparison"], "model": "knows", "split": "chromosomes"}
+    nothing = dict.fromkeys(("data", "importance", "parts", "links", "outliers"))
+    shown = error_section(findings_of(**whole, **nothing))
+    tables = [block for block in shown.blocks if block.kind == "table"]
+    assert [table.columns[-1] for table in tables] == ["error ratio"] * 3 + ["how to read it"]
+    assert not any("skill" in table.columns for table in tables)
+    assert page.sections["errors"].count("\nskill\n") == 3
 
 
 def test_skill_and_within_gene_skill_are_never_in_one_table(text):
@@ -168,8 +212,6 @@ def test_skill_and_within_gene_skill_are_never_in_one_table(text):
 
 
 def test_a_comparison_writes_the_same_file_whatever_the_style_of_the_user(folder, text):
-    import matplotlib.pyplot as plt
-
     rest = {name: value for name, value in everything().items() if name != "comparison"}
     before = plt.get_fignums()
     with plt.rc_context({"font.size": 30, "axes.facecolor": "red"}):
@@ -262,8 +304,29 @@ def test_lineages_are_told_by_their_table_not_by_the_name_of_the_split():
         name: {caveat.rule for caveat in caveats(comparison=comparison, data=of)}
         for name, of in {"without": None, "own": data, "all alone": other}.items()
     }
-    assert "lineages_lose_much" in rules["without"] & rules["own"]
+    assert "lineages_were_not_held_out" not in rules["without"] | rules["own"]
     assert "lineages_were_not_held_out" in rules["all alone"]
+
+
+@pytest.mark.parametrize(("rows", "whole"), [(slice(None), True), (slice(3), False)])
+def test_cell_types_are_new_where_all_their_pairs_are_tested_together(rows, whole):
+    pairs = pd.DataFrame({"cell_type": list("AABB"), "gene": list("abab"), "fold": 0, "train_mean": 1.0})
+    later = pd.DataFrame({"cell_type": list("CC"), "gene": list("ab"), "fold": 1, "train_mean": 1.0})
+    table = pd.concat([pairs[rows], later])  # without its last pair, B may be in training
+    stub = types.SimpleNamespace(models=["m"], splits=["s"], held_out=lambda split, model: table)
+    assert kinds_of(stub, None)["s"].new_cell_types == whole
+
+
+def test_bands_far_below_chance_come_before_those_a_little_above():
+    made = profile()
+    table = made.table.assign(importance=[0.1, -0.5, 0.0, 0.3])
+    bands = importance_section(replace(made, table=table)).blocks[-1]
+    assert [row[0] for row in bands.rows] == ["\u22121 to 0 kb", "1 to 10 kb", "\u221210 to \u22121 kb", "0 to 1 kb"]
+
+
+def test_the_lowest_group_begins_at_0_where_it_was_widened_for_rounding():
+    assert _limits(pd.Interval(-0.001, 1.0)) == "0.00 to 1.00"
+    assert _limits(pd.Interval(-0.3, 1.0)) == "\u22120.30 to 1.00"
 
 
 def test_raw_counts_draw_no_map_and_no_distribution_of_logarithms(folder):
@@ -286,6 +349,14 @@ def test_several_signals_and_openness_alone(folder):
     page = Page(write_report(folder / "signals.html", data=both).read_text("utf-8"))
     for words in ("depth of H3K27ac", f"H3K27ac {len(data.peaks[::50])}", "openness only", "not given"):
         assert words in page.sections["data"]
+
+
+def test_lineages_without_cell_types_are_not_listed(folder):
+    data = everything()["data"]
+    kinds = pd.Categorical(["a", "b"] * 6, ["a", "b", "c"])
+    kept = PairedDataset(data.openness, data.peaks, data.genes, cell_types=data.cell_types.assign(lineage=kinds))
+    page = Page(write_report(folder / "kinds.html", data=kept).read_text("utf-8"))
+    assert "\n2: a (6), b (6)\n" in page.sections["data"]
 
 
 def test_links_without_scores_or_strands_are_listed_and_not_drawn(folder):
@@ -366,6 +437,42 @@ def test_a_failed_report_leaves_the_earlier_one(tmp_path, monkeypatch):
         write_report(path, title="second")
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["report.html"]
+
+
+@pytest.mark.parametrize("style", ["dark_background", "ggplot"])
+def test_styles_and_figures_of_the_user_stay_as_they_are(folder, style):
+    with plt.style.context(style):
+        own, before = plt.figure(), dict(plt.rcParams)
+        write_report(folder / "style.html", importance=everything()["importance"])
+        assert plt.gcf() is own
+        assert plt.get_fignums() == [own.number]
+        assert dict(plt.rcParams) == before
+        plt.close(own)
+
+
+def test_an_error_while_drawing_leaves_no_figure_open(folder, monkeypatch):
+    drawn = ImportanceDisplay.from_profile
+
+    def fails_late(profile):
+        drawn(profile)
+        raise ArithmeticError("drawn in part")
+
+    monkeypatch.setattr(ImportanceDisplay, "from_profile", fails_late)
+    with pytest.raises(ArithmeticError, match="drawn in part"):
+        write_report(folder / "late.html", importance=everything()["importance"])
+    assert plt.get_fignums() == []
+
+
+def test_the_best_link_of_each_gene_by_a_loop():
+    rng = np.random.RandomState(0)
+    links = everything()["links"].head(200)
+    links = links.assign(score=np.where(rng.rand(len(links)) < 0.1, np.nan, rng.randint(0, 9, len(links)) / 4))
+    first = {}
+    for row in links.itertuples():
+        if row.score > first.get(row.gene, (None, -1))[1]:
+            first[row.gene] = (row.Index, row.score)
+    order = sorted(first.values(), key=lambda found: (-found[1], found[0]))
+    assert best_links(links).index.tolist() == [row for row, _ in order]
 
 
 @pytest.mark.parametrize("package", ["jinja2", "matplotlib"])

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from promises import assert_float64_sums
 from report_inputs import compared, everything, named_data, parts_of, profile
 
 from skepi.datasets import make_paired_openness
 from skepi.paired import PairedDataset
 from skepi.report import caveats
 from skepi.report._caveats import RULES
+from skepi.report._data_section import depth_of
 
 SUBJECT = ("cell types", "knows")
 PAGE = Path(__file__).parents[1] / "docs" / "guide" / "reporting.rst"
@@ -102,7 +104,7 @@ def case(rule):
         ),
         "slope_is_off": (
             lambda: with_scores(slope=0.79),
-            "too large: shrink them by a factor of 0.79",
+            "too large: true ones are 0.79 times as large",
             lambda: with_scores(slope=0.81),
             None,
         ),
@@ -178,7 +180,7 @@ def case(rule):
         ),
         "batches_may_differ": (
             lambda: {"data": with_cell_types(data_set=["a", "b"] * 6)},
-            "Cell types come from 2 data sets or batches .column 'data_set'",
+            "Cell types come from 2 data sets",
             lambda: {"data": with_cell_types(data_set="a", batch="b")},
             None,
         ),
@@ -277,12 +279,81 @@ def test_wide_intervals_and_timid_predictions_are_named():
     assert said("coverage_is_off", **with_scores(coverage=np.nan)) is None
 
 
+@pytest.mark.parametrize(("lead", "fires"), [(0.019, True), (0.021, False)])
+def test_a_lead_of_less_than_02_is_none(lead, fires):
+    skill = with_scores()["comparison"].scores.loc[SUBJECT, "skill"] - lead
+    assert (said("another_model_is_as_good", **with_scores(model="promoter", skill=skill)) is not None) == fires
+
+
+@pytest.mark.parametrize(("share", "fires"), [(0.049, False), (0.051, True)])
+def test_one_pair_in_20_may_be_left_out(share, fires):
+    comparison = with_scores(n_left_out=1000 * share, n_pairs=1000 * (1 - share))
+    assert (said("many_pairs_were_left_out", **comparison) is not None) == fires
+
+
+def test_peaks_that_are_nearly_everywhere_say_nothing_of_the_assembly():
+    data = everything()["data"]
+    starts = np.concatenate([data.genes["tss"] + shift for shift in (-50_000, 0, 50_000)])
+    peaks = pd.DataFrame({"chrom": [*data.genes["chrom"]] * 3, "start": starts, "end": starts + 1})
+    dense = PairedDataset(np.ones((len(peaks), 12)), peaks, data.genes, cell_types=data.cell_types)
+    found = dense.peaks_at_start_sites
+    assert not found.seem_apart
+    assert (found.share, found.share_shifted) == (1, 1)
+    assert said("assemblies_may_differ", data=dense) is None
+
+
 def test_a_better_model_is_not_called_simpler():
     assert "take the better one" in said("another_model_is_as_good", **with_scores(model="promoter", skill=0.99))[1]
 
 
-def test_a_cell_type_without_signal_is_many_times_as_shallow():
-    assert "many times as deep" in said("depth_is_uneven", data=with_depth(0.0))[1]
+def test_a_cell_type_without_signal_is_said_to_have_none():
+    assert "cell000 has no openness at all" in said("depth_is_uneven", data=with_depth(0.0))[1]
+
+
+def test_depth_leaves_out_mitochondrial_peaks():
+    data = everything()["data"]
+    peaks, openness = data.peaks.copy(), np.array(data.openness)
+    peaks.loc[peaks.index[:2], "chrom"] = "chrM"
+    openness[:2, 0] = 1e6  # in one cell type alone
+    swamped = PairedDataset(openness, peaks, data.genes, cell_types=data.cell_types)
+    shown = depth_of(swamped)["openness"]
+    by_hand = openness[2:].astype(np.float64).mean(axis=0)
+    assert_float64_sums(shown.to_numpy(), by_hand)
+    assert said("depth_is_uneven", data=swamped) == said("depth_is_uneven", data=data)
+
+
+def test_batches_are_called_batches():
+    assert (
+        "Cell types come from 3 batches."
+        in said("batches_may_differ", data=with_cell_types(batch=["a", "b", "c"] * 4))[1]
+    )
+
+
+def test_an_interval_that_is_written_from_0_reaches_0():
+    assert said("interval_reaches_zero", **with_scores(low_cell_type=0.004, high_cell_type=0.3))[0] == "careful"
+    assert said("interval_reaches_zero", **with_scores(low_cell_type=0.005, high_cell_type=0.3))[0] == "trust"
+
+
+def test_a_model_that_explains_little_is_not_praised_for_losing_little():
+    scores = with_scores(skill=0.09)["comparison"].scores.copy()
+    scores.loc[("lineages", "knows"), "skill"] = 0.07
+    weak = {"comparison": replace(everything()["comparison"], scores=scores), "model": "knows"}
+    assert said("lineages_lose_much", **weak) is None
+    scores.loc[("lineages", "knows"), "skill"] = 0.075
+    assert said("lineages_lose_much", **weak)[0] == "trust"
+    scores.loc[(["cell types", "lineages"], "knows"), "skill"] = 0.004
+    assert said("lineages_lose_much", **weak) is None
+
+
+@pytest.mark.parametrize("split", ["lineages", "chromosomes"])
+def test_a_loss_with_the_lineage_is_that_of_new_cell_types_alone(split):
+    whole = {"comparison": everything()["comparison"], "model": "knows"}
+    assert said("lineages_lose_much", **whole, split=split) is None
+    assert said("lineages_lose_much", **whole, split="cell types") is not None
+
+
+def test_outliers_may_be_biology():
+    assert "biology or a failed measurement" in said("cell_types_stand_out", outliers=flagged("cell001"))[1]
 
 
 def test_many_losing_cell_types_are_counted():

@@ -38,6 +38,10 @@ def test_an_everyday_name_is_that_of_its_room(name):
     assert name in getattr(room, "__all__", vars(room))
 
 
+def test_a_name_is_looked_up_once():
+    assert skepi.gene_activity is vars(skepi)["gene_activity"]
+
+
 def test_rooms_can_be_got():
     for room in skepi._ROOMS:
         assert getattr(skepi, room) is importlib.import_module(f"skepi.{room}")

@@ -109,7 +109,8 @@ def _read_transcripts(path: Path) -> tuple[pd.DataFrame, pd.Index]:
         for number in of_other_kinds[key]:
             del rows[number]
     rows |= alone.rows_of(rows)
-    built = _built({key: copies for key, copies in exons.items() if key not in written | of_other_kinds.keys()})
+    written |= of_other_kinds.keys()
+    built = _built({key: copies for key, copies in exons.items() if key not in written})
     rows = _joined(rows, built, genes)
     if not rows:
         raise _nothing(path, list(occurring))

@@ -54,7 +54,7 @@ def facts_of(tables: OpennessTables, expression: NDArray[np.float64] | None) -> 
     at_tss = tables.at_start_sites
     if at_tss.n_genes:
         text = f"{at_tss.share:.0%} of genes, by chance {at_tss.share_shifted:.0%} (at places 50 kb away)"
-        few = "" if at_tss.n_genes >= LEAST_GENES else f"; {count(at_tss.n_genes, 'gene')} say little"
+        few = "" if at_tss.n_genes >= LEAST_GENES else f"; {count(at_tss.n_genes, 'gene')} cannot tell"
         yield Fact("peak within 1 kb of the TSS", text + few, at_tss.seem_apart)
     for signal in tables.summaries:
         yield from _facts_of_signal(signal, tables.cell_types["name"])
@@ -93,7 +93,7 @@ def _of_some(n_seen: int, n: int, what: str) -> str:
 
 def _lineages(cell_types: pd.DataFrame) -> Iterator[Fact]:
     if "lineage" in cell_types and len(cell_types):
-        sizes = cell_types["lineage"].value_counts(sort=False, dropna=False)
+        sizes = cell_types["lineage"].astype(object).value_counts(sort=False, dropna=False)
         names = [f"{name} ({n})" for name, n in sizes.items()]
         more = f" and {len(names) - _MOST_LINEAGES} more" if len(names) > _MOST_LINEAGES else ""
         yield Fact("lineages", f"{len(names)}: {', '.join(names[:_MOST_LINEAGES])}{more}")

@@ -196,6 +196,7 @@ class ComparisonDisplay:
         reference = self._reference(panel.value)
         if reference is not None:
             self.reference_lines_[k] = _upright(ax, reference, len(places), color=GREY)
+        ax.locator_params(axis="x", nbins=4)  # panels are narrow, and so is what lies between them
         if panel.is_skill and np.isfinite(panel.ceiling):
             self.ceiling_lines_[k] = _upright(ax, panel.ceiling, len(places), color=BLACK, ls=(0, (4, 3)))
         ax.set_xlim(limits)

@@ -181,8 +181,8 @@ def share(value: float) -> str:
     if not math.isfinite(value):
         return NOTHING
     shown = 100 * value
-    text = f"{shown:.0f}" if abs(shown) >= 0.95 or shown == 0 else f"{shown:.1f}"
-    return text.replace("-", _MINUS) + " %"
+    text = f"{shown:.0f}" if abs(shown) >= 0.95 or abs(shown) < 0.05 else f"{shown:.1f}"
+    return text.lstrip("-" if float(text) == 0 else "").replace("-", _MINUS) + " %"
 
 
 def interval(low: float, high: float) -> str:

@@ -30,13 +30,21 @@ _SKILL_IS = (
 )
 _WITHIN_IS = (
     "Genes that training has never seen have no training mean. Their within-gene skill is measured around their mean "
-    "over the tested cell types. It is another quantity: never compare it with the skill above."
+    "over the tested cell types. It is another quantity: never compare it with skill around the training mean."
 )
-_CONTROLS_ARE = (
-    "Everything is fitted again on permuted data. With the cell types of expression permuted, jointly for all genes, a "
-    "sound model has a skill of about 0 or below. With genes at each other's places, what is left is what the model "
-    "knows of the cell type as a whole."
-)
+_COLUMNS_ARE = {
+    "r_median": "r is the correlation of prediction and truth over the cell types of a gene; the median over genes is "
+    "shown.",
+    "slope": "The slope is that of the truth on the prediction: at 1 predicted differences have the true size, below 1 "
+    "they are too large.",
+    "coverage": "Coverage is the share of true values within the intervals that a model predicts.",
+}
+_REFITTED = "Everything is fitted again on permuted data."
+_CONTROLS_ARE = {
+    "cell types": "With the cell types of expression permuted, jointly for all genes, a sound model has a skill of "
+    "about 0 or below.",
+    "genes": "With genes at each other's places, what is left is what the model knows of the cell type as a whole.",
+}
 
 
 def comparison_section(found: Findings) -> Section:
@@ -50,6 +58,9 @@ def comparison_section(found: Findings) -> Section:
         if splits:
             tables = [_scores(found.comparison, split, value, found.kinds[split]) for split in splits]
             blocks += [Text(said), *tables, _models(found.comparison, splits, value)]
+    explained = [said for value, said in _COLUMNS_ARE.items() if found.comparison.scores[value].notna().any()]
+    if explained:
+        blocks.insert(1, Text(" ".join(explained)))
     blocks.append(_by_cell_type(found.comparison, found.subject))
     return Section(name, title, blocks)
 
@@ -60,7 +71,8 @@ def controls_section(found: Findings) -> Section:
     if found.comparison is None or found.comparison.control_scores.empty:
         return not_run(name, title, _COMPARE)
     table = found.comparison.control_scores
-    blocks: list[object] = [Text(_CONTROLS_ARE)]
+    were_run = table.index.get_level_values("control")
+    blocks: list[object] = [Text(" ".join([_REFITTED, *(_CONTROLS_ARE[name] for name in were_run.unique())]))]
     for value in (SKILL, WITHIN):
         rows = table[value].dropna().groupby(level=["control", "split", "model"], sort=False)
         if rows.ngroups:
@@ -94,7 +106,7 @@ def _scores(comparison: ModelComparison, split: str, value: str, kind: SplitKind
         "interval_gene": (f"{level} interval, genes", as_is),
         "r_median": ("median r within genes", number),
         "slope": ("slope", number),
-        "coverage": (f"coverage of {share(comparison.interval_level)} intervals", number),
+        "coverage": (f"coverage of {share(comparison.interval_level)} intervals", share),
         "n_pairs": ("pairs", count),
     }
     shown = {name: about for name, about in columns.items() if table[name].notna().any()}
@@ -105,9 +117,13 @@ def _scores(comparison: ModelComparison, split: str, value: str, kind: SplitKind
 def _models(comparison: ModelComparison, splits: list[str], value: str) -> Figure:
     return figure_of(
         lambda: ComparisonDisplay.from_comparison(comparison, split=splits, by="cell_type"),
-        f"Models ranked by {WORDS[value]} under the splits {', '.join(splits)}; the numbers are in the table above.",
+        f"Models ranked by {WORDS[value]} under {_named(splits)}; the numbers are in the table above.",
         f"Models by {WORDS[value]}, the best on top, with intervals over cell types.",
     )
+
+
+def _named(splits: list[str]) -> str:
+    return f"the split{'' if len(splits) == 1 else 's'} {', '.join(splits)}"
 
 
 def _by_cell_type(comparison: ModelComparison, subject: Subject) -> Figure:

@@ -45,7 +45,8 @@ def error_section(found: Findings) -> Section:
     subject = found.subject
     said = (
         f"Held-out pairs of {quoted(subject.model)}, split: {subject.split}. The error ratio is a group's share of the "
-        "squared error over its share of the pairs; 1 is average."
+        "squared error over its share of the pairs; 1 is average. Variance and mean squared error are in squared units "
+        "of expression."
     )
     blocks: list[object] = [Text(said)]
     by_cell_type = error_by(held_out, "cell_type")
@@ -57,8 +58,13 @@ def error_section(found: Findings) -> Section:
 
 
 def _by_cell_type(table: pd.DataFrame) -> Table:
-    table = table.sort_values("error_ratio", ascending=False, kind="stable").reset_index()
+    table = _known(table).sort_values("error_ratio", ascending=False, kind="stable").reset_index()
     return table_of(table, "Errors by cell type, the worst first", {"cell_type": ("cell type", str), **_ERROR_COLUMNS})
+
+
+def _known(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out skill where no group has one, as of genes that training has never seen."""
+    return table.drop(columns="skill") if table["skill"].isna().all() else table
 
 
 def _by_groups(held_out: pd.DataFrame, has_skill: bool) -> list[object]:
@@ -67,7 +73,7 @@ def _by_groups(held_out: pd.DataFrame, has_skill: bool) -> list[object]:
         if held_out["y_true"].nunique() < 2:
             continue
         table = error_by(held_out, by, n_groups=_N_GROUPS)
-        shown = table.reset_index(drop=True).assign(group=[_limits(group) for group in table.index])
+        shown = _known(table).reset_index(drop=True).assign(group=[_limits(group) for group in table.index])
         blocks.append(table_of(shown, caption, {"group": (by, str), **_ERROR_COLUMNS}))
         if has_skill and by == "variance":
             blocks.append(_drawn(table, by, "skill", "Skill by fifth of genes, in the order of their variance"))
@@ -90,7 +96,7 @@ def _calibrated(held_out: pd.DataFrame, scores: pd.Series, interval_level: float
     """Return slope and coverage; a slope needs predictions that differ from the mean of their gene."""
     rows, level = [], share(interval_level)
     if pd.notna(scores["slope"]) and held_out["cell_type"].nunique() > 1:
-        slope = calibration(held_out, n_bootstrap=200).loc["slope"]
+        slope = calibration(held_out).loc["slope"]
         said = f"{number(slope['estimate'])} ({interval(slope['low'], slope['high'])})"
         rows.append(
             (

@@ -32,13 +32,15 @@ def figure_of(draw: Callable[[], Any], alt: str, caption: str, *, pixels: bool =
     import matplotlib.pyplot as plt
 
     plain: Any = {**mpl.rcParamsDefault, "backend": mpl.rcParams["backend"], **_STYLE}
+    others = plt.get_fignums()
     with mpl.rc_context(plain), plt.ioff():
-        figure = draw().figure_
         try:
+            figure = draw().figure_
             source = _png(figure) if pixels else _svg(figure)
             width = round(figure.get_figwidth() * _CSS_PIXELS)
         finally:
-            plt.close(figure)
+            for number in set(plt.get_fignums()).difference(others):
+                plt.close(number)
     return Figure(source, alt, caption, width)
 
 

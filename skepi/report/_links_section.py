@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from skepi.plotting import GeneLinksDisplay
@@ -27,6 +28,12 @@ _WHAT = (
     "The best peak of each gene, by score. Scores narrow the list of candidates. Whether a peak acts on a gene is for "
     "an experiment to say."
 )
+#: By a column that only one function makes: what its score is.
+_SCORES_ARE = {
+    "tss_between": "The score is high for a peak that is open, close to the gene, and not separated from it by other "
+    "expressed genes, if the gene's promoter is open too.",
+    "slope": "The score is how much the peak moves the prediction of a model, on average.",
+}
 
 
 def links_section(links: pd.DataFrame | None) -> Section:
@@ -35,7 +42,8 @@ def links_section(links: pd.DataFrame | None) -> Section:
     if links is None:
         return not_run(name, title, "links = score_links(data, min_distance=20_000)")
     best = best_links(links)
-    said = f"{count(len(links))} links of {count(links['gene'].nunique())} genes. {_WHAT}"
+    score_is = next((f" {said}" for column, said in _SCORES_ARE.items() if column in links), "")
+    said = f"{count(len(links))} links of {count(links['gene'].nunique())} genes. {_WHAT}{score_is}"
     blocks = [Text(said), _table(best, "Best link of each gene, the greatest score first"), *_drawn(links, best)]
     if "is_promoter" in links and not (away := best_links(links[~links["is_promoter"].astype(bool)])).empty:
         blocks.append(_table(away.drop(columns="is_promoter"), "The same without peaks at promoters"))
@@ -60,8 +68,10 @@ def _table(best: pd.DataFrame, caption: str) -> Table:
 
 def best_links(links: pd.DataFrame) -> pd.DataFrame:
     """Return the link with the greatest score of each gene, the greatest first; links without a score are left out."""
-    scored = links[links["score"].notna()].sort_values("score", ascending=False, kind="stable")
-    best = scored.drop_duplicates("gene").astype({"gene": str})
+    score = links["score"].to_numpy(dtype=np.float64)
+    order = np.argsort(-score, kind="stable")[: np.count_nonzero(~np.isnan(score))]
+    is_first = ~links["gene"].iloc[order].duplicated().to_numpy()
+    best = links.iloc[order[is_first]].astype({"gene": str})
     return best.assign(peak=[f"{row.chrom}:{row.start:,}-{row.end:,}" for row in best.itertuples()])
 
 

@@ -17,7 +17,8 @@ def outlier_section(found: Findings) -> Section:
         return not_run(name, title, "outliers = cell_type_outliers(data)")
     said = (
         "How far each cell type is from its nearest relative, compared with the others. A score near 1 is usual. A "
-        "great one means unusual biology or a failed measurement."
+        "great one means unusual biology or a failed measurement. Outliers are above 10, unless another threshold was "
+        "chosen."
     )
     table = found.outliers.sort_values("score", ascending=False, kind="stable")
     table = table.set_axis(table.index.rename("cell_type")).reset_index()

@@ -1,6 +1,7 @@
 """From sections to one HTML file, by a template; all text is escaped."""
 
 import datetime
+import re
 from typing import Any
 
 from skepi.report._blocks import Section
@@ -21,9 +22,19 @@ def rendered(title: str, headline: list[str], sections: list[Section], date: dat
     """Return the whole page as text."""
     environment = _environment()
     page = environment.get_template("page.html.jinja")
-    return str(
-        page.render(title=title, headline=headline, sections=sections, date=date.isoformat(), n_careful=n_careful)
-    )
+    parts = {"title": title, "headline": headline, "sections": sections, "n_careful": n_careful}
+    return _kept_together(page.render(date=date.isoformat(), **parts))
+
+
+def _kept_together(page: str) -> str:
+    """Keep a number and its sign on one line.
+
+    Examples
+    --------
+    >>> _kept_together("95 % interval")
+    '95\\xa0% interval'
+    """
+    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", page)
 
 
 def _environment() -> Any:

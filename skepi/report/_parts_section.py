@@ -21,12 +21,12 @@ def parts_section(parts: pd.DataFrame | None) -> Section:
     name, title = "parts", "What the prediction is made of"
     if parts is None:
         return not_run(name, title, _CALL)
-    by_cell_type = PartContributionsDisplay.from_predictions
+    pooled, by_cell_type = part_contributions(parts, None), part_contributions(parts, "cell_type")
     blocks = [
         Text(_WHAT),
-        _contributions(parts),
+        _contributions(pooled, by_cell_type),
         figure_of(
-            lambda: by_cell_type(parts, by="cell_type"),
+            lambda: PartContributionsDisplay(contributions=by_cell_type, pooled=pooled).plot(),
             "Stacked bars: contribution of each part to the skill in each cell type, with the control as diamonds.",
             "Contributions of parts by cell type.",
         ),
@@ -34,7 +34,8 @@ def parts_section(parts: pd.DataFrame | None) -> Section:
     if "cell_state" in parts:
         alt = "Each gene by the contribution of the cell state and of the other parts to its skill."
         caption = "Contributions of parts by gene."
-        blocks.append(figure_of(lambda: by_cell_type(parts, by="gene"), alt, caption, pixels=True))
+        by_gene = PartContributionsDisplay(contributions=part_contributions(parts, "gene"), pooled=pooled)
+        blocks.append(figure_of(by_gene.plot, alt, caption, pixels=True))
     return Section(name, title, blocks)
 
 
@@ -43,11 +44,9 @@ def pooled_parts(parts: pd.DataFrame) -> pd.Series:
     return part_contributions(parts, by=None).rename(lambda name: name.replace("within_gene_", ""))
 
 
-def _contributions(parts: pd.DataFrame) -> Table:
-    table = part_contributions(parts, "cell_type")
-    pooled = part_contributions(parts, by=None).to_frame("all pairs").T
+def _contributions(pooled: pd.Series, table: pd.DataFrame) -> Table:
     value = str(table.columns[0])
-    table = pd.concat([pooled, table.sort_values(value, ascending=False, kind="stable")])
+    table = pd.concat([pooled.to_frame("all pairs").T, table.sort_values(value, ascending=False, kind="stable")])
     table = table.rename_axis("group").reset_index()
     names = [name for name in table.columns if f"r_{name}" in table]
     words = value.replace("within_gene_skill", "within-gene skill")

@@ -1,7 +1,5 @@
 """Rules about the data: enough cell types, one assembly, even depth, no shift between data sets, no outliers."""
 
-import numpy as np
-
 from skepi.report._blocks import number, share
 from skepi.report._data_section import depth_of
 from skepi.report._findings import Findings
@@ -12,8 +10,8 @@ FEWEST_CELL_TYPES = 10
 #: Ratio of the greatest to the smallest depth above which a data set counts as uneven.
 MOST_DEPTH_RATIO = 5.0
 
-_DATA_SET = "data_set"  # column of the cell types of a pool
-_BATCH = "batch"
+#: By column of the cell types: what differs.
+_SOURCES = {"data_set": "data sets", "batch": "batches"}
 
 
 def few_cell_types(found: Findings) -> Verdict | None:
@@ -41,16 +39,17 @@ def assemblies_may_differ(found: Findings) -> Verdict | None:
 
 
 def depth_is_uneven(found: Findings) -> Verdict | None:
-    """Careful where a cell type has more than 5 times the depth of another, in any signal."""
+    """Careful where a cell type has more than 5 times the depth of another, or none at all, in any signal."""
     if found.data is None:
         return None
     for signal, depth in depth_of(found.data).items():
-        ratio = float(depth.max() / depth.min()) if depth.min() > 0 else np.inf
+        if depth.min() == 0:
+            return careful(f"{depth.idxmin()} has no {signal} at all, so nothing that is predicted for it can be true.")
+        ratio = float(depth.max() / depth.min())
         if ratio > MOST_DEPTH_RATIO:
-            times = f"{number(ratio)} times" if np.isfinite(ratio) else "many times"
             return careful(
-                f"The {signal} of {depth.idxmax()} is {times} as deep as that of {depth.idxmin()}. Shallow cell types "
-                "look unlike all others, and their predictions may be worse than average."
+                f"The {signal} of {depth.idxmax()} is {number(ratio)} times as deep as that of {depth.idxmin()}. "
+                "Shallow cell types look unlike all others, and their predictions may be worse than average."
             )
     return None
 
@@ -59,11 +58,11 @@ def batches_may_differ(found: Findings) -> Verdict | None:
     """Careful where cell types come from several data sets or batches."""
     if found.data is None:
         return None
-    for column in (_DATA_SET, _BATCH):
+    for column, what in _SOURCES.items():
         if column in found.data.cell_types and (n := found.data.cell_types[column].nunique()) > 1:
             return careful(
-                f"Cell types come from {n} data sets or batches (column {column!r}). A shift between them looks like "
-                "biology unless the model corrects it, as BatchCorrection does."
+                f"Cell types come from {n} {what}. A shift between them looks like biology unless the model corrects "
+                "it, as BatchCorrection does."
             )
     return None
 
@@ -77,7 +76,8 @@ def cell_types_stand_out(found: Findings) -> Verdict | None:
         return trust("No cell type stands out from all others by its data.")
     named = ", ".join(map(str, flagged[:5])) + (f" and {len(flagged) - 5} more" if len(flagged) > 5 else "")
     return careful(
-        f"Unlike all others by their data: {named}. Check these measurements, or compare again without them."
+        f"Unlike all others by their data: {named}. That may be biology or a failed measurement. Check these "
+        "measurements, or compare again without them."
     )
 
 

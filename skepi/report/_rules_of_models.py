@@ -10,7 +10,7 @@ from skepi._scales import look_like_counts
 from skepi.comparison import ModelComparison
 from skepi.report._blocks import interval, number, quoted, share
 from skepi.report._findings import Findings
-from skepi.report._headline import lineage_skill
+from skepi.report._headline import LEAST_SHOWN, lineage_skill
 from skepi.report._rules import Verdict, careful, trust
 from skepi.report._subject import WORDS, Subject, best_other, control_skill
 
@@ -22,6 +22,8 @@ MOST_MISCOVERAGE = 0.02
 CALIBRATED_SLOPES = (0.8, 1.2)
 #: Skill that a model may lose when whole lineages are held out.
 MOST_LINEAGE_LOSS = 0.1
+#: Share of the skill that it may lose before that is no little change.
+MOST_SHARE_LOST = 0.2
 #: Lead over another model below which the choice between the two is open.
 LEAST_LEAD = 0.02
 #: Share of test pairs that may be left unscored.
@@ -46,7 +48,7 @@ def _of_scores(rule: ScoreRule) -> Callable[[Findings], Verdict | None]:
 
 @_of_scores
 def interval_reaches_zero(comparison: ModelComparison, subject: Subject, found: Findings) -> Verdict | None:
-    """Careful where the interval of skill over cell types is not above 0, else trust."""
+    """Careful where the interval of skill over cell types is not above 0 as it is written, else trust."""
     low, high = float(subject.scores["low_cell_type"]), float(subject.scores["high_cell_type"])
     if not np.isfinite(low):
         return careful(
@@ -55,7 +57,7 @@ def interval_reaches_zero(comparison: ModelComparison, subject: Subject, found: 
     said = (
         f"The {share(comparison.level)} interval of its {WORDS[subject.value]} over cell types is {interval(low, high)}"
     )
-    if low > 0:
+    if low >= LEAST_SHOWN:
         return trust(f"{quoted(subject.model)} is better than the mean of each gene. {said}.")
     return careful(
         f"Whether {quoted(subject.model)} is better than the mean of each gene is open. {said}, which reaches 0."
@@ -104,15 +106,16 @@ def slope_is_off(comparison: ModelComparison, subject: Subject, found: Findings)
     slope = float(subject.scores["slope"])
     if not np.isfinite(slope) or CALIBRATED_SLOPES[0] <= slope <= CALIBRATED_SLOPES[1]:
         return None
-    bold = "too large: shrink them" if slope < 1 else "too small: true differences are larger"
+    size = "large" if slope < 1 else "small"
     return careful(
-        f"Predicted differences are {bold} by a factor of {number(slope)} (slope of the truth on the prediction)."
+        f"Predicted differences are too {size}: true ones are {number(slope)} times as large (slope of the truth on "
+        "the prediction)."
     )
 
 
 @_of_scores
 def lineages_lose_much(comparison: ModelComparison, subject: Subject, found: Findings) -> Verdict | None:
-    """Careful where skill falls by more than .1 when whole lineages are held out, else trust."""
+    """Careful where skill falls by more than .1 when whole lineages are held out, trust where by a fifth at most."""
     farther = lineage_skill(found)
     if farther is None:
         return None
@@ -122,6 +125,8 @@ def lineages_lose_much(comparison: ModelComparison, subject: Subject, found: Fin
             f"The skill of {quoted(subject.model)} falls {said}. Much of it comes from related cell "
             "types: expect the lower figure for a cell type without relatives in training."
         )
+    if subject.skill < LEAST_SHOWN or subject.skill - farther > MOST_SHARE_LOST * subject.skill:
+        return None
     return trust(
         f"The skill of {quoted(subject.model)} changes little, {said}: related cell types in training are not needed."
     )
