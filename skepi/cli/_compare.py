@@ -40,7 +40,7 @@ def add_comparison(made: Program, options: Namespace) -> Expression:
         if Path(options.folder).is_file():
             raise UsageError(f"--folder {options.folder} is a file; wanted a folder, which is made where there is none")
         settings["folder"] = options.folder
-    splits = options.splits or ["cell types"] + ["lineages"] * _has_lineages(found)
+    splits = splits_of(options, found)
     return made.let(
         "comparison",
         py(compare_models)(
@@ -56,6 +56,7 @@ def add_comparison(made: Program, options: Namespace) -> Expression:
     )
 
 
-def _has_lineages(data: PairedDataset) -> bool:
-    """Whether cell types belong to at least two lineages."""
-    return "lineage" in data.cell_types and data.cell_types["lineage"].nunique() > 1
+def splits_of(options: Namespace, data: PairedDataset) -> list[str]:
+    """The splits that are asked for; by default cell types and, where there are two at least, lineages."""
+    has_lineages = "lineage" in data.cell_types and data.cell_types["lineage"].nunique() > 1
+    return options.splits or ["cell types"] + ["lineages"] * has_lineages

@@ -4,10 +4,10 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from skepi.cli._compare import add_comparison
+from skepi.cli._compare import add_comparison, splits_of
 from skepi.cli._errors import UsageError
 from skepi.cli._expressions import Expression, name, output, py
-from skepi.cli._models import WITH_PARTS, normalizer_of, opened
+from skepi.cli._models import WITH_PARTS, method_of, normalizer_of, opened
 from skepi.cli._options import RULES
 from skepi.cli._program import Program
 from skepi.inspection import cell_type_outliers, cross_val_parts, importance_profile, score_links
@@ -26,7 +26,31 @@ _LEAST_PERMUTATIONS = 19
 
 def program(options: Namespace) -> Program:
     """Compare models, look into one of them, and write the page."""
+    _check(options)
     made = Program()
+    found = opened(options.data)
+    if options.model not in options.models:
+        options.models = [*options.models, options.model]
+    sections: dict[str, Any] = {"data": name("data"), "comparison": add_comparison(made, options)}
+    normalizer = normalizer_of(Program(), options, found)  # what it decides was said for the comparison
+    log_data = sections["data"]
+    if normalizer is not None:
+        log_data = made.let("log_data", log_data.transform_expression(normalizer))
+    sections["outliers"] = made.let("outliers", py(cell_type_outliers)(log_data))
+    made.let("model", name("models")[options.model])
+    if options.model in WITH_PARTS:
+        sections["parts"] = _add_parts(made, options, found, log_data)
+    if options.model not in RULES and options.n_permutations:
+        sections["importance"] = _add_importance(made, options, found, log_data)
+    sections["links"] = made.let("links", py(score_links)(log_data, min_distance=_LINK_FROM, **made.progress(options)))
+    settings = _settings(options, found, method_of(normalizer))
+    title = options.title or Path(options.data).resolve().name
+    made.do(py(write_report)(output(options.output), **sections, model=options.model, settings=settings, title=title))
+    return made
+
+
+def _check(options: Namespace) -> None:
+    """Refuse before the comparison what would fail behind it."""
     if options.output is None:
         raise UsageError("--output is missing: the page to write")
     if Path(options.output).suffix.lower() not in (".html", ".htm"):
@@ -35,35 +59,6 @@ def program(options: Namespace) -> Program:
         raise UsageError(
             f"--n-permutations: wanted {_LEAST_PERMUTATIONS} or more, or 0 for none, got {options.n_permutations}"
         )
-    found = opened(options.data)
-    if options.model not in options.models:
-        options.models = [*options.models, options.model]
-    sections: dict[str, Any] = {"data": name("data"), "comparison": add_comparison(made, options)}
-    log_data = _log_data(made, options, found)
-    sections["outliers"] = made.let("outliers", py(cell_type_outliers)(log_data))
-    made.let("model", name("models")[options.model])
-    if options.model in WITH_PARTS:
-        sections["parts"] = _add_parts(made, options, found, log_data)
-    if options.model not in RULES and options.n_permutations:
-        sections["importance"] = _add_importance(made, options, found, log_data)
-    sections["links"] = made.let("links", py(score_links)(log_data, min_distance=_LINK_FROM, **made.progress(options)))
-    made.do(
-        py(write_report)(
-            output(options.output),
-            **sections,
-            model=options.model,
-            settings=_settings(options),
-            title=options.title or Path(options.data).resolve().name,
-        )
-    )
-    return made
-
-
-def _log_data(made: Program, options: Namespace, found: PairedDataset) -> Expression:
-    """The data set on the scale that models learn, for everything but the comparison."""
-    normalizer = normalizer_of(Program(), options, found)  # what it decides was said for the comparison
-    data = name("data")
-    return data if normalizer is None else made.let("log_data", data.transform_expression(normalizer))
 
 
 def _add_parts(made: Program, options: Namespace, found: PairedDataset, data: Expression) -> Expression:
@@ -100,9 +95,17 @@ def _add_importance(made: Program, options: Namespace, found: PairedDataset, dat
     )
 
 
-def _settings(options: Namespace) -> dict[str, Any]:
-    """What the page lists of the arguments."""
-    listed = ("data", "models", "model", "normalizer", "min_mean_cpm", "n_permutations", "random_state")
-    values = {key: getattr(options, key) for key in listed}
-    shown = {key: ", ".join(value) if isinstance(value, list) else value for key, value in values.items()}
-    return {"skepi report": {key: value for key, value in shown.items() if value is not None}}
+def _settings(options: Namespace, found: PairedDataset, normalizer: str) -> dict[str, Any]:
+    """What the page lists: the arguments, and what was decided by looking at the data."""
+    values = {
+        "data": options.data,
+        "models": options.models,
+        "splits": splits_of(options, found),
+        "controls": options.controls or "none",
+        "normalizer": normalizer,
+        **({} if normalizer == "none" else {"min_mean_cpm": options.min_mean_cpm}),
+        "model": options.model,
+        "n_permutations": options.n_permutations,
+        "random_state": options.random_state,
+    }
+    return {key: ", ".join(value) if isinstance(value, list) else value for key, value in values.items()}
