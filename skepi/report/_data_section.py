@@ -117,7 +117,7 @@ def _scale(data: PairedDataset) -> tuple[str, str, str]:
     return (
         "expression",
         said,
-        "looks like read counts: a comparison has to normalise them"
+        "looks like read counts, which have to be normalised for a comparison; see the settings"
         if counts
         else "not read counts; taken as logarithms",
     )
