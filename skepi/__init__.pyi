@@ -3,6 +3,7 @@
 from skepi import (
     baselines as baselines,
     binning as binning,
+    classification as classification,
     cli as cli,
     comparison as comparison,
     compose as compose,

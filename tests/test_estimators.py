@@ -9,14 +9,15 @@ import pandas as pd
 import pytest
 from discovery import public_estimators
 from promises import assert_float32_sums
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator
 
-from skepi.baselines import DistanceDecay, NearestCellTypes, PromoterSum, TrainingMean
+from skepi.baselines import DistanceDecay, NearestCellTypes, PromoterSum, TrainingFrequency, TrainingMean
 from skepi.binning import BinnerUnion, TSSBinner, symmetric_edges
+from skepi.classification import above_median
 from skepi.compose import (
     BatchCorrection,
     BucketedRegressor,
@@ -49,7 +50,7 @@ ON_ARRAYS = [
     GeneZTarget(one_gene=True),
     GeneZTarget(Ridge(), one_gene=True),
 ]
-RULES = {TrainingMean, NearestCellTypes, PromoterSum, DistanceDecay}
+RULES = {TrainingMean, TrainingFrequency, NearestCellTypes, PromoterSum, DistanceDecay}
 NEED_PAIRS = {
     AppendContext,
     BatchCorrection,  # in tests/test_batch_correction.py, too, on a pool
@@ -110,6 +111,12 @@ PAIR_MODELS = {
     "promoter sum": PromoterSum(),
     "distance decay": DistanceDecay(),
     "target around the pipeline": GeneZTarget(on_pairs(("scale", LogZScaler()), ("model", Ridge()))),
+}
+PAIR_CLASSIFIERS = {
+    "training frequency": TrainingFrequency(),
+    "logistic regression": on_pairs(
+        ("scale", LogZScaler()), ("dense", Materialize()), ("model", LogisticRegression(tol=1e-8, max_iter=1_000))
+    ),
 }
 PAIR_STEPS = {
     "TSSBinner": on_pairs(),
@@ -177,7 +184,7 @@ VARIANTS = (
 
 def test_every_public_estimator_that_takes_pairs_is_held_to_the_pair_checks():
     held = set()
-    for model in [*PAIR_MODELS.values(), *PAIR_STEPS.values()]:
+    for model in [*PAIR_MODELS.values(), *PAIR_CLASSIFIERS.values(), *PAIR_STEPS.values()]:
         held |= {type(model), *map(type, model.get_params().values())}
     assert public_estimators() - held == {ExpressionNormalizer} | SEARCHES
 
@@ -192,6 +199,16 @@ def test_pair_checks(estimator, check):
 @parametrize_with_pair_checks({name: PAIR_MODELS[name] for name in VARIANTS})
 def test_pair_checks_of_variants(estimator, check):
     run(estimator, check)
+
+
+@parametrize_with_pair_checks(PAIR_CLASSIFIERS)
+def test_pair_checks_of_classifiers(estimator, check, pairs):
+    X, y = pairs
+    try:
+        check(estimator, X, above_median(X, y))
+    except SkipTest:
+        assert check.name in ("check_standardized_model", "check_parts_of_predictions", "check_training_mean")
+        raise
 
 
 def run(estimator, check):

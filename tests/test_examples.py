@@ -54,6 +54,15 @@ def test_importance_follows_the_planted_decay_and_finds_nothing_in_noise(tmp_pat
 
 
 @pytest.mark.slow
+def test_the_gene_alone_has_a_higher_auc_than_openness(tmp_path):
+    output = run("examples/plot_high_or_low.py", tmp_path)
+    (openness,), (gene_alone,) = (numbers_after(f"{name} ", output) for name in ("auc", "auc_mean"))
+    assert 0.65 < openness < 0.8
+    assert gene_alone > 0.9
+    assert (tmp_path / "figures" / "high_or_low.png").stat().st_size > 20_000
+
+
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_second_laboratory_helps_and_its_shift_is_found(tmp_path):
     output = run("examples/plot_pooling.py", tmp_path)

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
-from skepi.baselines import DistanceDecay, NearestCellTypes, PromoterSum, TrainingMean
+from skepi.baselines import DistanceDecay, NearestCellTypes, PromoterSum, TrainingFrequency, TrainingMean
 from skepi.binning import TSSBinner
 from skepi.compose import (
     BatchCorrection,
@@ -86,7 +86,8 @@ def of_kinds(kinds):
 def test_every_public_estimator_is_explained_or_refuses():
     predicting = {kind for kind in public_estimators() if hasattr(kind, "predict")}
     assert len(predicting) >= 10
-    assert predicting == set(READERS) | set(OTHERS) | {BatchCorrection}  # of pools, in test_batch_correction
+    elsewhere = {BatchCorrection, TrainingFrequency}  # of pools, of labels
+    assert predicting == set(READERS) | set(OTHERS) | elsewhere
 
 
 @pytest.fixture(scope="module")
