@@ -24,6 +24,7 @@ from skepi.compose import (
 from skepi.gaussian_process import CisTransRegressor
 from skepi.inspection import bin_importance, cell_type_influence, importance_profile, peak_gene_links
 from skepi.inspection._swapped import SwappedRows
+from skepi.landmarks import LandmarkRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
 from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV, cross_val_pairs
 from skepi.neural_network import ExpressionMLP
@@ -86,7 +87,7 @@ def of_kinds(kinds):
 def test_every_public_estimator_is_explained_or_refuses():
     predicting = {kind for kind in public_estimators() if hasattr(kind, "predict")}
     assert len(predicting) >= 10
-    elsewhere = {BatchCorrection, TrainingFrequency}  # of pools, of labels
+    elsewhere = {BatchCorrection, TrainingFrequency, LandmarkRegressor}  # of pools, of labels, of samples
     assert predicting == set(READERS) | set(OTHERS) | elsewhere
 
 

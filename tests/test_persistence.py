@@ -53,6 +53,7 @@ from skepi.compose import (
 from skepi.datasets import make_paired_openness
 from skepi.exceptions import ModelFileError, ModelVersionWarning, UnseenGeneWarning
 from skepi.gaussian_process import CisTransRegressor
+from skepi.landmarks import LandmarkRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
 from skepi.metrics import skill_scorer
 from skepi.model_selection import CellTypeKFold, LeaveOneCellTypeOut, ResumableGridSearchCV
@@ -162,6 +163,7 @@ ON_ARRAYS = [
     LassoBaseline(lam=1e-2),
     LassoBaselineCV([1e-2, 1e-1], cv=2, one_gene=True),
     NET,
+    LandmarkRegressor(),
     GeneZTarget(one_gene=True),
     GeneZTarget(make_pipeline(StandardScaler(), PCA(2), Ridge()), one_gene=True),
 ]
