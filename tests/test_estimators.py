@@ -28,7 +28,7 @@ from skepi.compose import (
 )
 from skepi.gaussian_process import CisTransRegressor
 from skepi.landmarks import LandmarkRegressor
-from skepi.linear_model import LassoBaseline, LassoBaselineCV
+from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV
 from skepi.neural_network import ExpressionMLP
 from skepi.normalization import ExpressionNormalizer
@@ -63,6 +63,7 @@ NEED_PAIRS = {
     PerGeneLassoCV,
     PerGeneRegressor,
     ResidualRegressor,
+    TFProductLasso,
     TSSBinner,
     *RULES,
 }
@@ -108,6 +109,7 @@ PAIR_MODELS = {
             ),
         )
     ),
+    "products with TFs": TFProductLasso(["gene00003", "gene00007"]),
     "training mean": TrainingMean(),
     "nearest cell type": NearestCellTypes(edges=EDGES),
     "two nearest": on_pairs(("model", NearestCellTypes(2, weights="distance"))),
@@ -168,7 +170,8 @@ def test_scikit_learn_checks_on_arrays(estimator, capsys):
 
 def made(kind):
     """By default, or of what it cannot do without."""
-    return kind([("bins", TSSBinner())]) if kind is BinnerUnion else kind()
+    needed = {BinnerUnion: [("bins", TSSBinner())], TFProductLasso: ["GATA1"]}
+    return kind(needed[kind]) if kind in needed else kind()
 
 
 @pytest.mark.parametrize("estimator", [made(kind) for kind in sorted(NEED_PAIRS | GUARDED, key=str)], ids=repr)

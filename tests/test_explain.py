@@ -25,7 +25,7 @@ from skepi.gaussian_process import CisTransRegressor
 from skepi.inspection import bin_importance, cell_type_influence, importance_profile, peak_gene_links
 from skepi.inspection._swapped import SwappedRows
 from skepi.landmarks import LandmarkRegressor
-from skepi.linear_model import LassoBaseline, LassoBaselineCV
+from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV, cross_val_pairs
 from skepi.neural_network import ExpressionMLP
 from skepi.paired import PairedDataset
@@ -68,6 +68,7 @@ OTHERS = {
     TrainingMean: (of_bins(TrainingMean()), "^TrainingMean predicts without reading the bins"),
     PromoterSum: (of_bins(PromoterSum()), "PromoterSum reads the openness of peaks"),
     DistanceDecay: (of_bins(DistanceDecay()), "DistanceDecay reads the openness of peaks"),
+    TFProductLasso: (of_bins(TFProductLasso(["g3", "g7"])), "TFProductLasso reads the openness of peaks"),
     BucketedRegressor: (
         of_bins(BucketedRegressor(GeneZTarget(Ridge()), min_cell_types=2)),
         "BucketedRegressor reads the openness of peaks",

@@ -54,7 +54,7 @@ from skepi.datasets import make_paired_openness
 from skepi.exceptions import ModelFileError, ModelVersionWarning, UnseenGeneWarning
 from skepi.gaussian_process import CisTransRegressor
 from skepi.landmarks import LandmarkRegressor
-from skepi.linear_model import LassoBaseline, LassoBaselineCV
+from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.metrics import skill_scorer
 from skepi.model_selection import CellTypeKFold, LeaveOneCellTypeOut, ResumableGridSearchCV
 from skepi.neural_network import ExpressionMLP
@@ -200,6 +200,7 @@ ON_PAIRS = {
     "nearest cell type": NearestCellTypes(edges=EDGES),
     "promoter sum": PromoterSum(),
     "distance decay": DistanceDecay(),
+    "products with TFs": TFProductLasso(["gene00003", "gene00007"]),
     "search": GridSearchCV(
         on_pairs(LassoBaseline()),
         [{"geneztarget__regressor__lam": [1e-2, 1e-3]}, {"tssbinner__edges": [EDGES, EDGES[::2]]}],

@@ -27,6 +27,7 @@ from skepi.compose import BucketedRegressor, GeneZTarget
 from skepi.datasets import make_paired_openness
 from skepi.inspection import bin_importance, cell_type_influence, importance_profile, peak_gene_links
 from skepi.inspection._swapped import SwappedRows
+from skepi.linear_model import TFProductLasso
 from skepi.model_selection import CellTypeKFold
 from skepi.paired import PairedDataset
 from skepi.preprocessing import LogZScaler, Materialize
@@ -387,11 +388,20 @@ def on_rows(model):
 NEED_THE_MAP = [
     PromoterSum(),
     DistanceDecay(),
+    TFProductLasso(["gene00003", "gene00007"]),
     TSSBinner(edges=EDGES),
     BinnerUnion([("bins", TSSBinner(edges=EDGES))]),
     BucketedRegressor(GeneZTarget(Ridge()), min_cell_types=2),
 ]
-BEGIN_WITH_PAIRS = {"buckets", "buckets by expression", "promoter sum", "distance decay", "TSSBinner", "BinnerUnion"}
+BEGIN_WITH_PAIRS = {
+    "buckets",
+    "buckets by expression",
+    "promoter sum",
+    "distance decay",
+    "products with TFs",
+    "TSSBinner",
+    "BinnerUnion",
+}
 BEGIN_WITH_PAIRS |= {"target around the pipeline"}
 ON_ROWS = {name: on_rows(m) for name, m in {**PAIR_MODELS, **PAIR_STEPS}.items() if name not in BEGIN_WITH_PAIRS}
 
