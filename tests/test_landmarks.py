@@ -248,7 +248,7 @@ def test_training_data_that_do_not_fit_are_refused(data):
     with pytest.raises(
         ValueError, match="Number of targets and number of penalties"
     ):  # the regressor's own errors pass
-        LandmarkRegressor(Ridge(alpha=[1.0, 2.0])).fit(X, y)
+        LandmarkRegressor(Ridge(alpha=np.array([1.0, 2.0]))).fit(X, y)
 
 
 class OneTooFew(Ridge):
