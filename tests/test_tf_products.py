@@ -6,6 +6,7 @@ import pytest
 from promises import assert_exact, assert_float64_sums, assert_within
 from sklearn.base import clone
 from sklearn.linear_model import Lasso
+from sklearn.model_selection import GridSearchCV
 
 from skepi.baselines import DistanceDecay, PromoterSum, gene_activity
 from skepi.datasets import make_paired_openness
@@ -206,3 +207,12 @@ def test_pair_checks_with_expression(check, tables):
         pytest.skip("expression of TFs in new cell types is an input")
     X, y, table = tables
     check(with_expression(table), X, y)
+
+
+@pytest.mark.slow
+def test_grid_search_in_two_processes(tables):
+    X, y, table = tables
+    model, grid = with_expression(table), {"alpha": [0.05, 0.2], "scale_floor": [0.5, 1.0]}
+    one, two = (GridSearchCV(model, grid, cv=CellTypeKFold(3), n_jobs=n_jobs).fit(X, y) for n_jobs in (1, 2))
+    assert_float64_sums(two.cv_results_["mean_test_score"], one.cv_results_["mean_test_score"])
+    assert len(set(one.cv_results_["mean_test_score"])) == 4
