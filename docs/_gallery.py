@@ -10,7 +10,14 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 LONG = ["plot_blood.py", "plot_blood_network.py", "plot_unseen_cell_types.py"]
 STORY = [
     *("plot_quick_start.py", "plot_sweep.py", "plot_error_analysis.py", "plot_importance.py"),
-    *("plot_several_signals.py", "plot_pooling.py", "plot_high_or_low.py", "plot_links.py", "plot_report.py"),
+    *(
+        "plot_several_signals.py",
+        "plot_pooling.py",
+        "plot_high_or_low.py",
+        "plot_landmarks.py",
+        "plot_links.py",
+        "plot_report.py",
+    ),
     *LONG,
 ]
 

@@ -21,6 +21,7 @@ _ROOMS = (
     "inspection",
     "intervals",
     "io",
+    "landmarks",
     "linear_model",
     "metrics",
     "model_selection",

@@ -13,6 +13,7 @@ from skepi import (
     inspection as inspection,
     intervals as intervals,
     io as io,
+    landmarks as landmarks,
     linear_model as linear_model,
     metrics as metrics,
     model_selection as model_selection,

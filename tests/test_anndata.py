@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from promises import assert_exact
 
 from skepi.exceptions import MissingExpressionError, TableError, UnknownNameError
+from skepi.landmarks import LandmarkRegressor, samples_by_genes
 from skepi.paired import PairedDataset
 
 anndata = pytest.importorskip("anndata", reason="anndata is not installed (extra `data`; it needs pandas < 3)")
@@ -204,3 +205,19 @@ def test_names_that_do_not_match_are_errors(data):
         PairedDataset.from_anndata(unnamed, data.genes)
     with pytest.raises(UnknownNameError):
         PairedDataset.from_anndata(data.to_anndata(), data.genes).pairs(genes=["nowhere"])
+
+
+# --- landmark genes
+
+
+def test_landmark_genes_are_taken_out_of_anndata(data):
+    adata = data.to_anndata("expression")
+    table = pd.DataFrame(data.expression, index=adata.var_names, columns=adata.obs_names)
+    genes = list(adata.var_names[[5, 2, 9]])
+    pd.testing.assert_frame_equal(samples_by_genes(adata, genes), samples_by_genes(table, genes))
+    adata.layers["sparse"] = sp.csr_matrix(adata.X)
+    pd.testing.assert_frame_equal(samples_by_genes(adata, genes, layer="sparse"), samples_by_genes(table, genes))
+    with pytest.raises(
+        TableError, match=r"X: wanted a pandas DataFrame, got an anndata AnnData object: use .*samples_by"
+    ):
+        LandmarkRegressor().fit(adata, table.T)

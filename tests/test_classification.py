@@ -229,6 +229,8 @@ def test_frequencies_by_hand(small):
     with pytest.warns(UnseenGeneWarning, match=r"1 gene\(s\) had no training pair \(gene00004, \.\.\.\)"):
         probabilities = model.predict_proba(small[10:])
     assert_float64_sums(probabilities, [[0, 1], [0, 1], [0.5, 0.5], [0.5, 0.5], [0.5, 0.5]])
+    with pytest.warns(UnseenGeneWarning):
+        assert_exact(model.predict(small[12:]), [0, 0, 0])  # half is not more than half
     assert_exact(model.predict(small[:12]), [1] * 3 + [0] * 6 + [1] * 3)
     assert model.score(small[:12], y[:12]) == 10 / 12  # accuracy
 

@@ -27,7 +27,8 @@ from skepi.compose import (
     ResidualRegressor,
 )
 from skepi.gaussian_process import CisTransRegressor
-from skepi.linear_model import LassoBaseline, LassoBaselineCV
+from skepi.landmarks import LandmarkRegressor
+from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV
 from skepi.neural_network import ExpressionMLP
 from skepi.normalization import ExpressionNormalizer
@@ -49,7 +50,9 @@ ON_ARRAYS = [
     ExpressionMLP(hidden=(32,), lr=0.01),
     GeneZTarget(one_gene=True),
     GeneZTarget(Ridge(), one_gene=True),
+    LandmarkRegressor(),
 ]
+OF_SAMPLES = {ExpressionNormalizer, LandmarkRegressor}  # rows are samples and never pairs
 RULES = {TrainingMean, TrainingFrequency, NearestCellTypes, PromoterSum, DistanceDecay}
 NEED_PAIRS = {
     AppendContext,
@@ -60,6 +63,7 @@ NEED_PAIRS = {
     PerGeneLassoCV,
     PerGeneRegressor,
     ResidualRegressor,
+    TFProductLasso,
     TSSBinner,
     *RULES,
 }
@@ -105,6 +109,7 @@ PAIR_MODELS = {
             ),
         )
     ),
+    "products with TFs": TFProductLasso(["gene00003", "gene00007"]),
     "training mean": TrainingMean(),
     "nearest cell type": NearestCellTypes(edges=EDGES),
     "two nearest": on_pairs(("model", NearestCellTypes(2, weights="distance"))),
@@ -165,7 +170,8 @@ def test_scikit_learn_checks_on_arrays(estimator, capsys):
 
 def made(kind):
     """By default, or of what it cannot do without."""
-    return kind([("bins", TSSBinner())]) if kind is BinnerUnion else kind()
+    needed = {BinnerUnion: [("bins", TSSBinner())], TFProductLasso: ["GATA1"]}
+    return kind(needed[kind]) if kind in needed else kind()
 
 
 @pytest.mark.parametrize("estimator", [made(kind) for kind in sorted(NEED_PAIRS | GUARDED, key=str)], ids=repr)
@@ -186,7 +192,7 @@ def test_every_public_estimator_that_takes_pairs_is_held_to_the_pair_checks():
     held = set()
     for model in [*PAIR_MODELS.values(), *PAIR_CLASSIFIERS.values(), *PAIR_STEPS.values()]:
         held |= {type(model), *map(type, model.get_params().values())}
-    assert public_estimators() - held == {ExpressionNormalizer} | SEARCHES
+    assert public_estimators() - held == OF_SAMPLES | SEARCHES
 
 
 @pytest.mark.filterwarnings("ignore::skepi.exceptions.UnseenBatchWarning")  # new data sets name no batch

@@ -63,6 +63,15 @@ def test_the_gene_alone_has_a_higher_auc_than_openness(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_nearest_samples_win_in_random_folds_and_lose_on_new_populations(tmp_path):
+    rows = [line for line in run("examples/plot_landmarks.py", tmp_path).splitlines() if "other genes" in line]
+    skill = [float(line.split()[-3]) for line in rows]  # linear, ridge and 3 nearest, twice
+    assert max(skill[:3]) == skill[2]
+    assert min(skill[3:]) == skill[5]
+    assert (tmp_path / "figures" / "landmarks.png").stat().st_size > 20_000
+
+
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_second_laboratory_helps_and_its_shift_is_found(tmp_path):
     output = run("examples/plot_pooling.py", tmp_path)

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 
-from skepi.baselines import DistanceDecay, NearestCellTypes, PromoterSum, TrainingMean
+from skepi.baselines import DistanceDecay, NearestCellTypes, PromoterSum, TrainingFrequency, TrainingMean
 from skepi.binning import TSSBinner
 from skepi.compose import (
     BatchCorrection,
@@ -24,7 +24,8 @@ from skepi.compose import (
 from skepi.gaussian_process import CisTransRegressor
 from skepi.inspection import bin_importance, cell_type_influence, importance_profile, peak_gene_links
 from skepi.inspection._swapped import SwappedRows
-from skepi.linear_model import LassoBaseline, LassoBaselineCV
+from skepi.landmarks import LandmarkRegressor
+from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV, cross_val_pairs
 from skepi.neural_network import ExpressionMLP
 from skepi.paired import PairedDataset
@@ -67,6 +68,7 @@ OTHERS = {
     TrainingMean: (of_bins(TrainingMean()), "^TrainingMean predicts without reading the bins"),
     PromoterSum: (of_bins(PromoterSum()), "PromoterSum reads the openness of peaks"),
     DistanceDecay: (of_bins(DistanceDecay()), "DistanceDecay reads the openness of peaks"),
+    TFProductLasso: (of_bins(TFProductLasso(["g3", "g7"])), "TFProductLasso reads the openness of peaks"),
     BucketedRegressor: (
         of_bins(BucketedRegressor(GeneZTarget(Ridge()), min_cell_types=2)),
         "BucketedRegressor reads the openness of peaks",
@@ -86,7 +88,8 @@ def of_kinds(kinds):
 def test_every_public_estimator_is_explained_or_refuses():
     predicting = {kind for kind in public_estimators() if hasattr(kind, "predict")}
     assert len(predicting) >= 10
-    assert predicting == set(READERS) | set(OTHERS) | {BatchCorrection}  # of pools, in test_batch_correction
+    elsewhere = {BatchCorrection, TrainingFrequency, LandmarkRegressor}  # of pools, of labels, of samples
+    assert predicting == set(READERS) | set(OTHERS) | elsewhere
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,10 @@ from skepi.compose import GeneZTarget, PerGeneLassoCV, PerGeneRegressor
 
 MODELS = [getattr(room, name) for room in (linear_model, neural_network) for name in room.__all__]
 MODELS += [GeneZTarget, PerGeneLassoCV, PerGeneRegressor]
-SMALL = {"ExpressionMLP": {"hidden": (4,), "max_epochs": 1, "random_state": 0}}
+SMALL = {
+    "ExpressionMLP": {"hidden": (4,), "max_epochs": 1, "random_state": 0},
+    "TFProductLasso": {"tfs": ["gene00003"]},
+}
 
 # Checked by scikit-learn and joblib, which say what they take; sd_offset has a test of its own in test_compose.py.
 ELSEWHERE = {"random_state", "n_jobs", "sd_offset"}
@@ -30,7 +33,7 @@ def rows(simulated):
 
 
 def test_all_models_are_here():
-    assert len(MODELS) == 6
+    assert len(MODELS) == 7
     assert len(SETTINGS) > 35
 
 

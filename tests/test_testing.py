@@ -16,18 +16,19 @@ from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from strangers import GeneLevel, StrangersRidge, TableRows
-from test_estimators import EDGES, PAIR_MODELS, PAIR_STEPS, SEARCHES, VARIANTS
+from test_estimators import EDGES, OF_SAMPLES, PAIR_CLASSIFIERS, PAIR_MODELS, PAIR_STEPS, SEARCHES, VARIANTS
 
 import skepi.testing
 from skepi.baselines import DistanceDecay, PromoterSum, TrainingMean
 from skepi.binning import BinnerUnion, TSSBinner
+from skepi.classification import above_median
 from skepi.comparison import compare_models
 from skepi.compose import BucketedRegressor, GeneZTarget
 from skepi.datasets import make_paired_openness
 from skepi.inspection import bin_importance, cell_type_influence, importance_profile, peak_gene_links
 from skepi.inspection._swapped import SwappedRows
+from skepi.linear_model import TFProductLasso
 from skepi.model_selection import CellTypeKFold
-from skepi.normalization import ExpressionNormalizer
 from skepi.paired import PairedDataset
 from skepi.preprocessing import LogZScaler, Materialize
 from skepi.rows import Slots, SlotScaling, has_map, is_binned
@@ -387,20 +388,29 @@ def on_rows(model):
 NEED_THE_MAP = [
     PromoterSum(),
     DistanceDecay(),
+    TFProductLasso(["gene00003", "gene00007"]),
     TSSBinner(edges=EDGES),
     BinnerUnion([("bins", TSSBinner(edges=EDGES))]),
     BucketedRegressor(GeneZTarget(Ridge()), min_cell_types=2),
 ]
-BEGIN_WITH_PAIRS = {"buckets", "buckets by expression", "promoter sum", "distance decay", "TSSBinner", "BinnerUnion"}
+BEGIN_WITH_PAIRS = {
+    "buckets",
+    "buckets by expression",
+    "promoter sum",
+    "distance decay",
+    "products with TFs",
+    "TSSBinner",
+    "BinnerUnion",
+}
 BEGIN_WITH_PAIRS |= {"target around the pipeline"}
 ON_ROWS = {name: on_rows(m) for name, m in {**PAIR_MODELS, **PAIR_STEPS}.items() if name not in BEGIN_WITH_PAIRS}
 
 
 def test_every_public_estimator_of_rows_is_tried_on_the_container_of_a_stranger():
     tried = {type(one) for one in NEED_THE_MAP}
-    for model in ON_ROWS.values():
+    for model in [*ON_ROWS.values(), *map(on_rows, PAIR_CLASSIFIERS.values())]:
         tried |= {type(model), *map(type, model.get_params().values())}
-    assert public_estimators() - tried == {ExpressionNormalizer} | SEARCHES
+    assert public_estimators() - tried == OF_SAMPLES | SEARCHES
 
 
 @pytest.mark.filterwarnings("ignore::skepi.exceptions.UnseenBatchWarning")  # new data sets name no batch
@@ -414,6 +424,14 @@ def test_a_strangers_container_gives_the_same_predictions(rows, new_rows, name):
     wanted, got = (clone(ON_ROWS[name]).fit(X[train], y[train]) for X in (ours, theirs))
     assert_float32_sums(numbers(got, theirs), numbers(wanted, ours))
     assert_float32_sums(numbers(got, new_rows[1]), numbers(wanted, new_rows[0]))
+
+
+@pytest.mark.parametrize("name", PAIR_CLASSIFIERS)
+def test_a_strangers_container_gives_the_same_probabilities(rows, name):
+    ours, theirs, y = rows
+    labels = above_median(ours, y)
+    wanted, got = (clone(on_rows(PAIR_CLASSIFIERS[name])).fit(X, labels) for X in (ours, theirs))
+    assert_float32_sums(got.predict_proba(theirs), wanted.predict_proba(ours))
 
 
 def numbers(model, X):
