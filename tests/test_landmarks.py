@@ -67,9 +67,9 @@ def test_anndata_and_its_layers_give_the_same():
     expression = table()
     wanted = samples_by_genes(expression, TARGETS)
     for values in (expression.to_numpy().T, sp.csr_array(expression.to_numpy().T)):
-        pd.testing.assert_frame_equal(samples_by_genes(as_anndata(expression, X=values), TARGETS), wanted)
+        assert_exact(samples_by_genes(as_anndata(expression, X=values), TARGETS), wanted)
     layered = as_anndata(expression, X=None, layers={"log": expression.to_numpy().T})
-    pd.testing.assert_frame_equal(samples_by_genes(layered, TARGETS, layer="log"), wanted)
+    assert_exact(samples_by_genes(layered, TARGETS, layer="log"), wanted)
 
 
 def test_float32_stays_float32():
@@ -341,7 +341,7 @@ def test_saved_and_loaded_to_the_bit(data, tmp_path):
         model = LandmarkRegressor(regressor).fit(X, y)
         save_model(model, tmp_path / "model.skepi")
         loaded = load_model(tmp_path / "model.skepi")
-        pd.testing.assert_frame_equal(loaded.predict_table(X), model.predict_table(X), check_exact=True)
+        assert_exact(loaded.predict_table(X), model.predict_table(X))
         assert loaded.score(X, y) == model.score(X, y)
 
 
@@ -352,4 +352,4 @@ def test_grid_search_in_two_processes(data):
     assert one.best_params_["regressor__alpha"] == 0.1
     assert_exact(two.cv_results_["mean_test_score"], one.cv_results_["mean_test_score"])
     serial = cross_val_landmarks(one, *data, cv=3)
-    pd.testing.assert_frame_equal(cross_val_landmarks(one, *data, cv=3, n_jobs=2), serial, check_exact=True)
+    assert_exact(cross_val_landmarks(one, *data, cv=3, n_jobs=2), serial)

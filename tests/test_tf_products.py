@@ -109,7 +109,7 @@ def test_the_stand_in_is_the_openness_of_promoters(tables):
     by_promoter = TFProductLasso(TFS).fit(X, y)
     assert_float64_sums(by_promoter.coef_table_.to_numpy(), by_table.coef_table_.to_numpy())
     wide = TFProductLasso(TFS, promoter=PromoterSum(5_000), openness=PromoterSum(20_000)).fit(X, y)
-    assert not np.allclose(wide.product_mean_, by_promoter.product_mean_)
+    assert np.abs(wide.product_mean_ - by_promoter.product_mean_).max() > 1e-3
 
 
 def test_the_model_says_which_activity_it_used(tables):
