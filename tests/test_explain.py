@@ -26,7 +26,7 @@ from skepi.inspection import bin_importance, cell_type_influence, importance_pro
 from skepi.inspection._swapped import SwappedRows
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
 from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV, cross_val_pairs
-from skepi.neural_network import ExpressionMLP
+from skepi.neural_network import BinCNN, BinCNNClassifier, ExpressionMLP
 from skepi.paired import PairedDataset
 from skepi.preprocessing import AppendContext, LogZScaler
 
@@ -43,6 +43,11 @@ def of_bins(*steps):
     return make_pipeline(TSSBinner(edges=EDGES), *steps)
 
 
+def cnn():
+    settings = {"filters": 8, "width": 1, "pool": 1, "hidden": (8,), "dropout": 0.0, "lr": 0.02, "batch_size": 256}
+    return BinCNN(**settings, max_epochs=25, early_stopping=False, random_state=0)
+
+
 def net():
     return ExpressionMLP((8,), lr=0.02, batch_size=256, max_epochs=25, early_stopping=False, random_state=0)
 
@@ -52,6 +57,7 @@ READERS = {
     LassoBaseline: of_bins(LogZScaler(), GeneZTarget(LassoBaseline(1e-3))),
     LassoBaselineCV: of_bins(LassoBaselineCV([1e-3, 1e-2], cv=3)),
     ExpressionMLP: of_bins(LogZScaler(), GeneZTarget(net())),
+    BinCNN: of_bins(LogZScaler(), GeneZTarget(cnn())),
     GeneZTarget: GeneZTarget(of_bins(LogZScaler(), Ridge())),
     PerGeneRegressor: of_bins(LogZScaler(), PerGeneRegressor(Ridge(1.0))),
     PerGeneLassoCV: of_bins(PerGeneLassoCV([0.3, 0.03], cv=3)),
@@ -73,9 +79,9 @@ OTHERS = {
     ),
 }
 #: Where models are fitted many times, these are left to the slow tests.
-SLOW_TO_FIT = {ResumableGridSearchCV, ExpressionMLP, ResidualRegressor, PerGeneLassoCV, LassoBaselineCV}
+SLOW_TO_FIT = {ResumableGridSearchCV, BinCNN, ExpressionMLP, ResidualRegressor, PerGeneLassoCV, LassoBaselineCV}
 LINEAR = {LassoBaseline, LassoBaselineCV, GeneZTarget, ResumableGridSearchCV}
-WITH_GRADIENTS = LINEAR | {ExpressionMLP}
+WITH_GRADIENTS = LINEAR | {BinCNN, ExpressionMLP}
 
 
 def of_kinds(kinds):
@@ -86,7 +92,8 @@ def of_kinds(kinds):
 def test_every_public_estimator_is_explained_or_refuses():
     predicting = {kind for kind in public_estimators() if hasattr(kind, "predict")}
     assert len(predicting) >= 10
-    assert predicting == set(READERS) | set(OTHERS) | {BatchCorrection}  # of pools, in test_batch_correction
+    elsewhere = {BatchCorrection, BinCNNClassifier}  # of pools, in test_batch_correction; of classes, in test_bin_cnn
+    assert predicting == set(READERS) | set(OTHERS) | elsewhere
 
 
 @pytest.fixture(scope="module")

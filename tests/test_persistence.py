@@ -56,7 +56,7 @@ from skepi.gaussian_process import CisTransRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
 from skepi.metrics import skill_scorer
 from skepi.model_selection import CellTypeKFold, LeaveOneCellTypeOut, ResumableGridSearchCV
-from skepi.neural_network import ExpressionMLP
+from skepi.neural_network import BinCNN, BinCNNClassifier, ExpressionMLP
 from skepi.normalization import ExpressionNormalizer
 from skepi.persistence import FittedPart, load_model, read_model_info, save_model
 from skepi.preprocessing import AppendContext, LogZScaler, Materialize
@@ -162,6 +162,7 @@ ON_ARRAYS = [
     LassoBaseline(lam=1e-2),
     LassoBaselineCV([1e-2, 1e-1], cv=2, one_gene=True),
     NET,
+    BinCNN(filters=3, width=2, hidden=(4,), batch_size=64, max_epochs=2, random_state=0),
     GeneZTarget(one_gene=True),
     GeneZTarget(make_pipeline(StandardScaler(), PCA(2), Ridge()), one_gene=True),
 ]
@@ -207,11 +208,14 @@ ON_PAIRS = {
 }
 
 
+STORED_ELSEWHERE = {ResumableGridSearchCV, BinCNNClassifier}  # of classes: in tests/test_bin_cnn.py
+
+
 def test_every_public_estimator_is_stored():
     found = public_estimators()
     assert len(found) >= 7
     parts = {type(one) for model in ON_PAIRS.values() for one in model.get_params().values()}
-    assert found <= {type(one) for one in [*ON_ARRAYS, *ON_PAIRS.values()]} | parts | {ResumableGridSearchCV}
+    assert found <= {type(one) for one in [*ON_ARRAYS, *ON_PAIRS.values()]} | parts | STORED_ELSEWHERE
 
 
 @pytest.mark.parametrize(

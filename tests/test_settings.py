@@ -10,7 +10,12 @@ from skepi.compose import GeneZTarget, PerGeneLassoCV, PerGeneRegressor
 
 MODELS = [getattr(room, name) for room in (linear_model, neural_network) for name in room.__all__]
 MODELS += [GeneZTarget, PerGeneLassoCV, PerGeneRegressor]
-SMALL = {"ExpressionMLP": {"hidden": (4,), "max_epochs": 1, "random_state": 0}}
+SMALL_CNN = {"filters": 2, "width": 1, "pool": 1, "hidden": (4,), "max_epochs": 1, "random_state": 0}
+SMALL = {
+    "ExpressionMLP": {"hidden": (4,), "max_epochs": 1, "random_state": 0},
+    "BinCNN": SMALL_CNN,
+    "BinCNNClassifier": SMALL_CNN,
+}
 
 # Checked by scikit-learn and joblib, which say what they take; sd_offset has a test of its own in test_compose.py.
 ELSEWHERE = {"random_state", "n_jobs", "sd_offset"}
@@ -30,7 +35,7 @@ def rows(simulated):
 
 
 def test_all_models_are_here():
-    assert len(MODELS) == 6
+    assert len(MODELS) == 8
     assert len(SETTINGS) > 35
 
 
