@@ -117,8 +117,8 @@ class BinCNN(ConvolvesBins, NetworkRegressor):
     Bins need not be equally wide: bands that grow with the distance to the TSS are convolved band by band. Features
     should be scaled, as :class:`skepi.preprocessing.LogZScaler` does. Each signal must have the same bins.
 
-    Source: Singh et al. 2016, Bioinformatics 32, i639 (:meth:`deepchrome` has their settings; the defaults are those
-    that worked on 400 genes).
+    Source: Singh et al. 2016, Bioinformatics 32, i639. :meth:`deepchrome` has their settings, made for thousands of
+    genes; the defaults are a smaller network.
 
     Examples
     --------
@@ -234,8 +234,8 @@ class BinCNNClassifier(ConvolvesBins, NetworkClassifier):
 
     Notes
     -----
-    Source: Singh et al. 2016, Bioinformatics 32, i639 (:meth:`deepchrome` has their settings; the defaults are those
-    that worked on 400 genes).
+    Source: Singh et al. 2016, Bioinformatics 32, i639. :meth:`deepchrome` has their settings, made for thousands of
+    genes; the defaults are a smaller network.
 
     Examples
     --------
