@@ -134,7 +134,7 @@ def test_every_public_estimator_is_checked():
 
 
 # Settings of an estimator that is checked by default with others.
-ARRAY_VARIANTS = [ON_ARRAYS[place] for place in (1, 2, 4, 5, 7, 10, 13)]
+ARRAY_VARIANTS = [ON_ARRAYS[place] for place in (1, 2, 4, 5, 7, 10, 15)]
 
 
 @pytest.mark.parametrize(
