@@ -89,6 +89,34 @@ def bands_of(columns: pd.DataFrame) -> list[Bands]:
     return [Bands(signal[a], feature[a], slice(a, b), np.append(start[a:b], end[b - 1])) for a, b in pairwise(bounds)]
 
 
+def grid_of(columns: pd.DataFrame) -> tuple[list[str], int]:
+    """Labels of the signals (with their features) and number of bins, where all signals have the same bins in one run.
+
+    Raises
+    ------
+    ValueError
+        Where a signal has other bins than the first, or bins with a gap.
+
+    Examples
+    --------
+    >>> grid_of(join_columns([band_columns([-50, 0, 50], name) for name in ("ATAC", "H3K27ac")]))
+    (['ATAC', 'H3K27ac'], 2)
+    """
+    first, *others = runs = bands_of(columns)
+    for run in others:
+        if not np.array_equal(run.edges, first.edges):
+            raise ValueError(
+                f"the bins are no grid: {_span_of(first)}, but {_span_of(run)}; give all signals the same bins, "
+                "without gaps, as one TSSBinner makes them"
+            )
+    return [label_of(run.signal, run.feature) or UNNAMED for run in runs], len(first.edges) - 1
+
+
+def _span_of(bands: Bands) -> str:
+    start, *_, end = bands.edges
+    return f"{bands.label or UNNAMED} has {len(bands.edges) - 1} bin(s) in [{start}, {end}) bp"
+
+
 def signals_of(columns: pd.DataFrame) -> list[str]:
     """Signals that occur, in their order."""
     return list(dict.fromkeys(columns["signal"].tolist()))

@@ -30,7 +30,7 @@ from skepi.gaussian_process import CisTransRegressor
 from skepi.landmarks import LandmarkRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV
-from skepi.neural_network import ExpressionMLP
+from skepi.neural_network import BinCNN, BinCNNClassifier, ExpressionMLP
 from skepi.normalization import ExpressionNormalizer
 from skepi.preprocessing import AppendContext, LogZScaler, Materialize
 from skepi.testing import PAIR_CHECKS, parametrize_with_pair_checks
@@ -48,6 +48,8 @@ ON_ARRAYS = [
     LassoBaselineCV(lams=3, one_gene=True),
     LassoBaselineCV(lams=[0.01, 0.1], scaler="passthrough", sd_offset=0.0, one_gene=True),
     ExpressionMLP(hidden=(32,), lr=0.01),
+    BinCNN(filters=16, width=1, pool=1, hidden=(16,), dropout=0.0, lr=0.02),
+    BinCNNClassifier(filters=16, width=1, pool=1, hidden=(16,), dropout=0.0, lr=0.02),
     GeneZTarget(one_gene=True),
     GeneZTarget(Ridge(), one_gene=True),
     LandmarkRegressor(),
@@ -68,9 +70,11 @@ NEED_PAIRS = {
     *RULES,
 }
 GUARDED = {GeneZTarget, LassoBaselineCV}  # take plain arrays only where they are told to
+CLASSIFIERS = {BinCNNClassifier}  # held to the checks on pairs in tests/test_bin_cnn.py
 SEARCHES = {ResumableGridSearchCV}  # held to GridSearchCV in tests/test_resumable.py
 
 EDGES = symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])
+SMALL_CNN = BinCNN(filters=4, width=2, hidden=(8,), lr=0.01, batch_size=64, max_epochs=3, random_state=0)
 SMALL_NET = ExpressionMLP((16,), lr=0.01, batch_size=64, max_epochs=3, random_state=0)
 
 
@@ -85,6 +89,7 @@ PAIR_MODELS = {
     "Lasso by cross-validation": on_pairs(("model", LassoBaselineCV([1e-2, 1e-3]))),
     "network": on_pairs(("scale", LogZScaler()), ("model", GeneZTarget(SMALL_NET))),
     "network without target": WITHOUT_TARGET,
+    "network along the bins": on_pairs(("scale", LogZScaler()), ("model", GeneZTarget(SMALL_CNN))),
     "Ridge on csr": on_pairs(
         ("scale", LogZScaler()), ("model", GeneZTarget(make_pipeline(Materialize("csr"), Ridge())))
     ),
@@ -141,7 +146,7 @@ def test_every_public_estimator_is_checked():
 
 
 # Settings of an estimator that is checked by default with others.
-ARRAY_VARIANTS = [ON_ARRAYS[place] for place in (1, 2, 4, 5, 7, 10, 13)]
+ARRAY_VARIANTS = [ON_ARRAYS[place] for place in (1, 2, 4, 5, 7, 10, 15)]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +197,7 @@ def test_every_public_estimator_that_takes_pairs_is_held_to_the_pair_checks():
     held = set()
     for model in [*PAIR_MODELS.values(), *PAIR_CLASSIFIERS.values(), *PAIR_STEPS.values()]:
         held |= {type(model), *map(type, model.get_params().values())}
-    assert public_estimators() - held == OF_SAMPLES | SEARCHES
+    assert public_estimators() - held == OF_SAMPLES | CLASSIFIERS | SEARCHES
 
 
 @pytest.mark.filterwarnings("ignore::skepi.exceptions.UnseenBatchWarning")  # new data sets name no batch
@@ -225,7 +230,7 @@ def run(estimator, check):
         parts = {type(estimator), *map(type, estimator.get_params().values())}
         assert (
             check.name in ("check_standardized_model", "check_parts_of_predictions")
-            or (check.name == "check_order_of_training_rows" and ExpressionMLP in parts)
+            or (check.name == "check_order_of_training_rows" and parts & {BinCNN, ExpressionMLP})
             or (check.name == "check_training_mean" and estimator in [*PAIR_STEPS.values(), WITHOUT_TARGET])
         )
         raise

@@ -27,7 +27,7 @@ from skepi.inspection._swapped import SwappedRows
 from skepi.landmarks import LandmarkRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV, cross_val_pairs
-from skepi.neural_network import ExpressionMLP
+from skepi.neural_network import BinCNN, BinCNNClassifier, ExpressionMLP
 from skepi.paired import PairedDataset
 from skepi.preprocessing import AppendContext, LogZScaler
 
@@ -44,6 +44,11 @@ def of_bins(*steps):
     return make_pipeline(TSSBinner(edges=EDGES), *steps)
 
 
+def cnn():
+    settings = {"filters": 8, "width": 1, "pool": 1, "hidden": (8,), "dropout": 0.0, "lr": 0.02, "batch_size": 256}
+    return BinCNN(**settings, max_epochs=25, early_stopping=False, random_state=0)
+
+
 def net():
     return ExpressionMLP((8,), lr=0.02, batch_size=256, max_epochs=25, early_stopping=False, random_state=0)
 
@@ -53,6 +58,7 @@ READERS = {
     LassoBaseline: of_bins(LogZScaler(), GeneZTarget(LassoBaseline(1e-3))),
     LassoBaselineCV: of_bins(LassoBaselineCV([1e-3, 1e-2], cv=3)),
     ExpressionMLP: of_bins(LogZScaler(), GeneZTarget(net())),
+    BinCNN: of_bins(LogZScaler(), GeneZTarget(cnn())),
     GeneZTarget: GeneZTarget(of_bins(LogZScaler(), Ridge())),
     PerGeneRegressor: of_bins(LogZScaler(), PerGeneRegressor(Ridge(1.0))),
     PerGeneLassoCV: of_bins(PerGeneLassoCV([0.3, 0.03], cv=3)),
@@ -75,9 +81,9 @@ OTHERS = {
     ),
 }
 #: Where models are fitted many times, these are left to the slow tests.
-SLOW_TO_FIT = {ResumableGridSearchCV, ExpressionMLP, ResidualRegressor, PerGeneLassoCV, LassoBaselineCV}
+SLOW_TO_FIT = {ResumableGridSearchCV, BinCNN, ExpressionMLP, ResidualRegressor, PerGeneLassoCV, LassoBaselineCV}
 LINEAR = {LassoBaseline, LassoBaselineCV, GeneZTarget, ResumableGridSearchCV}
-WITH_GRADIENTS = LINEAR | {ExpressionMLP}
+WITH_GRADIENTS = LINEAR | {BinCNN, ExpressionMLP}
 
 
 def of_kinds(kinds):
@@ -88,7 +94,8 @@ def of_kinds(kinds):
 def test_every_public_estimator_is_explained_or_refuses():
     predicting = {kind for kind in public_estimators() if hasattr(kind, "predict")}
     assert len(predicting) >= 10
-    elsewhere = {BatchCorrection, TrainingFrequency, LandmarkRegressor}  # of pools, of labels, of samples
+    # of pools, in test_batch_correction; of classes, in test_bin_cnn and test_classification; of samples
+    elsewhere = {BatchCorrection, BinCNNClassifier, TrainingFrequency, LandmarkRegressor}
     assert predicting == set(READERS) | set(OTHERS) | elsewhere
 
 

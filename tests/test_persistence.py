@@ -57,7 +57,7 @@ from skepi.landmarks import LandmarkRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.metrics import skill_scorer
 from skepi.model_selection import CellTypeKFold, LeaveOneCellTypeOut, ResumableGridSearchCV
-from skepi.neural_network import ExpressionMLP
+from skepi.neural_network import BinCNN, BinCNNClassifier, ExpressionMLP
 from skepi.normalization import ExpressionNormalizer
 from skepi.persistence import FittedPart, load_model, read_model_info, save_model
 from skepi.preprocessing import AppendContext, LogZScaler, Materialize
@@ -164,6 +164,7 @@ ON_ARRAYS = [
     LassoBaselineCV([1e-2, 1e-1], cv=2, one_gene=True),
     NET,
     LandmarkRegressor(),
+    BinCNN(filters=3, width=2, hidden=(4,), batch_size=64, max_epochs=2, random_state=0),
     GeneZTarget(one_gene=True),
     GeneZTarget(make_pipeline(StandardScaler(), PCA(2), Ridge()), one_gene=True),
 ]
@@ -210,12 +211,14 @@ ON_PAIRS = {
 }
 
 
+STORED_ELSEWHERE = {ResumableGridSearchCV, BinCNNClassifier, TrainingFrequency}  # classifiers have tests of their own
+
+
 def test_every_public_estimator_is_stored():
     found = public_estimators()
     assert len(found) >= 7
     parts = {type(one) for model in ON_PAIRS.values() for one in model.get_params().values()}
-    elsewhere = {ResumableGridSearchCV, TrainingFrequency}  # in test_resumable.py and test_classification.py
-    assert found <= {type(one) for one in [*ON_ARRAYS, *ON_PAIRS.values()]} | parts | elsewhere
+    assert found <= {type(one) for one in [*ON_ARRAYS, *ON_PAIRS.values()]} | parts | STORED_ELSEWHERE
 
 
 @pytest.mark.parametrize(

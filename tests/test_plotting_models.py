@@ -145,6 +145,14 @@ def test_the_history_of_a_network_is_drawn_with_its_best_epoch(network):
     assert any(text.startswith(f"best epoch {net.best_epoch_}: ") for text in said)
 
 
+def test_the_log_loss_of_a_classifier_is_drawn_as_such():
+    history = pd.DataFrame({"epoch": [1, 2, 3], "train_log_loss": [0.7, 0.6, 0.5], "dev_log_loss": [0.7, 0.62, 0.66]})
+    display = TrainingCurveDisplay.from_history(history)
+    assert display.best_epoch_ == 2
+    assert figures.data_of(display.dev_line_)[1] == [0.7, 0.62, 0.66]
+    assert display.ax_.get_ylabel() == "log loss (nats)"
+
+
 @pytest.mark.slow
 def test_of_a_history_alone_the_lowest_development_error_is_the_best():
     history = pd.DataFrame({"epoch": [1, 2, 3], "train_mse": [3.0, 2.0, 1.0], "dev_mse": [2.0, 1.5, 1.8]})
@@ -194,7 +202,7 @@ def test_bad_histories_are_refused(plain):
         TrainingCurveDisplay.from_estimator(ExpressionMLP())
     with pytest.raises(NotFittedError):
         TrainingCurveDisplay.from_estimator(make_pipeline(LogZScaler(), GeneZTarget(ExpressionMLP(), one_gene=True)))
-    with pytest.raises(TypeError, match="GeneZTarget keeps no history_ and best_epoch_: wanted a fitted ExpressionMLP"):
+    with pytest.raises(TypeError, match="GeneZTarget keeps no history_ and best_epoch_: wanted a fitted network"):
         TrainingCurveDisplay.from_estimator(GeneZTarget(DummyRegressor(), one_gene=True).fit(*plain))
     with pytest.raises(ValueError, match=r"history: missing columns \['dev_mse'\]"):
         TrainingCurveDisplay.from_history(pd.DataFrame({"epoch": [1], "train_mse": [1.0]}))

@@ -10,6 +10,7 @@ import warnings
 from inspect import signature
 
 import joblib
+import numpy as np
 import pandas as pd
 import pytest
 from discovery import public_estimators
@@ -52,7 +53,7 @@ from skepi.model_selection import (
     learning_curve_pairs,
     shuffle_control,
 )
-from skepi.neural_network import ExpressionMLP
+from skepi.neural_network import BinCNN, BinCNNClassifier, ExpressionMLP
 from skepi.peaks import consensus_peaks, openness_from_bigwigs, openness_over_peaks, read_narrowpeaks
 
 DATA, _ = make_paired_openness(n_genes=30, n_cell_types=6, n_lineages=2, random_state=0)
@@ -82,6 +83,12 @@ def fitted(estimator, rows, **settings):
     return {name: value for name, value in vars(model).items() if name.endswith("_") and name != "history_"}
 
 
+def classified(estimator, **settings):
+    """What a classifier learns of targets above their median."""
+    model = clone(estimator).set_params(**settings).fit(BINNED, np.where(np.median(Y) < Y, "high", "low"))
+    return {name: value for name, value in vars(model).items() if name.endswith("_") and name != "history_"}
+
+
 def searched(tmp_path, **settings):
     search = ResumableGridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, folder=tmp_path / "kept", cv=2, **settings)
     return search.fit(BINNED.dense(), Y).cv_results_["mean_test_score"]
@@ -97,6 +104,7 @@ def compared(folder=None, models=None, **settings):
 # What is counted, how many of them, and the call: (name, unit, total, function of files, folder and settings).
 LINKS = score_links(DATA, max_distance=100_000)
 NET = ExpressionMLP((4,), max_epochs=2, random_state=0)
+SMALL_CNN = {"filters": 2, "width": 1, "pool": 1, "hidden": (4,), "max_epochs": 2, "random_state": 0}
 CALLS = {
     "compare_models": ("fits", 16, lambda f, t, **s: compared(**s)),
     "cross_val_pairs": ("folds", 2, lambda f, t, **s: cross_val_pairs(RIDGE, X, Y, CV, **s)),
@@ -132,6 +140,8 @@ CALLS = {
         3,
         lambda f, t, **s: fitted(BucketedRegressor(GeneZTarget(Ridge()), min_cell_types=2), BINNED, **s),
     ),
+    "BinCNN": ("epochs", 2, lambda f, t, **s: fitted(BinCNN(**SMALL_CNN), BINNED, **s)),
+    "BinCNNClassifier": ("epochs", 2, lambda f, t, **s: classified(BinCNNClassifier(**SMALL_CNN), **s)),
     "ExpressionMLP": ("epochs", 2, lambda f, t, **s: fitted(NET, BINNED, **s)),
     "ResumableGridSearchCV": ("fits", 4, lambda f, t, **s: searched(t, **s)),
 }

@@ -1,5 +1,6 @@
 """Networks on binned openness; with its helpers the only room where torch lives."""
 
+from skepi.neural_network._bin_cnn import BinCNN, BinCNNClassifier
 from skepi.neural_network._mlp import ExpressionMLP
 
-__all__ = ["ExpressionMLP"]
+__all__ = ["BinCNN", "BinCNNClassifier", "ExpressionMLP"]

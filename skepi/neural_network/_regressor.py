@@ -9,7 +9,6 @@ from sklearn.base import RegressorMixin
 
 from skepi._rows import check_arrays, check_features, check_log_targets, check_targets, keep_features
 from skepi.neural_network._losses import SQUARED_ERROR
-from skepi.neural_network._settings import check_settings
 from skepi.neural_network._trained import FLOATS, TrainedNetwork
 from skepi.rows import is_binned
 
@@ -43,7 +42,7 @@ class NetworkRegressor(RegressorMixin, TrainedNetwork):
             Development set to stop on, in place of rows set aside: all of ``X`` is then trained on. ``y_val`` is in the
             units that this estimator sees (standardised, inside ``GeneZTarget``).
         """
-        check_settings(self)
+        self._check_settings()
         X, y = self._checked_training(X, y)
         return self._train(X, y, groups, self._checked_validation(X_val, y_val, y.shape[1:]), y.shape[1:])
 

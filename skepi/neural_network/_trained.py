@@ -22,7 +22,7 @@ from skepi.neural_network._losses import Loss
 from skepi.neural_network._module import input_gradients
 from skepi.neural_network._net import EpochKeeper, PenalizedNet, State, as_arrays, set_weights
 from skepi.neural_network._schedule import Schedule
-from skepi.neural_network._settings import mixed_precision, optimizer_settings, resolve_device
+from skepi.neural_network._settings import check_settings, mixed_precision, optimizer_settings, resolve_device
 from skepi.rows import is_binned
 
 #: Types of plain arrays that are taken as they are.
@@ -59,6 +59,10 @@ class TrainedNetwork(ShowsProgress, BaseEstimator):
     def _dense_layers(self) -> tuple[int, ...]:
         """Features and units of hidden layers, where bfloat16 may pay off on a CPU; empty where it is not known to."""
         return ()
+
+    def _check_settings(self) -> None:
+        """Refuse settings that mean nothing, whatever the data."""
+        check_settings(self)
 
     def _learn_layout(self, X: Any) -> None:
         """Learn what the features of ``X`` are, as far as the module needs to know."""

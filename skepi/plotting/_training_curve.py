@@ -13,17 +13,20 @@ from skepi.plotting._style import BLACK, BLUE, GREY, ORANGE, SMALL, axes, check_
 # Characters of the baseline's label in one line.
 _LABEL_WIDTH = 20
 
+_LABELS = {"mse": "mean squared error (squared units of y)", "log_loss": "log loss (nats)"}
+
 
 class TrainingCurveDisplay:
-    """Mean squared error of training and development pairs by epoch, with the epoch whose weights are kept.
+    """Loss of training and development pairs by epoch, with the epoch whose weights are kept.
 
     Parameters
     ----------
     history : DataFrame
-        A row an epoch: ``epoch, train_mse, dev_mse``, as ``ExpressionMLP.history_``. ``dev_mse`` is NaN where no pairs
-        were set aside.
+        One row per epoch: ``epoch, train_mse, dev_mse``, as ``ExpressionMLP.history_``, or
+        ``epoch, train_log_loss, dev_log_loss``, as ``BinCNNClassifier.history_``. The development loss is NaN where no
+        pairs were set aside.
     best_epoch : int, optional
-        By default the epoch with the lowest ``dev_mse``, the last one where there is none.
+        By default the epoch with the lowest development loss, the last one where there is none.
 
     Attributes
     ----------
@@ -54,7 +57,7 @@ class TrainingCurveDisplay:
 
         Parameters
         ----------
-        estimator : ExpressionMLP, or a pipeline, search or GeneZTarget around it
+        estimator : network such as ExpressionMLP, or a pipeline, search or GeneZTarget around it
             Fitted.
         baseline : float, optional
             As in :meth:`plot`.
@@ -69,7 +72,7 @@ class TrainingCurveDisplay:
         TypeError
             For a model without a history.
         """
-        part = fitted_part(estimator, ("history_", "best_epoch_"), "a fitted ExpressionMLP")
+        part = fitted_part(estimator, ("history_", "best_epoch_"), "a fitted network, such as ExpressionMLP")
         shown = cls(history=part.history_, best_epoch=int(part.best_epoch_))
         return shown.plot(ax, baseline=baseline, baseline_label=baseline_label)
 
@@ -88,9 +91,9 @@ class TrainingCurveDisplay:
         Parameters
         ----------
         history : DataFrame
-            ``epoch, train_mse, dev_mse``.
+            ``epoch, train_mse, dev_mse``, or ``epoch, train_log_loss, dev_log_loss``.
         best_epoch : int, optional
-            By default that of the lowest ``dev_mse``.
+            By default that of the lowest development loss.
         baseline : float, optional
             As in :meth:`plot`.
         baseline_label : str, default="predicting 0"
@@ -108,7 +111,7 @@ class TrainingCurveDisplay:
         ax : Axes, optional
             A new figure by default.
         baseline : float, optional
-            MSE on the development pairs of a rule without a model, in the units of the history: the line to fall below.
+            Loss on the development pairs of a rule without a model, in units of the history: the line to fall below.
         baseline_label : str, default="predicting 0"
             The rule, written beside its line. What it means to predict 0 depends on the targets: inside
             ``GeneZTarget`` it is the training mean of the gene; for z-scores over all cell types, as the report has
@@ -118,20 +121,22 @@ class TrainingCurveDisplay:
         -------
         TrainingCurveDisplay
         """
-        history = check_table(self.history, ["epoch", "train_mse", "dev_mse"], "history")
+        loss = "log_loss" if "train_log_loss" in getattr(self.history, "columns", ()) else "mse"
+        names_of_loss = {f"train_{loss}": "train", f"dev_{loss}": "dev"}
+        history = check_table(self.history, ["epoch", *names_of_loss], "history").rename(columns=names_of_loss)
         self.best_epoch_ = _best_epoch(history, self.best_epoch)
         (ax,) = axes(ax)
-        epoch, has_dev = history["epoch"], bool(history["dev_mse"].notna().any())
+        epoch, has_dev = history["epoch"], bool(history["dev"].notna().any())
         marker = "o" if len(history) < 2 else None
-        self.train_line_ = ax.plot(epoch, history["train_mse"], color=ORANGE, lw=1.6, marker=marker)[0]
-        self.dev_line_ = ax.plot(epoch, history["dev_mse"], color=BLUE, lw=1.6, marker=marker)[0] if has_dev else None
-        labels = [("training", history["train_mse"].iloc[-1], ORANGE)]
+        self.train_line_ = ax.plot(epoch, history["train"], color=ORANGE, lw=1.6, marker=marker)[0]
+        self.dev_line_ = ax.plot(epoch, history["dev"], color=BLUE, lw=1.6, marker=marker)[0] if has_dev else None
+        labels = [("training", history["train"].iloc[-1], ORANGE)]
         if has_dev:
-            labels.append(("development", history["dev_mse"].dropna().iloc[-1], BLUE))
+            labels.append(("development", history["dev"].dropna().iloc[-1], BLUE))
         if baseline is not None:
             ax.plot(epoch.iloc[[0, -1]], [baseline] * 2, color=GREY, lw=1, ls="--", zorder=1)
             labels.append((textwrap.fill(baseline_label, _LABEL_WIDTH), baseline, GREY))
-        label_axes(ax, "epoch", "mean squared error (squared units of y)")
+        label_axes(ax, "epoch", _LABELS[loss])
         ax.xaxis.get_major_locator().set_params(integer=True)
         self._mark_best(ax, history, has_dev, baseline)
         names, ends, colours = zip(*labels, strict=True)
@@ -141,7 +146,7 @@ class TrainingCurveDisplay:
 
     def _mark_best(self, ax: Any, history: pd.DataFrame, has_dev: bool, baseline: float | None) -> None:
         row = history[history["epoch"] == self.best_epoch_].iloc[0]
-        value = row["dev_mse" if has_dev else "train_mse"]
+        value = row["dev" if has_dev else "train"]
         self.best_line_ = ax.axvline(self.best_epoch_, color=BLACK, lw=1, ls=":", zorder=1)
         ax.plot([self.best_epoch_], [value], marker="o", ms=8, mfc="none", mec=BLACK, zorder=4)
         low, high = _limits(history, baseline)
@@ -165,13 +170,13 @@ def _best_epoch(history: pd.DataFrame, given: int | None) -> int:
         raise ValueError(f"best_epoch {given} is not among the {len(history)} epochs of the history")
     if given is not None:
         return int(given)
-    dev = history["dev_mse"]
+    dev = history["dev"]
     return int(history["epoch"].iloc[-1] if dev.isna().all() else history.loc[dev.idxmin(), "epoch"])
 
 
 def _limits(history: pd.DataFrame, baseline: float | None) -> tuple[float, float]:
     """Limits of the y axis that a steep first epoch, or a single wild one, does not stretch."""
-    values = history[["train_mse", "dev_mse"]].to_numpy(dtype=float).ravel()
+    values = history[["train", "dev"]].to_numpy(dtype=float).ravel()
     values = values[np.isfinite(values)]
     if values.size == 0:
         raise ValueError("history: no finite MSE")
