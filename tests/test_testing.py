@@ -16,7 +16,16 @@ from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline, make_pipeline
 from strangers import GeneLevel, StrangersRidge, TableRows
-from test_estimators import EDGES, OF_SAMPLES, PAIR_CLASSIFIERS, PAIR_MODELS, PAIR_STEPS, SEARCHES, VARIANTS
+from test_estimators import (
+    CLASSIFIERS,
+    EDGES,
+    OF_SAMPLES,
+    PAIR_CLASSIFIERS,
+    PAIR_MODELS,
+    PAIR_STEPS,
+    SEARCHES,
+    VARIANTS,
+)
 
 import skepi.testing
 from skepi.baselines import DistanceDecay, PromoterSum, TrainingMean
@@ -410,7 +419,7 @@ def test_every_public_estimator_of_rows_is_tried_on_the_container_of_a_stranger(
     tried = {type(one) for one in NEED_THE_MAP}
     for model in [*ON_ROWS.values(), *map(on_rows, PAIR_CLASSIFIERS.values())]:
         tried |= {type(model), *map(type, model.get_params().values())}
-    assert public_estimators() - tried == OF_SAMPLES | SEARCHES
+    assert public_estimators() - tried == OF_SAMPLES | CLASSIFIERS | SEARCHES
 
 
 @pytest.mark.filterwarnings("ignore::skepi.exceptions.UnseenBatchWarning")  # new data sets name no batch
