@@ -9,6 +9,7 @@ import io
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import warnings
@@ -67,6 +68,8 @@ def command(name, *arguments, output):
 
     def work(folder):
         files, path = folder.parents[1] / "files", folder / output
+        if path.is_dir():  # killed after the last step; the message says to remove it
+            shutil.rmtree(path)
         with (
             contextlib.chdir(files),
             contextlib.redirect_stdout(io.StringIO()),

@@ -525,6 +525,6 @@ def test_a_page_of_blood_is_small_and_says_that_relatives_help(blood_path, folde
     )
     assert path.stat().st_size < 2e6
     text = path.read_text(encoding="utf-8")
-    assert re.search(r"“cis and cell state” explains [45]\d % of the variation around the training mean", text)
+    assert re.search(r"“cis and cell state” explains [45]\d\s% of the variation around the training mean", text)
     for rule in ("lineages_lose_much", "control_was_not_run", "many_pairs_were_left_out"):
         assert f'class="remark careful" data-rule="{rule}"' in text
