@@ -122,6 +122,7 @@ class BinCNN(ConvolvesBins, NetworkRegressor):
 
     Examples
     --------
+    >>> import numpy as np
     >>> X = np.random.default_rng(0).normal(size=(200, 12))  # two signals in six bins
     >>> net = BinCNN(n_signals=2, filters=4, width=3, max_epochs=3, random_state=0).fit(X, X[:, 0] * X[:, 6])
     >>> net.weights_["convolution.weight"].shape
@@ -239,6 +240,7 @@ class BinCNNClassifier(ConvolvesBins, NetworkClassifier):
 
     Examples
     --------
+    >>> import numpy as np
     >>> X = np.random.default_rng(0).normal(size=(200, 12))  # two signals in six bins
     >>> high = np.where(X[:, 2] > 0, "high", "low")
     >>> net = BinCNNClassifier(n_signals=2, filters=4, width=3, max_epochs=20, random_state=0).fit(X, high)

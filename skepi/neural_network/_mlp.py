@@ -140,6 +140,7 @@ class ExpressionMLP(NetworkRegressor):
 
     Examples
     --------
+    >>> import numpy as np
     >>> X = np.random.default_rng(0).normal(size=(200, 3))
     >>> net = ExpressionMLP(hidden=(8,), max_epochs=5, random_state=0).fit(X, X[:, 0])
     >>> net.history_.columns.tolist()
