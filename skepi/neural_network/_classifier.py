@@ -84,11 +84,9 @@ class NetworkClassifier(ClassifierMixin, TrainedNetwork):
         check_classification_targets(y)
         return X, y
 
-    def _checked_validation(self, X_val: Any, y_val: ArrayLike | None) -> tuple[Any, NDArray[np.int64]] | None:
-        if X_val is None and y_val is None:
+    def _checked_validation(self, X_val: Any, y_val: Any) -> tuple[Any, NDArray[np.int64]] | None:
+        if not self._has_validation(X_val, y_val):
             return None
-        if X_val is None or y_val is None or not self.early_stopping:
-            raise ValueError("X_val and y_val go together, and with early_stopping=True")
         X_val, y_val = self._checked_labels(X_val, y_val, reset=False)
         unknown = np.setdiff1d(y_val, self.classes_)
         if unknown.size:

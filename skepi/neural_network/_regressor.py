@@ -66,12 +66,10 @@ class NetworkRegressor(RegressorMixin, TrainedNetwork):
         return X, check_log_targets(X, y)
 
     def _checked_validation(
-        self, X_val: Any, y_val: ArrayLike | None, target_shape: tuple[int, ...]
+        self, X_val: Any, y_val: Any, target_shape: tuple[int, ...]
     ) -> tuple[Any, FloatArray] | None:
-        if X_val is None and y_val is None:
+        if not self._has_validation(X_val, y_val):
             return None
-        if X_val is None or y_val is None or not self.early_stopping:
-            raise ValueError("X_val and y_val go together, and with early_stopping=True")
         if is_binned(X_val):
             check_features(X_val, self)
             y_val = check_targets(X_val, y_val)

@@ -70,6 +70,14 @@ class TrainedNetwork(ShowsProgress, BaseEstimator):
     def _check_left(self, y: NDArray) -> None:
         """Refuse targets of the rows left for training that nothing can be learned from."""
 
+    def _has_validation(self, X_val: Any, y_val: Any) -> bool:
+        """Whether a development set of the user's own was given; half of one is refused."""
+        if X_val is None and y_val is None:
+            return False
+        if X_val is None or y_val is None or not self.early_stopping:
+            raise ValueError("X_val and y_val go together, and with early_stopping=True")
+        return True
+
     def _train(
         self, X: Any, y: NDArray, groups: ArrayLike | None, val: tuple[Any, NDArray] | None, output_shape: tuple
     ) -> Self:
