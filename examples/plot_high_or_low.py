@@ -105,7 +105,7 @@ axes[2].axvline(0.5, color="0.4", linestyle=":")
 axes[2].set(
     yticks=rows, yticklabels=order, xlabel="AUC in the held-out cell type", title="What the gene alone is worth"
 )
-axes[2].legend(frameon=False, loc="center left")
+axes[2].legend(frameon=False, loc="center left", markerscale=0, handlelength=0, labelcolor="linecolor")
 
 figure = Path("figures") / "high_or_low.png"
 figure.parent.mkdir(exist_ok=True)
