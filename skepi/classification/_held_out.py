@@ -40,7 +40,7 @@ def cross_val_probabilities(
     groups : array-like of shape (n_pairs,), or str, optional
         These two as in :func:`skepi.model_selection.cross_val_pairs`.
     n_jobs : int, optional
-        Folds at once.
+        Number of folds that are fitted at the same time.
     progress : bool, default=False
         Whether to show a progress bar.
 

@@ -80,7 +80,7 @@ def compare_models(
         Where each fit is kept as soon as it is made, one file per fit; made if absent. A later comparison that needs
         the same fit reads it there.
     n_jobs : int, optional
-        Folds at once.
+        Number of folds that are fitted at the same time.
     random_state : int, RandomState or None, default=0
         For permutations and resamples.
     progress : bool, default=False

@@ -110,7 +110,7 @@ def fetch_hematopoiesis(
         Whether ``target`` is a Series with the pair as its index, and ``frame`` the expression as a table. ``data``
         stays the pairs: a table of names would not know its peaks.
     n_jobs : int, optional
-        Files read at once, as in joblib.
+        Number of files that are read at the same time, as in joblib.
     n_retries : int, default=3
         Further tries after a connection failed.
     delay : float, default=1.0

@@ -68,7 +68,7 @@ def cross_val_parts(
         For that permutation. Where ``X`` has all genes of the data set, it is the first of the control ``"genes"`` of
         :func:`skepi.comparison.compare_models` with the same seed.
     n_jobs : int, optional
-        Folds at once. Models are dropped with their fold.
+        Number of folds that are fitted at the same time. Models are dropped with their fold.
     progress : bool, default=False
         Whether to show a progress bar.
 

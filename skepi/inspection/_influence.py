@@ -73,7 +73,7 @@ def cell_type_influence(
         Of the limits, for all cell types at once.
     random_state : int, RandomState or None, default=0
     n_jobs : int, optional
-        Fits at once.
+        Number of fits that run at the same time.
     progress : bool, default=False
         Whether to show a progress bar.
 

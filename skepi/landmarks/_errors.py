@@ -45,7 +45,7 @@ def cross_val_landmarks(
     groups : array-like of shape (n_samples,), optional
         Labels that the splitter keeps together.
     n_jobs : int, optional
-        Folds at once.
+        Number of folds that are fitted at the same time.
     progress : bool, default=False
         Whether to show a progress bar.
 

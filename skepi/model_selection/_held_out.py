@@ -207,7 +207,7 @@ def shuffle_control(
     n_permutations : int, default=20
     random_state : int, RandomState or None, default=0
     n_jobs : int, optional
-        Folds at once.
+        Number of folds that are fitted at the same time.
     progress : bool, default=False
         Whether to show a progress bar.
 

@@ -56,7 +56,7 @@ def consensus_peaks(
     chrom_sizes : mapping of str to int, optional
         Length of each chromosome in bp. Windows that would end behind it are left out; without, such windows stay.
     n_jobs : int, optional
-        Files read at once, as in joblib.
+        Number of files that are read at the same time, as in joblib.
     progress : bool, default=False
         Whether to show a progress bar.
 

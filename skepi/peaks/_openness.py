@@ -45,7 +45,7 @@ def openness_over_peaks(
     value : str, default="signal_value"
         Column of the tables, 0 or greater, on a linear scale (fold enrichment).
     n_jobs : int, optional
-        Files read at once, as in joblib.
+        Number of files that are read at the same time, as in joblib.
     progress : bool, default=False
         Whether to show a progress bar.
 
@@ -106,7 +106,7 @@ def openness_from_bigwigs(
     unlisted : {"error", "uncovered"}, default="error"
         Peaks on chromosomes that a file does not list; see :func:`skepi.io.bigwig_means`.
     n_jobs : int, optional
-        Files read at once, as in joblib.
+        Number of files that are read at the same time, as in joblib.
     progress : bool, default=False
         Whether to show a progress bar.
 

@@ -30,7 +30,7 @@ def read_narrowpeaks(
     samples : mapping of str to path
         A file for each sample (cell type). A table that is there already stays as it is.
     n_jobs : int, optional
-        Files read at once, as in joblib.
+        Number of files that are read at the same time, as in joblib.
     progress : bool, default=False
         Whether to show a progress bar.
 
