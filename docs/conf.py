@@ -8,7 +8,9 @@ import skepi
 
 sys.path.insert(0, str(Path(__file__).parent))
 import _gallery
+import _kept
 import _members
+import _panels
 
 project = "skepi"
 author = "The skepi developers"
@@ -16,8 +18,9 @@ release = version = skepi.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "_mathml",
     "numpydoc",
+    "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "**/*.tmp", "**/GALLERY_HEADER.rst"]
@@ -30,6 +33,10 @@ toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # docstrings state types, with shapes and units
 autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
+
+html_math_renderer = "mathml"
+copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_is_regexp = True  # what follows a prompt is copied; prompts and output are not
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skepi"
@@ -51,8 +58,9 @@ sphinx_gallery_conf = {
     "filename_pattern": _gallery.executed(os.environ.get("SKEPI_GALLERY")),
     "within_subsection_order": "_gallery.place",
     "minigallery_sort_order": "_gallery.place",
-    "default_thumb_file": str(Path(__file__).parent / "_static" / "not_run.svg"),
-    "thumbnail_size": (480, 220),
+    "default_thumb_file": str(Path(__file__).parent / "_static" / "not_run.png"),
+    "image_scrapers": ("_panels.scraper",),
+    "thumbnail_size": (480, 320),
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("skepi",),
     "capture_repr": (),
@@ -78,3 +86,5 @@ if os.environ.get("SKEPI_INTERSPHINX"):
 def setup(app):
     app.connect("autodoc-skip-member", _members.skip)
     app.connect("config-inited", _gallery.copy_examples, priority=1)  # before the gallery reads its settings
+    app.connect("builder-inited", _panels.use_as_thumbnails, priority=900)  # after the gallery has drawn its own
+    app.connect("source-read", _kept.show)

@@ -2,7 +2,6 @@
 
 import doctest
 import importlib
-import importlib.util
 import inspect
 import pkgutil
 import re
@@ -108,27 +107,6 @@ def test_every_name_of_the_api_has_an_example_that_runs(name):
     examples = doctest.DocTestParser().get_examples(docstring)
     assert len(examples) > 0
     assert {bool(example.options.get(doctest.SKIP)) for example in examples} == {name in SHOWN_NOT_RUN}
-
-
-def gallery():
-    """Settings of the gallery, from beside conf.py."""
-    spec = importlib.util.spec_from_file_location("_gallery", DOCS / "_gallery.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_gallery_runs_quick_examples_by_default_and_all_when_asked():
-    settings = gallery()
-    scripts = [path.as_posix() for path in sorted((ROOT / "examples").glob("plot_*.py"))]
-    quick = [path for path in scripts if re.search(settings.executed(None), path)]
-    assert {Path(path).name for path in scripts} - {Path(path).name for path in quick} == set(settings.LONG)
-    assert not [path for path in quick if "fetch_" in Path(path).read_text()]
-    assert {Path(path).name for path in quick} >= {"plot_quick_start.py", "plot_sweep.py"}
-    assert [path for path in scripts if re.search(settings.executed("full"), path)] == scripts
-    assert [Path(path).name for path in sorted(scripts, key=settings.place)][: len(settings.STORY)] == settings.STORY
-    with pytest.raises(ValueError, match="SKEPI_GALLERY is 'quick'"):
-        settings.executed("quick")
 
 
 def public_callables():
