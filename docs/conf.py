@@ -9,6 +9,7 @@ import skepi
 sys.path.insert(0, str(Path(__file__).parent))
 import _gallery
 import _kept
+import _links
 import _members
 import _panels
 
@@ -35,7 +36,7 @@ autodoc_preserve_defaults = True
 autodoc_member_order = "bysource"
 
 html_math_renderer = "mathml"
-copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_text = r">>> |\.\.\. |\.\.\.$"
 copybutton_prompt_is_regexp = True  # what follows a prompt is copied; prompts and output are not
 
 html_theme = "pydata_sphinx_theme"
@@ -43,7 +44,10 @@ html_title = "skepi"
 html_static_path = ["_static"]
 html_css_files = ["skepi.css"]
 html_show_sourcelink = False
+# Addresses of this copy; what is empty is left out of every page.
+skepi_links = {"source": "", "issues": "", "citation": ""}
 html_theme_options = {
+    "icon_links": _links.icons(skepi_links),
     "header_links_before_dropdown": 5,
     "show_toc_level": 2,
     "navigation_with_keys": False,
@@ -88,3 +92,5 @@ def setup(app):
     app.connect("config-inited", _gallery.copy_examples, priority=1)  # before the gallery reads its settings
     app.connect("builder-inited", _panels.use_as_thumbnails, priority=900)  # after the gallery has drawn its own
     app.connect("source-read", _kept.show)
+    app.add_config_value("skepi_links", {}, "env", dict)
+    app.connect("source-read", _links.show)

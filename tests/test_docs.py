@@ -26,7 +26,7 @@ LONG = {
     for name in ("comparing", "inspecting", "models", "new_cell_types", "reporting", "splitting", "sweeps")
 }
 # Told in words and shell commands alone.
-WITHOUT_EXAMPLES = {"api", "architecture", "changelog", "glossary", "index", "guide/index", "replication"}
+WITHOUT_EXAMPLES = {"api", "architecture", "changelog", "glossary", "guide/index", "replication"}
 # Commands of the shell, which are run elsewhere: by test_cli_page.py, and by .ci/run.
 WITHOUT_EXAMPLES |= (COMMANDS := {"guide/command_line", "guide/workflow"})
 
@@ -98,6 +98,18 @@ API = re.findall(r"^ {3}(\w\S*)$", PAGES["api"].read_text(), flags=re.MULTILINE)
 def test_names_of_the_api_are_found():
     assert len(set(API)) > 80
     assert set(API) > SHOWN_NOT_RUN
+
+
+def test_the_api_has_one_section_per_module_with_links_to_the_guide():
+    sections = re.split(r"^(skepi\.\w+)\n-+$", PAGES["api"].read_text(), flags=re.MULTILINE)
+    titles, texts = sections[1::2], sections[2::2]
+    assert len(set(titles)) == len(titles)
+    assert {f"skepi.{name.split('.')[0]}" for name in API} | {"skepi.exceptions"} == set(titles)
+    for title, text in zip(titles, texts, strict=True):
+        assert re.search(r"Guide: :doc:`", text), title
+        assert {f"skepi.{name.split('.')[0]}" for name in re.findall(r"^ {3}(\w+\.\w+)$", text, re.MULTILINE)} <= {
+            title
+        }
 
 
 @pytest.mark.parametrize("name", API)
