@@ -82,6 +82,15 @@ def test_every_code_block_of_a_guide_page_is_run(name):
     assert not re.search(r"^(?!\s*\.\. ).*::$", text, flags=re.MULTILINE)
 
 
+# Show how to call something, and no result that could be drawn.
+WITHOUT_FIGURE = {f"guide/{name}" for name in ("coming_from", "index", "messages", "own_estimator", "peak_features")} | COMMANDS
+
+
+def test_guide_pages_that_show_a_result_have_a_figure():
+    without = {name for name in GUIDE if ".. figure::" not in PAGES[name].read_text()}
+    assert without == WITHOUT_FIGURE
+
+
 def test_every_guide_page_is_in_the_table_of_the_guide():
     table = PAGES["guide/index"].read_text().split(".. toctree::")[0]
     assert [
