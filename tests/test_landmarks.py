@@ -207,7 +207,7 @@ def test_targets_are_found_by_name(data):
     X, y = data
     model = LandmarkRegressor().fit(X, y)
     assert model.score(X, y[TARGETS[::-1]]) == model.score(X, y)
-    with pytest.raises(TableError, match=r"y lacks target\(s\) of the fit: 'T2'"):
+    with pytest.raises(TableError, match=r"y lacks 1 of 4 target\(s\) of the fit: 'T2'"):
         model.score(X, y.rename(columns={"T2": "other"}))
 
 
@@ -222,8 +222,12 @@ def test_new_data_that_do_not_fit_are_refused(data):
         model.predict(X.mask(X.eq(X.loc["s7", "L3"])))
     with pytest.raises(ValueError, match="X has 5 features, but LandmarkRegressor is expecting 6"):
         LandmarkRegressor().fit(X.to_numpy(), y).predict(X.to_numpy()[:, :5])
-    with pytest.raises(ValueError, match=r"y has 3 target\(s\), and the model was fitted on 4"):
+    with pytest.raises(ValueError, match=r"y has 3 target\(s\), and the model was fitted on 4: give the same targets"):
         model.score(X, y.to_numpy()[:, :3])
+    with pytest.raises(ValueError, match=r"y has 5 target\(s\), .* fitted on 4: give y\[model\.target_names_\]"):
+        model.score(X, y.assign(T3=0.0))
+    with pytest.raises(TableError, match=r"X looks transposed: rows are landmarks, .*give X\.T"):
+        model.predict(X.T)
     with pytest.raises(ValueError, match="y holds NaN or infinite values"):
         model.score(X, np.full(y.shape, np.nan))
     assert_exact(model.predict(samples_by_genes(table(), model.feature_names_in_)), model.predict(X))
