@@ -31,7 +31,7 @@ ON_ARRAYS = [
     BinCNN(**FLAT),
     BinCNNClassifier(**FLAT),
     ExpressionMLP(hidden=(32,), lr=0.01),
-    ExpressionMLP(hidden=(32,), lr=0.01, activation="tanh"),
+    ExpressionMLP(hidden=(32,), lr=0.05, activation="tanh", batch_size=100),
     LandmarkRegressor(),
 ]
 
