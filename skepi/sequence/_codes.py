@@ -98,9 +98,14 @@ def reverse_complement(codes: Codes) -> Codes:
     >>> reverse_complement(np.array([0, 0, 1, 4], np.uint8)).tolist()  # AACN becomes NGTT
     [4, 2, 3, 3]
     """
+    check_codes(codes)
+    return _COMPLEMENT[codes[..., ::-1]]
+
+
+def check_codes(codes: Codes) -> None:
+    """Refuse what is no array of codes of letters."""
     if not isinstance(codes, np.ndarray) or codes.dtype != np.uint8 or codes.ndim == 0:
         kind = f"dtype {codes.dtype}" if isinstance(codes, np.ndarray) else type(codes).__name__
         raise TableError(f"codes: wanted an array of uint8 with letters along its last axis, got {kind}")
     if codes.size and codes.max() > UNKNOWN:
         raise TableError(f"codes: wanted 0 to {UNKNOWN} (A, C, G, T, N), got {codes.max()}")
-    return _COMPLEMENT[codes[..., ::-1]]

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from skepi._doors import check_count, some
 from skepi._regions import check_same_naming
@@ -224,6 +225,11 @@ def check_chromosomes(genome: Genome, chroms: pd.Series, what: str) -> None:
             f"{some(pd.unique(chroms[lacking]))}. Is it another assembly or species? If not, leave them out: "
             f"{what}[{what}['chrom'].isin(genome.chromosomes.index)]"
         )
+
+
+def lengths_of(genome: Genome, chroms: pd.Series) -> NDArray[np.float64]:
+    """Length of the chromosome of each row, 0 where the genome lacks it."""
+    return genome.chromosomes.reindex(chroms).fillna(0).to_numpy(np.float64)
 
 
 def _codes_of_string(name: Any, text: Any) -> Codes:

@@ -12,7 +12,7 @@ from skepi._regions import check_regions
 from skepi.exceptions import TableError
 from skepi.intervals import IntArray
 from skepi.io import possible_assemblies
-from skepi.sequence._codes import UNKNOWN, Codes, codes_of, letters_of
+from skepi.sequence._codes import UNKNOWN, Codes, check_codes, codes_of, letters_of
 from skepi.sequence._genome import Genome, check_chromosomes
 from skepi.sequence._windows import CodesInMemory, GenomeWindows, Windows
 
@@ -125,8 +125,32 @@ class PeakSequences:
                 f"sequences: wanted strings of equal length, got {sizes[0]} letters in row 0 and {sizes[row]} in row "
                 f"{row}; cut them to one width"
             )
+        return cls.from_codes(np.stack(codes))
+
+    @classmethod
+    def from_codes(cls, codes: Codes) -> Self:
+        """Make sequences of codes, kept in memory.
+
+        Parameters
+        ----------
+        codes : ndarray of uint8, shape (n_sequences, width)
+            A 0, C 1, G 2, T 3, N 4; copied.
+
+        Raises
+        ------
+        TableError
+            For arrays of another type, shape or range.
+
+        Examples
+        --------
+        >>> PeakSequences.from_codes(np.array([[0, 1, 2, 3]], np.uint8)).to_strings()
+        ['ACGT']
+        """
+        check_codes(codes)
+        if codes.ndim != 2 or not codes.size:
+            raise TableError(f"codes: wanted at least one sequence of at least one letter, got shape {codes.shape}")
         sequences = cls.__new__(cls)
-        sequences._begin(CodesInMemory(np.stack(codes)), None, None, 1.0)
+        sequences._begin(CodesInMemory(codes.copy()), None, None, 1.0)
         return sequences
 
     def _begin(self, windows: Windows, peaks: pd.DataFrame | None, genome: Genome | None, max_n_share: float) -> None:
