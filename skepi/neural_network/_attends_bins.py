@@ -46,7 +46,7 @@ class AttendsBins(TrainedNetwork):
         l2_norm: str = "squared",
         optimizer: str = "adam",
         momentum: float = 0.9,
-        lr: float = 5e-3,
+        lr: float = 1e-2,
         lr_schedule: str = "constant",
         lr_decay: float = 0.9,
         lr_min: float = 1e-5,

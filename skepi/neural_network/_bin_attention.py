@@ -38,7 +38,7 @@ class BinAttention(AttendsBins, NetworkRegressor):
         Adam has betas 0.9 and 0.999.
     momentum : float, default=0.9
         Of ``"sgd"``, in [0, 1); Adam does not use it.
-    lr : float, default=5e-3
+    lr : float, default=1e-2
         Learning rate of the first epoch.
     lr_schedule : {"constant", "every_epoch", "on_rise"}, default="constant"
         When the learning rate is multiplied by ``lr_decay``: never, after every epoch, or after each epoch whose
@@ -157,7 +157,7 @@ class BinAttentionClassifier(AttendsBins, NetworkClassifier):
         Adam has betas 0.9 and 0.999.
     momentum : float, default=0.9
         Of ``"sgd"``, in [0, 1); Adam does not use it.
-    lr : float, default=5e-3
+    lr : float, default=1e-2
         Learning rate of the first epoch.
     lr_schedule : {"constant", "every_epoch", "on_rise"}, default="constant"
         When the learning rate is multiplied by ``lr_decay``: never, after every epoch, or after each epoch whose

@@ -13,7 +13,7 @@ class Attention(nn.Module):
 
     .. math:: v = \sum_b a_b h_b, \quad a = \mathrm{softmax}_b(h_b \cdot q)
 
-    for the state h of place b and the query q, which is drawn from [-0.1, 0.1].
+    for the state h of place b and the query q, which is drawn from [-1, 1].
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class Attention(nn.Module):
 
     def __init__(self, n_units: int) -> None:
         super().__init__()
-        self.query = nn.Parameter(torch.empty(n_units).uniform_(-0.1, 0.1))
+        self.query = nn.Parameter(torch.empty(n_units).uniform_(-1, 1))
 
     def forward(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the mean, (n_rows, n_units), and attention, (n_rows, n_places), of states in (row, place, unit)."""
@@ -33,6 +33,10 @@ class Attention(nn.Module):
 
 class AttentiveReader(nn.Module):
     """A bidirectional LSTM along a sequence, and attention to its places.
+
+    Weights on the ``n_features`` inputs are drawn from a normal distribution of variance 1 / ``n_features``, others by
+    torch's rule. With torch's rule for all, and queries within 0.1 of 0, attention starts out equal for all places, and
+    networks stay long where a product of two signals cannot be seen.
 
     Parameters
     ----------
@@ -45,6 +49,9 @@ class AttentiveReader(nn.Module):
     def __init__(self, n_features: int, n_units: int) -> None:
         super().__init__()
         self.lstm = nn.LSTM(n_features, n_units, batch_first=True, bidirectional=True)
+        for name, weight in self.lstm.named_parameters():
+            if name.startswith("weight_ih"):
+                nn.init.normal_(weight, std=n_features**-0.5)
         self.attention = Attention(2 * n_units)
 
     def forward(self, sequence: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -57,8 +64,7 @@ class AttentiveReader(nn.Module):
 class RecurrentAttention(nn.Module):
     """A reader per signal along the bins, one over the signals, and a linear output.
 
-    Weights of the LSTMs and of the attention are drawn by torch's rules from its current random state, those of the
-    output by Xavier's uniform rule.
+    Weights of the output are drawn by Xavier's uniform rule, all from torch's current random state.
 
     Parameters
     ----------
