@@ -1,7 +1,6 @@
-"""BinAttention and BinAttentionClassifier: attention adds up, finds what is planted, and training keeps its promises."""
+"""BinAttention and BinAttentionClassifier: attention adds up and finds what is planted; training keeps its promises."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from promises import assert_exact, assert_float32_sums, assert_float64_sums, assert_within
@@ -61,13 +60,17 @@ def scores(net, X):
 
 
 def test_attention_by_hand():
-    """States (1, 0), (0, 1) and (1, 1) with the query (log 2, log 3): weights 2, 3 and 6 of 11."""
-    attention = Attention(2)
-    with torch.no_grad():
-        attention.query.copy_(torch.log(torch.tensor([2.0, 3.0])))
-        vector, weights = attention(torch.tensor([[[1.0, 0], [0, 1], [1, 1]]]))
-    assert_float32_sums(weights.numpy(), np.array([[2, 3, 6]]) / 11)
-    assert_float32_sums(vector.numpy(), np.array([[8, 9]]) / 11)
+    """States (1, 0), (0, 1) and (1, 1), query (log 2, log 3): weights 2, 3 and 6; a place score of log 4: 8, 3, 6."""
+    states = torch.tensor([[[1.0, 0], [0, 1], [1, 1]]])
+    for place_scores, first in ((False, 2), (True, 8)):
+        attention = Attention(3, 2, place_scores)
+        with torch.no_grad():
+            attention.query.copy_(torch.log(torch.tensor([2.0, 3.0])))
+            if place_scores:
+                attention.places[0] = np.log(4)
+            vector, weights = attention(states)
+        assert_float32_sums(weights.numpy(), np.array([[first, 3, 6]]) / (first + 9))
+        assert_float32_sums(vector.numpy(), np.array([[first + 6, 9]]) / (first + 9))
 
 
 def lstm_by_hand(weights, sequence, suffix):
@@ -88,13 +91,15 @@ def lstm_by_hand(weights, sequence, suffix):
 def read_by_hand(weights, sequence):
     backward = lstm_by_hand(weights, sequence[::-1], "_reverse")[::-1]
     states = np.hstack([lstm_by_hand(weights, sequence, ""), backward])
-    attention = np.exp(states @ weights["attention.query"])
+    attention = np.exp(states @ weights["attention.query"] + weights.get("attention.places", 0))
     return attention / attention.sum() @ states, attention / attention.sum()
 
 
-def test_predictions_and_attention_are_those_of_a_loop_over_places(arrays):
+@pytest.mark.parametrize("place_scores", [True, False])
+def test_predictions_and_attention_are_those_of_a_loop_over_places(place_scores, arrays):
     X, y = arrays
-    net = small(BinAttention, n_signals=2).fit(X, y)
+    net = small(BinAttention, n_signals=2, place_scores=place_scores).fit(X, y)
+    assert ("along_bins.0.attention.places" in net.weights_) == place_scores
     weights = {name: value.astype(float) for name, value in net.weights_.items()}
 
     def reader(prefix):
@@ -125,7 +130,7 @@ def test_gradients_by_bin_agree_with_finite_differences(kind, arrays):
 
 
 def test_queries_and_recurrent_weights_are_penalised_and_their_biases_are_not():
-    module = RecurrentAttention(2, 3, 2, 2, 0.0, ())
+    module = RecurrentAttention(2, 3, 2, 2, True, 0.0, ())
     for parameter in module.parameters():
         parameter.grad = torch.zeros_like(parameter)
     add_penalty_gradient(module, l1=0.0, l2=0.5, l2_norm="squared", penalize_bias=False)
@@ -243,7 +248,7 @@ def test_a_gradient_is_shortened_to_the_norm_asked_for(kind, arrays):
 @pytest.mark.parametrize("dropout", [0.2, 0.7])
 def test_dropout_zeroes_its_share_in_training_and_none_after(dropout):
     torch.manual_seed(0)
-    module = RecurrentAttention(2, 5, 8, 16, dropout, ())
+    module = RecurrentAttention(2, 5, 8, 16, True, dropout, ())
     seen = []
     module.dropout.register_forward_hook(lambda _, before, after: seen.append((after == 0).float().mean().item()))
     X = torch.randn(2_000, 10)
@@ -416,8 +421,8 @@ def test_bins_of_a_network_have_an_importance():
 @NETWORKS
 def test_the_settings_of_attentivechrome_are_named(kind):
     net = kind.attentivechrome(n_signals=5, max_epochs=3)
-    assert (net.bin_units, net.signal_units, net.dropout, net.max_gradient_norm) == (32, 16, 0.0, 1.0)
-    assert (net.optimizer, net.lr, net.batch_size, net.max_epochs) == ("adam", 2e-4, 16, 3)
+    assert (net.bin_units, net.signal_units, net.place_scores, net.dropout) == (32, 16, False, 0.0)
+    assert (net.optimizer, net.lr, net.max_gradient_norm, net.batch_size, net.max_epochs) == ("adam", 2e-4, 1.0, 16, 3)
     X = np.random.default_rng(0).normal(size=(20, 500))
     module = net.set_params(max_epochs=1).fit(X, np.arange(20) % 2).to_module()
     assert [tuple(reader.lstm.weight_hh_l0.shape) for reader in module.along_bins] == [(4 * 32, 32)] * 5
