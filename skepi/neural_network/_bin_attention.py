@@ -13,9 +13,9 @@ class BinAttention(AttendsBins, NetworkRegressor):
 
     .. math:: v_s = \sum_b a_{s,b} h_{s,b}, \quad a_{s,b} = \mathrm{softmax}_b(h_{s,b} \cdot q_s + c_{s,b})
 
-    for signal s, bin b, a learned query q and a learned score c of the bin. A second LSTM reads the vectors of the signals in the same way, with
-    attention to signals, and a linear output follows. Training minimises the mean squared error and penalties, as in
-    :class:`ExpressionMLP`, with early stopping on whole groups.
+    for signal s, bin b, a learned query q and a learned score c of the bin. A second LSTM reads the vectors of the
+    signals in the same way, with attention to signals, and a linear output follows. Training minimises the mean squared
+    error and penalties, as in :class:`ExpressionMLP`, with early stopping on whole groups.
 
     Parameters
     ----------
@@ -85,7 +85,8 @@ class BinAttention(AttendsBins, NetworkRegressor):
     ----------
     weights_ : dict of str to ndarray of float32
         By the names of the torch module: ``along_bins.0`` and so on, one reader per signal, and ``over_signals``, each
-        with the weights and biases of its ``lstm``, and the query and the places of its ``attention``; then those of the ``output``.
+        with the weights and biases of its ``lstm``, and the query and the places of its ``attention``; then those of
+        the ``output``.
     n_signals_, n_bins_ : int
         Shape of the grid.
     history_ : DataFrame
@@ -209,7 +210,8 @@ class BinAttentionClassifier(AttendsBins, NetworkClassifier):
         In sorted order.
     weights_ : dict of str to ndarray of float32
         By the names of the torch module: ``along_bins.0`` and so on, one reader per signal, and ``over_signals``, each
-        with the weights and biases of its ``lstm``, and the query and the places of its ``attention``; then those of the ``output``.
+        with the weights and biases of its ``lstm``, and the query and the places of its ``attention``; then those of
+        the ``output``.
     n_signals_, n_bins_ : int
         Shape of the grid.
     history_ : DataFrame
