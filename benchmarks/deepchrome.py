@@ -45,12 +45,13 @@ CANDIDATES = {
     "attention, defaults, 1 kb": (10, N_BINS, BinAttentionClassifier()),
     "attention, 20 epochs, 1 kb": (10, N_BINS, attention()),
     "attention, dropout .5, 1 kb": (10, N_BINS, attention(dropout=0.5)),
-    "attention, l2 .003, 1 kb": (10, N_BINS, attention(l2=3e-3)),
-    "attention, dropout .5, 2 kb": (20, N_BINS, attention(dropout=0.5)),
     "attention, l2 .003, 2 kb": (20, N_BINS, attention(l2=3e-3)),
-    "attention, l2 .01, dropout .5, 2 kb": (20, N_BINS, attention(l2=1e-2, dropout=0.5)),
+    "attention, l2 .01, 2 kb": (20, N_BINS, attention(l2=1e-2)),
+    "attention, l2 .03, 2 kb": (20, N_BINS, attention(l2=3e-2)),
+    "attention, lr .002, 2 kb": (20, N_BINS, attention(lr=2e-3)),
+    "attention, lr .001, 2 kb": (20, N_BINS, attention(lr=1e-3)),
 }
-CHOSEN = ["width 9, pool 16, 500 bp", "attention, dropout .5, 2 kb"]
+CHOSEN = ["width 9, pool 16, 500 bp", "attention, l2 .01, 2 kb"]
 
 
 def genes_of(folder, epigenome, splits):
