@@ -36,6 +36,7 @@ _ROOMS = (
     "report",
     "rows",
     "testing",
+    "tf_activity",
 )
 
 #: The room of each everyday name.

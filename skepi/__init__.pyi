@@ -28,6 +28,7 @@ from skepi import (
     report as report,
     rows as rows,
     testing as testing,
+    tf_activity as tf_activity,
 )
 from skepi.baselines import TrainingMean as TrainingMean, gene_activity as gene_activity
 from skepi.binning import TSSBinner as TSSBinner, symmetric_edges as symmetric_edges

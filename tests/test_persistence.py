@@ -61,6 +61,7 @@ from skepi.neural_network import BinCNN, BinCNNClassifier, ExpressionMLP
 from skepi.normalization import ExpressionNormalizer
 from skepi.persistence import FittedPart, load_model, read_model_info, save_model
 from skepi.preprocessing import AppendContext, LogZScaler, Materialize
+from skepi.tf_activity import MotifDeviations
 
 EDGES = symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])
 NET = ExpressionMLP((16,), lr=0.01, batch_size=64, max_epochs=2, random_state=0)
@@ -211,7 +212,8 @@ ON_PAIRS = {
 }
 
 
-STORED_ELSEWHERE = {ResumableGridSearchCV, BinCNNClassifier, TrainingFrequency}  # classifiers have tests of their own
+# In tests of their own.
+STORED_ELSEWHERE = {ResumableGridSearchCV, BinCNNClassifier, TrainingFrequency, MotifDeviations}
 
 
 def test_every_public_estimator_is_stored():

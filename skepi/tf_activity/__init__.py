@@ -1,0 +1,5 @@
+"""Which transcription factors are active in which cell types, as the openness of peaks with their motifs tells."""
+
+from skepi.tf_activity._motif_deviations import MotifDeviations, motif_deviations
+
+__all__ = ["MotifDeviations", "motif_deviations"]
