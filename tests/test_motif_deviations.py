@@ -1,5 +1,6 @@
 """Motif deviations: the law by hand, background peaks as chromVAR draws them, what must not matter, bad input."""
 
+import sys
 import warnings
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.base import clone
 from skepi.exceptions import LeftOutWarning, TableError
 from skepi.paired import PairedDataset
 from skepi.persistence import load_model, save_model
-from skepi.tf_activity import MotifDeviations, motif_deviations
+from skepi.tf_activity import MotifDeviations, motif_deviations, top_motifs
 from skepi.tf_activity._background_peaks import draw_background, whitened
 from skepi.tf_activity._deviations import deviations_of
 
@@ -155,8 +156,8 @@ def test_motifs_at_random_have_z_of_sd_one():
 def test_the_order_of_peaks_does_not_matter(seed):
     order = np.random.default_rng(seed).permutation(600)
     shuffled = [table.iloc[order] for table in (OPENNESS, MATCHES, GC)]
-    one = MotifDeviations(5).fit(OPENNESS, MATCHES, GC).transform(OPENNESS)
-    other = MotifDeviations(5).fit(*shuffled).transform(OPENNESS)
+    one = MotifDeviations(5, n_bins=8).fit(OPENNESS, MATCHES, GC).transform(OPENNESS)
+    other = MotifDeviations(5, n_bins=8).fit(*shuffled).transform(OPENNESS)
     assert_within(other, one, 1e-6, "sums in another order")
 
 
@@ -174,8 +175,8 @@ def test_tables_are_matched_by_the_names_of_peaks():
 def test_the_depth_of_a_cell_type_does_not_matter(factor, column):
     deeper = OPENNESS.astype(float)
     deeper.iloc[:, column] *= factor
-    z = motif_deviations(OPENNESS, MATCHES, GC, n_background=5)
-    assert_within(motif_deviations(deeper, MATCHES, GC, n_background=5), z, 1e-6, "rounding")
+    one, other = (motif_deviations(table, MATCHES, GC, n_background=5, n_bins=8) for table in (OPENNESS, deeper))
+    assert_within(other, one, 1e-6, "rounding")
 
 
 def test_test_cell_types_move_nothing():
@@ -334,3 +335,48 @@ def test_other_peaks_than_in_fit():
         model.transform(OPENNESS[1:])
     with pytest.raises(TableError, match=r"600 row\(s\) are named after other peaks, the first is chr2:0-500 in row 0"):
         model.transform(OPENNESS.rename(index=lambda name: name.replace("chr1", "chr2")))
+
+
+# --- tables and AnnData
+
+
+def test_top_motifs_are_the_highest_and_one_of_each_family():
+    z = pd.DataFrame([[1.0, 3.0, np.nan, 2.0], [0.0, -1.0, 5.0, -2.0]], ["HSC", "Ery"], ["a", "b", "c", "d"])
+    top = top_motifs(z, 2)
+    assert top["motif"].tolist() == ["b", "d", "c", "a"]
+    assert top["rank"].tolist() == [1, 2, 1, 2]
+    assert top["z"].tolist() == [3, 2, 5, 0]
+    assert top_motifs(z, 9)["motif"].tolist() == ["b", "d", "a", "c", "a", "b", "d"]
+    families = pd.Series({"a": "one", "b": "two", "c": "one", "d": "two"})
+    assert top_motifs(z, 3, families=families)["motif"].tolist() == ["b", "a", "c", "b"]
+
+
+def test_top_motifs_of_bad_tables():
+    z = pd.DataFrame([[1.0, 3.0]], ["HSC"], ["a", "b"])
+    with pytest.raises(TableError, match=r"families: 1 motif\(s\) have none: 'b'"):
+        top_motifs(z, families={"a": "one"})
+    with pytest.raises(ValueError, match="n_motifs must be a whole number of 1 or more"):
+        top_motifs(z, 0)
+    with pytest.raises(TableError, match="z: wanted a table"):
+        top_motifs([1.0])
+    with pytest.raises(TableError, match="z: wanted numbers, got text"):
+        top_motifs(z.assign(b="high"))
+
+
+def test_anndata_has_both_tables():
+    pytest.importorskip("anndata")
+    lineages = pd.DataFrame({"name": CELL_TYPES, "lineage": ["stem", "red", "white", "white"]})
+    data = PairedDataset(OPENNESS, peaks(), GENES, cell_types=lineages)
+    model = MotifDeviations(5).fit(data, MATCHES, GC)
+    adata = model.to_anndata(data)
+    assert adata.obs["lineage"].tolist() == lineages["lineage"].tolist()
+    assert_exact(adata.to_df(), model.transform(data).rename_axis(index=None, columns=None))
+    assert_exact(adata.to_df("deviation"), model.deviations(data).rename_axis(index=None, columns=None))
+    assert adata.var["n_peaks"].tolist() == MATCHES.sum().tolist()
+    assert model.to_anndata(OPENNESS).obs_names.tolist() == CELL_TYPES
+
+
+def test_without_anndata_the_command_that_installs_it_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "anndata", None)
+    with pytest.raises(ImportError, match="anndata is not installed: pip install anndata"):
+        MotifDeviations(2).fit(OPENNESS, MATCHES, GC).to_anndata(OPENNESS)

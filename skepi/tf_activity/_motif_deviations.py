@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skepi._doors import check_choice, check_count, check_number, some
 from skepi.exceptions import LeftOutWarning
+from skepi.paired import PairedDataset
+from skepi.tf_activity._anndata import anndata_of
 from skepi.tf_activity._background_peaks import draw_background
 from skepi.tf_activity._deviations import Deviations, deviations_of
 from skepi.tf_activity._inputs import gc_share_of, in_order_of, matches_of, openness_of
@@ -210,6 +212,30 @@ class MotifDeviations(BaseEstimator):
         """
         cell_types, found = self._deviations(openness)
         return self._labelled(found.deviation, cell_types)
+
+    def to_anndata(self, openness: Any) -> Any:
+        """Activity of each motif in each cell type as an AnnData object: obs are cell types, var are motifs.
+
+        Parameters
+        ----------
+        openness : DataFrame or array-like, shape (n_peaks, n_cell_types), or PairedDataset
+            As for ``transform``.
+
+        Returns
+        -------
+        AnnData
+            ``X`` is z, the layer ``deviation`` holds d, and ``var`` has ``n_peaks``, the number of open peaks with the
+            motif. Of a data set, ``obs`` has the columns of its cell types.
+
+        Raises
+        ------
+        ImportError
+            Where anndata is not installed.
+        """
+        cell_types, found = self._deviations(openness)
+        of_cells = openness.cell_types if isinstance(openness, PairedDataset) else pd.DataFrame({"name": cell_types})
+        motifs = pd.DataFrame({"n_peaks": self.matches_.sum(axis=0)}, pd.Index(self.motif_names_))
+        return anndata_of(found, of_cells.set_index("name").rename_axis(None), motifs)
 
     def _deviations(self, openness: Any) -> tuple[NDArray[np.object_], Deviations]:
         check_is_fitted(self)
