@@ -27,6 +27,7 @@ from skepi import (
     pseudobulk as pseudobulk,
     report as report,
     rows as rows,
+    sequence as sequence,
     testing as testing,
     tf_activity as tf_activity,
 )
