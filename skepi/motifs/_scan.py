@@ -10,10 +10,13 @@ is what ``embedding_bag`` does. Tables of up to 64 motifs and the scores of a fe
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from skepi.motifs._log_odds import STEPS
 
@@ -117,7 +120,25 @@ class Scan:
         self._thresholds, self._n_strands, self._n_motifs = thresholds, 1 + both_strands, len(scores)
 
     def __call__(self, letters: NDArray[np.uint8], score: str) -> NDArray[np.float32]:
-        """One number per window and motif, (n, n_motifs); see :class:`skepi.motifs.MotifScanner`."""
+        """One number per window and motif, (n, n_motifs); see :class:`skepi.motifs.MotifScanner`.
+
+        Windows are shared among as many threads as torch takes, each of which computes alone: torch's own threads would
+        wait for each other after every step.
+        """
+        import torch
+
+        n_threads = min(torch.get_num_threads(), len(letters))
+        if n_threads == 1:
+            return self._part(letters, score)
+        with ThreadPoolExecutor(n_threads, initializer=torch.get_num_threads) as pool:
+            parts = pool.map(partial(self._alone, score=score), np.array_split(letters, n_threads))
+            return np.concatenate(list(parts))
+
+    def _alone(self, letters: NDArray[np.uint8], score: str) -> NDArray[np.float32]:
+        with threadpool_limits(1, user_api="openmp"):  # of this thread, in which torch has just set its own number
+            return self._part(letters, score)
+
+    def _part(self, letters: NDArray[np.uint8], score: str) -> NDArray[np.float32]:
         found = np.empty((len(letters), self._n_motifs), dtype=np.float32)
         words = {length: words_of(letters, length) for length in {block.word for block in self._blocks}}
         for block in self._blocks:
@@ -127,34 +148,41 @@ class Scan:
         return found
 
     def _scores(self, block: Block, words: NDArray[np.int32]) -> Iterator[tuple[slice, Any]]:
-        """Yield a few windows at a time: their rows, and scores in bits, (n, n_places, n_strands, n_motifs)."""
+        """Yield a few windows at a time: their rows, and scores in bits, (n_places, n, n_strands, n_motifs)."""
         import torch
 
         n_places = words.shape[1] + block.word - block.width
         first = np.arange(block.offsets.size, dtype=np.int32) * (4**block.word + 1)
         at_once = max(1, _SCORES_AT_ONCE // (n_places * block.table.shape[1]))
         for start in range(0, len(words), at_once):
-            some = words[start : start + at_once]
-            entries = [some[:, at : at + n_places] + row for at, row in zip(block.offsets, first, strict=True)]
+            some = words[start : start + at_once].T
+            entries = [some[at : at + n_places] + row for at, row in zip(block.offsets, first, strict=True)]
             bags = torch.from_numpy(np.stack(entries, axis=-1).reshape(-1, block.offsets.size))
             found = torch.nn.functional.embedding_bag(bags, block.table, mode="sum")
-            yield slice(start, start + len(some)), found.view(len(some), n_places, self._n_strands, -1)
+            yield slice(start, start + some.shape[1]), found.view(n_places, some.shape[1], self._n_strands, -1)
+
+
+# Places come first, so that each step below runs along contiguous rows, whatever the number of motifs.
 
 
 def _best(scores: Any, thresholds: Any) -> Any:
-    return scores.flatten(1, 2).amax(1)
+    return scores.flatten(1).amax(0).view(scores.shape[1:]).amax(1)
 
 
 def _occupancy(scores: Any, thresholds: Any) -> Any:
     import torch
 
-    return torch.logsumexp(scores.flatten(1, 2) * math.log(2), 1) / math.log(2)
+    highest = scores.flatten(1).amax(0).clamp(min=torch.finfo(scores.dtype).min)  # -inf - -inf is no number
+    total = torch.exp2(scores.flatten(1) - highest).sum(0).log2() + highest
+    by_strand = total.view(scores.shape[1:])
+    return torch.logsumexp(by_strand * math.log(2), 1) / math.log(2)
 
 
 def _hits(scores: Any, thresholds: NDArray[np.float64]) -> Any:
     import torch
 
-    return (scores.amax(2) >= torch.from_numpy(thresholds).to(scores.dtype)).sum(1)
+    either = torch.maximum(scores[:, :, 0], scores[:, :, -1])
+    return (either >= torch.from_numpy(thresholds).to(scores.dtype)).sum(0)
 
 
 def _excess(scores: Any, thresholds: NDArray[np.float64]) -> Any:
