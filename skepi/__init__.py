@@ -25,6 +25,7 @@ _ROOMS = (
     "linear_model",
     "metrics",
     "model_selection",
+    "motifs",
     "neural_network",
     "normalization",
     "paired",

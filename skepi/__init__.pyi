@@ -17,6 +17,7 @@ from skepi import (
     linear_model as linear_model,
     metrics as metrics,
     model_selection as model_selection,
+    motifs as motifs,
     neural_network as neural_network,
     normalization as normalization,
     paired as paired,
