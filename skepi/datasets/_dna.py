@@ -101,6 +101,7 @@ def write_letters(
     ``shuffled`` puts the letters of each peak into random order, after the sites were planted: each peak keeps its
     letters, and motifs are no more frequent than by chance.
     """
+    rng, of_order = rng.spawn(2)  # so that everything outside peaks stays the same where letters are shuffled
     words = [_drawn_words(rng, matrix, sites.forward[sites.motif == m]) for m, matrix in enumerate(matrices)]
     gc_share = np.empty(len(genome.peaks))
     letters = {}
@@ -115,7 +116,7 @@ def write_letters(
             codes[first[:, None] + np.arange(written.shape[1])] = written[here]
         inside = start[of_chrom][:, None] + np.arange(PEAK_BP)
         if shuffled:
-            codes[inside] = rng.permuted(codes[inside], axis=1)
+            codes[inside] = of_order.permuted(codes[inside], axis=1)
         in_peaks = codes[inside]
         gc_share[of_chrom] = ((in_peaks == 1) | (in_peaks == 2)).mean(axis=1)
         letters[str(chrom)] = _LETTERS[codes].tobytes().decode()
