@@ -26,7 +26,7 @@ LONG = {
     for name in ("comparing", "inspecting", "models", "new_cell_types", "reporting", "splitting", "sweeps")
 }
 # Told in words and shell commands alone.
-WITHOUT_EXAMPLES = {"api", "architecture", "changelog", "glossary", "guide/index", "replication"}
+WITHOUT_EXAMPLES = {"api", "architecture", "changelog", "glossary", "guide/index", "replication", "support"}
 # Commands of the shell, which are run elsewhere: by test_cli_page.py, and by .ci/run.
 WITHOUT_EXAMPLES |= (COMMANDS := {"guide/command_line", "guide/workflow"})
 
@@ -83,7 +83,10 @@ def test_every_code_block_of_a_guide_page_is_run(name):
 
 
 # Show how to call something, and no result that could be drawn.
-WITHOUT_FIGURE = {f"guide/{name}" for name in ("coming_from", "index", "messages", "own_estimator", "peak_features")} | COMMANDS
+WITHOUT_FIGURE = {
+    f"guide/{name}"
+    for name in ("cited_systems", "coming_from", "index", "messages", "own_estimator", "peak_features", "sequence")
+} | COMMANDS
 
 
 def test_guide_pages_that_show_a_result_have_a_figure():
