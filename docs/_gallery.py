@@ -16,6 +16,7 @@ STORY = [
         "plot_marks.py",
         "plot_high_or_low.py",
         "plot_landmarks.py",
+        "plot_tf_products.py",
         "plot_links.py",
         "plot_report.py",
     ),

@@ -61,6 +61,7 @@ from skepi.neural_network import BinAttention, BinAttentionClassifier, BinCNN, B
 from skepi.normalization import ExpressionNormalizer
 from skepi.persistence import FittedPart, load_model, read_model_info, save_model
 from skepi.preprocessing import AppendContext, LogZScaler, Materialize
+from skepi.tf_activity import MotifDeviations
 
 EDGES = symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])
 NET = ExpressionMLP((16,), lr=0.01, batch_size=64, max_epochs=2, random_state=0)
@@ -212,8 +213,14 @@ ON_PAIRS = {
 }
 
 
-# classifiers have tests of their own
-STORED_ELSEWHERE = {ResumableGridSearchCV, BinAttentionClassifier, BinCNNClassifier, TrainingFrequency}
+# In tests of their own.
+STORED_ELSEWHERE = {
+    ResumableGridSearchCV,
+    BinAttentionClassifier,
+    BinCNNClassifier,
+    TrainingFrequency,
+    MotifDeviations,
+}
 
 
 def test_every_public_estimator_is_stored():

@@ -12,6 +12,7 @@ from skepi.plotting._lambda_path import LambdaPathDisplay
 from skepi.plotting._learning_curve import PairLearningCurveDisplay
 from skepi.plotting._link_enrichment import LinkEnrichmentDisplay
 from skepi.plotting._locus import LocusDisplay
+from skepi.plotting._motif_deviations import MotifDeviationDisplay
 from skepi.plotting._parts import PartContributionsDisplay
 from skepi.plotting._prediction import PredictionDisplay
 from skepi.plotting._sweep import SweepDisplay
@@ -29,6 +30,7 @@ __all__ = [
     "LambdaPathDisplay",
     "LinkEnrichmentDisplay",
     "LocusDisplay",
+    "MotifDeviationDisplay",
     "PairLearningCurveDisplay",
     "PartContributionsDisplay",
     "PredictionDisplay",
