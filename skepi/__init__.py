@@ -25,6 +25,7 @@ _ROOMS = (
     "linear_model",
     "metrics",
     "model_selection",
+    "motifs",
     "neural_network",
     "normalization",
     "paired",
@@ -35,7 +36,9 @@ _ROOMS = (
     "pseudobulk",
     "report",
     "rows",
+    "sequence",
     "testing",
+    "tf_activity",
 )
 
 #: The room of each everyday name.

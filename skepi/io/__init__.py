@@ -1,6 +1,6 @@
 """Files to tables and tracks: one file a format, and the only place that converts coordinates to 0-based half-open."""
 
-from skepi.io._assemblies import possible_assemblies
+from skepi.io._assemblies import assembly_of_lengths, possible_assemblies
 from skepi.io._bed import read_bed, read_narrowpeak
 from skepi.io._bedgraph import read_bedgraph
 from skepi.io._bedpe import read_bedpe
@@ -15,11 +15,14 @@ from skepi.io._names import chromosome_style, convert_chromosomes, format_interv
 from skepi.io._peaks import read_peaks
 from skepi.io._sample_names import sample_name
 from skepi.io._tenx import CellMatrix, read_10x_h5
+from skepi.io._text import Line, read_lines
 from skepi.io._tracks import write_bedgraph, write_bedpe
 from skepi.io._tss import read_tss
 
 __all__ = [
     "CellMatrix",
+    "Line",
+    "assembly_of_lengths",
     "bigwig_means",
     "choose_tss",
     "chromosome_style",
@@ -35,6 +38,7 @@ __all__ = [
     "read_bedpe",
     "read_gff3",
     "read_gtf",
+    "read_lines",
     "read_matrix",
     "read_narrowpeak",
     "read_peaks",
