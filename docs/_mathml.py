@@ -28,7 +28,8 @@ def _legible(converted):
 
 
 def _inline(self, node):
-    self.body.append(f'<span class="math">{mathml(node.astext(), False)}</span>')
+    # A full stop or comma after the formula stays on its line.
+    self.body.append(f'<span class="math">{mathml(node.astext(), False)}</span>&#8288;')
     raise nodes.SkipNode
 
 
