@@ -28,8 +28,7 @@ def _legible(converted):
 
 
 def _inline(self, node):
-    # A full stop or comma after the formula stays on its line.
-    self.body.append(f'<span class="math">{mathml(node.astext(), False)}</span>&#8288;')
+    self.body.append(f'<span class="math">{mathml(node.astext(), False)}</span>')
     raise nodes.SkipNode
 
 
