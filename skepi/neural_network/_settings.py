@@ -29,25 +29,29 @@ _LEAST_UNITS = 32
 _LEAST_PRODUCTS = 10_000_000
 
 
-def check_settings(net: Any) -> None:
+def check_settings(net: Any, may_be_none: Sequence[str] = ()) -> None:
     """Refuse settings of an estimator that are not among the choices or out of range."""
+    settings = net.get_params(deep=False)
     for name, allowed in _CHOICES.items():
-        check_choice(name, getattr(net, name), allowed)
+        if name in settings:
+            check_choice(name, settings[name], allowed)
     for name in _FLAGS:
         check_flag(name, getattr(net, name))
     for name in _COUNTS:
         check_count(name, getattr(net, name), 1)
     for name in ("l1", "l2", "tol"):
         check_number(name, getattr(net, name), 0)
-    for name in ("dropout", "momentum"):
-        check_number(name, getattr(net, name), 0, 1)
+    check_number("momentum", net.momentum, 0, 1)
+    if "dropout" not in may_be_none or net.dropout is not None:
+        check_number("dropout", net.dropout, 0, 1)
     for name in ("lr", "lr_min"):
         check_number(name, getattr(net, name), 0, low_included=False)
     check_number("lr_decay", net.lr_decay, 0, low_included=False)
     if net.lr_decay > 1:
         raise ValueError(f"lr_decay must be 1 or less, or the learning rate would grow, got {net.lr_decay!r}")
     check_number("validation_fraction", net.validation_fraction, 0, 1, low_included=False)
-    _check_hidden(net.hidden)
+    if "hidden" in settings:
+        _check_hidden(settings["hidden"])
     resolve_device(net.device)
     if net.checkpoint is not None and not isinstance(net.checkpoint, str | os.PathLike):
         raise TypeError(f"checkpoint must be the path of a file, or None, got {net.checkpoint!r}")

@@ -1,6 +1,6 @@
 """TrainedNetwork: the way from checked rows and targets to the weights of the best epoch, for every estimator here."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -42,7 +42,8 @@ class TrainedNetwork(ShowsProgress, BaseEstimator):
     """
 
     _LOSS: ClassVar[Loss]
-    _MODULE: ClassVar[type[torch.nn.Module]]
+    _MODULE: ClassVar[Callable[..., torch.nn.Module]]
+    _LEAST_ROWS: ClassVar[int] = 1
 
     def _module_settings(self) -> dict[str, Any]:
         """Arguments of the module, for ``n_features_in_`` and ``output_shape_``."""
@@ -94,7 +95,8 @@ class TrainedNetwork(ShowsProgress, BaseEstimator):
         rows, device = np.flatnonzero(~dev), resolve_device(self.device)
         self._check_left(y[rows])
         order, kind = seed if self.shuffle else None, self._LOSS.target_type
-        train = Batches(X[rows], y[rows], self.batch_size, device, order, target_type=kind)
+        options = {"target_type": kind, "least_rows": self._LEAST_ROWS}
+        train = Batches(X[rows], y[rows], self.batch_size, device, order, **options)
         if val is None and dev.any():
             val = X[dev], y[dev]
         held = None if val is None else Batches(*val, self.batch_size, device, None, beside=train, target_type=kind)
@@ -133,15 +135,19 @@ class TrainedNetwork(ShowsProgress, BaseEstimator):
     def _through(self, X: Any) -> Iterator[tuple[torch.nn.Module, torch.Tensor]]:
         """The fitted network and each batch of rows, on the device."""
         check_is_fitted(self)
-        if is_binned(X):
-            check_features(X, self)
-        else:
-            X = check_arrays(self, X, reset=False, dtype=FLOATS)
+        X = self._checked_rows(X)
         device = resolve_device(self.device)
         wide = isinstance(X, np.ndarray) and X.dtype == np.float64 and device.type != "mps"  # which has no float64
         module = self.to_module().to(device, torch.float64 if wide else torch.float32)
         for batch in predicted_batches(X, self.batch_size, device):
             yield module, batch.to(device, next(module.parameters()).dtype)
+
+    def _checked_rows(self, X: Any) -> Any:
+        """Rows to predict for, like those of the fit."""
+        if not is_binned(X):
+            return check_arrays(self, X, reset=False, dtype=FLOATS)
+        check_features(X, self)
+        return X
 
     def _checkpointed(self, X: Any, y: NDArray, dev: NDArray, val: Any) -> tuple[State | None, Any]:
         """State that a run goes on from, and what saves it, None where there is none."""
