@@ -35,6 +35,7 @@ _ROOMS = (
     "pseudobulk",
     "report",
     "rows",
+    "sequence",
     "testing",
 )
 

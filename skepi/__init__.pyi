@@ -27,6 +27,7 @@ from skepi import (
     pseudobulk as pseudobulk,
     report as report,
     rows as rows,
+    sequence as sequence,
     testing as testing,
 )
 from skepi.baselines import TrainingMean as TrainingMean, gene_activity as gene_activity
