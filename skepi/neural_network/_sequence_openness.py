@@ -47,6 +47,7 @@ class SequenceOpenness(RegressorMixin, TrainedNetwork):
         lr_schedule: str = "constant",
         lr_decay: float = 0.9,
         lr_min: float = 1e-5,
+        max_gradient_norm: float | None = None,
         batch_size: int = 64,
         max_epochs: int = 50,
         tol: float = 1e-5,
@@ -75,6 +76,7 @@ class SequenceOpenness(RegressorMixin, TrainedNetwork):
         self.lr_schedule = lr_schedule
         self.lr_decay = lr_decay
         self.lr_min = lr_min
+        self.max_gradient_norm = max_gradient_norm
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.tol = tol

@@ -17,7 +17,6 @@ _CHOICES = {
     "validation": VALIDATION,
     "l2_norm": ("squared", "unsquared"),
     "precision": ("auto", "float32", "bfloat16"),
-    "activation": tuple(ACTIVATIONS),
     "optimizer": ("adam", "sgd"),
     "lr_schedule": SCHEDULES,
 }
@@ -31,10 +30,8 @@ _LEAST_PRODUCTS = 10_000_000
 
 def check_settings(net: Any, may_be_none: Sequence[str] = ()) -> None:
     """Refuse settings of an estimator that are not among the choices or out of range."""
-    settings = net.get_params(deep=False)
     for name, allowed in _CHOICES.items():
-        if name in settings:
-            check_choice(name, settings[name], allowed)
+        check_choice(name, getattr(net, name), allowed)
     for name in _FLAGS:
         check_flag(name, getattr(net, name))
     for name in _COUNTS:
@@ -50,11 +47,17 @@ def check_settings(net: Any, may_be_none: Sequence[str] = ()) -> None:
     if net.lr_decay > 1:
         raise ValueError(f"lr_decay must be 1 or less, or the learning rate would grow, got {net.lr_decay!r}")
     check_number("validation_fraction", net.validation_fraction, 0, 1, low_included=False)
-    if "hidden" in settings:
-        _check_hidden(settings["hidden"])
+    if net.max_gradient_norm is not None:
+        check_number("max_gradient_norm", net.max_gradient_norm, 0, low_included=False)
     resolve_device(net.device)
     if net.checkpoint is not None and not isinstance(net.checkpoint, str | os.PathLike):
         raise TypeError(f"checkpoint must be the path of a file, or None, got {net.checkpoint!r}")
+
+
+def check_dense_settings(net: Any) -> None:
+    """Refuse settings of an estimator with dense layers that no such layers can be made with."""
+    check_choice("activation", net.activation, tuple(ACTIVATIONS))
+    _check_hidden(net.hidden)
 
 
 def _check_hidden(hidden: Any) -> None:
