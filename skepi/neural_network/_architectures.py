@@ -1,19 +1,23 @@
 """Published networks that read DNA, at any scale: Basset, DeepSEA, DanQ and Basenji.
 
-Each takes one-hot sequences (n_rows, 4, length) and gives raw outputs, to which no link was applied. At ``scale=1`` it has
-the published number of units; a smaller scale makes every layer but the output narrower.
+Each takes one-hot sequences (n_rows, 4, length) and gives raw outputs, to which no link was applied. At ``scale=1`` it
+has the published number of units; a smaller scale makes every layer but the output narrower.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import nn
 
-from skepi.neural_network._both_strands import N_LETTERS
+from skepi.neural_network._both_strands import N_LETTERS, reverse_complement
 
 Size = Callable[[int], int]
+
+#: Bases that one output of :func:`basenji` stands for.
+BASENJI_BIN_BP = 128
 
 
 class _Bidirectional(nn.Module):
@@ -64,13 +68,57 @@ class _PlacesFirst(nn.Module):
         return X.transpose(1, 2)
 
 
+class _EitherStrand(nn.Module):
+    """Filters along both strands: (n, 4, length) to (n, channels, places of one strand and then of the other)."""
+
+    def __init__(self, filters: int, width: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv1d(N_LETTERS, filters, width)
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        return torch.cat([self.convolution(X), self.convolution(reverse_complement(X))], dim=2)
+
+
+class _Extremes(nn.Module):
+    """Largest and mean value of each channel over all places: (n, channels, places) to (n, 2 * channels)."""
+
+    def forward(self, X: torch.Tensor) -> torch.Tensor:
+        return torch.cat([X.amax(2), X.mean(2)], dim=1)
+
+
+def pooled(length: int, output_shape: tuple[int, ...], scale: float, dropout: float | None) -> nn.Module:
+    """One convolution along both strands, pooled over the whole sequence as in DeepBind, and one dense layer.
+
+    Alipanahi et al. 2015, Nature Biotechnology 33, 831, have the idea. The sizes are chosen here, for few sequences:
+    320 filters of width 19 and 256 dense units.
+    """
+    size, rate = _size(scale), 0.5 if dropout is None else dropout
+    filters = size(320)
+    return nn.Sequential(
+        _EitherStrand(filters, 19),
+        nn.ReLU(),
+        _Extremes(),
+        nn.BatchNorm1d(2 * filters),
+        nn.Dropout(rate / 2),
+        nn.Linear(2 * filters, size(256)),
+        nn.ReLU(),
+        nn.Dropout(rate),
+        nn.Linear(size(256), math.prod(output_shape)),
+    )
+
+
 def basset(length: int, output_shape: tuple[int, ...], scale: float, dropout: float | None) -> nn.Module:
     """Kelley et al. 2016, Genome Research 26, 990: three convolutions with batch normalisation, two dense layers."""
     size, rate = _size(scale), 0.3 if dropout is None else dropout
     layers: list[nn.Module] = []
     channels = N_LETTERS
     for filters, width, pool in ((300, 19, 3), (200, 11, 4), (200, 7, 4)):
-        layers += [nn.Conv1d(channels, size(filters), width), nn.BatchNorm1d(size(filters)), nn.ReLU(), nn.MaxPool1d(pool)]
+        layers += [
+            nn.Conv1d(channels, size(filters), width),
+            nn.BatchNorm1d(size(filters)),
+            nn.ReLU(),
+            nn.MaxPool1d(pool),
+        ]
         channels = size(filters)
     layers.append(nn.Flatten())
     sizes = [channels * _places(length, [(19, 3), (11, 4), (7, 4)]), size(1000), size(1000)]
@@ -133,10 +181,8 @@ def basenji(length: int, output_shape: tuple[int, ...], scale: float, dropout: f
     return nn.Sequential(*layers, nn.Dropout(rates[1]), nn.GELU(), last, _PlacesFirst())
 
 
-#: Bases that one output of :func:`basenji` stands for.
-BASENJI_BIN_BP = 128
-
 ARCHITECTURES: dict[str, Callable[[int, tuple[int, ...], float, float | None], nn.Module]] = {
+    "pooled": pooled,
     "basset": basset,
     "deepsea": deepsea,
     "danq": danq,
@@ -144,6 +190,7 @@ ARCHITECTURES: dict[str, Callable[[int, tuple[int, ...], float, float | None], n
 }
 
 _SPANS = {
+    "pooled": ((19, 1),),
     "basset": ((19, 3), (11, 4), (7, 4)),
     "deepsea": ((8, 4), (8, 4), (8, 1)),
     "danq": ((26, 13),),
@@ -157,6 +204,32 @@ def least_length(name: str) -> int:
     for width, pool in reversed(_SPANS[name]):
         places = places * pool + width - 1
     return places
+
+
+def check_length(architecture: Any, length: int, output_shape: tuple[int, ...]) -> None:
+    """Refuse sequences that are too short for a named architecture, and targets that it has no outputs for."""
+    if not isinstance(architecture, str):
+        return
+    least = least_length(architecture)
+    if length < least:
+        raise ValueError(f"sequences of {length} bases are too short for {architecture!r}: give at least {least}")
+    along = architecture == "basenji"
+    if along != (len(output_shape) == 2):
+        wanted = "(n_peaks, n_bins, n_cell_types)" if along else "(n_peaks, n_cell_types)"
+        raise ValueError(
+            f"architecture {architecture!r} takes y of shape {wanted}, got one row of shape {output_shape}"
+        )
+    if along:
+        _check_bins(length, output_shape[0])
+
+
+def _check_bins(length: int, n_bins: int) -> None:
+    whole, rest = divmod(length, BASENJI_BIN_BP)
+    if rest or n_bins > whole or (whole - n_bins) % 2:
+        raise ValueError(
+            f"'basenji' has one output for each bin of {BASENJI_BIN_BP} bp and drops as many bins at the start as at "
+            f"the end: sequences of {length} bases cannot have {n_bins} bins in y"
+        )
 
 
 def _tower_step(channels: int, filters: int, width: int) -> list[nn.Module]:

@@ -72,7 +72,7 @@ def coded_sequences(X: Any, estimator: Any) -> CodedSequences:
     empty = np.flatnonzero((codes == UNKNOWN).all(axis=1))
     if empty.size:
         raise ValueError(
-            f"{empty.size} of {len(codes)} sequences have no known letter, the first in row {empty[0]}: drop these peaks, "
-            "and check that the genome is the assembly of the peaks"
+            f"{empty.size} of {len(codes)} sequences have no known letter, the first in row {empty[0]}: drop these "
+            "peaks, and check that the genome is the assembly of the peaks"
         )
     return CodedSequences(codes)

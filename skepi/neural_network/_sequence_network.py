@@ -11,6 +11,7 @@ from torch import nn
 
 from skepi.neural_network._architectures import ARCHITECTURES
 from skepi.neural_network._both_strands import N_LETTERS, BothStrands
+from skepi.neural_network._first_filters import set_first_filters
 from skepi.neural_network._losses import CROSS_ENTROPY, POISSON, SQUARED_ERROR, Loss
 
 LOSSES: dict[str, Loss] = {"mse": SQUARED_ERROR, "poisson": POISSON, "bce": CROSS_ENTROPY}
@@ -24,18 +25,21 @@ def sequence_network(
     output_shape: tuple[int, ...],
     loss: str,
     scale: float,
+    motifs: Any,
     dropout: float | None,
     shift: int,
-    start: NDArray | None,
+    start: NDArray,
 ) -> BothStrands:
     """Make a network from its architecture: a name, a module, or a function of (length, output_shape).
 
     ``start`` is what the network predicts before training, apart from what its last layer finds in the sequence: the
-    mean of the training targets, of shape ``output_shape[-1:]``.
+    mean of the training targets of each cell type.
     """
     network = _network_of(architecture, length, output_shape, scale, dropout)
-    if start is not None:
-        _start_at(network, start, loss)
+    check_output(network, length, output_shape)
+    if motifs is not None:
+        set_first_filters(network, [motifs[name] for name in motifs])
+    _start_at(network, start, loss)
     return BothStrands(network, _LINKS[loss](), output_shape, shift)
 
 
@@ -49,7 +53,7 @@ def _network_of(
     return architecture(length, output_shape)
 
 
-def check_output(network: nn.Module, length: int, output_shape: tuple[int, ...], name: str) -> None:
+def check_output(network: nn.Module, length: int, output_shape: tuple[int, ...]) -> None:
     """Refuse a network whose output has another shape than the targets of a row."""
     training = network.training
     with torch.no_grad():
@@ -57,8 +61,8 @@ def check_output(network: nn.Module, length: int, output_shape: tuple[int, ...],
     network.train(training)
     if found not in {(2, *output_shape), (2, int(np.prod(output_shape)))}:
         raise ValueError(
-            f"{name} gives outputs of shape {found} for 2 sequences of {length} bases, wanted {(2, *output_shape)}: one "
-            "output for each target in y"
+            f"the architecture gives outputs of shape {found} for 2 sequences of {length} bases, wanted "
+            f"{(2, *output_shape)}: one output for each target in y"
         )
 
 

@@ -68,8 +68,8 @@ class TrainedNetwork(ShowsProgress, BaseEstimator):
     def _learn_layout(self, X: Any) -> None:
         """Learn what the features of ``X`` are, as far as the module needs to know."""
 
-    def _check_left(self, y: NDArray) -> None:
-        """Refuse targets of the rows left for training that nothing can be learned from."""
+    def _learn_targets(self, y: NDArray) -> None:
+        """Learn from the targets of the rows left for training, or refuse them."""
 
     def _has_validation(self, X_val: Any, y_val: Any) -> bool:
         """Whether a development set of the user's own was given; half of one is refused."""
@@ -93,10 +93,10 @@ class TrainedNetwork(ShowsProgress, BaseEstimator):
             dev = rows_set_aside(X, groups, self.validation, self.validation_fraction, seed)
         state, save = self._checkpointed(X, y, dev, val)
         rows, device = np.flatnonzero(~dev), resolve_device(self.device)
-        self._check_left(y[rows])
+        self._learn_targets(y[rows])
         order, kind = seed if self.shuffle else None, self._LOSS.target_type
-        options = {"target_type": kind, "least_rows": self._LEAST_ROWS}
-        train = Batches(X[rows], y[rows], self.batch_size, device, order, **options)
+        least = self._LEAST_ROWS
+        train = Batches(X[rows], y[rows], self.batch_size, device, order, target_type=kind, least_rows=least)
         if val is None and dev.any():
             val = X[dev], y[dev]
         held = None if val is None else Batches(*val, self.batch_size, device, None, beside=train, target_type=kind)
