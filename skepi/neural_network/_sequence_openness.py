@@ -30,9 +30,9 @@ class SequenceOpenness(RegressorMixin, TrainedNetwork):
 
     .. math:: \hat y(s) = \tfrac{1}{2} \big(g(f(s)) + g(f(\bar s))\big)
 
-    for a sequence s, its reverse complement :math:`\bar s`, the network f, and the link g of the loss, so a sequence and
-    its reverse complement get the same prediction. The epoch that is kept is the best one on whole chromosomes that
-    were set aside, because neighbouring peaks resemble each other.
+    for a sequence s, its reverse complement :math:`\bar s`, the network f, and the link g of the loss. So both strands
+    of a peak get the same prediction. The epoch that is kept is the best one on whole chromosomes that were set aside,
+    because neighbouring peaks resemble each other.
 
     Parameters
     ----------

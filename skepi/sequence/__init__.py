@@ -3,6 +3,14 @@
 from skepi.sequence._check_genome import check_genome
 from skepi.sequence._codes import reverse_complement
 from skepi.sequence._genome import Genome
+from skepi.sequence._openness_scores import openness_scores, site_correlations
 from skepi.sequence._peak_sequences import PeakSequences
 
-__all__ = ["Genome", "PeakSequences", "check_genome", "reverse_complement"]
+__all__ = [
+    "Genome",
+    "PeakSequences",
+    "check_genome",
+    "openness_scores",
+    "reverse_complement",
+    "site_correlations",
+]
