@@ -5,6 +5,7 @@ from skepi.sequence._codes import reverse_complement
 from skepi.sequence._genome import Genome
 from skepi.sequence._openness_scores import openness_scores, site_correlations
 from skepi.sequence._peak_sequences import PeakSequences
+from skepi.sequence._shuffle import shuffle_dinucleotides
 
 __all__ = [
     "Genome",
@@ -12,5 +13,6 @@ __all__ = [
     "check_genome",
     "openness_scores",
     "reverse_complement",
+    "shuffle_dinucleotides",
     "site_correlations",
 ]
