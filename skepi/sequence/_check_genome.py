@@ -116,10 +116,9 @@ def _places(genome: Genome, regions: pd.DataFrame) -> Iterator[Fact]:
     yield Fact("chromosomes", text + _without(lacking, lengths.index), not bool(known.all()))
     here = regions[known]
     beyond = (here["start"] + here["end"]).to_numpy() // 2 >= lengths_of(genome, here["chrom"])
-    text = f"{count(int(beyond.sum()), 'peak')} beyond the end of the chromosome"
-    yield Fact(
-        "ends", text + (f", first on {here['chrom'][beyond].iloc[0]}" if beyond.any() else ""), bool(beyond.any())
-    )
+    first = f", the first on {here['chrom'][beyond].iloc[0]}" if beyond.any() else ""
+    text = f"{count(int(beyond.sum()), 'peak')} beyond the end of the chromosome{first}"
+    yield Fact("ends", text, bool(beyond.any()))
 
 
 def _without(lacking: Any, names: pd.Index) -> str:

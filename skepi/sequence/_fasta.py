@@ -2,18 +2,23 @@
 
 import os
 import re
+import struct
 import tempfile
+import zlib
 from bisect import bisect_right
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from skepi.exceptions import FileFormatError
+from skepi.intervals import MAX_POSITION
 from skepi.sequence._codes import Codes, codes_of
 
 _END_OF_BGZIP = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _BGZIP = re.compile(rb"\x1f\x8b\x08\x04.{6}..BC\x02\x00", re.DOTALL).match
 _HEAD = re.compile(rb"[\r\n]*>[ \t]*(\S+)[^\n]*\n").fullmatch
 _LONGEST_HEAD = 1 << 20
+#: What the libraries raise about bytes that cannot be.
+_DAMAGE = (ValueError, LookupError, ArithmeticError, OSError, EOFError, RuntimeError, struct.error, zlib.error)
 
 
 class FastaIndex(NamedTuple):
@@ -102,8 +107,9 @@ def _opened(path: Path, fai: Path, gzi: Path | None, *, make: bool) -> Any:
         )
     except pyfaidx.FastaIndexingError as error:
         raise FileFormatError(path, None, None, f"no FASTA file that can be indexed: {_line(error)}") from None
-    except (ValueError, OSError, EOFError, RuntimeError) as error:
-        raise FileFormatError(path, None, None, f"the file cannot be read as FASTA: {_line(error)}") from None
+    except _DAMAGE as error:
+        what = "the file cannot be indexed as FASTA" if make else f"its index (.fai, .gzi) is damaged; {_ANEW}"
+        raise FileFormatError(path, None, None, f"{what} ({_line(error)})") from None
 
 
 def _library() -> Any:
@@ -146,7 +152,7 @@ class FastaFile:
             return codes_of(b"")
         try:
             text = self._file.from_file(chrom, start + 1, end).encode("latin-1", "replace")
-        except (UnicodeDecodeError, EOFError, ValueError, OSError, RuntimeError) as error:
+        except _DAMAGE as error:
             raise self._error(f"{chrom}:{start}-{end} cannot be read: {_line(error)}") from None
         if len(text) != end - start:
             raise self._error(f"{chrom}:{start}-{end} has {len(text)} letters: the file or its index is damaged")
@@ -160,6 +166,8 @@ class FastaFile:
         """
         end = 0
         for name, record in sorted(self._file.index.items(), key=lambda item: item[1].offset):
+            if not _may_be(record):
+                raise self._stale(f"the numbers of {name} cannot be")
             head = self._bytes(end, record.offset - end) if end <= record.offset < end + _LONGEST_HEAD else b""
             found = _HEAD(head)
             if found is None or found[1] != name.encode():
@@ -188,6 +196,13 @@ class FastaFile:
 
     def _error(self, message: str) -> FileFormatError:
         return FileFormatError(self._path, None, None, message)
+
+
+def _may_be(record: Any) -> bool:
+    """Whether lines have letters where there are letters, and an end of one or two bytes."""
+    if record.rlen == 0:
+        return True
+    return 0 < record.rlen <= MAX_POSITION and record.lenc > 0 and 0 <= record.lenb - record.lenc <= 2
 
 
 def _n_bytes(record: Any) -> int:

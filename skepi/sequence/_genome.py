@@ -20,6 +20,9 @@ from skepi.sequence._packed_fasta import read_packed_fasta
 from skepi.sequence._sources import FileState, InMemory, Source, state_of
 from skepi.sequence._two_bit import TwoBitFile, is_two_bit
 
+#: Files that a parent process had opened before it was forked. To close them would move its place in the file.
+_OF_PARENTS: list[Source] = []
+
 
 class Genome:
     """Letters of a reference genome, read from its file when they are asked for.
@@ -179,7 +182,10 @@ class Genome:
             raise FileFormatError(
                 self._path, None, None, "the file has changed since the genome was made; make the Genome anew"
             )
-        if self._opened is None or self._process != os.getpid():
+        if self._opened is not None and self._process != os.getpid():
+            _OF_PARENTS.append(self._opened)
+            self._opened = None
+        if self._opened is None:
             self._opened, self._process = _open(self._path, self._index), os.getpid()
         return self._opened
 

@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skepi._doors import check_choice, check_count, check_number, frame_of, positions_of
+from skepi._html import count
 from skepi._regions import check_regions
 from skepi.exceptions import TableError
 from skepi.intervals import IntArray
@@ -279,7 +280,7 @@ class PeakSequences:
 
     def __repr__(self) -> str:
         source = "strings" if self._genome is None else repr(self._genome)
-        return f"<PeakSequences: {len(self):,} windows of {self.width:,} bp from {source}>"
+        return f"<PeakSequences: {count(len(self), 'window')} of {self.width:,} bp from {source}>"
 
 
 def _as_index(key: Any) -> NDArray:

@@ -15,7 +15,7 @@ from skepi.exceptions import FileFormatError
 from skepi.intervals import MAX_POSITION
 from skepi.sequence._codes import Codes, codes_of
 
-_MAGICS = {0x1A412743: "<", 0x4327411A: ">"}
+_MAGIC, _MAGIC_REVERSED = 0x1A412743, 0x4327411A
 _HEADER_BYTES = 16
 
 
@@ -23,7 +23,7 @@ def is_two_bit(path: Path) -> bool:
     """Whether a file begins as a 2bit file does."""
     with open(path, "rb") as file:
         start = file.read(4)
-    return len(start) == 4 and int.from_bytes(start, "little") in _MAGICS
+    return len(start) == 4 and int.from_bytes(start, "little") in (_MAGIC, _MAGIC_REVERSED)
 
 
 def check_two_bit(path: Path) -> dict[str, int]:
@@ -73,11 +73,15 @@ class _Layout:
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self._path, self._file = path, file
         self._size = os.fstat(file.fileno()).st_size
-        self._order = _MAGICS[int.from_bytes(self._bytes(0, 4), "little")]
 
     def lengths(self) -> dict[str, int]:
         """Length of each chromosome."""
-        _, version, count, _ = self._numbers(0, 4).tolist()
+        magic, version, count, _ = self._numbers(0, 4).tolist()
+        if magic == _MAGIC_REVERSED:
+            raise self._error(
+                "the file has the byte order of another processor, which py2bit does not read; write it anew with "
+                "twoBitToFa and faToTwoBit"
+            )
         if version != 0:
             raise self._error(f"version {version} of 2bit is not known, wanted 0")
         return {name: self._length(name, place) for name, place in self._records(count).items()}
@@ -115,7 +119,7 @@ class _Layout:
         return place + 4 + 8 * count
 
     def _numbers(self, place: int, count: int) -> NDArray:
-        return np.frombuffer(self._bytes(place, 4 * count), self._order + "u4")
+        return np.frombuffer(self._bytes(place, 4 * count), "<u4")
 
     def _bytes(self, place: int, size: int) -> bytes:
         self._within(place, size)
