@@ -7,7 +7,7 @@ import pytest
 import torch
 from promises import assert_exact, assert_float32_sums
 from sklearn.base import clone
-from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 
 from skepi.neural_network import SequenceOpenness
 from skepi.neural_network._architectures import ARCHITECTURES, basenji, basset, danq, deepsea, least_length
@@ -237,13 +237,6 @@ def test_a_single_sequence_left_over_joins_a_batch(codes, openness):
     assert np.isfinite(net.fit(codes[:43], openness[:43]).predict(codes)).all()  # 43 = 6 * 7 + 1
 
 
-def test_grid_search_over_scales(codes, openness):
-    search = GridSearchCV(
-        SequenceOpenness(**SMALL, early_stopping=False), {"scale": [0.02, 0.04]}, cv=GroupKFold(2)
-    ).fit(codes, openness, groups=CHROMOSOMES)
-    assert search.best_estimator_.predict(codes).shape == openness.shape
-
-
 def test_clones_share_nothing_with_a_module_that_was_given(codes, openness):
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4 * WIDTH, 2))
     before = module[1].weight.detach().clone()
@@ -286,12 +279,22 @@ def test_chromosomes_of_peaks_are_set_aside_whole(peak_sequences, rng, monkeypat
     assert_exact(net.target_mean_, y[np.r_[:20, 40:60]].mean(axis=0))
 
 
+def test_cross_validation_keeps_the_chromosomes(peak_sequences, rng):
+    y, chromosomes = rng.normal(size=(60, 2)), peak_sequences.peaks["chrom"]
+    net = SequenceOpenness(**SMALL)
+    found = cross_val_predict(net, peak_sequences, y, groups=chromosomes, cv=GroupKFold(3))
+    assert np.isfinite(found).all()
+    search = GridSearchCV(net, {"scale": [0.02, 0.04]}, cv=GroupKFold(3), n_jobs=2)
+    search.fit(peak_sequences, y, groups=chromosomes)
+    assert search.best_estimator_.predict(peak_sequences).shape == (60, 2)
+
+
 # --- bad input
 
 
 def test_one_chromosome_leaves_nothing_to_set_aside(peak_sequences):
     with pytest.raises(ValueError, match="all sequences lie on chr1, so no chromosome can be set aside"):
-        SequenceOpenness(**SMALL).fit(peak_sequences.take(slice(20)), np.zeros(20))
+        SequenceOpenness(**SMALL).fit(peak_sequences[:20], np.zeros(20))
 
 
 @pytest.mark.parametrize(
