@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from promises import assert_exact, assert_float32_sums
+from promises import assert_exact, assert_float32_sums, assert_within
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 
@@ -171,7 +171,7 @@ def test_first_filters_score_their_motif_highest():
     assert (weights[:, [0, 7, 8]] == 0).all()  # 6 positions in 9: one before, two after
     assert weights[:, 1:7].argmax(axis=0).tolist() == GATA.argmax(axis=1).tolist()
     variance = (weights**2).mean(axis=0).sum()  # of the score in uniform DNA, where every position has mean 0
-    assert variance == pytest.approx(1, abs=1e-5)
+    assert_within(variance, 1, 1e-5, "float32 weights")
 
 
 def test_a_motif_wider_than_the_filters_gives_its_most_informative_positions():
@@ -309,6 +309,7 @@ def test_one_chromosome_leaves_nothing_to_set_aside(peak_sequences):
             {"motifs": {str(k): GATA for k in range(14)}},
             "14 motifs for 13 first filters: give fewer motifs, or a larger",
         ),
+        ({"motifs": {"GATA": GATA.T}}, r"motifs: 'GATA' has shape \(4, 6\), wanted probabilities of A, C, G, T"),
         ({"architecture": make_linear, "motifs": {"GATA": GATA}}, "needs a network whose first convolution"),
     ],
 )

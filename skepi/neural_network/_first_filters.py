@@ -1,5 +1,7 @@
 """First filters of a network on DNA from position probability matrices of motifs."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,6 +11,19 @@ from torch import nn
 _PSEUDO = 0.01
 #: Standard deviations of the score in uniform DNA below which a filter answers 0.
 _THRESHOLD = 2.0
+
+
+def matrices_of(motifs: Any) -> list[NDArray]:
+    """Matrices of motifs, given as ``Motifs`` or as a mapping, or what is wrong with them."""
+    if isinstance(motifs, str | bytes) or not (hasattr(motifs, "__iter__") and hasattr(motifs, "__getitem__")):
+        raise TypeError(f"motifs must be skepi.motifs.Motifs, or a mapping of names to matrices, got {motifs!r:.60}")
+    matrices = {name: np.asarray(motifs[name]) for name in motifs}
+    for name, matrix in matrices.items():
+        if matrix.ndim != 2 or matrix.shape[1] != 4 or not len(matrix) or not (matrix >= 0).all():
+            raise ValueError(
+                f"motifs: {name!r} has shape {matrix.shape}, wanted probabilities of A, C, G, T, one row per position"
+            )
+    return list(matrices.values())
 
 
 def set_first_filters(network: nn.Module, matrices: list[NDArray]) -> None:

@@ -13,6 +13,7 @@ from sklearn.base import RegressorMixin
 
 from skepi._doors import check_choice, check_count, check_number
 from skepi.neural_network._architectures import ARCHITECTURES, check_length
+from skepi.neural_network._first_filters import matrices_of
 from skepi.neural_network._letters import CodedSequences, coded_sequences
 from skepi.neural_network._losses import Loss
 from skepi.neural_network._sequence_network import LOSSES, sequence_network
@@ -252,6 +253,8 @@ class SequenceOpenness(RegressorMixin, TrainedNetwork):
         check_choice("loss", self.loss, tuple(LOSSES))
         check_number("scale", self.scale, 0, low_included=False)
         check_count("shift", self.shift, 0)
+        if self.motifs is not None:
+            matrices_of(self.motifs)
         if isinstance(self.architecture, str):
             check_choice("architecture", self.architecture, tuple(ARCHITECTURES))
         elif not callable(self.architecture):
