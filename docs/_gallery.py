@@ -15,6 +15,7 @@ STORY = [
         "plot_pooling.py",
         "plot_high_or_low.py",
         "plot_landmarks.py",
+        "plot_tf_products.py",
         "plot_links.py",
         "plot_report.py",
     ),

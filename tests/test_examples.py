@@ -72,6 +72,22 @@ def test_the_nearest_samples_win_in_random_folds_and_lose_on_new_populations(tmp
 
 
 @pytest.mark.slow
+def test_planted_products_are_found_with_measured_expression_and_few_with_promoters(tmp_path):
+    output = run("examples/plot_tf_products.py", tmp_path)
+    names = "measured expression", "openness of promoters", "no TF"
+    measured, promoters, without = (numbers_after(f"activity of TFs: {name}: skill", output)[0] for name in names)
+    assert measured > promoters + 0.1 > without + 0.1
+    pattern = r"^(?:measured|openness).*: (\d+) of (\d+) planted products found, (\d+)% with their sign; (\d+) others$"
+    found = [[int(number) for number in line] for line in re.findall(pattern, output, flags=re.MULTILINE)]
+    (right, n_planted, agree, wrong), of_promoters = found
+    assert right > 0.6 * n_planted
+    assert agree > 95
+    assert wrong < right / 2
+    assert of_promoters[0] < of_promoters[3]
+    assert (tmp_path / "figures" / "tf_products.png").stat().st_size > 20_000
+
+
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_second_laboratory_helps_and_its_shift_is_found(tmp_path):
     output = run("examples/plot_pooling.py", tmp_path)
