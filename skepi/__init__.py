@@ -25,6 +25,7 @@ _ROOMS = (
     "linear_model",
     "metrics",
     "model_selection",
+    "motifs",
     "neural_network",
     "normalization",
     "paired",
@@ -37,6 +38,7 @@ _ROOMS = (
     "rows",
     "sequence",
     "testing",
+    "tf_activity",
 )
 
 #: The room of each everyday name.

@@ -17,6 +17,7 @@ from skepi import (
     linear_model as linear_model,
     metrics as metrics,
     model_selection as model_selection,
+    motifs as motifs,
     neural_network as neural_network,
     normalization as normalization,
     paired as paired,
@@ -29,6 +30,7 @@ from skepi import (
     rows as rows,
     sequence as sequence,
     testing as testing,
+    tf_activity as tf_activity,
 )
 from skepi.baselines import TrainingMean as TrainingMean, gene_activity as gene_activity
 from skepi.binning import TSSBinner as TSSBinner, symmetric_edges as symmetric_edges

@@ -88,6 +88,10 @@ class EmptyLibraryWarning(UserWarning):
     """A cell type has no counts at all, so that its normalised expression is not defined."""
 
 
+class ShortMotifWarning(UserWarning):
+    """Motifs are too short to be as rare as the p-value that was asked for, so that they never have a hit."""
+
+
 class UnseenGeneWarning(UserWarning):
     """Predictions were asked for genes that had no training pair."""
 

@@ -54,6 +54,16 @@ def test_importance_follows_the_planted_decay_and_finds_nothing_in_noise(tmp_pat
 
 
 @pytest.mark.slow
+def test_networks_see_the_planted_product_and_attention_the_planted_bins(tmp_path):
+    output = run("examples/plot_marks.py", tmp_path)
+    lasso, cnn, attention = (numbers_after(name, output)[0] for name in ("best Lasso", "convolution", "attention (Bin"))
+    assert min(cnn, attention) > lasso + 0.1
+    assert re.search(r"^ *ATAC +-1000 +0 ", output, flags=re.MULTILINE)
+    assert re.search(r"^ *H3K27ac +0 +1000 ", output, flags=re.MULTILINE)
+    assert (tmp_path / "figures" / "marks.png").stat().st_size > 20_000
+
+
+@pytest.mark.slow
 def test_the_gene_alone_has_a_higher_auc_than_openness(tmp_path):
     output = run("examples/plot_high_or_low.py", tmp_path)
     (openness,), (gene_alone,) = (numbers_after(f"{name} ", output) for name in ("auc", "auc_mean"))

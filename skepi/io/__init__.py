@@ -15,11 +15,13 @@ from skepi.io._names import chromosome_style, convert_chromosomes, format_interv
 from skepi.io._peaks import read_peaks
 from skepi.io._sample_names import sample_name
 from skepi.io._tenx import CellMatrix, read_10x_h5
+from skepi.io._text import Line, read_lines
 from skepi.io._tracks import write_bedgraph, write_bedpe
 from skepi.io._tss import read_tss
 
 __all__ = [
     "CellMatrix",
+    "Line",
     "assembly_of_lengths",
     "bigwig_means",
     "choose_tss",
@@ -36,6 +38,7 @@ __all__ = [
     "read_bedpe",
     "read_gff3",
     "read_gtf",
+    "read_lines",
     "read_matrix",
     "read_narrowpeak",
     "read_peaks",

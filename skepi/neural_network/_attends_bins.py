@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from skepi._doors import check_count
+from skepi._doors import check_count, check_flag
 from skepi.neural_network._attention_tables import attention_table, bin_names, group_means, groups_of, signal_names
 from skepi.neural_network._grid import grid_shape
 from skepi.neural_network._recurrent import RecurrentAttention
@@ -18,6 +18,7 @@ from skepi.neural_network._trained import TrainedNetwork
 _ATTENTIVECHROME = {
     "bin_units": 32,
     "signal_units": 16,
+    "place_scores": False,
     "dropout": 0.0,
     "optimizer": "adam",
     "lr": 2e-4,
@@ -42,11 +43,12 @@ class AttendsBins(TrainedNetwork):
         l1: float = 0.0,
         l2: float = 0.0,
         *,
+        place_scores: bool = True,
         penalize_bias: bool = False,
         l2_norm: str = "squared",
         optimizer: str = "adam",
         momentum: float = 0.9,
-        lr: float = 5e-3,
+        lr: float = 1e-2,
         lr_schedule: str = "constant",
         lr_decay: float = 0.9,
         lr_min: float = 1e-5,
@@ -71,6 +73,7 @@ class AttendsBins(TrainedNetwork):
         self.dropout = dropout
         self.l1 = l1
         self.l2 = l2
+        self.place_scores = place_scores
         self.penalize_bias = penalize_bias
         self.l2_norm = l2_norm
         self.optimizer = optimizer
@@ -182,6 +185,7 @@ class AttendsBins(TrainedNetwork):
 
     def _check_settings(self) -> None:
         super()._check_settings()
+        check_flag("place_scores", self.place_scores)
         for name in ("bin_units", "signal_units"):
             check_count(name, getattr(self, name), 1)
         if self.n_signals is not None:
@@ -191,7 +195,7 @@ class AttendsBins(TrainedNetwork):
         self.n_signals_, self.n_bins_ = grid_shape(X, self.n_signals, self)
 
     def _module_settings(self) -> dict[str, Any]:
-        chosen = {name: getattr(self, name) for name in ("bin_units", "signal_units", "dropout")}
+        chosen = {name: getattr(self, name) for name in ("bin_units", "signal_units", "place_scores", "dropout")}
         return {"n_signals": self.n_signals_, "n_bins": self.n_bins_, "output_shape": self.output_shape_, **chosen}
 
     def _keep_weights(self, weights: dict[str, NDArray]) -> None:

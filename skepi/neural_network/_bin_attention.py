@@ -11,11 +11,11 @@ class BinAttention(AttendsBins, NetworkRegressor):
     A row is a grid of signals and bins. Each signal is read along its bins by an LSTM in both directions, which gives a
     state :math:`h_{s,b}` for each bin. Attention says how much each bin counts for its signal:
 
-    .. math:: v_s = \sum_b a_{s,b} h_{s,b}, \quad a_{s,b} = \mathrm{softmax}_b(h_{s,b} \cdot q_s)
+    .. math:: v_s = \sum_b a_{s,b} h_{s,b}, \quad a_{s,b} = \mathrm{softmax}_b(h_{s,b} \cdot q_s + c_{s,b})
 
-    for signal s, bin b and a learned query q. A second LSTM reads the vectors of the signals in the same way, with
-    attention to signals, and a linear output follows. Training minimises the mean squared error and penalties, as in
-    :class:`ExpressionMLP`, with early stopping on whole groups.
+    for signal s, bin b, a learned query q and a learned score c of the bin. A second LSTM reads the vectors of the
+    signals in the same way, with attention to signals, and a linear output follows. Training minimises the mean squared
+    error and penalties, as in :class:`ExpressionMLP`, with early stopping on whole groups.
 
     Parameters
     ----------
@@ -30,6 +30,9 @@ class BinAttention(AttendsBins, NetworkRegressor):
         Fraction of the values of each signal's vector and of the row's vector zeroed in training, in [0, 1).
     l1, l2 : float, default=0.0
         Penalties on the weights, in squared units of ``y``.
+    place_scores : bool, default=True
+        Whether each bin and each signal has a learned score of its own beside that of its state. ``False`` is the
+        published way, where a network knows a place only by counting.
     penalize_bias : bool, default=False
         Whether biases are penalised, too.
     l2_norm : {"squared", "unsquared"}, default="squared"
@@ -38,7 +41,7 @@ class BinAttention(AttendsBins, NetworkRegressor):
         Adam has betas 0.9 and 0.999.
     momentum : float, default=0.9
         Of ``"sgd"``, in [0, 1); Adam does not use it.
-    lr : float, default=5e-3
+    lr : float, default=1e-2
         Learning rate of the first epoch.
     lr_schedule : {"constant", "every_epoch", "on_rise"}, default="constant"
         When the learning rate is multiplied by ``lr_decay``: never, after every epoch, or after each epoch whose
@@ -82,7 +85,8 @@ class BinAttention(AttendsBins, NetworkRegressor):
     ----------
     weights_ : dict of str to ndarray of float32
         By the names of the torch module: ``along_bins.0`` and so on, one reader per signal, and ``over_signals``, each
-        with the weights and biases of its ``lstm`` and the query of its ``attention``; then those of the ``output``.
+        with the weights and biases of its ``lstm``, and the query and the places of its ``attention``; then those of
+        the ``output``.
     n_signals_, n_bins_ : int
         Shape of the grid.
     history_ : DataFrame
@@ -149,6 +153,9 @@ class BinAttentionClassifier(AttendsBins, NetworkClassifier):
         Fraction of the values of each signal's vector and of the row's vector zeroed in training, in [0, 1).
     l1, l2 : float, default=0.0
         Penalties on the weights, in nats.
+    place_scores : bool, default=True
+        Whether each bin and each signal has a learned score of its own beside that of its state. ``False`` is the
+        published way, where a network knows a place only by counting.
     penalize_bias : bool, default=False
         Whether biases are penalised, too.
     l2_norm : {"squared", "unsquared"}, default="squared"
@@ -157,7 +164,7 @@ class BinAttentionClassifier(AttendsBins, NetworkClassifier):
         Adam has betas 0.9 and 0.999.
     momentum : float, default=0.9
         Of ``"sgd"``, in [0, 1); Adam does not use it.
-    lr : float, default=5e-3
+    lr : float, default=1e-2
         Learning rate of the first epoch.
     lr_schedule : {"constant", "every_epoch", "on_rise"}, default="constant"
         When the learning rate is multiplied by ``lr_decay``: never, after every epoch, or after each epoch whose
@@ -203,7 +210,8 @@ class BinAttentionClassifier(AttendsBins, NetworkClassifier):
         In sorted order.
     weights_ : dict of str to ndarray of float32
         By the names of the torch module: ``along_bins.0`` and so on, one reader per signal, and ``over_signals``, each
-        with the weights and biases of its ``lstm`` and the query of its ``attention``; then those of the ``output``.
+        with the weights and biases of its ``lstm``, and the query and the places of its ``attention``; then those of
+        the ``output``.
     n_signals_, n_bins_ : int
         Shape of the grid.
     history_ : DataFrame
