@@ -9,7 +9,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 # Fetch public data and compute for minutes; run where SKEPI_GALLERY=full.
 LONG = ["plot_blood.py", "plot_blood_network.py", "plot_unseen_cell_types.py"]
 STORY = [
-    *("plot_quick_start.py", "plot_sweep.py", "plot_error_analysis.py", "plot_importance.py"),
+    *("plot_quick_start.py", "plot_bins.py", "plot_sweep.py", "plot_error_analysis.py", "plot_importance.py"),
     *(
         "plot_several_signals.py",
         "plot_pooling.py",

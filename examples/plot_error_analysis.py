@@ -8,8 +8,6 @@ types is corrupted, and the same questions are asked with tables and figures of 
 its distance to every relative, its share of the error, and its influence on the predictions of others.
 """
 
-# sphinx_gallery_thumbnail_number = 2
-
 # %%
 # Data with a fault
 # -----------------

@@ -8,8 +8,6 @@ importance along the distance to the TSS has a **null band**: the same model ref
 were permuted, for all genes alike. What leaves that band is signal, and what stays inside is called noise.
 """
 
-# sphinx_gallery_thumbnail_number = 2
-
 # %%
 # A planted decay
 # ---------------

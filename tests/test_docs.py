@@ -2,7 +2,6 @@
 
 import doctest
 import importlib
-import importlib.util
 import inspect
 import pkgutil
 import re
@@ -27,7 +26,7 @@ LONG = {
     for name in ("comparing", "inspecting", "models", "new_cell_types", "reporting", "splitting", "sweeps")
 }
 # Told in words and shell commands alone.
-WITHOUT_EXAMPLES = {"api", "architecture", "changelog", "glossary", "index", "guide/index", "replication", "support"}
+WITHOUT_EXAMPLES = {"api", "architecture", "changelog", "glossary", "guide/index", "replication", "support"}
 # Commands of the shell, which are run elsewhere: by test_cli_page.py, and by .ci/run.
 WITHOUT_EXAMPLES |= (COMMANDS := {"guide/command_line", "guide/workflow"})
 
@@ -83,6 +82,18 @@ def test_every_code_block_of_a_guide_page_is_run(name):
     assert not re.search(r"^(?!\s*\.\. ).*::$", text, flags=re.MULTILINE)
 
 
+# Show how to call something, and no result that could be drawn.
+WITHOUT_FIGURE = {
+    f"guide/{name}"
+    for name in ("cited_systems", "coming_from", "index", "messages", "own_estimator", "peak_features", "sequence")
+} | COMMANDS
+
+
+def test_guide_pages_that_show_a_result_have_a_figure():
+    without = {name for name in GUIDE if ".. figure::" not in PAGES[name].read_text()}
+    assert without == WITHOUT_FIGURE
+
+
 def test_every_guide_page_is_in_the_table_of_the_guide():
     table = PAGES["guide/index"].read_text().split(".. toctree::")[0]
     assert [
@@ -101,6 +112,18 @@ def test_names_of_the_api_are_found():
     assert set(API) > SHOWN_NOT_RUN
 
 
+def test_the_api_has_one_section_per_module_with_links_to_the_guide():
+    sections = re.split(r"^(skepi\.\w+)\n-+$", PAGES["api"].read_text(), flags=re.MULTILINE)
+    titles, texts = sections[1::2], sections[2::2]
+    assert len(set(titles)) == len(titles)
+    assert {f"skepi.{name.split('.')[0]}" for name in API} | {"skepi.exceptions"} == set(titles)
+    for title, text in zip(titles, texts, strict=True):
+        assert re.search(r"Guide: :doc:`", text), title
+        assert {f"skepi.{name.split('.')[0]}" for name in re.findall(r"^ {3}(\w+\.\w+)$", text, re.MULTILINE)} <= {
+            title
+        }
+
+
 @pytest.mark.parametrize("name", API)
 def test_every_name_of_the_api_has_an_example_that_runs(name):
     room, _, member = name.rpartition(".")
@@ -108,27 +131,6 @@ def test_every_name_of_the_api_has_an_example_that_runs(name):
     examples = doctest.DocTestParser().get_examples(docstring)
     assert len(examples) > 0
     assert {bool(example.options.get(doctest.SKIP)) for example in examples} == {name in SHOWN_NOT_RUN}
-
-
-def gallery():
-    """Settings of the gallery, from beside conf.py."""
-    spec = importlib.util.spec_from_file_location("_gallery", DOCS / "_gallery.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_gallery_runs_quick_examples_by_default_and_all_when_asked():
-    settings = gallery()
-    scripts = [path.as_posix() for path in sorted((ROOT / "examples").glob("plot_*.py"))]
-    quick = [path for path in scripts if re.search(settings.executed(None), path)]
-    assert {Path(path).name for path in scripts} - {Path(path).name for path in quick} == set(settings.LONG)
-    assert not [path for path in quick if "fetch_" in Path(path).read_text()]
-    assert {Path(path).name for path in quick} >= {"plot_quick_start.py", "plot_sweep.py"}
-    assert [path for path in scripts if re.search(settings.executed("full"), path)] == scripts
-    assert [Path(path).name for path in sorted(scripts, key=settings.place)][: len(settings.STORY)] == settings.STORY
-    with pytest.raises(ValueError, match="SKEPI_GALLERY is 'quick'"):
-        settings.executed("quick")
 
 
 def public_callables():
