@@ -10,12 +10,14 @@ import os
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 import torch
 from memory import peak_gb
 
+from skepi.exceptions import ShortMotifWarning
 from skepi.motifs import MotifScanner, read_motifs
 
 N_WINDOWS, WIDTH = 375_809, 500
@@ -41,10 +43,12 @@ def main(motifs, n_windows):
     print(f"{n_windows} windows of {WIDTH} bp, {len(motifs)} motifs, {torch.get_num_threads()} threads")
     print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors; {peak_gb():.2f} GB before")
     best = MotifScanner(motifs).fit(letters)
-    hits = MotifScanner(motifs, "hits", relative=0.9).fit(letters)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ShortMotifWarning)
+        hits = MotifScanner(motifs, "hits", p_value=1e-4).fit(letters)
     with tempfile.TemporaryDirectory() as folder:
         timed("best, to a file", share, lambda: best.transform(letters, out=Path(folder, "best.npy")))
-    found = timed("hits, sparse", share, lambda: hits.peak_features(letters))
+    found = timed("hits, sparse, p < 1e-4", share, lambda: hits.peak_features(letters))
     print(f"{found.sparse.density:.3f} of the features are not 0")
     if importlib.util.find_spec("memelite"):
         from memelite import fimo

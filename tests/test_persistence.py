@@ -57,6 +57,7 @@ from skepi.landmarks import LandmarkRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.metrics import skill_scorer
 from skepi.model_selection import CellTypeKFold, LeaveOneCellTypeOut, ResumableGridSearchCV
+from skepi.motifs import MotifScanner
 from skepi.neural_network import BinCNN, BinCNNClassifier, ExpressionMLP
 from skepi.normalization import ExpressionNormalizer
 from skepi.persistence import FittedPart, load_model, read_model_info, save_model
@@ -211,7 +212,8 @@ ON_PAIRS = {
 }
 
 
-STORED_ELSEWHERE = {ResumableGridSearchCV, BinCNNClassifier, TrainingFrequency}  # classifiers have tests of their own
+# Classifiers, and what takes DNA, have tests of their own.
+STORED_ELSEWHERE = {ResumableGridSearchCV, BinCNNClassifier, TrainingFrequency, MotifScanner}
 
 
 def test_every_public_estimator_is_stored():
