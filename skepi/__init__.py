@@ -36,7 +36,9 @@ _ROOMS = (
     "pseudobulk",
     "report",
     "rows",
+    "sequence",
     "testing",
+    "tf_activity",
 )
 
 #: The room of each everyday name.

@@ -28,7 +28,9 @@ from skepi import (
     pseudobulk as pseudobulk,
     report as report,
     rows as rows,
+    sequence as sequence,
     testing as testing,
+    tf_activity as tf_activity,
 )
 from skepi.baselines import TrainingMean as TrainingMean, gene_activity as gene_activity
 from skepi.binning import TSSBinner as TSSBinner, symmetric_edges as symmetric_edges

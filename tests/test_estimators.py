@@ -31,10 +31,11 @@ from skepi.landmarks import LandmarkRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV
 from skepi.motifs import MotifScanner
-from skepi.neural_network import BinCNN, BinCNNClassifier, ExpressionMLP
+from skepi.neural_network import BinAttention, BinAttentionClassifier, BinCNN, BinCNNClassifier, ExpressionMLP
 from skepi.normalization import ExpressionNormalizer
 from skepi.preprocessing import AppendContext, LogZScaler, Materialize
 from skepi.testing import PAIR_CHECKS, parametrize_with_pair_checks
+from skepi.tf_activity import MotifDeviations
 
 ON_ARRAYS = [
     ExpressionNormalizer("quantile"),
@@ -51,12 +52,15 @@ ON_ARRAYS = [
     ExpressionMLP(hidden=(32,), lr=0.01),
     BinCNN(filters=16, width=1, pool=1, hidden=(16,), dropout=0.0, lr=0.02),
     BinCNNClassifier(filters=16, width=1, pool=1, hidden=(16,), dropout=0.0, lr=0.02),
+    BinAttention(bin_units=8, signal_units=8, lr=0.02),
+    BinAttentionClassifier(bin_units=8, signal_units=8, lr=0.02),
     GeneZTarget(one_gene=True),
     GeneZTarget(Ridge(), one_gene=True),
     LandmarkRegressor(),
 ]
 OF_SAMPLES = {ExpressionNormalizer, LandmarkRegressor}  # rows are samples and never pairs
 OF_DNA = {MotifScanner}  # rows are windows of letters: tests/test_motif_scanner.py
+OF_PEAKS = {MotifDeviations}  # fit takes three tables of peaks: held to its law in tests/test_motif_deviations.py
 RULES = {TrainingMean, TrainingFrequency, NearestCellTypes, PromoterSum, DistanceDecay}
 NEED_PAIRS = {
     AppendContext,
@@ -72,11 +76,12 @@ NEED_PAIRS = {
     *RULES,
 }
 GUARDED = {GeneZTarget, LassoBaselineCV}  # take plain arrays only where they are told to
-CLASSIFIERS = {BinCNNClassifier}  # held to the checks on pairs in tests/test_bin_cnn.py
+CLASSIFIERS = {BinAttentionClassifier, BinCNNClassifier}  # held to the checks on pairs in files of their own
 SEARCHES = {ResumableGridSearchCV}  # held to GridSearchCV in tests/test_resumable.py
 
 EDGES = symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])
 SMALL_CNN = BinCNN(filters=4, width=2, hidden=(8,), lr=0.01, batch_size=64, max_epochs=3, random_state=0)
+SMALL_READER = BinAttention(bin_units=4, signal_units=4, lr=0.01, batch_size=64, max_epochs=3, random_state=0)
 SMALL_NET = ExpressionMLP((16,), lr=0.01, batch_size=64, max_epochs=3, random_state=0)
 
 
@@ -92,6 +97,7 @@ PAIR_MODELS = {
     "network": on_pairs(("scale", LogZScaler()), ("model", GeneZTarget(SMALL_NET))),
     "network without target": WITHOUT_TARGET,
     "network along the bins": on_pairs(("scale", LogZScaler()), ("model", GeneZTarget(SMALL_CNN))),
+    "network with attention": on_pairs(("scale", LogZScaler()), ("model", GeneZTarget(SMALL_READER))),
     "Ridge on csr": on_pairs(
         ("scale", LogZScaler()), ("model", GeneZTarget(make_pipeline(Materialize("csr"), Ridge())))
     ),
@@ -144,7 +150,7 @@ PAIR_STEPS = {
 def test_every_public_estimator_is_checked():
     found = public_estimators()
     assert len(found) >= 7
-    assert found == {type(estimator) for estimator in ON_ARRAYS} | NEED_PAIRS | SEARCHES | OF_DNA
+    assert found == {type(estimator) for estimator in ON_ARRAYS} | NEED_PAIRS | SEARCHES | OF_DNA | OF_PEAKS
 
 
 # Settings of an estimator that is checked by default with others.
@@ -199,7 +205,7 @@ def test_every_public_estimator_that_takes_pairs_is_held_to_the_pair_checks():
     held = set()
     for model in [*PAIR_MODELS.values(), *PAIR_CLASSIFIERS.values(), *PAIR_STEPS.values()]:
         held |= {type(model), *map(type, model.get_params().values())}
-    assert public_estimators() - held == OF_SAMPLES | OF_DNA | CLASSIFIERS | SEARCHES
+    assert public_estimators() - held == OF_SAMPLES | CLASSIFIERS | SEARCHES | OF_DNA | OF_PEAKS
 
 
 @pytest.mark.filterwarnings("ignore::skepi.exceptions.UnseenBatchWarning")  # new data sets name no batch
@@ -232,7 +238,7 @@ def run(estimator, check):
         parts = {type(estimator), *map(type, estimator.get_params().values())}
         assert (
             check.name in ("check_standardized_model", "check_parts_of_predictions")
-            or (check.name == "check_order_of_training_rows" and parts & {BinCNN, ExpressionMLP})
+            or (check.name == "check_order_of_training_rows" and parts & {BinAttention, BinCNN, ExpressionMLP})
             or (check.name == "check_training_mean" and estimator in [*PAIR_STEPS.values(), WITHOUT_TARGET])
         )
         raise

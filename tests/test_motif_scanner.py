@@ -21,6 +21,7 @@ from skepi.exceptions import ShortMotifWarning, TableError
 from skepi.motifs import Motifs, MotifScanner, _scanner, read_motifs
 from skepi.motifs._log_odds import STEPS, log_odds, tail
 from skepi.persistence import load_model, save_model
+from skepi.sequence import PeakSequences
 
 SCORES = ("best", "occupancy", "hits", "excess")
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -232,6 +233,15 @@ def test_bad_settings(settings, message):
 def test_bad_sequences(sequences, error, message):
     with pytest.raises(error, match=message):
         MotifScanner(GATA).fit_transform(sequences)
+
+
+def test_sequences_of_peaks_are_read_as_arrays_are(rng):
+    letters, motifs = random_dna(rng, 5, 30, share_of_n=0.02), random_motifs(rng, [4, 9])
+    sequences = PeakSequences.from_strings(["".join("ACGTN"[code] for code in window) for window in letters])
+    for score in SCORES:
+        model = scanner(motifs, score, background="sequences").fit(sequences)
+        assert_exact(model.transform(sequences), model.transform(letters))
+    assert_exact(model.peak_features(sequences).to_numpy(), model.transform(letters))
 
 
 def test_motifs_must_be_motifs():

@@ -58,10 +58,11 @@ from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.metrics import skill_scorer
 from skepi.model_selection import CellTypeKFold, LeaveOneCellTypeOut, ResumableGridSearchCV
 from skepi.motifs import MotifScanner
-from skepi.neural_network import BinCNN, BinCNNClassifier, ExpressionMLP
+from skepi.neural_network import BinAttention, BinAttentionClassifier, BinCNN, BinCNNClassifier, ExpressionMLP
 from skepi.normalization import ExpressionNormalizer
 from skepi.persistence import FittedPart, load_model, read_model_info, save_model
 from skepi.preprocessing import AppendContext, LogZScaler, Materialize
+from skepi.tf_activity import MotifDeviations
 
 EDGES = symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])
 NET = ExpressionMLP((16,), lr=0.01, batch_size=64, max_epochs=2, random_state=0)
@@ -166,6 +167,7 @@ ON_ARRAYS = [
     NET,
     LandmarkRegressor(),
     BinCNN(filters=3, width=2, hidden=(4,), batch_size=64, max_epochs=2, random_state=0),
+    BinAttention(bin_units=3, signal_units=2, batch_size=64, max_epochs=2, random_state=0),
     GeneZTarget(one_gene=True),
     GeneZTarget(make_pipeline(StandardScaler(), PCA(2), Ridge()), one_gene=True),
 ]
@@ -212,8 +214,15 @@ ON_PAIRS = {
 }
 
 
-# Classifiers, and what takes DNA, have tests of their own.
-STORED_ELSEWHERE = {ResumableGridSearchCV, BinCNNClassifier, TrainingFrequency, MotifScanner}
+# In tests of their own.
+STORED_ELSEWHERE = {
+    ResumableGridSearchCV,
+    BinAttentionClassifier,
+    BinCNNClassifier,
+    TrainingFrequency,
+    MotifDeviations,
+    MotifScanner,
+}
 
 
 def test_every_public_estimator_is_stored():

@@ -52,7 +52,7 @@ def local_parts(
     ``less_common`` takes away the mean over genes in each cell type, which the cis parts of signals have in common.
     """
     proximal, distal = _cis_signals(genome, signal)
-    saturated = np.tanh(2 * _unit(proximal)) * np.tanh(2 * _unit(distal))
+    saturated = np.tanh(2 * unit(proximal)) * np.tanh(2 * unit(distal))
     weighted = proximal + distal if in_bands is None else in_bands
     if less_common:
         weighted = weighted - weighted.mean(axis=0)
@@ -60,6 +60,16 @@ def local_parts(
     cis, interaction = weighted / size, _centred(saturated)
     interaction -= np.mean(interaction * cis) * cis  # what a linear model could see of it
     return Local(cis, interaction, size)
+
+
+def weighted_peaks(genome: Genome, signal: NDArray[np.float32], gain: FloatArray) -> FloatArray:
+    """Weighted sum of standardised peaks around each gene, (n_genes, n_cell_types), each peak times its gain."""
+    weights, _ = _cis_weights(genome.genes, genome.peaks)
+    depth = signal.mean(axis=0, dtype=np.float64)
+    total = np.zeros((len(genome.genes), signal.shape[1]))
+    for rows in row_blocks(len(signal)):
+        total += weights[:, rows] @ (gain[rows, None] * standardised_log(signal[rows] / depth))
+    return total
 
 
 def draw_parts(
@@ -87,8 +97,8 @@ def draw_parts(
     interaction = np.sum([of * one.interaction for of, one in zip(root_of, local, strict=True)], axis=0)
     return Bunch(
         cis=np.sum(cis_of, axis=0),
-        program=root["program"] * _unit(program),
-        interaction=root["interaction"] * _unit(interaction),
+        program=root["program"] * unit(program),
+        interaction=root["interaction"] * unit(interaction),
         noise=root["noise"] * rng.normal(size=program.shape),
         cis_of=cis_of,
         effect=[of * (root["cis"] / one.size) for of, one in zip(root_of, local, strict=True)],
@@ -139,5 +149,5 @@ def _size(values: FloatArray) -> float:
     return float(np.sqrt(np.mean(values**2))) or 1.0
 
 
-def _unit(values: FloatArray) -> FloatArray:
+def unit(values: FloatArray) -> FloatArray:
     return values / _size(values)

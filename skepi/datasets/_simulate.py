@@ -150,8 +150,8 @@ def make_paired_openness(
     >>> data.signals, data.openness.shape
     (('ATAC', 'H3K27ac', 'input'), (1500, 6))
     """
-    shares = _checked_shares({"cis": cis_share, "program": program_share, "interaction": interaction_share})
-    _check_sizes(n_genes, n_cell_types, n_lineages, n_chromosomes, corrupted)
+    shares = checked_shares({"cis": cis_share, "program": program_share, "interaction": interaction_share})
+    check_sizes(n_genes, n_cell_types, n_lineages, n_chromosomes, corrupted)
     signal_shares = _checked_signals(signals)
     _check_measure(measure, openness_depth)
     edges = None if cis_bands is None else checked_bands(cis_bands)
@@ -168,7 +168,7 @@ def make_paired_openness(
     parts = draw_parts(of_parts, local, list(signal_shares.values()), state, shares)
     if corrupted is not None:
         parts["noise"][:, corrupted] += corruption * of_corrupted.normal(size=n_genes)
-    mean, sd = _draw_genes(of_genes, genomes[0])
+    mean, sd = draw_genes(of_genes, genomes[0])
     expression = np.maximum(mean[:, None] + sd[:, None] * sum(parts[name] for name in shares), 0)
     names = None if signals is None else list(signal_shares)
     data = _data_set(sources, names, expression, tree, peak_classes)
@@ -178,7 +178,7 @@ def make_paired_openness(
     return data, Bunch(**tables, tree=tree, shares=shares, signal_shares=signal_shares, corrupted=name)
 
 
-def _checked_shares(shares: dict[str, float]) -> dict[str, float]:
+def checked_shares(shares: dict[str, float]) -> dict[str, float]:
     """The same with noise as the rest."""
     if not (min(shares.values()) >= 0 and sum(shares.values()) <= 1 + 1e-12):
         raise ValueError(f"shares must be 0 or greater and add up to at most 1, got {shares}")
@@ -204,7 +204,7 @@ def _check_measure(measure: str, openness_depth: float) -> None:
         raise ValueError(f"openness_depth must be a positive number of reads per peak, got {openness_depth}")
 
 
-def _check_sizes(n_genes: int, n_cell_types: int, n_lineages: int, n_chromosomes: int, corrupted: int | None) -> None:
+def check_sizes(n_genes: int, n_cell_types: int, n_lineages: int, n_chromosomes: int, corrupted: int | None) -> None:
     if not 1 <= n_lineages <= n_cell_types or not 1 <= n_chromosomes <= n_genes:
         raise ValueError("wanted 1 <= n_lineages <= n_cell_types and 1 <= n_chromosomes <= n_genes")
     if corrupted is not None and not 0 <= corrupted < n_cell_types:
@@ -235,7 +235,7 @@ def _local(source: Measured, edges: NDArray[np.int64] | None, *, less_common: bo
     return local_parts(source.genome, source.true, bands, less_common=less_common)
 
 
-def _draw_genes(rng: Generator, genome: Genome) -> tuple[FloatArray, FloatArray]:
+def draw_genes(rng: Generator, genome: Genome) -> tuple[FloatArray, FloatArray]:
     """Mean log expression of each gene, higher for active genes, and the SD of the parts."""
     mean = np.abs(_GENE_MEAN + _GENE_MEAN_SD * genome.activity)
     return mean, rng.gamma(_GENE_SD_SHAPE, _GENE_SD_SCALE, size=mean.size)

@@ -1,6 +1,6 @@
 """Files to tables and tracks: one file a format, and the only place that converts coordinates to 0-based half-open."""
 
-from skepi.io._assemblies import possible_assemblies
+from skepi.io._assemblies import assembly_of_lengths, possible_assemblies
 from skepi.io._bed import read_bed, read_narrowpeak
 from skepi.io._bedgraph import read_bedgraph
 from skepi.io._bedpe import read_bedpe
@@ -22,6 +22,7 @@ from skepi.io._tss import read_tss
 __all__ = [
     "CellMatrix",
     "Line",
+    "assembly_of_lengths",
     "bigwig_means",
     "choose_tss",
     "chromosome_style",

@@ -1,8 +1,10 @@
 """Which genome assemblies a table can be of, told by the ends of chromosomes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from skepi._doors import frame_of
 from skepi.exceptions import TableError
@@ -86,3 +88,36 @@ def possible_assemblies(table: Any) -> list[str]:
         for name, lengths in _ASSEMBLIES.items()
         if np.all(last.to_numpy() < [lengths.get(chrom, -1) for chrom in last.index])
     ]
+
+
+def assembly_of_lengths(lengths: Mapping[str, int] | pd.Series) -> str | None:
+    """Name the common assembly that has chromosomes of exactly these lengths.
+
+    Parameters
+    ----------
+    lengths : mapping of str to int, or Series
+        Length of each chromosome in bp by name (``chr1`` or ``1``), such as
+        :attr:`skepi.sequence.Genome.chromosomes`. Only numbered chromosomes and X are compared; all of them that are
+        there must agree.
+
+    Returns
+    -------
+    str or None
+        ``"hg19"``, ``"hg38"``, ``"mm10"`` or ``"mm39"``, None where it is none of these.
+
+    References
+    ----------
+    UCSC Genome Browser, chromInfo tables of the four assemblies.
+
+    Examples
+    --------
+    >>> assembly_of_lengths({"chr22": 51_304_566, "chrM": 16_571}), assembly_of_lengths({"chr22": 22_000_000})
+    ('hg19', None)
+    """
+    found = {name.removeprefix("chr"): int(length) for name, length in lengths.items()}
+    numbered = {name: length for name, length in found.items() if name in {*_HUMAN, *_MOUSE}}
+    if not numbered:
+        return None
+    return next(
+        (name for name, known in _ASSEMBLIES.items() if all(known.get(c) == n for c, n in numbered.items())), None
+    )
