@@ -4,16 +4,17 @@ import copy
 import gzip
 import pickle
 import re
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from promises import assert_exact, assert_float64_sums
+from promises import assert_exact, assert_float64_sums, assert_within
 
 from skepi.exceptions import FileFormatError, TableError, UnknownNameError
-from skepi.motifs import Motifs, read_motifs
+from skepi.motifs import Motifs, jaspar_motifs, read_motifs
 
 GATA = np.eye(4)[[2, 0, 3, 0]]
 HEAD = (
@@ -219,3 +220,28 @@ def test_jaspar_is_read(motifs_path):
     assert motifs.to_frame().loc["TBX21", "id"] == motifs.ids[motifs.names.index("TBX21")]
     assert (motifs.widths <= 7).sum() == 153
     assert len(motifs.select(["ASCL1"])) > 1
+
+
+@pytest.mark.slow
+def test_motifs_of_jaspar_by_name(motifs_path):
+    pytest.importorskip("pyjaspar", reason="pyjaspar, which holds JASPAR, is not installed")
+    everything, read = jaspar_motifs(), read_motifs(motifs_path / "JASPAR2024_CORE_human.meme.gz")
+    assert sorted(everything.names) == sorted(read.names)
+    for name in read:
+        assert_within(everything[name], read[name], 2e-6, "six decimals in the file, whose sum is not quite 1,")
+    assert jaspar_motifs(["GATA1", "ASCL1"]).tfs == ("GATA1", "ASCL1", "ASCL1")
+    assert jaspar_motifs(["Runx1"], species=10090).ids[0].startswith("MA")
+    with pytest.raises(UnknownNameError, match="JASPAR2024 has no matrix of 'GATA7' for species 9606"):
+        jaspar_motifs(["GATA7", "GATA1"])
+    with pytest.raises(UnknownNameError, match="JASPAR2024 has no matrix for species 1"):
+        jaspar_motifs(species=1)
+    with pytest.raises(ValueError, match="release must be one of"):
+        jaspar_motifs(release="JASPAR1999")
+
+
+def test_motifs_of_jaspar_without_pyjaspar(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyjaspar", None)
+    with pytest.raises(ImportError, match="come with pyjaspar: pip install pyjaspar"):
+        jaspar_motifs()
+    with pytest.raises(TypeError, match=r"got the text 'GATA1': give \['GATA1'\]"):
+        jaspar_motifs("GATA1")
