@@ -1,5 +1,6 @@
 """Motifs of JASPAR by the names of their TFs, from the copy of the database that pyjaspar brings."""
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -67,6 +68,8 @@ def _matrices(release: str, species: int) -> list[Any]:
     check_choice("release", release, tuple(pyjaspar.jaspar_releases))
     database = pyjaspar.jaspardb(release=release)
     try:
-        return list(database.fetch_motifs(collection="CORE", species=[str(species)]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # where nothing is found, which is an error here
+            return list(database.fetch_motifs(collection="CORE", species=[str(species)]))
     finally:
         database.conn.close()
