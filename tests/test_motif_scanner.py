@@ -204,6 +204,7 @@ def test_background_is_uniform_given_or_that_of_the_sequences(rng):
         ({"score": "hits", "p_value": 0.1, "relative": 0.8}, "give p_value or relative, not both"),
         ({"score": "hits", "p_value": 1}, "p_value must be a number with 0 <= p_value < 1|p_value must be"),
         ({"score": "hits", "relative": 1.2}, "relative must be a number from 0 to 1, got 1.2"),
+        ({"score": "hits", "relative": True}, "relative must be a number from 0 to 1, got True"),
         ({"background": "genome"}, "background must be one of"),
         ({"background": [0.25, 0.25, 0.25, 0.2]}, "four probabilities of A, C, G and T above 0 that add up to 1"),
         ({"background": [0.5, 0.5, 0, 0]}, "four probabilities"),
