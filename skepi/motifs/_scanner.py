@@ -311,7 +311,7 @@ class MotifScanner(TransformerMixin, BaseEstimator):
 
 
 def _check_share(name: str, value: Any) -> None:
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value <= 1:
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= float(value) <= 1:
         raise ValueError(f"{name} must be a number from 0 to 1, got {value!r}")
 
 
