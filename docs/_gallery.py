@@ -16,6 +16,7 @@ STORY = [
         "plot_high_or_low.py",
         "plot_landmarks.py",
         "plot_links.py",
+        "plot_motifs.py",
         "plot_report.py",
     ),
     *LONG,
