@@ -99,9 +99,10 @@ def random_peaks(lengths):
 
 
 def timed(what, function):
-    begun = time.perf_counter()
+    begun, busy = time.perf_counter(), time.process_time()
     found = function()
-    print(f"  {what:<44} {time.perf_counter() - begun:7.2f} s", flush=True)
+    wall, cpu = time.perf_counter() - begun, time.process_time() - busy
+    print(f"  {what:<44} {wall:7.2f} s, {cpu:7.2f} s of CPU", flush=True)
     return found
 
 
@@ -149,7 +150,7 @@ def checks():
     peaks = peaks[inside].reset_index(drop=True)
     rng = np.random.default_rng(0)
     print(f"{len(peaks)} peaks; share of 100 draws that are doubtful")
-    for shift in (0, 25, 50, 100, -100, 200, 500, 1000):
+    for shift in (0, 50, 100, -100, 200, 1000):
         moved = peaks.assign(start=peaks["start"] + shift, end=peaks["end"] + shift)
         for n in (300, 770):
             doubts = [

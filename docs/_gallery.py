@@ -13,8 +13,10 @@ STORY = [
     *(
         "plot_several_signals.py",
         "plot_pooling.py",
+        "plot_marks.py",
         "plot_high_or_low.py",
         "plot_landmarks.py",
+        "plot_tf_products.py",
         "plot_links.py",
         "plot_motifs.py",
         "plot_report.py",

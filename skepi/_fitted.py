@@ -14,6 +14,8 @@ offered                         meaning
 ``regressor_``                  with it: the model, where it takes the rows that the estimator itself takes
 ``coef_``, ``intercept_``       a linear model of the features
 ``input_gradients(X)``          derivative of each row's prediction by its features
+``bin_attention(X, by)``,       how much a network looks at each bin of a signal, and at each signal, as tables
+``signal_attention(X, by)``
 ``predict_parts(X)``            parts that the prediction is the sum of
 ``slot_scaling(X)``             a transformer that scales each slot alike in all cell types
 ==============================  ====================================================================================

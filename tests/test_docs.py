@@ -27,7 +27,7 @@ LONG = {
     for name in ("comparing", "inspecting", "models", "new_cell_types", "reporting", "splitting", "sweeps")
 }
 # Told in words and shell commands alone.
-WITHOUT_EXAMPLES = {"api", "architecture", "changelog", "glossary", "index", "guide/index", "replication"}
+WITHOUT_EXAMPLES = {"api", "architecture", "changelog", "glossary", "index", "guide/index", "replication", "support"}
 # Commands of the shell, which are run elsewhere: by test_cli_page.py, and by .ci/run.
 WITHOUT_EXAMPLES |= (COMMANDS := {"guide/command_line", "guide/workflow"})
 

@@ -30,7 +30,7 @@ from skepi.gaussian_process import CisTransRegressor
 from skepi.landmarks import LandmarkRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV
-from skepi.neural_network import BinCNN, BinCNNClassifier, ExpressionMLP
+from skepi.neural_network import BinAttention, BinAttentionClassifier, BinCNN, BinCNNClassifier, ExpressionMLP
 from skepi.normalization import ExpressionNormalizer
 from skepi.preprocessing import AppendContext, LogZScaler, Materialize
 from skepi.testing import PAIR_CHECKS, parametrize_with_pair_checks
@@ -51,6 +51,8 @@ ON_ARRAYS = [
     ExpressionMLP(hidden=(32,), lr=0.01),
     BinCNN(filters=16, width=1, pool=1, hidden=(16,), dropout=0.0, lr=0.02),
     BinCNNClassifier(filters=16, width=1, pool=1, hidden=(16,), dropout=0.0, lr=0.02),
+    BinAttention(bin_units=8, signal_units=8, lr=0.02),
+    BinAttentionClassifier(bin_units=8, signal_units=8, lr=0.02),
     GeneZTarget(one_gene=True),
     GeneZTarget(Ridge(), one_gene=True),
     LandmarkRegressor(),
@@ -72,11 +74,12 @@ NEED_PAIRS = {
     *RULES,
 }
 GUARDED = {GeneZTarget, LassoBaselineCV}  # take plain arrays only where they are told to
-CLASSIFIERS = {BinCNNClassifier}  # held to the checks on pairs in tests/test_bin_cnn.py
+CLASSIFIERS = {BinAttentionClassifier, BinCNNClassifier}  # held to the checks on pairs in files of their own
 SEARCHES = {ResumableGridSearchCV}  # held to GridSearchCV in tests/test_resumable.py
 
 EDGES = symmetric_edges([0, 1_000, 5_000, 20_000, 100_000])
 SMALL_CNN = BinCNN(filters=4, width=2, hidden=(8,), lr=0.01, batch_size=64, max_epochs=3, random_state=0)
+SMALL_READER = BinAttention(bin_units=4, signal_units=4, lr=0.01, batch_size=64, max_epochs=3, random_state=0)
 SMALL_NET = ExpressionMLP((16,), lr=0.01, batch_size=64, max_epochs=3, random_state=0)
 
 
@@ -92,6 +95,7 @@ PAIR_MODELS = {
     "network": on_pairs(("scale", LogZScaler()), ("model", GeneZTarget(SMALL_NET))),
     "network without target": WITHOUT_TARGET,
     "network along the bins": on_pairs(("scale", LogZScaler()), ("model", GeneZTarget(SMALL_CNN))),
+    "network with attention": on_pairs(("scale", LogZScaler()), ("model", GeneZTarget(SMALL_READER))),
     "Ridge on csr": on_pairs(
         ("scale", LogZScaler()), ("model", GeneZTarget(make_pipeline(Materialize("csr"), Ridge())))
     ),
@@ -232,7 +236,7 @@ def run(estimator, check):
         parts = {type(estimator), *map(type, estimator.get_params().values())}
         assert (
             check.name in ("check_standardized_model", "check_parts_of_predictions")
-            or (check.name == "check_order_of_training_rows" and parts & {BinCNN, ExpressionMLP})
+            or (check.name == "check_order_of_training_rows" and parts & {BinAttention, BinCNN, ExpressionMLP})
             or (check.name == "check_training_mean" and estimator in [*PAIR_STEPS.values(), WITHOUT_TARGET])
         )
         raise

@@ -54,6 +54,16 @@ def test_importance_follows_the_planted_decay_and_finds_nothing_in_noise(tmp_pat
 
 
 @pytest.mark.slow
+def test_networks_see_the_planted_product_and_attention_the_planted_bins(tmp_path):
+    output = run("examples/plot_marks.py", tmp_path)
+    lasso, cnn, attention = (numbers_after(name, output)[0] for name in ("best Lasso", "convolution", "attention (Bin"))
+    assert min(cnn, attention) > lasso + 0.1
+    assert re.search(r"^ *ATAC +-1000 +0 ", output, flags=re.MULTILINE)
+    assert re.search(r"^ *H3K27ac +0 +1000 ", output, flags=re.MULTILINE)
+    assert (tmp_path / "figures" / "marks.png").stat().st_size > 20_000
+
+
+@pytest.mark.slow
 def test_the_gene_alone_has_a_higher_auc_than_openness(tmp_path):
     output = run("examples/plot_high_or_low.py", tmp_path)
     (openness,), (gene_alone,) = (numbers_after(f"{name} ", output) for name in ("auc", "auc_mean"))
@@ -69,6 +79,22 @@ def test_the_nearest_samples_win_in_random_folds_and_lose_on_new_populations(tmp
     assert max(skill[:3]) == skill[2]
     assert min(skill[3:]) == skill[5]
     assert (tmp_path / "figures" / "landmarks.png").stat().st_size > 20_000
+
+
+@pytest.mark.slow
+def test_planted_products_are_found_with_measured_expression_and_few_with_promoters(tmp_path):
+    output = run("examples/plot_tf_products.py", tmp_path)
+    names = "measured expression", "openness of promoters", "no TF"
+    measured, promoters, without = (numbers_after(f"activity of TFs: {name}: skill", output)[0] for name in names)
+    assert measured > promoters + 0.1 > without + 0.1
+    pattern = r"^(?:measured|openness).*: (\d+) of (\d+) planted products found, (\d+)% with their sign; (\d+) others$"
+    found = [[int(number) for number in line] for line in re.findall(pattern, output, flags=re.MULTILINE)]
+    (right, n_planted, agree, wrong), of_promoters = found
+    assert right > 0.6 * n_planted
+    assert agree > 95
+    assert wrong < right / 2
+    assert of_promoters[0] < of_promoters[3]
+    assert (tmp_path / "figures" / "tf_products.png").stat().st_size > 20_000
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ from skepi.inspection._swapped import SwappedRows
 from skepi.landmarks import LandmarkRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV, cross_val_pairs
-from skepi.neural_network import BinCNN, BinCNNClassifier, ExpressionMLP
+from skepi.neural_network import BinAttention, BinAttentionClassifier, BinCNN, BinCNNClassifier, ExpressionMLP
 from skepi.paired import PairedDataset
 from skepi.preprocessing import AppendContext, LogZScaler
 
@@ -49,6 +49,11 @@ def cnn():
     return BinCNN(**settings, max_epochs=25, early_stopping=False, random_state=0)
 
 
+def reader():
+    settings = {"bin_units": 8, "signal_units": 8, "lr": 0.02, "batch_size": 64}
+    return BinAttention(**settings, max_epochs=25, early_stopping=False, random_state=0)
+
+
 def net():
     return ExpressionMLP((8,), lr=0.02, batch_size=256, max_epochs=25, early_stopping=False, random_state=0)
 
@@ -59,6 +64,7 @@ READERS = {
     LassoBaselineCV: of_bins(LassoBaselineCV([1e-3, 1e-2], cv=3)),
     ExpressionMLP: of_bins(LogZScaler(), GeneZTarget(net())),
     BinCNN: of_bins(LogZScaler(), GeneZTarget(cnn())),
+    BinAttention: of_bins(LogZScaler(), GeneZTarget(reader())),
     GeneZTarget: GeneZTarget(of_bins(LogZScaler(), Ridge())),
     PerGeneRegressor: of_bins(LogZScaler(), PerGeneRegressor(Ridge(1.0))),
     PerGeneLassoCV: of_bins(PerGeneLassoCV([0.3, 0.03], cv=3)),
@@ -81,9 +87,17 @@ OTHERS = {
     ),
 }
 #: Where models are fitted many times, these are left to the slow tests.
-SLOW_TO_FIT = {ResumableGridSearchCV, BinCNN, ExpressionMLP, ResidualRegressor, PerGeneLassoCV, LassoBaselineCV}
+SLOW_TO_FIT = {
+    ResumableGridSearchCV,
+    BinAttention,
+    BinCNN,
+    ExpressionMLP,
+    ResidualRegressor,
+    PerGeneLassoCV,
+    LassoBaselineCV,
+}
 LINEAR = {LassoBaseline, LassoBaselineCV, GeneZTarget, ResumableGridSearchCV}
-WITH_GRADIENTS = LINEAR | {BinCNN, ExpressionMLP}
+WITH_GRADIENTS = LINEAR | {BinAttention, BinCNN, ExpressionMLP}
 
 
 def of_kinds(kinds):
@@ -94,8 +108,8 @@ def of_kinds(kinds):
 def test_every_public_estimator_is_explained_or_refuses():
     predicting = {kind for kind in public_estimators() if hasattr(kind, "predict")}
     assert len(predicting) >= 10
-    # of pools, in test_batch_correction; of classes, in test_bin_cnn and test_classification; of samples
-    elsewhere = {BatchCorrection, BinCNNClassifier, TrainingFrequency, LandmarkRegressor}
+    # of pools, in test_batch_correction; of classes, in test_bin_* and test_classification; of samples
+    elsewhere = {BatchCorrection, BinAttentionClassifier, BinCNNClassifier, TrainingFrequency, LandmarkRegressor}
     assert predicting == set(READERS) | set(OTHERS) | elsewhere
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from promises import assert_exact, assert_float32_sums, assert_float64_sums, assert_within
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
@@ -27,6 +28,7 @@ from skepi.landmarks import (
     samples_by_genes,
     summarize_landmark_errors,
 )
+from skepi.neural_network import ExpressionMLP
 from skepi.persistence import load_model, save_model
 
 LANDMARKS = [f"L{k}" for k in range(6)]
@@ -207,7 +209,7 @@ def test_targets_are_found_by_name(data):
     X, y = data
     model = LandmarkRegressor().fit(X, y)
     assert model.score(X, y[TARGETS[::-1]]) == model.score(X, y)
-    with pytest.raises(TableError, match=r"y lacks target\(s\) of the fit: 'T2'"):
+    with pytest.raises(TableError, match=r"y lacks 1 of 4 target\(s\) of the fit: 'T2'"):
         model.score(X, y.rename(columns={"T2": "other"}))
 
 
@@ -222,8 +224,12 @@ def test_new_data_that_do_not_fit_are_refused(data):
         model.predict(X.mask(X.eq(X.loc["s7", "L3"])))
     with pytest.raises(ValueError, match="X has 5 features, but LandmarkRegressor is expecting 6"):
         LandmarkRegressor().fit(X.to_numpy(), y).predict(X.to_numpy()[:, :5])
-    with pytest.raises(ValueError, match=r"y has 3 target\(s\), and the model was fitted on 4"):
+    with pytest.raises(ValueError, match=r"y has 3 target\(s\), and the model was fitted on 4: give the same targets"):
         model.score(X, y.to_numpy()[:, :3])
+    with pytest.raises(ValueError, match=r"y has 5 target\(s\), .* fitted on 4: give y\[model\.target_names_\]"):
+        model.score(X, y.assign(T3=0.0))
+    with pytest.raises(TableError, match=r"X looks transposed: rows are landmarks, .*give X\.T"):
+        model.predict(X.T)
     with pytest.raises(ValueError, match="y holds NaN or infinite values"):
         model.score(X, np.full(y.shape, np.nan))
     assert_exact(model.predict(samples_by_genes(table(), model.feature_names_in_)), model.predict(X))
@@ -343,6 +349,38 @@ def test_saved_and_loaded_to_the_bit(data, tmp_path):
         loaded = load_model(tmp_path / "model.skepi")
         assert_exact(loaded.predict_table(X), model.predict_table(X))
         assert loaded.score(X, y) == model.score(X, y)
+
+
+def small_network(**settings):
+    return ExpressionMLP(
+        **{"hidden": (8,), "lr": 0.01, "batch_size": 20, "max_epochs": 6, "random_state": 0} | settings
+    )
+
+
+def test_a_network_is_saved_and_loaded_to_the_bit(data, tmp_path):
+    X, y = data
+    scaled = TransformedTargetRegressor(small_network(activation="tanh"), transformer=StandardScaler())
+    model = LandmarkRegressor(make_pipeline(StandardScaler(), scaled)).fit(X, y)
+    save_model(model, tmp_path / "model.skepi")
+    np.testing.assert_array_equal(load_model(tmp_path / "model.skepi").predict(X), model.predict(X))
+
+
+def test_a_network_goes_on_from_its_checkpoint_to_the_same_result(data, tmp_path):
+    X, y = data
+    file = tmp_path / "run.npz"
+    straight = LandmarkRegressor(small_network()).fit(X, y)
+    LandmarkRegressor(small_network(max_epochs=3, checkpoint=file)).fit(X, y)
+    resumed = LandmarkRegressor(small_network(checkpoint=file)).fit(X, y)
+    np.testing.assert_array_equal(resumed.predict(X), straight.predict(X))
+
+
+@pytest.mark.slow
+def test_grid_search_over_networks_in_two_processes(data):
+    grid = {"regressor__hidden": [(4,), (8,)]}
+    model = LandmarkRegressor(small_network())
+    one, two = (GridSearchCV(model, grid, cv=3, n_jobs=n_jobs, error_score="raise").fit(*data) for n_jobs in (1, 2))
+    scores = [search.cv_results_["mean_test_score"] for search in (two, one)]
+    assert_within(*scores, 1e-3, "threads add in another order")
 
 
 @pytest.mark.slow

@@ -192,7 +192,7 @@ def test_another_number_of_targets_is_refused(arrays):
         small().fit(X, y, X_val=X, y_val=y[:, :2])
     with pytest.raises(ValueError, match=r"y_val has shape \(200, 3\), wanted \(200\)"):
         small().fit(X, y[:, 0], X_val=X, y_val=y)
-    with pytest.raises(ValueError, match="different number of output"):
+    with pytest.raises(ValueError, match=r"y has 2 target\(s\), and the model was fitted on 3: give the same"):
         small().fit(X, y).score(X, y[:, :2])
 
 

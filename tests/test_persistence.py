@@ -57,7 +57,7 @@ from skepi.landmarks import LandmarkRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.metrics import skill_scorer
 from skepi.model_selection import CellTypeKFold, LeaveOneCellTypeOut, ResumableGridSearchCV
-from skepi.neural_network import BinCNN, BinCNNClassifier, ExpressionMLP
+from skepi.neural_network import BinAttention, BinAttentionClassifier, BinCNN, BinCNNClassifier, ExpressionMLP
 from skepi.normalization import ExpressionNormalizer
 from skepi.persistence import FittedPart, load_model, read_model_info, save_model
 from skepi.preprocessing import AppendContext, LogZScaler, Materialize
@@ -166,6 +166,7 @@ ON_ARRAYS = [
     NET,
     LandmarkRegressor(),
     BinCNN(filters=3, width=2, hidden=(4,), batch_size=64, max_epochs=2, random_state=0),
+    BinAttention(bin_units=3, signal_units=2, batch_size=64, max_epochs=2, random_state=0),
     GeneZTarget(one_gene=True),
     GeneZTarget(make_pipeline(StandardScaler(), PCA(2), Ridge()), one_gene=True),
 ]
@@ -213,7 +214,13 @@ ON_PAIRS = {
 
 
 # In tests of their own.
-STORED_ELSEWHERE = {ResumableGridSearchCV, BinCNNClassifier, TrainingFrequency, MotifDeviations}
+STORED_ELSEWHERE = {
+    ResumableGridSearchCV,
+    BinAttentionClassifier,
+    BinCNNClassifier,
+    TrainingFrequency,
+    MotifDeviations,
+}
 
 
 def test_every_public_estimator_is_stored():

@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.colors import rgb_to_hsv, to_rgb
 from promises import assert_float64_sums
 
 from skepi import plotting
 from skepi.plotting import ImportanceDisplay, TrainingCurveDisplay
 from skepi.plotting._band_axis import label_edges
 from skepi.plotting._labels import end_labels, label_axes, name_points, shortened, spread, write_above
-from skepi.plotting._style import PALETTE, axes, check_table, colours, percent
+from skepi.plotting._style import PALETTE, WORDS, axes, check_table, colours, percent
 
 HISTORY = pd.DataFrame({"epoch": [1, 2, 3], "train_mse": [1.0, 0.7, 0.5], "dev_mse": [1.0, 0.9, 0.95]})
 
@@ -68,6 +69,13 @@ def test_a_figure_of_its_own_has_a_layout():
     display = TrainingCurveDisplay.from_history(HISTORY)
     assert type(display.figure_.get_layout_engine()).__name__ == "ConstrainedLayoutEngine"
     assert len(display.figure_.axes) == 1
+
+
+@pytest.mark.parametrize("colour", WORDS)
+def test_words_for_colours_are_what_the_eye_sees(colour):
+    hue = 360 * rgb_to_hsv(to_rgb(colour))[0]
+    low, high = {"red": (-15, 15), "orange": (20, 45), "blue": (190, 250)}[WORDS[colour]]
+    assert low <= hue <= high
 
 
 def test_colours_differ_and_go_on_beyond_the_palette():

@@ -248,7 +248,7 @@ def test_given_axes_are_drawn_in_and_nothing_else_is_touched(compared, kind):
     assert not one.has_data()
     figures.assert_readable(figure)
     if kind == "cell_types":
-        assert other.get_xlabel().replace("\n", " ") == "blue: skill 1, white: 0, red: \N{MINUS SIGN}1 or less"
+        assert other.get_xlabel().replace("\n", " ") == "blue: skill 1, white: 0, orange: \N{MINUS SIGN}1 or less"
 
 
 @pytest.mark.slow

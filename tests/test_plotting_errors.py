@@ -11,11 +11,12 @@ from sklearn.dummy import DummyRegressor
 
 from skepi.binning import TSSBinner
 from skepi.compose import GeneZTarget
-from skepi.exceptions import UnknownNameError
+from skepi.exceptions import ChromosomeWarning, UnknownNameError
 from skepi.inspection import calibration, error_by, error_concentration, removal_curve
 from skepi.model_selection import CellTypeKFold, cross_val_pairs
+from skepi.paired import PairedDataset
 from skepi.plotting import ErrorConcentrationDisplay, GroupedErrorDisplay, PredictionDisplay
-from skepi.plotting._style import BLUE, VERMILLION
+from skepi.plotting._style import BLUE, GREY, VERMILLION
 
 LONG = "CD4-positive, alpha-beta memory T cell, donor"
 
@@ -71,7 +72,7 @@ def test_unseen_genes_are_drawn_less_the_mean_of_their_test_pairs(held_out):
 
 
 @pytest.mark.parametrize("kind", ["true_vs_predicted", "error_vs_expression"])
-def test_a_highlighted_cell_type_is_red_and_named(held_out, kind):
+def test_a_highlighted_cell_type_is_orange_and_named(held_out, kind):
     display = PredictionDisplay.from_predictions(held_out, kind=kind, highlight="cell002")
     rows = held_out[held_out["cell_type"] == "cell002"]
     x = rows["y_pred"] - rows["train_mean"] if kind == "true_vs_predicted" else rows["y_true"]
@@ -186,7 +187,9 @@ def test_what_is_left_is_drawn_and_the_worst_are_named(held_out):
     assert figures.data_of(display.removal_line_) == [table["n_removed"].tolist(), table["mse"].tolist()]
     assert display.line_ is None
     assert len(display.figure_.axes) == 1
-    assert f"\N{MINUS SIGN} {table['removed'].iloc[1]}" in figures.assert_readable(display.figure_)
+    assert f"without {table['removed'].iloc[1]}" in figures.assert_readable(display.figure_)
+    named = table.iloc[1:4]  # each name belongs to a point of its own on the curve
+    assert figures.data_of(display.worst_points_) == [named["n_removed"].tolist(), named["mse"].tolist()]
 
 
 def test_long_curves_are_thinned_but_keep_their_ends(rng):
@@ -254,7 +257,48 @@ def test_cell_types_are_bars_from_the_worst_with_the_training_mean(held_out):
     assert "bars: model; black lines: training mean of the gene" in said
 
 
-def test_skill_below_zero_is_red(held_out):
+def test_groups_say_how_many_pairs_they_hold(held_out):
+    equal = GroupedErrorDisplay.from_predictions(held_out)
+    assert "40 pairs each" in figures.assert_readable(equal.figure_)
+    fewer = held_out[(held_out["cell_type"] != "cell001") | (held_out["gene"] == "gene1")]
+    display = GroupedErrorDisplay.from_predictions(fewer, value="skill")
+    said = figures.assert_readable(display.figure_)
+    assert {"cell001 (1 pairs)", "cell000 (40 pairs)", "1 to 40 pairs each"} <= set(said)
+
+
+def test_chromosomes_without_peaks_come_last_and_say_so():
+    genes = {"name": ["a", "b"], "chrom": ["chr1", "chrM"], "tss": [500, 500], "strand": "+"}
+    peaks = {"chrom": ["chr1"], "start": [400], "end": [600]}
+    with pytest.warns(ChromosomeWarning, match="chrM"):
+        data = PairedDataset(pd.DataFrame({"HSC": [1.0], "Ery": [2.0]}), peaks, pd.DataFrame(genes), [[1, 2], [3, 9.0]])
+    table = pd.DataFrame({"fold": 0, "gene": list("aabb"), "cell_type": ["HSC", "Ery"] * 2, "train_mean": 1.0})
+    table = table.assign(y_true=[1.0, 2.0, 3.0, 9.0], y_pred=[1.0, 1.5, 2.0, 2.0])
+    for value in ("mse", "skill", "error_ratio"):
+        display = GroupedErrorDisplay.from_predictions(table, "chromosome", data=data, value=value)
+        assert [label.get_text() for label in display.ax_.get_yticklabels()] == ["chr1", "chrM (no peaks)"]
+        assert to_hex(display.bars_[1].get_facecolor()) == GREY.lower()
+        assert to_hex(display.bars_[0].get_facecolor()) == BLUE.lower()
+
+
+def test_skill_far_below_zero_does_not_squeeze_the_rest(held_out):
+    wild = held_out["cell_type"] == "cell001"
+    table = held_out.assign(y_pred=held_out["y_pred"] + 50 * wild)
+    worst = error_by(table, "cell_type")["skill"].min()
+    display = GroupedErrorDisplay.from_predictions(table, value="skill")
+    assert -1.2 < display.ax_.get_xlim()[0] < -1
+    assert any(text.endswith(f"\N{MINUS SIGN}{-worst:.3g}") for text in figures.assert_readable(display.figure_))
+    many = held_out_table(4, 60).assign(y_pred=lambda t: t["y_pred"] + 50 * (t["cell_type"] == "cell007"))
+    ranked = GroupedErrorDisplay.from_predictions(many, value="skill")
+    assert (ranked.outside_.get_xdata().tolist()[0], set(ranked.outside_.get_ydata())) == (1, {-1.0})
+    assert min(ranked.points_.get_ydata()) >= -1
+    n = len(ranked.outside_.get_xdata())
+    assert f"{n} below \N{MINUS SIGN}1, at the edge" in figures.assert_readable(ranked.figure_)
+    groups = GroupedErrorDisplay.from_predictions(table.assign(y_pred=50.0), "expression", value="skill", n_groups=5)
+    assert -1.2 < groups.ax_.get_ylim()[0] < -1
+    figures.assert_readable(groups.figure_)
+
+
+def test_skill_below_zero_is_orange(held_out):
     worse = held_out["cell_type"] == "cell001"
     table = held_out.assign(y_pred=held_out["y_pred"] + 2 * worse)
     display = GroupedErrorDisplay.from_predictions(table, value="skill")
@@ -329,7 +373,9 @@ def test_groups_of_all_kinds_can_be_read(simulated, pairs, by, value):
 
 def test_own_labels_and_long_names_can_be_read(held_out):
     display = GroupedErrorDisplay.from_predictions(held_out, np.where(held_out["y_true"] > 3, "high", "low"))
-    assert {"high", "low"} <= set(figures.assert_readable(display.figure_))
+    n_high = int((held_out["y_true"] > 3).sum())
+    wanted = {f"high ({n_high} pairs)", f"low ({len(held_out) - n_high} pairs)"}
+    assert wanted <= set(figures.assert_readable(display.figure_))
     display = GroupedErrorDisplay.from_predictions(held_out_table(20, 3, LONG + " {}", worst=0))
     assert f"{LONG} 1" in figures.assert_readable(display.figure_)
 

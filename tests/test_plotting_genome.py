@@ -90,6 +90,21 @@ def test_a_bar_that_would_dwarf_the_others_is_cut_and_says_so():
     assert len(whole.ax_.lines) == 0
 
 
+@pytest.mark.parametrize(("values", "name"), [([0, 0, 1, 1.5, 4], "0"), ([0, 0, -2, -1, 1, 1.5, 4], "zeros")])
+def test_the_bar_of_the_zeros_is_named_and_the_axis_begins_behind_it(values, name):
+    display = DistributionDisplay.from_values(values, "value", n_bins=20)
+    bar = display.zero_bars_[0]
+    figures.assert_readable(display.figure_)
+    ticks = dict(zip([t.get_text() for t in display.ax_.get_xticklabels()], display.ax_.get_xticks(), strict=True))
+    assert ticks.pop(name) == pytest.approx(bar.get_x() + bar.get_width() / 2)
+    begins = display.ax_.spines["bottom"].get_bounds()[0]
+    assert begins == min(0, *values)
+    assert bar.get_x() + bar.get_width() < begins  # no number of the axis stands under the bar
+    assert all(at == pytest.approx(float(text.replace("\N{MINUS SIGN}", "-"))) for text, at in ticks.items())
+    assert min(ticks.values()) >= begins
+    assert ("0" in ticks or "0.0" in ticks) == (name == "zeros")
+
+
 @pytest.mark.parametrize("values", [[0, 0, 0], [2.0, 2.0], [0, 3, 3], np.linspace(-3, 3, 99) + 0.01])
 def test_odd_values_are_drawn(values):
     display = DistributionDisplay.from_values(values, "value")
@@ -220,9 +235,9 @@ def test_a_profile_shows_the_null_band_and_what_lies_beyond_it(pairs):
     profile = importance_profile(Ridge(), bins, pairs[1], CellTypeKFold(2), bands="bins", n_permutations=19)
     display = ImportanceDisplay.from_profile(profile)
     assert figures.heights(display.bars_) == profile.table["importance"].tolist()
-    red = [to_hex(bar.get_facecolor()) == VERMILLION.lower() for bar in display.bars_]
-    assert red == profile.table["beyond"].tolist()
-    assert len(display.beyond_) == sum(red)
+    orange = [to_hex(bar.get_facecolor()) == VERMILLION.lower() for bar in display.bars_]
+    assert orange == profile.table["beyond"].tolist()
+    assert len(display.beyond_) == sum(orange)
     corners = display.null_band_.get_paths()[0].vertices[:, 1]
     assert corners.max() == pytest.approx(profile.table["null_high"].max())
     assert corners.min() == pytest.approx(profile.table["null_low"].min())
@@ -311,8 +326,8 @@ def test_each_signal_and_feature_has_a_panel_on_one_scale():
     assert display.ax_ is display.panels_[0].ax_
     said = figures.assert_readable(display.figure_)
     assert said.count("shaded: 90 % limits for all bands of all panels at once, 19 refits on permuted cell types") == 1
-    assert [text for text in said if text.startswith("red")] == [
-        f"red: beyond them ({n} of 4 bands)" for n in (1, 2, 4)
+    assert [text for text in said if "beyond them" in text] == [
+        f"orange: beyond them ({n} of 4 bands)" for n in (1, 2, 4)
     ]
 
 
@@ -426,6 +441,25 @@ def test_a_locus_by_hand(small):
     said = figures.assert_readable(display.figure_)
     assert {"HSC", "Ery", "position on chr1 (kb)", "1.00", "2.50", "expression (log)"} <= set(said)
     assert "openness, each track 0 to 4" in said
+
+
+def test_narrow_peaks_are_wide_enough_to_be_seen_and_stay_in_place(small):
+    display = LocusDisplay.from_dataset(small, "A", "HSC", flank=900_000, depth=None)
+    per_bp = display.ax_.get_window_extent().width * 72 / display.figure_.dpi / np.ptp(display.ax_.get_xlim())
+    bars = display.peaks_[0].patches
+    assert [bar.get_width() * per_bp for bar in bars] == pytest.approx([2.0] * 3)  # points
+    assert [bar.get_x() + bar.get_width() / 2 for bar in bars] == pytest.approx([1_000, 1_550, 9_050])
+    assert figures.heights(bars)[2] == 0
+    assert bars[2].get_linewidth() == 0  # no outline shows a closed peak
+
+
+def test_genes_without_room_for_a_name_are_counted(small):
+    display = LocusDisplay.from_dataset(small, "A", flank=900_000)
+    assert sorted(display.gene_marks_) == ["B"]  # A in the first lane, B in the second
+    assert display.gene_marks_["B"].xy[1] > display.tss_.xy[1]
+    assert [segment[0, 0] for segment in display.unnamed_.get_segments()] == [9_500]
+    assert "short lines: start sites of 1 more genes" in figures.assert_readable(display.figure_)
+    assert LocusDisplay.from_dataset(small, "A", flank=600).unnamed_ is None
 
 
 def test_openness_is_divided_by_the_mean_of_the_cell_type(small):

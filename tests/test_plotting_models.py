@@ -14,9 +14,11 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from skepi.binning import TSSBinner
 from skepi.compose import GeneZTarget
 from skepi.linear_model import LassoBaseline, LassoBaselineCV
+from skepi.metrics import within_gene_skill_scorer
 from skepi.model_selection import CellTypeKFold
 from skepi.neural_network import ExpressionMLP
 from skepi.plotting import LambdaPathDisplay, SweepDisplay, TrainingCurveDisplay
+from skepi.plotting._search_results import score_words
 from skepi.plotting._style import BLUE, ORANGE
 from skepi.preprocessing import LogZScaler
 
@@ -95,6 +97,9 @@ def test_of_scores_the_best_of_the_development_pairs_is_marked():
     assert {"train", "dev", "MSE", "best: 0.8 at 0.1", "0", "4", "9"} <= set(said)
     highest = LambdaPathDisplay.from_scores([1.0, 0.1], [0.1, 0.2], [0.2, 0.2], best="highest", score_name="skill")
     assert highest.best_lam_ == 1.0  # the greatest of equals
+    end = display.ax_.transAxes.transform((0, display.best_line_.get_ydata()[1]))[1]
+    words = [text for text in display.ax_.texts if text.get_text() in ("0", "4", "9")]
+    assert all(text.get_window_extent().y0 > end for text in words)  # the line ends below the numbers of weights
 
 
 def test_a_penalty_of_zero_has_a_place():
@@ -143,6 +148,23 @@ def test_the_history_of_a_network_is_drawn_with_its_best_epoch(network):
     said = figures.assert_readable(display.figure_)
     assert {"epoch", "training", "development", "predicting 0"} <= set(said)
     assert any(text.startswith(f"best epoch {net.best_epoch_}: ") for text in said)
+    assert display.ax_.get_ylabel().replace("\n", " ") == "mean squared error (of standardised expression)"
+
+
+def test_errors_of_a_network_on_y_itself_have_the_units_of_y(plain):
+    net = ExpressionMLP((2,), max_epochs=2, early_stopping=False, random_state=0).fit(*plain)
+    display = TrainingCurveDisplay.from_estimator(net)
+    assert display.ax_.get_ylabel().replace("\n", " ") == "mean squared error (squared units of y)"
+
+
+def test_a_steep_first_epoch_is_drawn_whole_and_a_wild_one_ends_below_the_words():
+    steep = pd.DataFrame({"epoch": range(1, 16), "train_mse": np.geomspace(0.4, 0.2, 15), "dev_mse": 0.3})
+    display = TrainingCurveDisplay.from_history(steep)
+    top = display.ax_.spines["left"].get_bounds()[1]
+    assert top > 0.4
+    wild = TrainingCurveDisplay.from_history(steep.assign(train_mse=[90.0, *steep["train_mse"][1:]]))
+    end = wild.train_line_.get_clip_box().y1
+    assert end == pytest.approx(wild.ax_.transData.transform((1, wild.ax_.spines["left"].get_bounds()[1]))[1])
 
 
 def test_the_log_loss_of_a_classifier_is_drawn_as_such():
@@ -239,6 +261,34 @@ def test_a_second_parameter_is_told_apart_by_colour_and_name(search):
     assert len(display.containers_) == 2
     assert len({container[0].get_color() for container in display.containers_}) == 2
     assert {"True", "False", "fit_intercept:"} <= set(figures.assert_readable(display.figure_))
+
+
+def test_a_sweep_of_skill_says_skill_and_lambda(pairs):
+    model = GeneZTarget(LassoBaseline())
+    pipe = Pipeline([("bins", TSSBinner(edges=EDGES)), ("scale", LogZScaler()), ("model", model)])
+    grid = {"model__regressor__lam": [0.1, 0.001], "model__sd_offset": [0.0, 1.0]}
+    search = GridSearchCV(pipe, grid, cv=CellTypeKFold(2)).fit(*pairs)
+    display = SweepDisplay.from_search(search, "model__regressor__lam", "model__sd_offset")
+    assert display.ax_.get_xlabel() == "penalty lambda"
+    said = " ".join(figures.assert_readable(display.figure_)).replace("\n", " ")
+    assert "skill (bars: 1 standard error over 2 folds)" in said
+    assert "sd_offset:" in said
+    by_lambda = SweepDisplay.from_search(search, "sd_offset", "lam")
+    assert "penalty lambda:" in figures.assert_readable(by_lambda.figure_)
+
+
+@pytest.mark.parametrize(
+    ("scoring", "words"),
+    [
+        (None, "test score"),
+        ("neg_mean_squared_error", "neg mean squared error"),
+        (within_gene_skill_scorer, "within-gene skill"),
+    ],
+)
+def test_a_score_is_called_by_the_name_of_its_scorer(scoring, words):
+    search = GridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, scoring=scoring)
+    assert score_words(search, "score") == words
+    assert score_words(search, "r2") == "r2"  # one of several
 
 
 def test_estimators_are_named_by_their_class(search):

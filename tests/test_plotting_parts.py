@@ -73,6 +73,7 @@ def test_points_are_the_contributions_of_genes(held_out):
     assert f"medians over genes: cis {genes['cis'].median():.2f}, cell state" in said
     assert "contribution of cis to skill" in said
     assert "contribution of cell state to skill" in said
+    assert "each point is a gene: further right, more skill from cis; further up, more from cell state" in said
     assert display.figure_ is display.ax_.figure
 
 
@@ -262,6 +263,8 @@ def test_bars_of_cell_types_are_stacked_contributions(parts):
     said = said_by(display)
     assert "contribution to skill" in said
     assert "black dots: skill, the sum" in said
+    sentence = "each bar adds up what the parts of the prediction contribute to the skill"
+    assert sentence in said.replace(" | ", " ")
     labels = dict(zip(display.ax_.get_yticks(), display.ax_.get_yticklabels(), strict=True))
     assert [labels[place].get_text() for place in places] == ["all pairs", *cells.index]
 

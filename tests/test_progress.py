@@ -54,7 +54,7 @@ from skepi.model_selection import (
     learning_curve_pairs,
     shuffle_control,
 )
-from skepi.neural_network import BinCNN, BinCNNClassifier, ExpressionMLP
+from skepi.neural_network import BinAttention, BinAttentionClassifier, BinCNN, BinCNNClassifier, ExpressionMLP
 from skepi.peaks import consensus_peaks, openness_from_bigwigs, openness_over_peaks, read_narrowpeaks
 
 DATA, _ = make_paired_openness(n_genes=30, n_cell_types=6, n_lineages=2, random_state=0)
@@ -106,6 +106,7 @@ def compared(folder=None, models=None, **settings):
 LINKS = score_links(DATA, max_distance=100_000)
 NET = ExpressionMLP((4,), max_epochs=2, random_state=0)
 SMALL_CNN = {"filters": 2, "width": 1, "pool": 1, "hidden": (4,), "max_epochs": 2, "random_state": 0}
+SMALL_READER = {"bin_units": 2, "signal_units": 2, "max_epochs": 2, "random_state": 0}
 CALLS = {
     "compare_models": ("fits", 16, lambda f, t, **s: compared(**s)),
     "cross_val_pairs": ("folds", 2, lambda f, t, **s: cross_val_pairs(RIDGE, X, Y, CV, **s)),
@@ -143,6 +144,8 @@ CALLS = {
     ),
     "BinCNN": ("epochs", 2, lambda f, t, **s: fitted(BinCNN(**SMALL_CNN), BINNED, **s)),
     "BinCNNClassifier": ("epochs", 2, lambda f, t, **s: classified(BinCNNClassifier(**SMALL_CNN), **s)),
+    "BinAttention": ("epochs", 2, lambda f, t, **s: fitted(BinAttention(**SMALL_READER), BINNED, **s)),
+    "BinAttentionClassifier": ("epochs", 2, lambda f, t, **s: classified(BinAttentionClassifier(**SMALL_READER), **s)),
     "ExpressionMLP": ("epochs", 2, lambda f, t, **s: fitted(NET, BINNED, **s)),
     "ResumableGridSearchCV": ("fits", 4, lambda f, t, **s: searched(t, **s)),
 }

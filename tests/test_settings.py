@@ -11,8 +11,11 @@ from skepi.compose import GeneZTarget, PerGeneLassoCV, PerGeneRegressor
 MODELS = [getattr(room, name) for room in (linear_model, neural_network) for name in room.__all__]
 MODELS += [GeneZTarget, PerGeneLassoCV, PerGeneRegressor]
 SMALL_CNN = {"filters": 2, "width": 1, "pool": 1, "hidden": (4,), "max_epochs": 1, "random_state": 0}
+SMALL_READER = {"bin_units": 2, "signal_units": 2, "max_epochs": 1, "random_state": 0}
 SMALL = {
     "ExpressionMLP": {"hidden": (4,), "max_epochs": 1, "random_state": 0},
+    "BinAttention": SMALL_READER,
+    "BinAttentionClassifier": SMALL_READER,
     "BinCNN": SMALL_CNN,
     "BinCNNClassifier": SMALL_CNN,
     "TFProductLasso": {"tfs": ["gene00003"]},
@@ -36,7 +39,7 @@ def rows(simulated):
 
 
 def test_all_models_are_here():
-    assert len(MODELS) == 9
+    assert len(MODELS) == 11
     assert len(SETTINGS) > 35
 
 

@@ -164,7 +164,8 @@ def test_products_that_do_not_vary_are_left_out(tables):
         ({"tfs": []}, ValueError, "tfs is empty: name the transcription factors"),
         ({"tfs": "GATA1"}, ValueError, r"tfs must be a sequence of names, .*got 'GATA1'"),
         ({"tfs": [TFS[0], TFS[0]]}, TableError, "tfs: the same TF twice: 'gene00003'"),
-        ({"tfs": ["GATA1"]}, UnknownNameError, r"TF\(s\) not in the tables: GATA1"),
+        ({"tfs": ["GATA1"]}, UnknownNameError, r"TF\(s\) not in the tables: GATA1 .*leave them out, or"),
+        ({"tfs": ["GENE00003"]}, UnknownNameError, "upper and lower case differ"),
         ({"tf_activity": "motif"}, ValueError, r"tf_activity must be one of \('promoter', 'expression'\), got 'motif'"),
         ({"alpha": 0}, ValueError, "alpha must be finite and greater than 0, got 0"),
         ({"scale_floor": -1}, ValueError, "scale_floor must be finite and 0 or greater, got -1"),
@@ -183,6 +184,9 @@ def test_tables_of_tf_expression_that_cannot_be_used(tables):
     X, y, table = tables
     cases = {
         r"lacks 1 TF\(s\) that are needed: 'gene00007'; add them": table.drop(index=TFS[1]),
+        "lacks 1 TF.*upper and lower case differ": table.rename(index={TFS[1]: TFS[1].upper()}),
+        r"looks transposed: columns are TFs, .*give tf_expression\.T": table.T,
+        r"rows have no names; .*\.set_index\('gene'\)": table.rename_axis("gene").reset_index(),
         "wanted a DataFrame of TFs x cell types, got ndarray": table.to_numpy(),
         "the same name twice: 'gene00003'": pd.concat([table, table.iloc[:1]]),
         "got nan for gene00003 in cell000, wanted finite numbers": table.assign(cell000=[np.nan, 1.0, 1.0]),

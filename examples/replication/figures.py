@@ -58,7 +58,9 @@ def training(results: dict[str, Any]) -> Any:
     fig, axes = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained")
     zero = float(np.mean(results["split"].dev[1] ** 2))
     for ax, (name, label) in zip(axes, {"plain": "equal layers", "narrowing": "narrowing layers"}.items(), strict=True):
-        TrainingCurveDisplay.from_history(results["networks"]["histories"][name], baseline=zero, ax=ax)
+        TrainingCurveDisplay.from_history(
+            results["networks"]["histories"][name], standardized=True, baseline=zero, ax=ax
+        )
         ax.set_title(f"{label}: {' x '.join(map(str, results['networks']['models'][name].hidden))}")
     return fig
 

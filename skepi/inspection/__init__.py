@@ -1,5 +1,6 @@
 """Where and why a model errs, and which bins matter: tables, nothing drawn."""
 
+from skepi.inspection._attention import bin_attention, signal_attention
 from skepi.inspection._attribution import attributions
 from skepi.inspection._bootstrap import bootstrap_scores
 from skepi.inspection._calibration import calibration
@@ -20,6 +21,7 @@ from skepi.inspection._profile import ImportanceProfile, importance_profile
 __all__ = [
     "ImportanceProfile",
     "attributions",
+    "bin_attention",
     "bin_importance",
     "bin_track",
     "bootstrap_scores",
@@ -41,6 +43,7 @@ __all__ = [
     "peak_scores",
     "removal_curve",
     "score_links",
+    "signal_attention",
     "value_histogram",
     "value_summary",
 ]

@@ -189,20 +189,27 @@ class LandmarkRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         if fitted is None or not isinstance(X, pd.DataFrame) or list(X.columns) == list(fitted):
             return error
         missing = [name for name in fitted if name not in X.columns]
+        if len(missing) == len(fitted) and X.index.isin(fitted).any():
+            return TableError("X looks transposed: rows are landmarks, wanted one row per sample; give X.T")
         lacking = f"X lacks {len(missing)} of {len(fitted)} landmark(s): {some(missing)}. " if missing else ""
         return TableError(f"{error}\n{lacking}{_WAY} takes landmarks out of a table of genes x samples by name")
 
     def _checked_targets(self, y: Any) -> NDArray[np.floating]:
         """Targets as an array of samples x targets in the order of the fit."""
         y = _table("y", y)
+        named = isinstance(y, pd.DataFrame) and hasattr(self, "target_names_")
+        place = pd.Index(map(str, y.columns)).get_indexer(self.target_names_) if named else None
+        if place is not None and (place < 0).any():
+            missing = self.target_names_[place < 0]
+            raise TableError(f"y lacks {missing.size} of {self.n_targets_} target(s) of the fit: {some(missing)}")
         values = np.asarray(y, dtype=None)
         values = values.reshape(len(values), -1)
         if values.shape[1] != self.n_targets_:
-            raise ValueError(f"y has {values.shape[1]} target(s), and the model was fitted on {self.n_targets_}")
-        if isinstance(y, pd.DataFrame) and hasattr(self, "target_names_"):
-            place = pd.Index(map(str, y.columns)).get_indexer(self.target_names_)
-            if (place < 0).any():
-                raise TableError(f"y lacks target(s) of the fit: {some(self.target_names_[place < 0])}")
+            way = "y[model.target_names_]" if named else "the same targets in the same order"
+            raise ValueError(
+                f"y has {values.shape[1]} target(s), and the model was fitted on {self.n_targets_}: give {way}"
+            )
+        if place is not None:
             values = values[:, place]
         if not np.isfinite(values).all():
             raise ValueError("y holds NaN or infinite values")

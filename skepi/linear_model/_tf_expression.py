@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from skepi._doors import check_labels, names_of, numbers_of, some
 from skepi._foreign import pandas_of
+from skepi._mismatch import how_written
 from skepi.exceptions import MissingExpressionError, TableError
 
 _INSTEAD = "tf_activity='promoter' takes the openness of the promoters of TFs in its place"
@@ -21,6 +22,8 @@ def activity_of_table(table: Any, tfs: NDArray[np.object_], cell_types: pd.Serie
     check_labels(table, "tf_expression")
     rows = pd.Index(names_of(table.index, "tf_expression: rows"))
     columns = pd.Index(names_of(table.columns, "tf_expression: columns"))
+    if not rows.isin(tfs).any():
+        _check_layout(table, columns, tfs)
     row, column = _places(rows, tfs, "TF(s)"), _places(columns, cell_types.to_numpy(object), "cell type(s)")
     values = numbers_of(table.iloc[row, column], "tf_expression").T.astype(np.float64)
     if not np.isfinite(values).all():
@@ -32,6 +35,16 @@ def activity_of_table(table: Any, tfs: NDArray[np.object_], cell_types: pd.Serie
     return values
 
 
+def _check_layout(table: pd.DataFrame, columns: pd.Index, tfs: NDArray[np.object_]) -> None:
+    """Say what is wrong with a table none of whose rows is a TF, where that can be seen."""
+    if columns.isin(tfs).any():
+        raise TableError("tf_expression looks transposed: columns are TFs, wanted one row per TF; give tf_expression.T")
+    if isinstance(table.index, pd.RangeIndex):
+        raise TableError(
+            "tf_expression: rows have no names; make the column of genes the row labels: .set_index('gene')"
+        )
+
+
 def _places(labels: pd.Index, wanted: NDArray[np.object_], what: str) -> NDArray[np.int64]:
     found = labels[labels.isin(wanted)]
     if found.has_duplicates:
@@ -39,8 +52,8 @@ def _places(labels: pd.Index, wanted: NDArray[np.object_], what: str) -> NDArray
     place = labels.get_indexer(wanted)
     if (place < 0).any():
         missing = wanted[place < 0]
+        way = how_written(labels, pd.Index(wanted)) or "add them, or leave them out"
         raise MissingExpressionError(
-            f"tf_expression lacks {missing.size} {what} that are needed: {some(missing)}; add them, or leave them out. "
-            f"{_INSTEAD}"
+            f"tf_expression lacks {missing.size} {what} that are needed: {some(missing)}; {way}. {_INSTEAD}"
         )
     return place

@@ -11,10 +11,11 @@ from sklearn.linear_model import Lasso
 from threadpoolctl import threadpool_limits
 
 from skepi._doors import check_choice, check_number, some
+from skepi._mismatch import how_written
 from skepi._rows import check_log_targets, check_pairs, codes_of, pairs_with_peaks
 from skepi._targets import FloatArray, GeneScale, StandardizesGenes
 from skepi.baselines import DistanceDecay, PromoterSum
-from skepi.exceptions import MissingExpressionError, TableError
+from skepi.exceptions import MissingExpressionError, TableError, UnknownNameError
 from skepi.linear_model._tf_expression import activity_of_table
 from skepi.paired import GeneCellPairs
 
@@ -93,7 +94,8 @@ class TFProductLasso(StandardizesGenes, BaseEstimator):
     UnknownNameError
         With ``tf_activity="promoter"``, for a TF that is no gene of the data set.
     TableError
-        For a TF that stands twice, and values of ``tf_expression`` that are not finite.
+        For a TF that stands twice, a ``tf_expression`` that is transposed or has no names, and values of it that are
+        not finite.
 
     Notes
     -----
@@ -199,7 +201,7 @@ class TFProductLasso(StandardizesGenes, BaseEstimator):
         if self.tf_activity == "expression":
             out[cells] = activity_of_table(self.tf_expression, self.tf_names_, X.cell_types["name"].iloc[cells])
             return out
-        codes = codes_of(self.tf_names_, X.genes, "TF(s)")
+        codes = _codes_of_tfs(self.tf_names_, X.genes)
         pairs = pairs_with_peaks(X, self)
         of_tfs = GeneCellPairs(pairs.tables, np.tile(codes, cells.size), np.repeat(cells, codes.size))
         rule = PromoterSum() if self.promoter is None else clone(self.promoter)
@@ -250,6 +252,17 @@ class TFProductLasso(StandardizesGenes, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         return tags
+
+
+def _codes_of_tfs(tfs: NDArray[np.object_], genes: pd.DataFrame) -> IntArray:
+    """Rows of TFs in the table of genes; absent ones are named, with what can be done."""
+    try:
+        return codes_of(tfs, genes, "TF(s)")
+    except UnknownNameError as error:
+        way = how_written(pd.Index(genes["name"]), pd.Index(tfs)) or (
+            "leave them out, or give tf_activity='expression' with a table of their expression"
+        )
+        raise UnknownNameError(f"{error.args[0]}: their promoters stand in for expression; {way}") from None
 
 
 def _rows_of(place: IntArray, n_genes: int) -> list[IntArray]:

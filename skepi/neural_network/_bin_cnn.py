@@ -53,6 +53,9 @@ class BinCNN(ConvolvesBins, NetworkRegressor):
         Factor in (0, 1].
     lr_min : float, default=1e-5
         The learning rate does not fall below it.
+    max_gradient_norm : float, optional
+        Length to which the gradient of a step, penalties included, is shortened where it is longer; by default it is
+        never shortened.
     batch_size : int, default=100
         Rows.
     max_epochs : int, default=150
@@ -172,6 +175,9 @@ class BinCNNClassifier(ConvolvesBins, NetworkClassifier):
         Factor in (0, 1].
     lr_min : float, default=1e-5
         The learning rate does not fall below it.
+    max_gradient_norm : float, optional
+        Length to which the gradient of a step, penalties included, is shortened where it is longer; by default it is
+        never shortened.
     batch_size : int, default=100
         Rows.
     max_epochs : int, default=150

@@ -96,7 +96,14 @@ class NetworkClassifier(ClassifierMixin, TrainedNetwork):
     def _check_left(self, y: NDArray) -> None:
         found = np.unique(y)
         if found.size < 2:
+            all_rows = self.classes_.size == 1
+            way = (
+                "train on more genes or cell types"
+                if all_rows
+                else "all rows of others were set aside for early stopping; give fit other groups, or "
+                "early_stopping=False"
+            )
             raise ValueError(
                 f"one class only in training ({self.classes_[found[0]]!s}, in {len(y)} row(s)): {type(self).__name__} "
-                "needs rows of at least two classes"
+                f"needs rows of at least two classes; {way}"
             )

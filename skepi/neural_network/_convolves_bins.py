@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from skepi._doors import check_count
 from skepi.neural_network._convolution import BinConvolution
 from skepi.neural_network._grid import check_spans, grid_shape
+from skepi.neural_network._settings import check_dense_settings
 from skepi.neural_network._trained import TrainedNetwork
 
 # Singh et al. 2016, Bioinformatics 32, i639.
@@ -52,6 +53,7 @@ class ConvolvesBins(TrainedNetwork):
         lr_schedule: str = "constant",
         lr_decay: float = 0.9,
         lr_min: float = 1e-5,
+        max_gradient_norm: float | None = None,
         batch_size: int = 100,
         max_epochs: int = 150,
         tol: float = 1e-5,
@@ -83,6 +85,7 @@ class ConvolvesBins(TrainedNetwork):
         self.lr_schedule = lr_schedule
         self.lr_decay = lr_decay
         self.lr_min = lr_min
+        self.max_gradient_norm = max_gradient_norm
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.tol = tol
@@ -120,6 +123,7 @@ class ConvolvesBins(TrainedNetwork):
 
     def _check_settings(self) -> None:
         super()._check_settings()
+        check_dense_settings(self)
         for name in ("filters", "width", "pool"):
             check_count(name, getattr(self, name), 1)
         if self.n_signals is not None:

@@ -25,7 +25,7 @@ def _shape_of_array(n_features: int, n_signals: int) -> tuple[int, int]:
     if n_features % n_signals:
         raise ValueError(
             f"{n_features} features are no grid of n_signals={n_signals}: wanted the same number of bins for every "
-            "signal, all bins of the first signal first"
+            "signal, all bins of the first signal first; set n_signals to the number of signals"
         )
     return n_signals, n_features // n_signals
 

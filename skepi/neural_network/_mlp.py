@@ -11,6 +11,7 @@ from skepi._files import read_arrays, write_arrays
 from skepi.neural_network._checkpoint import WHAT
 from skepi.neural_network._module import MLP, named_weights
 from skepi.neural_network._regressor import NetworkRegressor
+from skepi.neural_network._settings import check_dense_settings
 
 _WEIGHTS = "skepi.ExpressionMLP weights 2"
 
@@ -68,6 +69,9 @@ class ExpressionMLP(NetworkRegressor):
         Factor in (0, 1].
     lr_min : float, default=1e-5
         The learning rate does not fall below it.
+    max_gradient_norm : float, optional
+        Length to which the gradient of a step, penalties included, is shortened where it is longer; by default it is
+        never shortened.
     batch_size : int, default=10_000
         Rows.
     max_epochs : int, default=150
@@ -167,6 +171,7 @@ class ExpressionMLP(NetworkRegressor):
         lr_schedule: str = "constant",
         lr_decay: float = 0.9,
         lr_min: float = 1e-5,
+        max_gradient_norm: float | None = None,
         batch_size: int = 10_000,
         max_epochs: int = 150,
         tol: float = 1e-5,
@@ -194,6 +199,7 @@ class ExpressionMLP(NetworkRegressor):
         self.lr_schedule = lr_schedule
         self.lr_decay = lr_decay
         self.lr_min = lr_min
+        self.max_gradient_norm = max_gradient_norm
         self.batch_size = batch_size
         self.max_epochs = max_epochs
         self.tol = tol
@@ -267,6 +273,10 @@ class ExpressionMLP(NetworkRegressor):
         'tanh'
         """
         return cls(**{**_DGEX, **changes})
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        check_dense_settings(self)
 
     def _module_settings(self) -> dict[str, Any]:
         return {

@@ -30,12 +30,22 @@ class PenalizedNet(NeuralNet):
     ----------
     penalty_settings : dict
         Keyword arguments of :func:`skepi.neural_network._module.add_penalty_gradient`.
+    max_gradient_norm : float or None
+        Length to which a longer gradient, penalties included, is shortened.
     autocast : torch.dtype or None
         Type of mixed precision, if any.
     """
 
-    def __init__(self, *args: Any, penalty_settings: State, autocast: torch.dtype | None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        penalty_settings: State,
+        max_gradient_norm: float | None,
+        autocast: torch.dtype | None,
+        **kwargs: Any,
+    ) -> None:
         self.penalty_settings = penalty_settings
+        self.max_gradient_norm = max_gradient_norm
         self.autocast = autocast
         self.batch_losses: dict[bool, list[torch.Tensor]] = {True: [], False: []}
         super().__init__(*args, **kwargs)
@@ -70,6 +80,8 @@ class PenalizedNet(NeuralNet):
         loss = self.get_loss(self.infer(features), targets, training=True)
         loss.backward()
         add_penalty_gradient(self.module_, **self.penalty_settings)
+        if self.max_gradient_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.module_.parameters(), self.max_gradient_norm)
         self.optimizer_.step()
         return {"loss": loss}
 

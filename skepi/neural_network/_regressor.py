@@ -50,6 +50,22 @@ class NetworkRegressor(RegressorMixin, TrainedNetwork):
         """Predict, (n_rows,) or (n_rows, n_targets) as ``y`` was in ``fit``, in units of ``y``."""
         return self._outputs(X)
 
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return R2, the mean over targets.
+
+        Raises
+        ------
+        ValueError
+            For another number of targets than in ``fit``.
+        """
+        given, fitted = (int(np.prod(shape)) for shape in (np.shape(y)[1:], self.output_shape_))
+        if given != fitted:
+            raise ValueError(
+                f"y has {given} target(s), and the model was fitted on {fitted}: give the same targets in the same "
+                "order"
+            )
+        return float(super().score(X, y, sample_weight))
+
     def input_gradients(self, X: Any) -> NDArray:
         """Return the derivative of each row's prediction by its features.
 

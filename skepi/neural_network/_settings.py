@@ -17,7 +17,6 @@ _CHOICES = {
     "validation": VALIDATION,
     "l2_norm": ("squared", "unsquared"),
     "precision": ("auto", "float32", "bfloat16"),
-    "activation": tuple(ACTIVATIONS),
     "optimizer": ("adam", "sgd"),
     "lr_schedule": SCHEDULES,
 }
@@ -47,10 +46,17 @@ def check_settings(net: Any) -> None:
     if net.lr_decay > 1:
         raise ValueError(f"lr_decay must be 1 or less, or the learning rate would grow, got {net.lr_decay!r}")
     check_number("validation_fraction", net.validation_fraction, 0, 1, low_included=False)
-    _check_hidden(net.hidden)
+    if net.max_gradient_norm is not None:
+        check_number("max_gradient_norm", net.max_gradient_norm, 0, low_included=False)
     resolve_device(net.device)
     if net.checkpoint is not None and not isinstance(net.checkpoint, str | os.PathLike):
         raise TypeError(f"checkpoint must be the path of a file, or None, got {net.checkpoint!r}")
+
+
+def check_dense_settings(net: Any) -> None:
+    """Refuse settings of an estimator with dense layers that no such layers can be made with."""
+    check_choice("activation", net.activation, tuple(ACTIVATIONS))
+    _check_hidden(net.hidden)
 
 
 def _check_hidden(hidden: Any) -> None:

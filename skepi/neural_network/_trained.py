@@ -178,6 +178,7 @@ class TrainedNetwork(ShowsProgress, BaseEstimator):
             device=device,
             verbose=0,
             penalty_settings={name: getattr(self, name) for name in ("l1", "l2", "l2_norm", "penalize_bias")},
+            max_gradient_norm=self.max_gradient_norm,
             autocast=mixed_precision(self.precision, device, self._dense_layers(), n_rows),
         )
 

@@ -1,5 +1,6 @@
 """Displays that draw what the other rooms compute, in scikit-learn's manner; matplotlib comes in when one is drawn."""
 
+from skepi.plotting._attention import AttentionDisplay
 from skepi.plotting._cell_type_pca import CellTypePCADisplay
 from skepi.plotting._comparison import ComparisonDisplay
 from skepi.plotting._distribution import DistributionDisplay
@@ -18,6 +19,7 @@ from skepi.plotting._sweep import SweepDisplay
 from skepi.plotting._training_curve import TrainingCurveDisplay
 
 __all__ = [
+    "AttentionDisplay",
     "CellTypePCADisplay",
     "ComparisonDisplay",
     "DistributionDisplay",

@@ -8,13 +8,9 @@ import pandas as pd
 
 from skepi._columns import UNNAMED, Bands, label_of
 from skepi._doors import some
-from skepi.plotting._band_axis import label_edges
-from skepi.plotting._labels import label_axes
+from skepi.plotting._band_axis import band_axis, equally_wide
 from skepi.plotting._style import BLACK, BLUE, PALE, VERMILLION, check_kind
 from skepi.plotting._tss_arrow import draw_tss_arrow
-
-# More bands than these are bins: too many for equal widths.
-_MOST_BANDS = 60
 
 # Signals and features that can be read beside each other.
 _MOST_PANELS = 6
@@ -58,7 +54,7 @@ class BandPanel:
         self.ax_ = ax
         self.null_band_, self.tss_ = None, None
         self.beyond_: Any = []
-        place = self._set_axis(unit)
+        self._place = place = band_axis(ax, self.bands.edges, unit)
         ax.axhline(0, color=BLACK, lw=0.8, zorder=2)
         if "null_low" in self.table:
             limits = (np.append(side, side.iloc[-1]) for side in (self.table["null_low"], self.table["null_high"]))
@@ -69,34 +65,13 @@ class BandPanel:
         """Line at the TSS, and an arrow from it in the direction of transcription."""
         at = np.flatnonzero(self.bands.edges == 0)
         if at.size:
-            place = float(at[0]) if self._few else 0.0
-            self.tss_ = draw_tss_arrow(self.ax_, place, top, forward=True)
-
-    @property
-    def _few(self) -> bool:
-        return len(self.table) <= _MOST_BANDS
-
-    def _set_axis(self, unit: str) -> np.ndarray:
-        """Place of each edge, (n_bands + 1,)."""
-        ax, edges = self.ax_, self.bands.edges
-        if self._few:
-            in_kb = (np.abs(edges) >= 1_000).any()
-            texts = [f"{edge / (1_000 if in_kb else 1):g}".replace("-", "\N{MINUS SIGN}") for edge in edges]
-            label_edges(ax, texts, first=[*np.flatnonzero(edges == 0), *_powers(edges)])
-            label_axes(ax, f"offset from the TSS ({'kb' if in_kb else 'bp'}, not to scale), downstream positive", unit)
-            return np.arange(edges.size, dtype=float)
-        linear = max(float(np.diff(edges).min()), 1.0)
-        ax.set_xscale("symlog", linthresh=linear / 1_000, linscale=0.6)
-        ax.xaxis.set_major_formatter(lambda kb, _: f"{kb:g}".replace("-", "\N{MINUS SIGN}"))
-        ax.set_xlim(edges[0] / 1_000, edges[-1] / 1_000)
-        label_axes(ax, "offset from the TSS (kb, log scale on both sides), downstream positive", unit)
-        return edges / 1_000
+            self.tss_ = draw_tss_arrow(self.ax_, float(self._place[at[0]]), top, forward=True)
 
     def _draw_values(self, place: np.ndarray) -> None:
         table = self.table
         beyond = table["beyond"].to_numpy(dtype=bool) if "beyond" in table else np.zeros(len(table), dtype=bool)
         value, middle = table["importance"].to_numpy(), (place[:-1] + place[1:]) / 2
-        if self._few:
+        if equally_wide(self.bands.edges):
             self.bars_ = self.ax_.bar(middle, value, 0.62, color=np.where(beyond, VERMILLION, BLUE), zorder=3)
             self.beyond_ = [bar for bar, out in zip(self.bars_, beyond, strict=True) if out]
             return
@@ -146,9 +121,3 @@ def _panel(names: tuple[str, str], rows: pd.DataFrame) -> BandPanel:
             f"importance of bands of {panel.title}: each must begin where the last one ends, most upstream first"
         )
     return panel
-
-
-def _powers(edges: np.ndarray) -> list[int]:
-    """Edges at powers of ten."""
-    size = np.log10(np.maximum(np.abs(edges), 1))
-    return list(np.flatnonzero((np.abs(size - np.round(size)) < 1e-9) & (edges != 0)))

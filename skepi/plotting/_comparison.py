@@ -9,7 +9,20 @@ import pandas as pd
 
 from skepi.comparison import ModelComparison
 from skepi.plotting._labels import shortened, size_in_points, text_width, write_above
-from skepi.plotting._style import BLACK, BLUE, GREY, PALE, SMALL, VERMILLION, axes, check_kind, percent, pyplot, settle
+from skepi.plotting._style import (
+    BLACK,
+    BLUE,
+    GREY,
+    PALE,
+    SMALL,
+    VERMILLION,
+    WORDS,
+    axes,
+    check_kind,
+    percent,
+    pyplot,
+    settle,
+)
 
 _KINDS = ("models", "cell_types")
 _BY = {"gene": "genes", "cell_type": "cell types"}
@@ -224,7 +237,7 @@ class ComparisonDisplay:
         names = [shortened(name, 36) for name in order] if len(order) <= _NAME_ALL else []
         numbers = bool(names) and len(models) * len(panels) <= _NUMBERS
         beside = max(map(text_width, names or [""])) / 72 + 1.6
-        width = (0.48 if numbers else 0.24) * max(len(models), 4) + beside / len(panels)
+        width = (0.48 if numbers else 0.32) * max(len(models), 4) + beside / len(panels)
         height = (0.22 * max(len(names), 6) if names else 5.0) + 0.9 + max(map(text_width, models)) / 72
         self.axes_ = axes(ax, len(panels), (width, height))
         for k, panel_axes in enumerate(self.axes_):
@@ -311,7 +324,8 @@ def _explain_colours(panels: list[Any], image: Any, own: bool) -> None:
         bar = panels[0].figure.colorbar(image, ax=panels, fraction=0.05, pad=0.02, extend="min")
         bar.set_label(_VALUES[_SKILL])
     else:
-        panels[0].set_xlabel(_filled(panels[0], "blue: skill 1, white: 0, red: \N{MINUS SIGN}1 or less"))
+        most, least = WORDS[BLUE], WORDS[VERMILLION]
+        panels[0].set_xlabel(_filled(panels[0], f"{most}: skill 1, white: 0, {least}: \N{MINUS SIGN}1 or less"))
 
 
 def _entitle(ax: Any, *titles: str) -> None:

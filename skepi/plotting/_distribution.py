@@ -7,8 +7,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from skepi.inspection import distribution_summary, value_histogram, value_summary
-from skepi.plotting._labels import label_axes, shortened, write_above
-from skepi.plotting._style import BLUE, VERMILLION, axes, check_table, panel_kinds, percent, pyplot
+from skepi.plotting._labels import label_axes, shortened, size_in_points, text_width, write_above
+from skepi.plotting._style import BLUE, SMALL, VERMILLION, axes, check_table, panel_kinds, percent, pyplot
 
 _PANELS_ACROSS = 4
 _LONGEST_NAME = 40
@@ -19,6 +19,9 @@ _CUT = 1.6
 
 class DistributionDisplay:
     """Histogram of openness or expression; exact zeros are a bar of their own, beside what their number should be.
+
+    The bar of the zeros stands left of the axis and is called 0 there; where values below 0 are drawn too, it is
+    called zeros.
 
     Parameters
     ----------
@@ -145,7 +148,19 @@ def _draw_zeros(ax: Any, share: float, rest: pd.DataFrame, one: float) -> Any:
         x, tilt = np.array([left - 2.8 * one, left - 0.2 * one]), 0.02 * height
         for shift in (0.86, 0.90):
             ax.plot(x, height * shift + np.array([-tilt, tilt]), color="w", lw=2, zorder=3)
+    _name_zeros(ax, bar, left)
     return bar
+
+
+def _name_zeros(ax: Any, bar: Any, first: float) -> None:
+    """Begin the axis at the first other value, and name the bar before it."""
+    low, high = ax.get_xlim()
+    middle, name = bar.get_x() + bar.get_width() / 2, "0" if first >= 0 else "zeros"
+    gap = (high - low) * text_width(f"{name}  ", 1.2 * SMALL) / size_in_points(ax)[0]
+    ticks = [at for at in ax.get_xticks() if first <= at <= high and at > middle + gap and (at != 0 or name != "0")]
+    ax.set_xticks([middle, *ticks], [name, *ax.xaxis.get_major_formatter().format_ticks(ticks)])
+    ax.xaxis.get_major_ticks()[0].label1.set_color(VERMILLION)
+    ax.spines["bottom"].set_bounds(first, max(first, high))
 
 
 def _says(summary: pd.Series) -> list[tuple[str, Any]]:

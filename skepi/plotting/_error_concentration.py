@@ -52,6 +52,8 @@ class ErrorConcentrationDisplay:
         What normal errors of equal variance would carry; by pair alone.
     removal_line_ : Line2D or None
         Mean squared error by share of pairs taken away, or by number of cell types.
+    worst_points_ : Line2D or None
+        Where the curve stands without the first ones to go, which are named beside these points.
     axes_ : list of Axes
     ax_ : Axes
         The first of them.
@@ -124,7 +126,7 @@ class ErrorConcentrationDisplay:
             )
         kinds = panel_kinds(kind, present, ax)
         self.axes_ = axes(ax, len(kinds), (4.8, 4.2))
-        self.line_ = self.normal_line_ = self.removal_line_ = None
+        self.line_ = self.normal_line_ = self.removal_line_ = self.worst_points_ = None
         for panel, name in zip(self.axes_, kinds, strict=True):
             if name == "concentration":
                 self._draw_concentration(panel)
@@ -172,11 +174,13 @@ class ErrorConcentrationDisplay:
             self._name_worst(ax, table, x)
 
     def _name_worst(self, ax: Any, table: pd.DataFrame, x: pd.Series) -> None:
-        """Name the first few that went."""
+        """Mark and name the first few that went."""
         last = min(4, len(table)) if len(table) <= _FEW_GROUPS else 2
         ax.margins(x=0.03)
         points = np.column_stack([x, table["mse"]])
-        names = [f"\N{MINUS SIGN} {shortened(name)}" for name in table["removed"].iloc[1:last]]
+        style = {"ls": "none", "marker": "o", "ms": 5, "color": VERMILLION, "zorder": 4}
+        self.worst_points_ = ax.plot(*points[1:last].T, **style)[0]
+        names = [f"without {shortened(name)}" for name in table["removed"].iloc[1:last]]
         name_points(ax, points[1:last], names, _along(points), [VERMILLION] * len(names))
 
 

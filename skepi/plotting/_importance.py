@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from skepi.inspection import ImportanceProfile, importance_profile
 from skepi.plotting._band_panel import BandPanel, Choice, band_panels
 from skepi.plotting._labels import shortened, write_above
-from skepi.plotting._style import BLACK, GREY, VERMILLION, axes, check_table, percent, pyplot, settle
+from skepi.plotting._style import BLACK, GREY, VERMILLION, WORDS, axes, check_table, percent, pyplot, settle
 
 # Up to so many panels stand under each other, so that distances can be compared; more are put in two columns.
 _ONE_COLUMN = 3
@@ -16,7 +16,7 @@ _LONGEST_TITLE = 56
 
 
 class ImportanceDisplay:
-    """Importance of distance bands, with what permuted targets give shaded, and bands beyond it in red.
+    """Importance of distance bands, with what permuted targets give shaded, and bands beyond it in orange.
 
     Up to 60 bands are equally wide, with their edges written between them; more are drawn on an axis that is linear
     within the innermost bins and logarithmic outside, on both sides. Several signals or features have one panel each,
@@ -167,7 +167,7 @@ class ImportanceDisplay:
         of = f"{self.n_permutations} refits on permuted cell types" if self.n_permutations else "permuted cell types"
         shade = [(f"shaded: {level}{of}", GREY)] if panel is self.panels_[0] else []
         n_beyond, n = int(panel.table["beyond"].sum()), len(panel.table)
-        return [*shade, (f"red: beyond them ({n_beyond} of {n} bands)", VERMILLION), ("", BLACK)]
+        return [*shade, (f"{WORDS[VERMILLION]}: beyond them ({n_beyond} of {n} bands)", VERMILLION), ("", BLACK)]
 
 
 def _share_height(panel_axes: list[Any]) -> float:

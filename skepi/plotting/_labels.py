@@ -11,7 +11,8 @@ from skepi.plotting._style import BLACK, SMALL
 
 FloatArray = NDArray[np.float64]
 
-_LINE_HEIGHT = 1.45
+#: From line to line of a text, in sizes of its letters.
+LINE_HEIGHT = 1.45
 
 # Where a name is tried beside its point: distances in points, nearest first, and directions, plain ones first.
 _DISTANCES = (6, 12, 20, 30, 42, 56, 72, 90, 110)
@@ -64,7 +65,13 @@ def text_width(text: str, size: float = SMALL) -> float:
 
 
 def end_labels(
-    ax: Any, x: ArrayLike, y: ArrayLike, names: Sequence[str], colours: Sequence[Any], above: float = 0
+    ax: Any,
+    x: ArrayLike,
+    y: ArrayLike,
+    names: Sequence[str],
+    colours: Sequence[Any],
+    above: float = 0,
+    least: float = 0,
 ) -> list[Any]:
     """Write a name behind the right end of each line, moved apart where ends are close; makes room for them.
 
@@ -77,14 +84,16 @@ def end_labels(
     names, colours : sequence
     above : float, default=0
         Lines of small text at the top of the axes that are taken.
+    least : float, default=0
+        Width in points for which there is to be room at least.
     """
     width, height = size_in_points(ax)
-    widest = max(text_width(name) for name in names) + 10
+    widest = max([least, *map(text_width, names)]) + 10
     make_room_right(ax, min(widest / width, 0.6))
     ends = ax.transAxes.inverted().transform(ax.transData.transform(np.column_stack([x, y])))
     lines = max(name.count("\n") + 1 for name in names)
-    gap = _LINE_HEIGHT * SMALL * lines / height
-    places = spread(ends[:, 1], gap, gap / 2, 1 - gap / 2 - above * _LINE_HEIGHT * SMALL / height)
+    gap = LINE_HEIGHT * SMALL * lines / height
+    places = spread(ends[:, 1], gap, gap / 2, 1 - gap / 2 - above * LINE_HEIGHT * SMALL / height)
     return [
         ax.text(end + 7 / width, place, name, color=colour, size=SMALL, va="center", ha="left", transform=ax.transAxes)
         for end, place, name, colour in zip(ends[:, 0], places, names, colours, strict=True)
@@ -99,21 +108,24 @@ def make_room_right(ax: Any, share: float) -> None:
 def make_room_top(ax: Any, n_lines: float) -> None:
     """Lengthen the y axis upwards by so many lines of small text, without line or ticks."""
     _, height = size_in_points(ax)
-    ax.set_ylim(top=_lengthen(ax, "y", min((n_lines * _LINE_HEIGHT + 0.5) * SMALL / height, 0.6)))
+    ax.set_ylim(top=_lengthen(ax, "y", min((n_lines * LINE_HEIGHT + 0.5) * SMALL / height, 0.6)))
 
 
 def write_above(ax: Any, lines: Sequence[tuple[str, Any]]) -> list[Any]:
     """Write coloured lines of small text above what is drawn, in room that is made for them; long ones are broken."""
-    width, _ = size_in_points(ax)
-    most = max(12, int(width / (_CHARACTER_WIDTH * SMALL)))
-    broken = [(part, colour) for text, colour in lines for part in textwrap.wrap(text, most) or [""]]
+    broken = [(part, colour) for text, colour in lines for part in filled(size_in_points(ax)[0], text).split("\n")]
     make_room_top(ax, len(broken))
     down = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top", "ha": "left", "size": SMALL}
     return [
-        ax.annotate(text, (0.005, 1), xytext=(0, -_LINE_HEIGHT * SMALL * k), color=colour, **down)
+        ax.annotate(text, (0.005, 1), xytext=(0, -LINE_HEIGHT * SMALL * k), color=colour, **down)
         for k, (text, colour) in enumerate(broken)
         if text
     ]
+
+
+def filled(width: float, text: str) -> str:
+    """Break small text where it would be wider than so many points."""
+    return textwrap.fill(text, max(12, int(width / (_CHARACTER_WIDTH * SMALL))))
 
 
 def label_axes(ax: Any, x: str, y: str) -> None:
@@ -193,14 +205,15 @@ def _in_points(ax: Any, xy: ArrayLike, box: Any, per_point: float) -> FloatArray
 
 
 def _texts_there(ax: Any, box: Any, per_point: float) -> Iterator[FloatArray]:
-    for text in ax.texts:
+    legend = ax.get_legend()
+    for text in [*ax.texts, *([] if legend is None else legend.get_texts())]:
         extent = text.get_window_extent()
         yield (np.array([extent.x0, extent.y0, extent.x1, extent.y1]) - np.tile([box.x0, box.y0], 2)) / per_point
 
 
 def _free_place(place: FloatArray, name: str, taken: FloatArray, limits: FloatArray) -> FloatArray | None:
     """First candidate box ``x0, y0, x1, y1`` around a point that overlaps nothing, nearest ones first."""
-    size = np.array([text_width(name), _LINE_HEIGHT * SMALL * (name.count("\n") + 1)])
+    size = np.array([text_width(name), LINE_HEIGHT * SMALL * (name.count("\n") + 1)])
     for distance in _DISTANCES:
         for angle in _ANGLES:
             reach = np.array([np.cos(angle), np.sin(angle)])

@@ -157,7 +157,11 @@ class LambdaPathDisplay:
         self._mark_best(ax, table)
         above = _WEIGHT_LINES if "n_weights" in table else 0
         if above:
+            top = ax.get_ylim()[1]
             make_room_top(ax, above)
+            self.best_line_.set_ydata(
+                [0, ax.transAxes.inverted().transform(ax.transData.transform((lam.iloc[0], top)))[1]]
+            )
             _write_weights(ax, table)
         names, ends = list(self.lines), [table[name].iloc[-1] for name in self.lines]
         if folds:

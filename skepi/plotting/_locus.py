@@ -8,8 +8,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skepi._doors import some
+from skepi.plotting._gene_lanes import gene_lanes
 from skepi.plotting._importance_strips import ImportanceStrips, importance_strips
-from skepi.plotting._labels import make_room_right, shortened, size_in_points, text_width
+from skepi.plotting._labels import (
+    LINE_HEIGHT,
+    filled,
+    make_room_right,
+    make_room_top,
+    shortened,
+    size_in_points,
+    text_width,
+)
 from skepi.plotting._neighbourhood import importance_around, neighbourhood
 from skepi.plotting._style import (
     BLACK,
@@ -23,13 +32,17 @@ from skepi.plotting._style import (
     SMALL,
     VERMILLION,
     axes,
+    halo,
     pyplot,
     settle,
 )
 from skepi.plotting._tss_arrow import draw_tss_arrow
 
-# Heights in tracks: of openness in its track, of the row of genes, of the name of a signal above its tracks.
-_FULL, _GENES, _NAME = 0.85, 2.3, 1.0
+# Heights in tracks: of openness in its track, of genes and words above, of the name of a signal above its tracks.
+_FULL, _GENES, _NAME = 0.85, 3.4, 1.0
+
+# Lanes of names of genes, and in points the height of a lane and the least width of a peak.
+_LANES, _LANE, _LEAST_WIDTH = 2, 15.0, 2.0
 
 # One colour per signal; importance is purple.
 _COLOURS = (BLUE, ORANGE, GREEN, SKY, VERMILLION, BLACK)
@@ -41,7 +54,9 @@ _IN_MB = 3_000_000
 class LocusDisplay:
     """Openness of peaks around a gene, with genes above and importance beneath.
 
-    There is one track per signal and cell type. Tracks of a signal stand together and have one scale.
+    There is one track per signal and cell type. Tracks of a signal stand together and have one scale. A peak is drawn
+    at least 2 points wide, so that one of 500 bp can be seen in a window of 200 kb. Genes whose names find no room, in
+    two lanes, are short lines, and the figure says how many there are.
 
     Parameters
     ----------
@@ -75,6 +90,8 @@ class LocusDisplay:
         Name of the gene, with the arrow in the direction of transcription.
     gene_marks_ : dict of str to Annotation
         Those of the other genes that found room.
+    unnamed_ : LineCollection or None
+        Short lines at the start sites of the rest.
     top_ : float
         Openness at the full height of a track of the first signal.
     tops_ : list of float
@@ -194,12 +211,13 @@ class LocusDisplay:
         bottoms, below = _bottoms(len(groups), len(names)), 0.0 if strips is None else strips.height
         n, own = bottoms[0][0] + 1 + (_NAME if len(groups) > 1 else 0), ax is None
         (ax,) = axes(ax, size=(7.4 + _room_left(names, strips), 0.9 + 0.34 * (n + _GENES + below)))
-        ax.set(xlim=self.window, ylim=(-below - 0.1, n + _GENES))
+        ax.set(xlim=self.window, ylim=(-below - 0.1, n + _GENES - 1))
         ax.set_yticks(np.concatenate(bottoms) + 0.3, names * len(groups), size=SMALL)
         self._label_positions(ax)
         settle(ax, own)
         if self.expression is not None:
             _write_expression(ax, self.expression, bottoms)
+        self._per_bp = size_in_points(ax)[0] / (ax.get_xlim()[1] - ax.get_xlim()[0])
         self.tops_ = [float(values.to_numpy().max(initial=0.0)) or 1.0 for _, values in groups]
         self.top_ = self.tops_[0]
         self.peaks_ = []
@@ -209,8 +227,8 @@ class LocusDisplay:
         self.importance_ = None if strips is None else self._draw_importance(ax, strips)
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
-        self._write_scales(ax, bottoms)
         self._draw_genes(ax, n)
+        self._write_above(ax, bottoms)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -234,10 +252,10 @@ class LocusDisplay:
 
     def _draw_track(self, ax: Any, peaks: pd.DataFrame, openness: pd.Series, bottom: float, colour: str) -> Any:
         start, width = self._within(peaks)
-        height = openness.to_numpy() * _FULL
+        drawn = np.maximum(width, _LEAST_WIDTH / self._per_bp)
         ax.plot(self.window, [bottom, bottom], color=PALE, lw=0.8, zorder=1)
-        # The outline keeps a peak of 500 bp visible in a window of 200 kb.
-        return ax.bar(start, height, width, bottom, align="edge", color=colour, ec=colour, lw=0.7, zorder=2)
+        height = openness.to_numpy() * _FULL
+        return ax.bar(start - (drawn - width) / 2, height, drawn, bottom, align="edge", color=colour, lw=0, zorder=2)
 
     def _draw_importance(self, ax: Any, strips: ImportanceStrips) -> Any:
         """Bars beneath the tracks; those of negative values hang down."""
@@ -255,17 +273,32 @@ class LocusDisplay:
         look = {"align": "edge", "color": PURPLE, "ec": PURPLE, "lw": 0.3, "zorder": 2}
         return ax.bar(start, strips.heights, width, strips.bases[strips.strip], **look)
 
-    def _write_scales(self, ax: Any, bottoms: list[NDArray]) -> None:
-        """Say what the height of tracks means: above them, and for each of several signals where its tracks begin."""
+    def _write_above(self, ax: Any, bottoms: list[NDArray]) -> None:
+        """Say above the genes what the height of tracks means and what short lines are."""
+        room = size_in_points(ax)[0] - (0 if self.expression is None else text_width("expression (log)") + 12)
+        said = [self._write_scales(ax, bottoms)]
+        if self.unnamed_ is not None:
+            said.append((f"short lines: start sites of {len(self.unnamed_.get_segments()):,} more genes", GREY))
+        broken = [(part, colour) for text, colour in said for part in filled(room, text).split("\n")]
+        low, _ = ax.get_ylim()
+        make_room_top(ax, len(broken))
+        ax.set_ylim(bottom=low)
+        style = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "top", "size": SMALL}
+        for k, (text, colour) in enumerate(broken):
+            ax.annotate(text, (0, 1), xytext=(0, -LINE_HEIGHT * SMALL * k), color=colour, **style)
+        if self.expression is not None:
+            ax.annotate("expression (log)", (1, 1), xytext=(0, 0), color=GREY, ha="right", **style)
+
+    def _write_scales(self, ax: Any, bottoms: list[NDArray]) -> tuple[str, str]:
+        """Write the scale of each of several signals where its tracks begin; return what is to be said of all."""
         names = [shortened(name) for name in self.signals or ()]
         if len(bottoms) == 1:
             of = "".join(f"{name}: " for name in names)
-            _write_scale(ax, f"{of}{self.openness_label}, each track 0 to {self.top_:.3g}", BLUE)
-            return
-        _write_scale(ax, f"{self.openness_label}, one scale per signal", GREY)
+            return f"{of}{self.openness_label}, each track 0 to {self.top_:.3g}", BLUE
         style = {"xycoords": ("axes fraction", "data"), "size": SMALL, "weight": "bold", "va": "bottom"}
         for name, rows, top, colour in zip(names, bottoms, self.tops_, _COLOURS, strict=False):
             ax.annotate(f"{name}, each track 0 to {top:.3g}", (0, rows[0] + 1.1), color=colour, **style)
+        return f"{self.openness_label}, one scale per signal", GREY
 
     def _within(self, table: pd.DataFrame) -> tuple[NDArray, NDArray]:
         """Start and width of intervals, cut at the ends of the window."""
@@ -273,30 +306,27 @@ class LocusDisplay:
         return start, table["end"].clip(upper=self.window[1]).to_numpy() - start
 
     def _draw_genes(self, ax: Any, n: float) -> None:
-        """Mark the gene, then its neighbours, the nearest first, where there is room for an arrow and a name."""
+        """Mark the gene, then its neighbours, the nearest first, where a lane has room for an arrow and a name."""
+        low, high = ax.get_ylim()
+        lane = max(0.7, _LANE * (high - low) / size_in_points(ax)[1])
         tss, forward = float(self.gene["tss"]), self.gene["strand"] == "+"
         self.tss_ = draw_tss_arrow(ax, tss, n + 0.35, forward=forward, text=str(self.gene["name"]), foot=0.0)
         self.tss_.set_fontweight("bold")
-        width, _ = size_in_points(ax)
-        per_bp = width / (ax.get_xlim()[1] - ax.get_xlim()[0])
-        taken = [_span(self.gene, per_bp)]
         others = self.genes[self.genes["name"] != self.gene["name"]]
+        others = others.iloc[(others["tss"] - tss).abs().argsort(kind="stable")]
+        lanes = gene_lanes(pd.concat([self.gene.to_frame().T, others]), self.window, self._per_bp, _LANES)[1:]
         self.gene_marks_ = {}
-        for _, other in others.iloc[(others["tss"] - tss).abs().argsort(kind="stable")].iterrows():
-            span = _span(other, per_bp)
-            ends = np.array(self.window) * per_bp
-            if ends[0] <= span[0] and span[1] <= ends[1] and all(span[1] < a or span[0] > b for a, b in taken):
-                taken.append(span)
+        for (_, other), k in zip(others.iterrows(), lanes, strict=True):
+            if k >= 0:
                 here = {"forward": other["strand"] == "+", "text": str(other["name"]), "foot": n + 0.1, "color": GREY}
-                self.gene_marks_[str(other["name"])] = draw_tss_arrow(ax, float(other["tss"]), n + 0.35, **here)
-            else:
-                ax.plot([other["tss"]] * 2, [n + 0.1, n + 0.35], color=GREY, lw=1)
-
-
-def _span(gene: pd.Series, per_bp: float) -> tuple[float, float]:
-    """Room that the arrow and the name of a gene take, in points along the axis."""
-    at, length = float(gene["tss"]) * per_bp, 26 + text_width(str(gene["name"]))
-    return (at - 4, at + length) if gene["strand"] == "+" else (at - length, at + 4)
+                mark = draw_tss_arrow(ax, float(other["tss"]), n + 0.35 + lane * k, **here)
+                self.gene_marks_[str(other["name"])] = mark
+        for mark in (self.tss_, *self.gene_marks_.values()):
+            mark.set_path_effects(halo())  # lines to upper lanes pass behind names
+        rest = others["tss"].to_numpy(dtype=float)[lanes < 0]
+        self.unnamed_ = ax.vlines(rest, n + 0.1, n + 0.35, color=GREY, lw=1) if rest.size else None
+        text = _LANE * (high - low) / size_in_points(ax)[1]
+        ax.set_ylim(low, n + 0.35 + lane * max(0, lanes.max(initial=0)) + text)
 
 
 def _bottoms(n_signals: int, n_cell_types: int) -> list[NDArray[np.float64]]:
@@ -315,13 +345,6 @@ def _room_left(names: Sequence[str], strips: ImportanceStrips | None) -> float:
     return max(map(text_width, [*names, *others])) / 72
 
 
-def _write_scale(ax: Any, text: str, colour: str) -> None:
-    """Write the scale of the tracks above them, left of the heading of the expression."""
-    room = size_in_points(ax)[0] - text_width("expression (log)")
-    broken = text if text_width(text) < room else ",\n".join(text.rsplit(", ", 1))
-    ax.text(0, 1, broken, color=colour, size=SMALL, va="top", transform=ax.transAxes)
-
-
 def _write_expression(ax: Any, expression: pd.Series, bottoms: list[NDArray]) -> None:
     """Write the gene's expression behind each track."""
     width, _ = size_in_points(ax)
@@ -330,4 +353,3 @@ def _write_expression(ax: Any, expression: pd.Series, bottoms: list[NDArray]) ->
     for rows in bottoms:
         for value, row in zip(expression, rows, strict=True):
             ax.annotate(f"{value:.2f}", (1, row + 0.3), va="center", **style)
-    ax.text(1, 1, "expression (log)", color=GREY, size=SMALL, ha="right", va="top", transform=ax.transAxes)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from skepi.inspection import part_contributions
 from skepi.plotting._density import MOST_POINTS, draw_points
 from skepi.plotting._labels import (
+    filled,
     label_axes,
     make_room_top,
     name_points,
@@ -48,9 +49,15 @@ _CONTROL = "without matching genes"
 # Up to so many cell types, each has its name.
 _NAME_ALL = 45
 
+# Height of the row of a cell type in inches.
+_ROW = 0.2
+
 
 class PartContributionsDisplay:
     """Contributions of the parts of a prediction to its skill: genes in a plane, or cell types as stacked bars.
+
+    The figure answers one question: does the model earn its skill from the openness around a gene, which differs from
+    gene to gene, or from what the whole cell is like? It says in one sentence how it is to be read.
 
     In the plane, a gene's cell-state contribution stands over those of all other parts together, so that lines of equal
     skill fall at 45 degrees. Genes may lie outside its frame (contributions below -1 or above 1.5 and, of more than
@@ -235,7 +242,10 @@ class PartContributionsDisplay:
         else:
             marks.insert(1, self.control_line_)
             names.insert(1, f"all pairs, {control}")
-        _key(ax, marks, names, said)
+        sentence = (
+            f"each point is a gene: further right, more {_SCORES[score]} from {plane.others}; further up, more from "
+        )
+        _key(ax, marks, names, f"{filled(size_in_points(ax)[0], sentence + plane.state)}\n{said}")
 
     def _name(self, ax: Any, plane: Plane, chosen: NDArray[np.int64], frame: Frame) -> None:
         """Name genes beside a ring around each; those outside the frame with their values, at its edge."""
@@ -261,14 +271,16 @@ class PartContributionsDisplay:
         if table.empty:
             raise ValueError("contributions: the truth varies in no cell type")
         own, every = ax is None, -(-len(table) // _NAME_ALL)
+        row = _ROW * 72 * min(1.0, _NAME_ALL / len(table))
         names = ["all pairs", *(shortened(name, 50) for name in table.index)]
         width = 4.6 + max(map(text_width, names)) / 72
-        (self.ax_,) = (ax,) = axes(ax, size=(width, 1.8 + 0.2 * min(max(len(table), 4), _NAME_ALL)))
+        (self.ax_,) = (ax,) = axes(ax, size=(width, 1.8 + _ROW * min(max(len(table), 4), _NAME_ALL)))
         places = -np.append(-1.6 * every, np.arange(len(table)))
         values = pd.concat([self.pooled[parts].to_frame().T.astype(np.float64), table[parts]])
         self.bars_ = _stacked(ax, places, values, 0.72 * np.where(places > 0, every, 1))
         sums = values.sum(axis=1)
-        self.skill_points_ = ax.plot(sums, places, ls="none", marker="o", ms=4.5, color=BLACK, mec="white", zorder=4)[0]
+        style = {"ls": "none", "marker": "o", "ms": min(4.5, row), "mew": min(1.0, row / 6), "zorder": 4}
+        self.skill_points_ = ax.plot(sums, places, color=BLACK, mec="white", **style)[0]
         bottom, top = places[-1] - 0.7, places[0] + 0.7 * every
         ax.plot([0, 0], [bottom, top], color=GREY, lw=1, zorder=3)  # ends where the words begin
         ticks = np.append(0, np.arange(1, len(names), every))
@@ -277,17 +289,19 @@ class PartContributionsDisplay:
         label_axes(ax, f"contribution to {_SCORES[score]}", "" if every == 1 else _said_of_names(len(table), every))
         settle(ax, own)
         keys = [(words(name), bar.patches[0].get_facecolor()) for name, bar in self.bars_.items()]
-        of_control = self._draw_control_points(ax, table, places, score)
-        write_above(ax, [*keys, (f"black dots: {_SCORES[score]}, the sum", BLACK), (of_control, VERMILLION)])
+        of_control = self._draw_control_points(ax, table, places, score, min(5.0, row))
+        sentence = f"each bar adds up what the parts of the prediction contribute to the {_SCORES[score]}"
+        dots = (f"black dots: {_SCORES[score]}, the sum", BLACK)
+        write_above(ax, [(sentence, BLACK), *keys, dots, (of_control, VERMILLION)])
 
-    def _draw_control_points(self, ax: Any, table: pd.DataFrame, places: NDArray, score: str) -> str:
+    def _draw_control_points(self, ax: Any, table: pd.DataFrame, places: NDArray, score: str, size: float) -> str:
         """Mark the skill of the control on each bar, and say what the marks are."""
         level = _control_of(self.pooled, score) if f"{score}_control" in table else np.nan
         if np.isnan(level):
             return _said_of_control(level, _SCORES[score])
         values = np.append(level, table[f"{score}_control"])
-        style = {"ls": "none", "marker": "D", "ms": 5, "mfc": "white", "mec": VERMILLION, "mew": 1.2, "zorder": 5}
-        self.control_points_ = ax.plot(values, places, **style)[0]
+        style = {"ls": "none", "marker": "D", "ms": size, "mfc": "white", "mec": VERMILLION, "zorder": 5}
+        self.control_points_ = ax.plot(values, places, mew=min(1.2, size / 4), **style)[0]
         return f"open diamonds: {_SCORES[score]} {_CONTROL}"
 
 

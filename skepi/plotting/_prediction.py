@@ -82,7 +82,7 @@ class PredictionDisplay:
             From :func:`skepi.model_selection.cross_val_pairs`.
         kind : {"true_vs_predicted", "error_vs_expression"}, default="true_vs_predicted"
         highlight : str, optional
-            A cell type to draw in red.
+            A cell type to draw in orange.
         ax : Axes, optional
 
         Raises

@@ -1,4 +1,4 @@
-"""Results of a search as a table: one row a setting, by one or two of its parameters."""
+"""Results of a search as a table: one row per setting, by one or two of its parameters."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
+
+from skepi._fitted import last_step
+from skepi._targets import KeepsGeneMeans
 
 
 def sweep_table(
@@ -53,6 +56,31 @@ def full_names(names: Sequence[str], settings: Sequence[dict[str, Any]]) -> list
             raise ValueError(f"parameter {name!r} {said}; the search has {known}")
         out.append(name if name in known else ends[0])
     return out
+
+
+def short_name(name: str, settings: Sequence[dict[str, Any]]) -> str:
+    """Shortest end of a parameter's name that no other searched parameter has: ``lam`` for ``model__regressor__lam``.
+
+    Examples
+    --------
+    >>> short_name("model__regressor__lam", [{"model__regressor__lam": 0.1, "scale__lam": 1}])
+    'regressor__lam'
+    """
+    full = full_names([name], settings)[0]
+    others = {other for setting in settings for other in setting} - {full}
+    words = full.split("__")
+    ends = ["__".join(words[k:]) for k in range(len(words))][::-1]
+    return next(end for end in ends if not any(f"__{other}".endswith(f"__{end}") for other in others))
+
+
+def score_words(search: Any, metric: str) -> str:
+    """What the score of a search is called: ``skill`` where it is an estimator's own score and that is skill."""
+    scoring = metric if metric != "score" else search.scoring
+    if scoring is None:
+        own = getattr(type(last_step(search.estimator)), "score", None)
+        return "skill" if own is KeepsGeneMeans.score else "test score"
+    name = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "test score")
+    return str(name).removesuffix("_scorer").replace("_", " ").replace("within gene", "within-gene")
 
 
 def label_of(value: Any) -> str:

@@ -14,6 +14,9 @@ BLUE, VERMILLION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 SKY, PURPLE, BLACK, GREY = "#56B4E9", "#CC79A7", "#000000", "#7F7F7F"
 PALE = "#D9D9D9"
 
+#: What colours are called in the words of a figure: as the eye sees them.
+WORDS = {BLUE: "blue", VERMILLION: "orange"}
+
 #: In the order in which groups get them.
 PALETTE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, BLACK)
 

@@ -6,13 +6,16 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from skepi.plotting._labels import end_labels, label_axes
+from skepi.plotting._labels import end_labels, label_axes, text_width
 from skepi.plotting._penalty_axis import set_penalty_axis
-from skepi.plotting._search_results import label_of, sweep_table
+from skepi.plotting._search_results import label_of, score_words, short_name, sweep_table
 from skepi.plotting._style import BLACK, SMALL, axes, check_table, colours
 
 # Ratio of the greatest to the smallest positive value from which an axis is logarithmic.
 _WIDE = 30.0
+
+# Parameters whose names are abbreviations.
+_WORDS = {"lam": "penalty lambda"}
 
 
 class SweepDisplay:
@@ -21,14 +24,15 @@ class SweepDisplay:
     Parameters
     ----------
     table : DataFrame
-        One row a setting: ``value`` (of the parameter), ``hue`` (of the second one), ``mean`` and ``standard_error`` of
-        the test score over folds.
+        One row per setting: ``value`` (of the parameter), ``hue`` (of the second one), ``mean`` and ``standard_error``
+        of the test score over folds.
     param : str
         Name of the parameter.
     n_folds : int
     hue : str, optional
         Name of the second parameter.
     score_name : str, default="test score"
+        For the y axis.
 
     Attributes
     ----------
@@ -41,7 +45,8 @@ class SweepDisplay:
 
     Notes
     -----
-    Folds share training pairs, so a standard error over folds is a rough guide.
+    Folds share training pairs, so a standard error over folds is a rough guide. The figure calls a parameter by the
+    shortest end of its name that no other one has, and ``lam`` penalty lambda.
 
     Examples
     --------
@@ -71,7 +76,7 @@ class SweepDisplay:
         *,
         fixed: dict[str, Any] | None = None,
         metric: str = "score",
-        score_name: str = "test score",
+        score_name: str | None = None,
         ax: Any = None,
     ) -> Self:
         """Draw the results of a fitted search.
@@ -86,8 +91,9 @@ class SweepDisplay:
             Values of further parameters: only these settings are drawn.
         metric : str, default="score"
             Name of the score, where the search has several.
-        score_name : str, default="test score"
-            For the y axis.
+        score_name : str, optional
+            For the y axis. By default the name of the scorer; without one, skill where the estimator's own score is
+            skill, and "test score" otherwise.
         ax : Axes, optional
 
         Raises
@@ -100,6 +106,9 @@ class SweepDisplay:
             For a parameter or score that the search does not have, or several settings at one place.
         """
         table, n_folds = sweep_table(search, param, hue, fixed or {}, metric)
+        settings = search.cv_results_["params"]
+        param, hue = short_name(param, settings), None if hue is None else short_name(hue, settings)
+        score_name = score_words(search, metric) if score_name is None else score_name
         return cls(table=table, param=param, n_folds=n_folds, hue=hue, score_name=score_name).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:
@@ -129,7 +138,11 @@ class SweepDisplay:
             ends.append((x[-1], y[-1]))
         best = int(np.nanargmax(table["mean"]))
         self.best_marker_ = ax.plot(places[best], table["mean"].iloc[best], "o", ms=10, mfc="none", mec=BLACK)[0]
-        label_axes(ax, self.param, f"{self.score_name} (bars: 1 standard error over {self.n_folds} folds)")
+        label_axes(
+            ax,
+            _WORDS.get(self.param, self.param),
+            f"{self.score_name} (bars: 1 standard error over {self.n_folds} folds)",
+        )
         if self.hue is not None:
             self._name_lines(ax, ends, groups, chosen)
         self.ax_, self.figure_ = ax, ax.figure
@@ -137,10 +150,11 @@ class SweepDisplay:
 
     def _name_lines(self, ax: Any, ends: list[Any], groups: list[str], chosen: list[Any]) -> None:
         x, y = zip(*ends, strict=True)
-        labels = end_labels(ax, x, y, groups, chosen)
+        heading = f"{_WORDS.get(str(self.hue), self.hue)}:"
+        labels = end_labels(ax, x, y, groups, chosen, least=text_width(heading))
         highest = max(labels, key=lambda label: label.get_position()[1])
         ax.annotate(
-            f"{self.hue}:", (0, 1), xycoords=highest, xytext=(0, 3), textcoords="offset points", size=SMALL, va="bottom"
+            heading, (0, 1), xycoords=highest, xytext=(0, 3), textcoords="offset points", size=SMALL, va="bottom"
         )
 
 

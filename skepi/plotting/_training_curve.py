@@ -6,14 +6,22 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
+from skepi._fitted import part_with
 from skepi.plotting._fitted import fitted_part
 from skepi.plotting._labels import end_labels, label_axes, make_room_top
 from skepi.plotting._style import BLACK, BLUE, GREY, ORANGE, SMALL, axes, check_table
 
+# What a fitted network keeps.
+_KEPT = ("history_", "best_epoch_")
+
 # Characters of the baseline's label in one line.
 _LABEL_WIDTH = 20
 
-_LABELS = {"mse": "mean squared error (squared units of y)", "log_loss": "log loss (nats)"}
+_LABELS = {
+    "mse": "mean squared error (squared units of y)",
+    "standardized mse": "mean squared error (of standardised expression)",
+    "log_loss": "log loss (nats)",
+}
 
 
 class TrainingCurveDisplay:
@@ -27,6 +35,9 @@ class TrainingCurveDisplay:
         pairs were set aside.
     best_epoch : int, optional
         By default the epoch with the lowest development loss, the last one where there is none.
+    standardized : bool, default=False
+        Whether the network learned targets that were standardised per gene, as ``GeneZTarget`` gives them. Their
+        squared error has no units of ``y``, and the figure says so.
 
     Attributes
     ----------
@@ -45,9 +56,10 @@ class TrainingCurveDisplay:
     2
     """
 
-    def __init__(self, *, history: pd.DataFrame, best_epoch: int | None = None) -> None:
+    def __init__(self, *, history: pd.DataFrame, best_epoch: int | None = None, standardized: bool = False) -> None:
         self.history = history
         self.best_epoch = best_epoch
+        self.standardized = standardized
 
     @classmethod
     def from_estimator(
@@ -72,8 +84,9 @@ class TrainingCurveDisplay:
         TypeError
             For a model without a history.
         """
-        part = fitted_part(estimator, ("history_", "best_epoch_"), "a fitted network, such as ExpressionMLP")
-        shown = cls(history=part.history_, best_epoch=int(part.best_epoch_))
+        part = fitted_part(estimator, _KEPT, "a fitted network, such as ExpressionMLP")
+        of_y = part_with(estimator, *_KEPT, through_targets=False) is part
+        shown = cls(history=part.history_, best_epoch=int(part.best_epoch_), standardized=not of_y)
         return shown.plot(ax, baseline=baseline, baseline_label=baseline_label)
 
     @classmethod
@@ -82,6 +95,7 @@ class TrainingCurveDisplay:
         history: pd.DataFrame,
         *,
         best_epoch: int | None = None,
+        standardized: bool = False,
         baseline: float | None = None,
         baseline_label: str = "predicting 0",
         ax: Any = None,
@@ -94,13 +108,15 @@ class TrainingCurveDisplay:
             ``epoch, train_mse, dev_mse``, or ``epoch, train_log_loss, dev_log_loss``.
         best_epoch : int, optional
             By default that of the lowest development loss.
+        standardized : bool, default=False
+            Whether the network learned targets standardised per gene.
         baseline : float, optional
             As in :meth:`plot`.
         baseline_label : str, default="predicting 0"
             As in :meth:`plot`.
         ax : Axes, optional
         """
-        shown = cls(history=history, best_epoch=best_epoch)
+        shown = cls(history=history, best_epoch=best_epoch, standardized=standardized)
         return shown.plot(ax, baseline=baseline, baseline_label=baseline_label)
 
     def plot(self, ax: Any = None, *, baseline: float | None = None, baseline_label: str = "predicting 0") -> Self:
@@ -136,7 +152,7 @@ class TrainingCurveDisplay:
         if baseline is not None:
             ax.plot(epoch.iloc[[0, -1]], [baseline] * 2, color=GREY, lw=1, ls="--", zorder=1)
             labels.append((textwrap.fill(baseline_label, _LABEL_WIDTH), baseline, GREY))
-        label_axes(ax, "epoch", _LABELS[loss])
+        label_axes(ax, "epoch", _LABELS[f"standardized {loss}" if self.standardized and loss == "mse" else loss])
         ax.xaxis.get_major_locator().set_params(integer=True)
         self._mark_best(ax, history, has_dev, baseline)
         names, ends, colours = zip(*labels, strict=True)
@@ -152,6 +168,8 @@ class TrainingCurveDisplay:
         low, high = _limits(history, baseline)
         ax.set_ylim(low, high)
         make_room_top(ax, 1.2)
+        for line in filter(None, (self.train_line_, self.dev_line_)):
+            _end_at(line, high)
         late = self.best_epoch_ > history["epoch"].mean()
         ax.annotate(
             f"{'best epoch' if has_dev else 'last epoch'} {self.best_epoch_}: {value:.3g}",
@@ -183,4 +201,14 @@ def _limits(history: pd.DataFrame, baseline: float | None) -> tuple[float, float
     usual = [*np.quantile(values, [0, 0.95]), *([] if baseline is None else [baseline])]
     low, high = min(usual), max(usual)
     margin = 0.05 * (high - low) or 0.05 * abs(high) or 0.05
-    return low - margin, max(high, min(float(values.max()), high + 3 * margin)) + margin
+    return low - margin, max(high, min(float(values.max()), 2 * high - low)) + margin
+
+
+def _end_at(line: Any, high: float) -> None:
+    """Draw a line up to this height only, so that a wild epoch does not cross what is written above."""
+    from matplotlib.patches import Rectangle
+
+    ax = line.axes
+    (left, right), low = ax.get_xlim(), ax.get_ylim()[0]
+    reach = right - left  # the x axis is lengthened later
+    line.set_clip_path(Rectangle((left - reach, low), 4 * reach, high - low, transform=ax.transData))

@@ -45,7 +45,7 @@ def _said_of_null(profile: ImportanceProfile) -> str:
 
 
 def _drawn(profile: ImportanceProfile) -> Figure:
-    alt = "Importance by offset from the TSS; the null band is shaded, and bands outside it are red."
+    alt = "Importance by offset from the TSS; the null band is shaded, and bands outside it are orange."
     return figure_of(lambda: ImportanceDisplay.from_profile(profile), alt, "Importance along the distance to the TSS.")
 
 

@@ -29,7 +29,7 @@ class Agreement(NamedTuple):
     n_letters, n_equal : int
         Letters that are known on both sides, and equal ones.
     best_bp : int
-        Distance to which all rows would have to be moved for most letters to be equal.
+        Distance by which all rows would have to be moved for most letters to be equal, the shortest of several.
     best_share : float
         Share of equal letters there.
     """
@@ -68,15 +68,15 @@ def agreement(genome: Genome, known_bases: Any) -> Agreement:
             equal[shift] += np.count_nonzero(known & (there == bases))
             letters[shift] += np.count_nonzero(known)
     shares = np.divide(equal, letters, out=np.zeros(len(equal)), where=2 * letters > letters.max())
-    shares[REACH_BP] += 1e-9  # a tie is no reason to move
-    best = int(shares.argmax())
+    nearest_first = np.argsort(np.abs(np.arange(-REACH_BP, REACH_BP + 1)), kind="stable")
+    best = int(nearest_first[shares[nearest_first].argmax()])
     return Agreement(
         len(table),
         int((~inside).sum()),
         int(letters[REACH_BP]),
         int(equal[REACH_BP]),
         best - REACH_BP,
-        float(min(shares[best], 1.0)),
+        float(shares[best]),
     )
 
 

@@ -1,6 +1,7 @@
 """What a genome reads letters from, and the file that they come from."""
 
 import os
+import stat
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -36,9 +37,9 @@ class FileState(NamedTuple):
 
 def state_of(path: Path) -> FileState:
     """Size and time of change of a file, which must be one."""
-    if path.is_dir():
-        raise FileFormatError(path, None, None, "this is a folder, wanted a file of a genome (FASTA or 2bit)")
     found = os.stat(path)
+    if stat.S_ISDIR(found.st_mode):
+        raise FileFormatError(path, None, None, "this is a folder, wanted a file of a genome (FASTA or 2bit)")
     return FileState(found.st_size, found.st_mtime_ns)
 
 

@@ -105,8 +105,8 @@ class GenomeWindows:
         """Codes of sorted rows of one chromosome out of one stretch of letters."""
         chrom, start = self._chrom[rows[0]], self._start[rows]
         first, last, length = int(start[0]), int(start[-1]) + self.shape[1], int(self._lengths[chrom])
-        low, high = np.clip([first, last], 0, length).tolist()
+        low, high = min(max(first, 0), length), max(min(last, length), 0)
         stretch = self._genome.letters(self._chroms[chrom], low, high)
         if high - low < last - first:
             stretch = np.pad(stretch, (low - first, last - high), constant_values=UNKNOWN)
-        return np.lib.stride_tricks.sliding_window_view(stretch, self.shape[1])[start - first]
+        return stretch[(start - first)[:, np.newaxis] + np.arange(self.shape[1])]
