@@ -51,7 +51,7 @@ CANDIDATES = {
     "attention, lr .002, 2 kb": (20, N_BINS, attention(lr=2e-3)),
     "attention, lr .001, 2 kb": (20, N_BINS, attention(lr=1e-3)),
 }
-CHOSEN = ["width 9, pool 16, 500 bp", "attention, l2 .01, 2 kb"]
+CHOSEN = ["width 9, pool 16, 500 bp", "attention, l2 .003, 2 kb"]
 
 
 def genes_of(folder, epigenome, splits):

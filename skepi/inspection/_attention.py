@@ -80,6 +80,16 @@ def signal_attention(estimator: Any, X: Any, by: str = "all") -> pd.DataFrame:
     ------
     NotFittedError, TypeError, ValueError
         As in :func:`bin_attention`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skepi.neural_network import BinAttention
+    >>> X = np.random.default_rng(0).normal(size=(50, 6))
+    >>> net = BinAttention(n_signals=2, bin_units=2, signal_units=2, max_epochs=1, random_state=0).fit(X, X[:, 0])
+    >>> table = signal_attention(net, X)
+    >>> table["signal"].tolist(), round(float(table["attention"].sum()), 4)
+    ([0, 1], 1.0)
     """
     network, rows = _attentive(estimator, X)
     return network.signal_attention(rows, by)
