@@ -30,6 +30,7 @@ from skepi.gaussian_process import CisTransRegressor
 from skepi.landmarks import LandmarkRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV
+from skepi.motifs import MotifScanner
 from skepi.neural_network import BinAttention, BinAttentionClassifier, BinCNN, BinCNNClassifier, ExpressionMLP
 from skepi.normalization import ExpressionNormalizer
 from skepi.preprocessing import AppendContext, LogZScaler, Materialize
@@ -58,6 +59,7 @@ ON_ARRAYS = [
     LandmarkRegressor(),
 ]
 OF_SAMPLES = {ExpressionNormalizer, LandmarkRegressor}  # rows are samples and never pairs
+OF_DNA = {MotifScanner}  # rows are windows of letters: tests/test_motif_scanner.py
 OF_PEAKS = {MotifDeviations}  # fit takes three tables of peaks: held to its law in tests/test_motif_deviations.py
 RULES = {TrainingMean, TrainingFrequency, NearestCellTypes, PromoterSum, DistanceDecay}
 NEED_PAIRS = {
@@ -148,7 +150,7 @@ PAIR_STEPS = {
 def test_every_public_estimator_is_checked():
     found = public_estimators()
     assert len(found) >= 7
-    assert found == {type(estimator) for estimator in ON_ARRAYS} | NEED_PAIRS | SEARCHES | OF_PEAKS
+    assert found == {type(estimator) for estimator in ON_ARRAYS} | NEED_PAIRS | SEARCHES | OF_DNA | OF_PEAKS
 
 
 # Settings of an estimator that is checked by default with others.
@@ -203,7 +205,7 @@ def test_every_public_estimator_that_takes_pairs_is_held_to_the_pair_checks():
     held = set()
     for model in [*PAIR_MODELS.values(), *PAIR_CLASSIFIERS.values(), *PAIR_STEPS.values()]:
         held |= {type(model), *map(type, model.get_params().values())}
-    assert public_estimators() - held == OF_SAMPLES | CLASSIFIERS | SEARCHES | OF_PEAKS
+    assert public_estimators() - held == OF_SAMPLES | CLASSIFIERS | SEARCHES | OF_DNA | OF_PEAKS
 
 
 @pytest.mark.filterwarnings("ignore::skepi.exceptions.UnseenBatchWarning")  # new data sets name no batch

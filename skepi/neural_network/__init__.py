@@ -1,4 +1,4 @@
-"""Networks on binned openness; with its helpers the only room where torch lives."""
+"""Networks on binned openness; torch lives here, and in one module of ``motifs``."""
 
 from skepi.neural_network._bin_attention import BinAttention, BinAttentionClassifier
 from skepi.neural_network._bin_cnn import BinCNN, BinCNNClassifier
