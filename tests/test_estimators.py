@@ -31,7 +31,14 @@ from skepi.landmarks import LandmarkRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV
 from skepi.motifs import MotifScanner
-from skepi.neural_network import BinAttention, BinAttentionClassifier, BinCNN, BinCNNClassifier, ExpressionMLP
+from skepi.neural_network import (
+    BinAttention,
+    BinAttentionClassifier,
+    BinCNN,
+    BinCNNClassifier,
+    ExpressionMLP,
+    SequenceOpenness,
+)
 from skepi.normalization import ExpressionNormalizer
 from skepi.preprocessing import AppendContext, LogZScaler, Materialize
 from skepi.testing import PAIR_CHECKS, parametrize_with_pair_checks
@@ -59,7 +66,7 @@ ON_ARRAYS = [
     LandmarkRegressor(),
 ]
 OF_SAMPLES = {ExpressionNormalizer, LandmarkRegressor}  # rows are samples and never pairs
-OF_DNA = {MotifScanner}  # rows are windows of letters: tests/test_motif_scanner.py
+OF_DNA = {MotifScanner, SequenceOpenness}  # rows are windows of letters: held to their law in files of their own
 OF_PEAKS = {MotifDeviations}  # fit takes three tables of peaks: held to its law in tests/test_motif_deviations.py
 RULES = {TrainingMean, TrainingFrequency, NearestCellTypes, PromoterSum, DistanceDecay}
 NEED_PAIRS = {
