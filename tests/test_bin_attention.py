@@ -6,6 +6,7 @@ import torch
 from promises import assert_exact, assert_float32_sums, assert_float64_sums, assert_within
 from several_signals import several_signals
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -197,6 +198,16 @@ def test_attention_of_plain_arrays_counts_signals_and_bins(arrays):
         net.bin_attention(X, "cell_type")
     with pytest.raises(ValueError, match="by must be one of"):
         net.signal_attention(X, "lineage")
+
+
+def test_attention_of_lists_is_that_of_arrays_and_an_unfitted_network_has_none(arrays):
+    X, y = arrays
+    net = small(BinAttention, n_signals=2)
+    for verb in (net.bin_attention, net.signal_attention):
+        with pytest.raises(NotFittedError, match="not fitted yet"):
+            verb(X)
+    net.fit(X, y)
+    assert_exact(net.bin_attention(X[:3].tolist(), "row"), net.bin_attention(X[:3], "row"))
 
 
 def test_means_over_batches_by_hand():
