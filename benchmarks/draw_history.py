@@ -25,7 +25,7 @@ def draw(table):
         for machine, rows in table[table["figure"] == name].groupby("machine", sort=False):
             median = rows.groupby("commit", sort=False)["value"].median()
             ax.plot([commits.index(one) for one in median.index], median, marker="o", label=textwrap.fill(machine, 60))
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, 1.1 * table["value"][table["figure"] == name].max())
         ax.set_title(name, loc="left", size="medium")
     axes[-1, 0].set_xticks(range(len(commits)), commits, rotation=90)
     axes[-1, 0].set_xlabel("commit, in the order of the table")

@@ -1,8 +1,9 @@
 """Record ratios of benchmarks over commits: ``record.py`` appends one row per figure to ``history.csv``.
 
-``record.py small`` tries it in less than a minute. A ratio compares two things that run beside each other on one machine,
-so that it says more over commits than seconds do. Each row has the time (UTC), the commit (with ``+`` where the tree differs from it), the machine, the size (``full`` or
-``small``), the figure and its value. ``draw_history.py`` draws the table.
+``record.py small`` tries it in less than a minute. A ratio compares two things that run beside each other on one
+machine, so that it says more over commits than seconds do. Each row has the time (UTC), the commit (with ``+`` where
+the tree differs from it), the machine, the size (``full`` or ``small``), the figure and its value.
+``draw_history.py`` draws the table.
 """
 
 import os

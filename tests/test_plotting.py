@@ -16,7 +16,7 @@ from promises import assert_float64_sums
 from skepi import plotting
 from skepi.plotting import ImportanceDisplay, TrainingCurveDisplay
 from skepi.plotting._band_axis import label_edges
-from skepi.plotting._labels import end_labels, label_axes, name_points, shortened, spread, write_above
+from skepi.plotting._labels import end_labels, label_axes, make_room_top, name_points, shortened, spread, write_above
 from skepi.plotting._style import PALETTE, WORDS, axes, check_table, colours, percent
 
 HISTORY = pd.DataFrame({"epoch": [1, 2, 3], "train_mse": [1.0, 0.7, 0.5], "dev_mse": [1.0, 0.9, 0.95]})
@@ -143,6 +143,18 @@ def test_names_of_points_cover_neither_each_other_nor_points(rng):
         x0, y0, x1, y1 = figures._extent(name)
         inside = (marks[:, 0] > x0) & (marks[:, 0] < x1) & (marks[:, 1] > y0) & (marks[:, 1] < y1)
         assert not inside.any(), name.get_text()
+
+
+def test_names_of_points_stay_out_of_the_room_above_the_axis():
+    (ax,) = axes()
+    points = np.column_stack([np.linspace(0.4, 0.6, 40), np.ones(40)])  # crowded at the top
+    ax.scatter(*points.T)
+    top = ax.get_ylim()[1]
+    make_room_top(ax, 6)
+    written = name_points(ax, points[::4], [f"cell{k}" for k in range(10)], points)
+    end = ax.transData.transform((0, top))[1]
+    assert len(written) > 3
+    assert all(figures._extent(name)[3] <= end + 1 for name in written)
 
 
 def test_a_name_without_room_is_left_out():

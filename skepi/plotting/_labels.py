@@ -169,7 +169,8 @@ def name_points(
 ) -> list[Any]:
     """Write names beside their points, where they cover neither points nor each other; a thin line leads back.
 
-    The first names get the best places. A name for which there is no free place is left out.
+    The first names get the best places. A name for which there is no free place is left out; the room that was made
+    above the y axis is for other words.
 
     Parameters
     ----------
@@ -185,7 +186,7 @@ def name_points(
     ax.get_xlim(), ax.get_ylim()  # limits that are due are set when they are asked for
     per_point = ax.figure.dpi / 72
     box = ax.get_window_extent()
-    limits = np.array([box.width, box.height]) / per_point
+    limits = np.array([box.width, _top_of(ax, box) - box.y0]) / per_point
     places, marks = _in_points(ax, points, box, per_point), _in_points(ax, obstacles, box, per_point)
     taken = [*np.hstack([marks - 3.5, marks + 3.5]), *_texts_there(ax, box, per_point)]
     drawn = []
@@ -200,13 +201,18 @@ def name_points(
     return drawn
 
 
+def _top_of(ax: Any, box: Any) -> float:
+    """Upper end of the y axis, in pixels: the room above it is taken by words."""
+    bounds = ax.spines["left"].get_bounds()
+    return float(box.y1 if bounds is None else ax.transData.transform((ax.get_xlim()[0], bounds[1]))[1])
+
+
 def _in_points(ax: Any, xy: ArrayLike, box: Any, per_point: float) -> FloatArray:
     return (ax.transData.transform(np.asarray(xy, dtype=float)) - [box.x0, box.y0]) / per_point
 
 
 def _texts_there(ax: Any, box: Any, per_point: float) -> Iterator[FloatArray]:
-    legend = ax.get_legend()
-    for text in [*ax.texts, *([] if legend is None else legend.get_texts())]:
+    for text in ax.texts:
         extent = text.get_window_extent()
         yield (np.array([extent.x0, extent.y0, extent.x1, extent.y1]) - np.tile([box.x0, box.y0], 2)) / per_point
 

@@ -33,7 +33,7 @@ class Genome:
 
     Nothing is written beside the file. Where a ``.fai`` (and, for bgzip, a ``.gzi``) lies there, it is used, and is an
     error where it is older than the file or does not agree with it. Where none does, one is made in memory, which
-    takes half a minute for a mammal; ``samtools faidx`` makes a lasting one.
+    takes 13 s of one core for 3 Gb; ``samtools faidx`` makes a lasting one.
 
     Plain gzip, in contrast to bgzip, has to be unpacked from its beginning. Such a file is read whole, up to 512 MiB of
     letters; a larger one is an error that says how to make bgzip of it.
