@@ -312,6 +312,7 @@ def test_one_seed_gives_one_result(kind, binned):
     assert not np.array_equal(scores(first, Z), scores(other, Z))
 
 
+@pytest.mark.slow
 @NETWORKS
 def test_bfloat16_only_where_asked_for_on_a_cpu(kind, arrays):
     X, y = arrays[0], targets_of(kind, arrays[1])
@@ -386,6 +387,7 @@ def test_one_class_only_is_refused(arrays):
 # --- what other estimators promise
 
 
+@pytest.mark.slow
 @NETWORKS
 def test_the_checks_on_pairs(kind, capsys):
     model, bins = small(kind), TSSBinner(edges=BANDS)
