@@ -19,6 +19,7 @@ STORY = [
         "plot_tf_products.py",
         "plot_links.py",
         "plot_motifs.py",
+        "plot_sequence.py",
         "plot_report.py",
     ),
     *LONG,

@@ -85,7 +85,16 @@ def test_every_code_block_of_a_guide_page_is_run(name):
 # Show how to call something, and no result that could be drawn.
 WITHOUT_FIGURE = {
     f"guide/{name}"
-    for name in ("cited_systems", "coming_from", "index", "messages", "own_estimator", "peak_features", "sequence")
+    for name in (
+        "cited_systems",
+        "coming_from",
+        "index",
+        "messages",
+        "motifs",
+        "own_estimator",
+        "peak_features",
+        "sequence",
+    )
 } | COMMANDS
 
 

@@ -246,3 +246,14 @@ def test_motifs_are_found_by_their_deviations_and_help_to_predict(tmp_path):
     assert motifs > bands + 0.1
     assert_within(numbers_after("and motifs, shuffled DNA", output)[0], bands, 0.045, "chance of one seed")
     assert (tmp_path / "figures" / "motifs.png").stat().st_size > 20_000
+
+
+@pytest.mark.slow
+def test_letters_of_a_planted_site_matter_to_a_network(tmp_path):
+    output = run("examples/plot_sequence.py", tmp_path)
+    network, shuffled = (numbers[1] for numbers in re.findall(r"^mean +(-?\d\.\d+) +(-?\d\.\d+)", output, re.MULTILINE))
+    assert float(network) > 0.2  # .39 here
+    assert abs(float(shuffled)) < 0.1
+    inside, elsewhere = numbers_after("mean absolute effect inside", output)[0], numbers_after("elsewhere", output)[0]
+    assert inside > 3 * elsewhere
+    assert (tmp_path / "figures" / "sequence.png").stat().st_size > 10_000
