@@ -2,9 +2,9 @@
 Which letters open a peak
 =========================
 
-A network that reads the DNA under peaks can predict where a peak is open. Its predictions then say which letters matter:
-change one letter after the other, and see what the network makes of it. This example simulates DNA with planted motifs,
-trains a network on three chromosomes, asks what it knows of the fourth, and looks at the letters of one peak.
+A network that reads the DNA under peaks can predict where a peak is open. Its predictions then say which letters
+matter: change one letter after the other, and see what the network makes of it. This example simulates DNA with planted
+motifs, trains a network on three chromosomes, asks what it knows of the fourth, and looks at the letters of one peak.
 """
 
 # %%

@@ -254,6 +254,7 @@ def test_letters_of_a_planted_site_matter_to_a_network(tmp_path):
     network, shuffled = (numbers[1] for numbers in re.findall(r"^mean +(-?\d\.\d+) +(-?\d\.\d+)", output, re.MULTILINE))
     assert float(network) > 0.2  # .39 here
     assert abs(float(shuffled)) < 0.1
-    inside, elsewhere = numbers_after("mean absolute effect inside", output)[0], numbers_after("elsewhere", output)[0]
+    effects = re.search(r"mean absolute effect inside (\d\.\d+), elsewhere (\d\.\d+)", output).groups()
+    inside, elsewhere = map(float, effects)
     assert inside > 3 * elsewhere
     assert (tmp_path / "figures" / "sequence.png").stat().st_size > 10_000
