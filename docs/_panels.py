@@ -7,7 +7,12 @@ from sphinx_gallery.scrapers import matplotlib_scraper
 from sphinx_gallery.utils import scale_image
 
 # Number of the figure and of its axes, from 0, where they are not the first of the example.
-CHOSEN = {"plot_bins": (0, 1), "plot_error_analysis": (1, 0), "plot_importance": (1, 0)}
+CHOSEN = {
+    "plot_bins": (0, 1),
+    "plot_error_analysis": (1, 0),
+    "plot_importance": (1, 0),
+    "plot_unseen_cell_types": (1, 0),
+}
 
 
 def chosen(name):

@@ -36,7 +36,7 @@ def test_the_gallery_runs_quick_examples_by_default_and_all_when_asked(beside_co
 def test_kept_outputs_are_those_of_the_examples_that_no_build_runs(beside_conf):
     kept = beside_conf("_kept")
     long = {Path(script).stem for script in beside_conf("_gallery").LONG}
-    assert set() < {folder.name for folder in kept.KEPT.iterdir()} <= long
+    assert {folder.name for folder in kept.KEPT.iterdir()} == long
 
 
 def test_kept_outputs_are_of_the_code_as_it_is(beside_conf):
