@@ -18,6 +18,8 @@ STORY = [
         "plot_landmarks.py",
         "plot_tf_products.py",
         "plot_links.py",
+        "plot_motifs.py",
+        "plot_sequence.py",
         "plot_report.py",
     ),
     *LONG,

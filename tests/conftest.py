@@ -10,6 +10,8 @@ from hypothesis import settings
 from skepi.datasets import make_paired_openness
 
 BLOOD = Path(os.environ.get("SKEPI_HEME14", Path(__file__).parents[2] / "shared" / "data" / "heme14"))
+HEME_DNA = Path(os.environ.get("SKEPI_HEME_DNA", BLOOD.parent / "heme_dna"))
+MOTIFS = Path(os.environ.get("SKEPI_MOTIFS", BLOOD.parent / "motifs"))
 MIRROR = Path(os.environ.get("SKEPI_MIRROR", Path(__file__).parents[2] / "shared" / "mirror"))
 
 
@@ -61,6 +63,22 @@ def blood_path():
     if not (BLOOD / "peaks.parquet").exists():
         pytest.skip(f"the blood tables are not at {BLOOD}; SKEPI_HEME14 names another folder")
     return BLOOD
+
+
+@pytest.fixture(scope="session")
+def heme_dna_path():
+    """Folder with DNA of blood sites."""
+    if not (HEME_DNA / "tal1_300bp_hg19.parquet").exists():
+        pytest.skip(f"the DNA of blood sites is not at {HEME_DNA}; SKEPI_HEME_DNA names another folder")
+    return HEME_DNA
+
+
+@pytest.fixture(scope="session")
+def motifs_path():
+    """Folder with the matrices of JASPAR."""
+    if not (MOTIFS / "JASPAR2024_CORE_human.meme.gz").exists():
+        pytest.skip(f"the motifs are not at {MOTIFS}; SKEPI_MOTIFS names another folder")
+    return MOTIFS
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import torch
 from promises import assert_exact, assert_float32_sums, assert_float64_sums, assert_within
 from several_signals import several_signals
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -199,6 +200,16 @@ def test_attention_of_plain_arrays_counts_signals_and_bins(arrays):
         net.signal_attention(X, "lineage")
 
 
+def test_attention_of_lists_is_that_of_arrays_and_an_unfitted_network_has_none(arrays):
+    X, y = arrays
+    net = small(BinAttention, n_signals=2)
+    for verb in (net.bin_attention, net.signal_attention):
+        with pytest.raises(NotFittedError, match="not fitted yet"):
+            verb(X)
+    net.fit(X, y)
+    assert_exact(net.bin_attention(X[:3].tolist(), "row"), net.bin_attention(X[:3], "row"))
+
+
 def test_means_over_batches_by_hand():
     parts = [np.array([[1.0, 3], [5, 5]]), np.array([[3.0, 1]])]
     assert group_means(parts, np.array([0, 1, 0]), 2).tolist() == [[2, 2], [5, 5]]
@@ -301,6 +312,7 @@ def test_one_seed_gives_one_result(kind, binned):
     assert not np.array_equal(scores(first, Z), scores(other, Z))
 
 
+@pytest.mark.slow
 @NETWORKS
 def test_bfloat16_only_where_asked_for_on_a_cpu(kind, arrays):
     X, y = arrays[0], targets_of(kind, arrays[1])
@@ -375,6 +387,7 @@ def test_one_class_only_is_refused(arrays):
 # --- what other estimators promise
 
 
+@pytest.mark.slow
 @NETWORKS
 def test_the_checks_on_pairs(kind, capsys):
     model, bins = small(kind), TSSBinner(edges=BANDS)

@@ -85,7 +85,16 @@ def test_every_code_block_of_a_guide_page_is_run(name):
 # Show how to call something, and no result that could be drawn.
 WITHOUT_FIGURE = {
     f"guide/{name}"
-    for name in ("cited_systems", "coming_from", "index", "messages", "own_estimator", "peak_features", "sequence")
+    for name in (
+        "cited_systems",
+        "coming_from",
+        "index",
+        "messages",
+        "motifs",
+        "own_estimator",
+        "peak_features",
+        "sequence",
+    )
 } | COMMANDS
 
 
@@ -101,8 +110,8 @@ def test_every_guide_page_is_in_the_table_of_the_guide():
     ] == []
 
 
-# Its example needs the network.
-SHOWN_NOT_RUN = {"datasets.fetch_hematopoiesis"}
+# Their examples need the network, or a package of 57 MB.
+SHOWN_NOT_RUN = {"datasets.fetch_hematopoiesis", "motifs.jaspar_motifs"}
 # Entries of the tables; errors and warnings are listed in another way.
 API = re.findall(r"^ {3}(\w\S*)$", PAGES["api"].read_text(), flags=re.MULTILINE)
 

@@ -30,7 +30,15 @@ from skepi.gaussian_process import CisTransRegressor
 from skepi.landmarks import LandmarkRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV
-from skepi.neural_network import BinAttention, BinAttentionClassifier, BinCNN, BinCNNClassifier, ExpressionMLP
+from skepi.motifs import MotifScanner
+from skepi.neural_network import (
+    BinAttention,
+    BinAttentionClassifier,
+    BinCNN,
+    BinCNNClassifier,
+    ExpressionMLP,
+    SequenceOpenness,
+)
 from skepi.normalization import ExpressionNormalizer
 from skepi.preprocessing import AppendContext, LogZScaler, Materialize
 from skepi.testing import PAIR_CHECKS, parametrize_with_pair_checks
@@ -58,6 +66,7 @@ ON_ARRAYS = [
     LandmarkRegressor(),
 ]
 OF_SAMPLES = {ExpressionNormalizer, LandmarkRegressor}  # rows are samples and never pairs
+OF_DNA = {MotifScanner, SequenceOpenness}  # rows are windows of letters: held to their law in files of their own
 OF_PEAKS = {MotifDeviations}  # fit takes three tables of peaks: held to its law in tests/test_motif_deviations.py
 RULES = {TrainingMean, TrainingFrequency, NearestCellTypes, PromoterSum, DistanceDecay}
 NEED_PAIRS = {
@@ -148,7 +157,7 @@ PAIR_STEPS = {
 def test_every_public_estimator_is_checked():
     found = public_estimators()
     assert len(found) >= 7
-    assert found == {type(estimator) for estimator in ON_ARRAYS} | NEED_PAIRS | SEARCHES | OF_PEAKS
+    assert found == {type(estimator) for estimator in ON_ARRAYS} | NEED_PAIRS | SEARCHES | OF_DNA | OF_PEAKS
 
 
 # Settings of an estimator that is checked by default with others.
@@ -203,7 +212,7 @@ def test_every_public_estimator_that_takes_pairs_is_held_to_the_pair_checks():
     held = set()
     for model in [*PAIR_MODELS.values(), *PAIR_CLASSIFIERS.values(), *PAIR_STEPS.values()]:
         held |= {type(model), *map(type, model.get_params().values())}
-    assert public_estimators() - held == OF_SAMPLES | CLASSIFIERS | SEARCHES | OF_PEAKS
+    assert public_estimators() - held == OF_SAMPLES | CLASSIFIERS | SEARCHES | OF_DNA | OF_PEAKS
 
 
 @pytest.mark.filterwarnings("ignore::skepi.exceptions.UnseenBatchWarning")  # new data sets name no batch

@@ -234,3 +234,27 @@ def test_the_report_warns_of_the_corrupted_cell_type(tmp_path):
     page = (tmp_path / "figures" / "report.html").read_text(encoding="utf-8")
     assert "explains" in page
     assert len(page) < 2e6
+
+
+@pytest.mark.slow
+def test_motifs_are_found_by_their_deviations_and_help_to_predict(tmp_path):
+    absent = dict.fromkeys(("SKEPI_HEME_DNA", "SKEPI_HEME14", "SKEPI_MOTIFS"), "")
+    output = run("examples/plot_motifs.py", tmp_path, absent)
+    ranked = re.findall(r"^(\S+(?: \d)?) +(\d\.\d\d) ", output, flags=re.MULTILINE)
+    assert {name for name, _ in ranked[:5]} == {"GATA1", "SPI1", "CEBPA", "RUNX1", "TBX21"}
+    bands, motifs = (numbers_after(label, output)[0] for label in ("bands alone", "and motifs  "))
+    assert motifs > bands + 0.1
+    assert_within(numbers_after("and motifs, shuffled DNA", output)[0], bands, 0.045, "chance of one seed")
+    assert (tmp_path / "figures" / "motifs.png").stat().st_size > 20_000
+
+
+@pytest.mark.slow
+def test_letters_of_a_planted_site_matter_to_a_network(tmp_path):
+    output = run("examples/plot_sequence.py", tmp_path)
+    network, shuffled = (numbers[1] for numbers in re.findall(r"^mean +(-?\d\.\d+) +(-?\d\.\d+)", output, re.MULTILINE))
+    assert float(network) > 0.2  # .39 here
+    assert abs(float(shuffled)) < 0.1
+    effects = re.search(r"mean absolute effect inside (\d\.\d+), elsewhere (\d\.\d+)", output).groups()
+    inside, elsewhere = map(float, effects)
+    assert inside > 3 * elsewhere
+    assert (tmp_path / "figures" / "sequence.png").stat().st_size > 10_000

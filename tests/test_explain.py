@@ -27,7 +27,14 @@ from skepi.inspection._swapped import SwappedRows
 from skepi.landmarks import LandmarkRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.model_selection import CellTypeKFold, ResumableGridSearchCV, cross_val_pairs
-from skepi.neural_network import BinAttention, BinAttentionClassifier, BinCNN, BinCNNClassifier, ExpressionMLP
+from skepi.neural_network import (
+    BinAttention,
+    BinAttentionClassifier,
+    BinCNN,
+    BinCNNClassifier,
+    ExpressionMLP,
+    SequenceOpenness,
+)
 from skepi.paired import PairedDataset
 from skepi.preprocessing import AppendContext, LogZScaler
 
@@ -108,8 +115,15 @@ def of_kinds(kinds):
 def test_every_public_estimator_is_explained_or_refuses():
     predicting = {kind for kind in public_estimators() if hasattr(kind, "predict")}
     assert len(predicting) >= 10
-    # of pools, in test_batch_correction; of classes, in test_bin_* and test_classification; of samples
-    elsewhere = {BatchCorrection, BinAttentionClassifier, BinCNNClassifier, TrainingFrequency, LandmarkRegressor}
+    # of pools, in test_batch_correction; of classes, in test_bin_* and test_classification; of samples; of DNA
+    elsewhere = {
+        BatchCorrection,
+        BinAttentionClassifier,
+        BinCNNClassifier,
+        TrainingFrequency,
+        LandmarkRegressor,
+        SequenceOpenness,
+    }
     assert predicting == set(READERS) | set(OTHERS) | elsewhere
 
 

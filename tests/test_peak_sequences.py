@@ -148,8 +148,7 @@ def test_rows_taken_are_rows_of_the_whole(data, random_genome, random_peaks):
         )
     )
     wanted = whole[key if isinstance(key, slice) or len(key) else slice(0)]
-    assert_exact(sequences[key], wanted)
-    taken = sequences.take(key)
+    taken = sequences[key]
     assert_exact(taken.as_array(), wanted)
     assert_exact(taken.gc_share(), sequences.gc_share()[key if isinstance(key, slice) or len(key) else slice(0)])
     assert len(taken.peaks) == len(wanted)
@@ -168,7 +167,7 @@ def test_an_array_is_made_as_numpy_makes_one(genome):
 
 def test_what_is_read_belongs_to_the_caller(genome):
     for sequences in (PeakSequences(genome, peaks_at((2, 6)), 4), PeakSequences.from_strings(["CCGG"])):
-        for read in (sequences.as_array(), sequences[:], sequences[0], sequences[[0]]):
+        for read in (sequences.as_array(), np.asarray(sequences[:]), sequences[0], np.asarray(sequences[[0]])):
             read[...] = 4
         assert sequences.to_strings() == ["CCGG"]
     given_codes = np.array([[1, 1, 2, 2]], np.uint8)
@@ -240,7 +239,7 @@ def test_windows_with_much_n_are_refused_when_they_are_read(genome):
         sequences.as_array()
     with pytest.raises(TableError, match="1 of 1 windows have more N"):
         sequences[2]
-    assert sequences.take(sequences.n_share() <= 0.4).to_strings() == ["CCGG"]
+    assert sequences[sequences.n_share() <= 0.4].to_strings() == ["CCGG"]
     assert len(PeakSequences(genome, peaks, 4, max_n_share=0.5).as_array()) == 3
     for wrong in (-0.1, 1.5, "much", None):
         with pytest.raises(ValueError, match="max_n_share must be a number with 0 <= max_n_share"):
@@ -286,7 +285,7 @@ def test_codes_are_checked():
 
 def test_rows_are_asked_for_as_of_an_array(genome):
     sequences = PeakSequences(genome, peaks_at((2, 6), (3, 8)), 4)
-    with pytest.raises(TypeError, match=r"sequences\[rows\]\[:, columns\]"):
+    with pytest.raises(TypeError, match=r"numpy\.asarray\(sequences\[rows\]\)\[:, columns\]"):
         sequences[:, 2]
     with pytest.raises(TypeError, match="got 2 axes"):
         sequences[np.zeros((1, 1), int)]

@@ -57,7 +57,15 @@ from skepi.landmarks import LandmarkRegressor
 from skepi.linear_model import LassoBaseline, LassoBaselineCV, TFProductLasso
 from skepi.metrics import skill_scorer
 from skepi.model_selection import CellTypeKFold, LeaveOneCellTypeOut, ResumableGridSearchCV
-from skepi.neural_network import BinAttention, BinAttentionClassifier, BinCNN, BinCNNClassifier, ExpressionMLP
+from skepi.motifs import MotifScanner
+from skepi.neural_network import (
+    BinAttention,
+    BinAttentionClassifier,
+    BinCNN,
+    BinCNNClassifier,
+    ExpressionMLP,
+    SequenceOpenness,
+)
 from skepi.normalization import ExpressionNormalizer
 from skepi.persistence import FittedPart, load_model, read_model_info, save_model
 from skepi.preprocessing import AppendContext, LogZScaler, Materialize
@@ -220,6 +228,8 @@ STORED_ELSEWHERE = {
     BinCNNClassifier,
     TrainingFrequency,
     MotifDeviations,
+    MotifScanner,
+    SequenceOpenness,
 }
 
 

@@ -30,7 +30,7 @@ def _no_figures_left():
 
 def test_all_displays_are_public():
     assert set(plotting.__all__) == {name for name in vars(plotting) if name.endswith("Display")}
-    assert len(plotting.__all__) == 17
+    assert len(plotting.__all__) == 18
 
 
 def test_importing_brings_no_matplotlib():

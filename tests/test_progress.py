@@ -54,7 +54,14 @@ from skepi.model_selection import (
     learning_curve_pairs,
     shuffle_control,
 )
-from skepi.neural_network import BinAttention, BinAttentionClassifier, BinCNN, BinCNNClassifier, ExpressionMLP
+from skepi.neural_network import (
+    BinAttention,
+    BinAttentionClassifier,
+    BinCNN,
+    BinCNNClassifier,
+    ExpressionMLP,
+    SequenceOpenness,
+)
 from skepi.peaks import consensus_peaks, openness_from_bigwigs, openness_over_peaks, read_narrowpeaks
 
 DATA, _ = make_paired_openness(n_genes=30, n_cell_types=6, n_lineages=2, random_state=0)
@@ -90,6 +97,13 @@ def classified(estimator, **settings):
     return {name: value for name, value in vars(model).items() if name.endswith("_") and name != "history_"}
 
 
+def of_sequences(estimator, **settings):
+    """What a network learns of random DNA."""
+    codes = np.random.default_rng(0).integers(0, 4, (20, 30), dtype=np.uint8)
+    model = clone(estimator).set_params(**settings).fit(codes, np.arange(20.0), groups=np.repeat([0, 1], 10))
+    return {name: value for name, value in vars(model).items() if name.endswith("_") and name != "history_"}
+
+
 def searched(tmp_path, **settings):
     search = ResumableGridSearchCV(Ridge(), {"alpha": [0.1, 1.0]}, folder=tmp_path / "kept", cv=2, **settings)
     return search.fit(BINNED.dense(), Y).cv_results_["mean_test_score"]
@@ -106,6 +120,7 @@ def compared(folder=None, models=None, **settings):
 LINKS = score_links(DATA, max_distance=100_000)
 NET = ExpressionMLP((4,), max_epochs=2, random_state=0)
 SMALL_CNN = {"filters": 2, "width": 1, "pool": 1, "hidden": (4,), "max_epochs": 2, "random_state": 0}
+SMALL_READER_OF_DNA = {"scale": 0.02, "max_epochs": 2, "random_state": 0}
 SMALL_READER = {"bin_units": 2, "signal_units": 2, "max_epochs": 2, "random_state": 0}
 CALLS = {
     "compare_models": ("fits", 16, lambda f, t, **s: compared(**s)),
@@ -146,6 +161,7 @@ CALLS = {
     "BinCNNClassifier": ("epochs", 2, lambda f, t, **s: classified(BinCNNClassifier(**SMALL_CNN), **s)),
     "BinAttention": ("epochs", 2, lambda f, t, **s: fitted(BinAttention(**SMALL_READER), BINNED, **s)),
     "BinAttentionClassifier": ("epochs", 2, lambda f, t, **s: classified(BinAttentionClassifier(**SMALL_READER), **s)),
+    "SequenceOpenness": ("epochs", 2, lambda f, t, **s: of_sequences(SequenceOpenness(**SMALL_READER_OF_DNA), **s)),
     "ExpressionMLP": ("epochs", 2, lambda f, t, **s: fitted(NET, BINNED, **s)),
     "ResumableGridSearchCV": ("fits", 4, lambda f, t, **s: searched(t, **s)),
 }

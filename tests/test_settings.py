@@ -39,7 +39,7 @@ def rows(simulated):
 
 
 def test_all_models_are_here():
-    assert len(MODELS) == 11
+    assert len(MODELS) == 12
     assert len(SETTINGS) > 35
 
 

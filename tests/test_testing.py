@@ -19,6 +19,8 @@ from strangers import GeneLevel, StrangersRidge, TableRows
 from test_estimators import (
     CLASSIFIERS,
     EDGES,
+    OF_DNA,
+    OF_PEAKS,
     OF_SAMPLES,
     PAIR_CLASSIFIERS,
     PAIR_MODELS,
@@ -419,7 +421,7 @@ def test_every_public_estimator_of_rows_is_tried_on_the_container_of_a_stranger(
     tried = {type(one) for one in NEED_THE_MAP}
     for model in [*ON_ROWS.values(), *map(on_rows, PAIR_CLASSIFIERS.values())]:
         tried |= {type(model), *map(type, model.get_params().values())}
-    assert public_estimators() - tried == OF_SAMPLES | CLASSIFIERS | SEARCHES
+    assert public_estimators() - tried == OF_SAMPLES | OF_DNA | OF_PEAKS | CLASSIFIERS | SEARCHES
 
 
 @pytest.mark.filterwarnings("ignore::skepi.exceptions.UnseenBatchWarning")  # new data sets name no batch

@@ -122,52 +122,60 @@ def make_genome(
     """
     shares = checked_shares({"motif": motif_share, "cis": cis_share, "program": program_share})
     check_sizes(n_genes, n_cell_types, n_lineages, n_chromosomes, None)
-    check_number("site_share", site_share, 0, 1, low_included=False)
-    check_number("motif_effect", motif_effect, 0)
-    check_flag("shuffle_letters", shuffle_letters)
-    if openness_depth is not None:
-        check_number("openness_depth", openness_depth, 0, low_included=False)
+    _check_settings(site_share, motif_effect, openness_depth, shuffle_letters)
     matrices = checked_motifs(motifs)
-    of_genome, of_signal, of_sites, of_letters, of_parts, of_genes, of_reads = np.random.default_rng(
-        random_state
-    ).spawn(7)
+    names, widths = pd.Index(list(matrices), name="motif"), np.array([len(matrix) for matrix in matrices.values()])
+    of_genome, of_signal, of_sites, of_letters, of_parts, of_genes, of_reads = _streams(random_state)
     genome = place_genomes([of_genome], n_genes, n_chromosomes, n_peaks)[0]
     tree = grow_tree(n_cell_types, n_lineages)
     state = draw_state(of_signal, tree, _N_PROGRAMS)
-    widths = np.array([len(matrix) for matrix in matrices.values()])
     sites = draw_sites(of_sites, len(genome.peaks), widths, site_share)
     has_site = np.zeros((len(genome.peaks), widths.size), dtype=bool)
     has_site[sites.peak, sites.motif] = True
     activity = _draw_activity(of_sites, tree, widths.size)
     weights = np.where(np.arange(widths.size) % 2 == 0, 1.0, -1.0)
     signal = _opened(draw_signal(of_signal, genome, tree, state), motif_effect * has_site @ activity.T)
-    source = measured(of_reads, genome, signal, openness_depth)
-    gain = has_site @ weights
+    openness = measured(of_reads, genome, signal, openness_depth).openness
     letters, gc_share = write_letters(of_letters, genome, list(matrices.values()), sites, shuffled=shuffle_letters)
-    parts = _parts(of_parts, genome, signal, gain, state, shares)
-    mean, sd = draw_genes(of_genes, genome)
-    names = pd.Index(list(matrices), name="motif")
-    genes = pd.Index(genome.genes["name"], name="gene")
-    tables = {name: pd.DataFrame(sd[:, None] * part, genes, tree.index) for name, part in parts.items()}
-    expression = np.maximum(mean[:, None] + sum(table.to_numpy() for table in tables.values()), 0)
+    parts = _parts(of_parts, genome, signal, has_site @ weights, state, shares)
+    truth = _parts_of_genes(*draw_genes(of_genes, genome), parts, genome, tree) | {
+        "motifs": matrices,
+        "sites": _table_of_sites(genome, sites, names, widths),
+        "has_site": pd.DataFrame(has_site, columns=names),
+        "gc_share": pd.Series(gc_share, name="gc_share"),
+        "tf_activity": pd.DataFrame(activity, tree.index, names),
+        "motif_weights": pd.Series(weights, names),
+        "cell_state": pd.DataFrame(state, tree.index),
+        "tree": tree,
+        "signal": pd.DataFrame(signal, columns=tree.index),
+        "shares": shares,
+    }
+    total = truth["gene_mean"].to_numpy()[:, None] + sum(truth[name].to_numpy() for name in parts)
     cell_types = tree["lineage"].rename_axis("name").reset_index()
-    data = PairedDataset(source.openness, genome.peaks, genome.genes, expression, cell_types)
-    truth = Bunch(
-        **tables,
-        motifs=matrices,
-        sites=_table_of_sites(genome, sites, names, widths),
-        has_site=pd.DataFrame(has_site, columns=names),
-        gc_share=pd.Series(gc_share, name="gc_share"),
-        tf_activity=pd.DataFrame(activity, tree.index, names),
-        motif_weights=pd.Series(weights, names),
-        gene_mean=pd.Series(mean, genes),
-        gene_sd=pd.Series(sd, genes),
-        cell_state=pd.DataFrame(state, tree.index),
-        tree=tree,
-        signal=pd.DataFrame(signal, columns=tree.index),
-        shares=shares,
-    )
-    return data, letters, truth
+    data = PairedDataset(openness, genome.peaks, genome.genes, np.maximum(total, 0), cell_types)
+    return data, letters, Bunch(**truth)
+
+
+def _check_settings(site_share: Any, motif_effect: Any, openness_depth: Any, shuffle_letters: Any) -> None:
+    check_number("site_share", site_share, 0, 1, low_included=False)
+    check_number("motif_effect", motif_effect, 0)
+    check_flag("shuffle_letters", shuffle_letters)
+    if openness_depth is not None:
+        check_number("openness_depth", openness_depth, 0, low_included=False)
+
+
+def _streams(random_state: int | None) -> list[Generator]:
+    """One generator for each thing that is drawn, so that settings of one leave the others as they are."""
+    return np.random.default_rng(random_state).spawn(7)
+
+
+def _parts_of_genes(
+    mean: FloatArray, sd: FloatArray, parts: dict[str, FloatArray], genome: Genome, tree: pd.DataFrame
+) -> dict[str, Any]:
+    """Parts of expression in log units, and mean and SD of each gene, labelled."""
+    genes = pd.Index(genome.genes["name"], name="gene")
+    tables: dict[str, Any] = {name: pd.DataFrame(sd[:, None] * part, genes, tree.index) for name, part in parts.items()}
+    return tables | {"gene_mean": pd.Series(mean, genes), "gene_sd": pd.Series(sd, genes)}
 
 
 def _draw_activity(rng: Generator, tree: pd.DataFrame, n_motifs: int) -> FloatArray:

@@ -14,6 +14,7 @@ from skepi.inspection._influence import cell_type_influence
 from skepi.inspection._link_correlation import correlate_links
 from skepi.inspection._link_enrichment import link_enrichment
 from skepi.inspection._links import bin_track, peak_gene_links, peak_scores
+from skepi.inspection._mutagenesis import mutagenesis
 from skepi.inspection._outliers import cell_type_components, cell_type_outliers
 from skepi.inspection._parts import part_contributions
 from skepi.inspection._profile import ImportanceProfile, importance_profile
@@ -37,6 +38,7 @@ __all__ = [
     "importance_profile",
     "importance_unit",
     "link_enrichment",
+    "mutagenesis",
     "open_bin_counts",
     "part_contributions",
     "peak_gene_links",

@@ -25,12 +25,29 @@ _POWER_OF_TEN = re.compile(r"[0-9]+e\+[0-9]+").fullmatch
 class Line:
     """One line of a file, split into fields; every complaint about it names the place.
 
+    Parameters
+    ----------
+    path : path
+    number : int
+        From 1.
+    text : str
+        Without its end.
+    separator : str or None
+        Between fields; None for any white space.
+
     Attributes
     ----------
     path : path
     number : int
         From 1.
     fields : list of str
+
+    Examples
+    --------
+    >>> line = Line("sizes.txt", 7, "chr1 many", None)
+    >>> line.position(1)
+    Traceback (most recent call last):
+    skepi.exceptions.FileFormatError: sizes.txt, line 7, column 2: wanted a whole number (bp), got 'many'
     """
 
     def __init__(self, path: Path, number: int, text: str, separator: str | None) -> None:
@@ -87,12 +104,37 @@ def read_lines(
 ) -> Iterator[Line]:
     """Yield the lines of a file that are neither blank nor begin with one of ``skip``, up to one of ``until``.
 
+    Parameters
+    ----------
+    path : path
+        Text, plain or gzipped.
+    separator : str or None, default="\\t"
+        Between fields; None for any white space.
+    skip : tuple of str, default=("#",)
+        Lines that begin with one of these are left out.
+    until : tuple of str, default=()
+        The file is read up to the first line that begins with one of these.
+
+    Yields
+    ------
+    Line
+        With its number in the file, from 1.
+
     Raises
     ------
     FileFormatError
         Where the file is empty, a folder, not text, or a gzip file that is truncated, corrupt or unpacks to more than
         it may.
     FileNotFoundError
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "sizes.txt")
+    ...     _ = path.write_text("# bp\\nchr1\\t100\\n")
+    ...     [(line.number, line.fields) for line in read_lines(path)]
+    [(2, ['chr1', '100'])]
     """
     found = False
     for number, text in _decoded(path):

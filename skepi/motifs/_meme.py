@@ -24,11 +24,12 @@ def meme_records(lines: Iterator[Line]) -> Iterator[Record]:
     the background.
     """
     motif: Line | None = None
+    ended: Line | None = None  # header of a matrix whose last row came just before
     path: Path = ""
     for line in lines:
         path = line.path
         first = line.fields[0]
-        if first == "ALPHABET=" or first.startswith("ALPHABET"):
+        if first.startswith("ALPHABET"):
             _check_alphabet(line)
         elif first == "MOTIF":
             if motif is not None:
@@ -39,7 +40,11 @@ def meme_records(lines: Iterator[Line]) -> Iterator[Record]:
             if motif is None:
                 raise line.error("a matrix stands before any line MOTIF")
             yield _record(motif, line, lines)
-            motif = None
+            motif, ended = None, line
+            continue
+        elif ended is not None and len(line.fields) == 4 and _is_number(first):
+            raise line.error(f"a row more than the w= {_stated_width(ended)} that line {ended.number} states")
+        ended = None
     if motif is not None:
         raise FileFormatError(
             path, motif.number, None, "the motif has no letter-probability matrix: is the file cut off?"

@@ -1,7 +1,6 @@
 """From files of motif databases to :class:`Motifs`."""
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 
@@ -13,6 +12,7 @@ from skepi.io import Line, read_lines
 from skepi.motifs._jaspar import jaspar_records
 from skepi.motifs._meme import meme_records
 from skepi.motifs._motifs import SUM_TOLERANCE, Motifs
+from skepi.motifs._names import motifs_of
 from skepi.motifs._record import Record
 
 
@@ -60,14 +60,8 @@ def read_motifs(path: str | os.PathLike, *, pseudocount: float = 0.0) -> Motifs:
     if not records:
         raise FileFormatError(path, None, None, "the file holds no motif")
     _check_once(records)
-    tfs = [record.tf or record.id for record in records]
-    several = {tf for tf, count in Counter(tfs).items() if count > 1}
-    names = [
-        f"{tf} ({record.id})" if tf in several and tf != record.id else tf
-        for tf, record in zip(tfs, records, strict=True)
-    ]
-    matrices = {name: record.rows for name, record in zip(names, records, strict=True)}
-    return Motifs(matrices, ids=[record.id for record in records], tfs=tfs)
+    ids, tfs = [record.id for record in records], [record.tf or record.id for record in records]
+    return motifs_of(ids, tfs, [record.rows for record in records])
 
 
 def _records(first: Line, lines: Iterator[Line], pseudocount: float) -> Iterator[Record]:

@@ -2,6 +2,8 @@
 
 import os
 import warnings
+from collections.abc import Iterator
+from numbers import Real
 from pathlib import Path
 from typing import Any, Self
 
@@ -230,8 +232,8 @@ class MotifScanner(TransformerMixin, BaseEstimator):
             raise ValueError("give p_value or relative, not both")
         if self.p_value is not None:
             check_number("p_value", self.p_value, 0, 1, low_included=False)
-        if self.relative is not None and not (isinstance(self.relative, int | float) and 0 <= self.relative <= 1):
-            raise ValueError(f"relative must be a number from 0 to 1, got {self.relative!r}")
+        if self.relative is not None:
+            _check_share("relative", self.relative)
         if self.groups is not None:
             families_of(self.motifs, self.groups)
 
@@ -282,7 +284,7 @@ class MotifScanner(TransformerMixin, BaseEstimator):
             unfinished.unlink(missing_ok=True)
         return np.load(path, mmap_mode="r")
 
-    def _parts(self, X: Any) -> Any:
+    def _parts(self, X: Any) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         """Yield the scores of some windows: their rows, and an array (n, n_columns)."""
         _, width = check_sequences(X)
         widest = int(np.argmax(self.motifs.widths))
@@ -306,6 +308,11 @@ class MotifScanner(TransformerMixin, BaseEstimator):
                 f"{start + row[0]} for {self.motifs.names[place[0]]!r}; leave such windows out, or take "
                 "score='hits' or 'excess'"
             )
+
+
+def _check_share(name: str, value: Any) -> None:
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= float(value) <= 1:
+        raise ValueError(f"{name} must be a number from 0 to 1, got {value!r}")
 
 
 def _given_background(background: Any) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ def check_sequences(sequences: Any) -> tuple[int, int]:
     if shape is None or not hasattr(sequences, "__getitem__"):
         raise TypeError(
             "sequences: wanted windows of DNA, as PeakSequences or as an array of numbers 0 to 4 of shape (n, width), "
-            f"got {type(sequences).__name__}"
+            f"got {type(sequences).__name__}; PeakSequences.from_strings(...) takes text"
         )
     if len(shape) != 2 or not shape[0]:
         raise TableError(f"sequences: wanted one row per window, shape (n, width), got shape {tuple(shape)}")

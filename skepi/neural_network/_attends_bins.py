@@ -7,6 +7,7 @@ from typing import Any, Self, cast
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from skepi._doors import check_count, check_flag
 from skepi.neural_network._attention_tables import attention_table, bin_names, group_means, groups_of, signal_names
@@ -142,6 +143,7 @@ class AttendsBins(TrainedNetwork):
         ValueError
             For ``by="cell_type"`` or ``by="gene"`` on plain arrays, and names that ``by`` does not know.
         """
+        check_is_fitted(self)
         groups, names = groups_of(X, by)
         parts = (bins for bins, _ in self._attention(X))
         return attention_table(names, self._bin_names(), group_means(parts, groups, len(names)))
@@ -168,6 +170,7 @@ class AttendsBins(TrainedNetwork):
         ValueError
             As in :meth:`bin_attention`.
         """
+        check_is_fitted(self)
         groups, names = groups_of(X, by)
         parts = (signals for _, signals in self._attention(X))
         places = signal_names(self._bin_names(), self.n_bins_)

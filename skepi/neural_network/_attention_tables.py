@@ -21,16 +21,16 @@ def groups_of(X: Any, by: str) -> tuple[NDArray[np.int64], pd.DataFrame]:
 
     Parameters
     ----------
-    X : BinnedOpenness or ndarray
+    X : BinnedOpenness or array-like
     by : {"all", "cell_type", "gene", "row"}
         Rows of plain arrays have no cell type and no gene.
     """
     check_choice("by", by, GROUPS)
-    n_rows = X.shape[0]
+    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
     if by == "all":
         return np.zeros(n_rows, dtype=np.int64), pd.DataFrame(index=range(min(n_rows, 1)))
     if by == "row":
-        return np.arange(n_rows), _names_of_rows(X)
+        return np.arange(n_rows), _names_of_rows(X, n_rows)
     if not is_binned(X):
         raise ValueError(
             f"by={by!r} needs binned rows, which know their {by.replace('_', ' ')}; got an array: by='row' gives each "
@@ -40,9 +40,9 @@ def groups_of(X: Any, by: str) -> tuple[NDArray[np.int64], pd.DataFrame]:
     return groups, pd.DataFrame({by: _names(X, by)[present]})
 
 
-def _names_of_rows(X: Any) -> pd.DataFrame:
+def _names_of_rows(X: Any, n_rows: int) -> pd.DataFrame:
     if not is_binned(X):
-        return pd.DataFrame({"row": np.arange(X.shape[0])})
+        return pd.DataFrame({"row": np.arange(n_rows)})
     return pd.DataFrame(
         {"gene": _names(X, "gene")[X.gene_codes], "cell_type": _names(X, "cell_type")[X.cell_type_codes]}
     )

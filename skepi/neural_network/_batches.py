@@ -1,12 +1,14 @@
 """Batches for the training loop: where the features of rows come from, and in which order."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from skepi.neural_network._letters import CodedSequences, SequenceRows
 from skepi.neural_network._operator import OperatorRows, OperatorTables, operator_bytes
 from skepi.rows import has_map
 
@@ -18,7 +20,8 @@ class FeaturePlan(NamedTuple):
     """Where the features of a batch come from, and the bytes that takes on the device of the network.
 
     ``way`` is ``"resident"``, dense rows made once; ``"operator"``, rows made on the device from the openness of peaks;
-    or ``"streamed"``, rows made on the CPU, batch by batch.
+    ``"letters"``, codes of DNA that are made one-hot on the device; or ``"streamed"``, rows made on the CPU, batch by
+    batch.
     """
 
     way: str
@@ -104,6 +107,8 @@ class Batches:
         Others on the same device: their operator is used again where it serves ``X``.
     target_type : type, default=numpy.float32
         Of the targets in batches.
+    least_rows : int, default=1
+        Of a batch: batch normalisation needs two.
 
     Attributes
     ----------
@@ -120,7 +125,9 @@ class Batches:
         seed: int | None,
         beside: "Batches | None" = None,
         target_type: type = np.float32,
+        least_rows: int = 1,
     ) -> None:
+        self.least_rows = least_rows
         self.batch_size = batch_size
         self.device = device
         self.seed = seed
@@ -136,9 +143,15 @@ class Batches:
         n_rows = len(self)
         order = np.arange(n_rows) if self.seed is None else epoch_rng(self.seed, self.epoch).permutation(n_rows)
         on_device = to_device(order, self.device)
-        for first in range(0, n_rows, self.batch_size):
-            batch = slice(first, first + self.batch_size)
+        for batch in self._slices(n_rows):
             yield self.rows.batch(order[batch], on_device[batch]), self.y.index_select(0, on_device[batch])
+
+    def _slices(self, n_rows: int) -> list[slice]:
+        """Places of each batch in the order; a last one of fewer than ``least_rows`` joins the one before it."""
+        starts = list(range(0, n_rows, self.batch_size))
+        if len(starts) > 1 and n_rows - starts[-1] < self.least_rows:
+            starts.pop()
+        return [slice(a, b) for a, b in pairwise([*starts, n_rows])]
 
 
 def open_rows(X: Any, batch_size: int, device: torch.device, beside: Rows | None = None) -> tuple[FeaturePlan, Rows]:
@@ -146,6 +159,8 @@ def open_rows(X: Any, batch_size: int, device: torch.device, beside: Rows | None
     if isinstance(beside, OperatorRows) and beside.tables.serve(X):
         rows = OperatorRows(X, beside.tables, device)
         return FeaturePlan("operator", rows.n_bytes), rows
+    if isinstance(X, CodedSequences):
+        return FeaturePlan("letters", X.nbytes), SequenceRows(X, device)
     plan = plan_features(X, batch_size, device)
     return plan, _rows_of(plan.way, X, device)
 
@@ -156,6 +171,10 @@ def predicted_batches(X: Any, batch_size: int, device: torch.device) -> Iterator
     batches = [numbers[first : first + batch_size] for first in range(0, numbers.size, batch_size)]
     if isinstance(X, np.ndarray):
         yield from (torch.from_numpy(X[rows]) for rows in batches)
+        return
+    if isinstance(X, CodedSequences):
+        letters = SequenceRows(X, device)
+        yield from (letters.batch(rows, to_device(rows, device)) for rows in batches)
         return
     operator = plan_features(X, batch_size, device).way == "operator"
     source = _rows_of("operator" if operator else "streamed", X, device)

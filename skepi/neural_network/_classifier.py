@@ -46,7 +46,7 @@ class NetworkClassifier(ClassifierMixin, TrainedNetwork):
         self._check_settings()
         X, y = self._checked_labels(X, y, reset=True)
         self.classes_, codes = np.unique(y, return_inverse=True)
-        self._check_left(codes)
+        self._learn_targets(codes)
         val = self._checked_validation(X_val, y_val)
         return self._train(X, codes.astype(np.int64), groups, val, (len(self.classes_),))
 
@@ -93,7 +93,7 @@ class NetworkClassifier(ClassifierMixin, TrainedNetwork):
             raise ValueError(f"y_val has classes that y has not: {', '.join(map(str, unknown))}")
         return X_val, np.searchsorted(self.classes_, y_val).astype(np.int64)
 
-    def _check_left(self, y: NDArray) -> None:
+    def _learn_targets(self, y: NDArray) -> None:
         found = np.unique(y)
         if found.size < 2:
             all_rows = self.classes_.size == 1

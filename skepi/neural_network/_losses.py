@@ -1,5 +1,7 @@
-"""What training makes small: the squared error of targets, or the log loss of classes."""
+"""What training makes small: errors of numbers, of rates or of calls, or the log loss of classes."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +13,8 @@ class Loss(NamedTuple):
 
     Attributes
     ----------
-    criterion : type
-        Module of torch: mean loss of a batch, from outputs and targets.
+    criterion : callable
+        Makes a module of torch: mean loss of a batch, from outputs and targets.
     name : str
         The history has columns ``train_<name>`` and ``dev_<name>``.
     label : str
@@ -21,11 +23,13 @@ class Loss(NamedTuple):
         That the criterion takes targets in.
     """
 
-    criterion: type[torch.nn.Module]
+    criterion: Callable[[], torch.nn.Module]
     name: str
     label: str
     target_type: type
 
 
 SQUARED_ERROR = Loss(torch.nn.MSELoss, "mse", "MSE", np.float32)
+POISSON = Loss(partial(torch.nn.PoissonNLLLoss, log_input=False), "poisson", "Poisson loss", np.float32)
+CROSS_ENTROPY = Loss(torch.nn.BCEWithLogitsLoss, "bce", "cross-entropy", np.float32)
 LOG_LOSS = Loss(torch.nn.CrossEntropyLoss, "log_loss", "log loss", np.int64)

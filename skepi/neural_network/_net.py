@@ -248,20 +248,20 @@ def _check_finite(lr: float, label: str, epoch: int, train: float, dev: float, f
 
 
 def weights_of(module: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Copies of all parameters, on their device."""
-    return {name: p.detach().clone() for name, p in module.named_parameters()}
+    """Copies of all parameters and running statistics, on their device."""
+    return {name: value.detach().clone() for name, value in module.state_dict().items()}
 
 
 def as_arrays(weights: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
-    """Parameters as arrays on the host."""
+    """Weights as arrays on the host."""
     return {name: p.cpu().numpy() for name, p in weights.items()}
 
 
 def set_weights(module: torch.nn.Module, weights: dict[str, np.ndarray]) -> None:
-    """Put parameters back in place."""
+    """Put parameters and running statistics back in place."""
     with torch.no_grad():
-        for name, p in module.named_parameters():
-            p.copy_(torch.from_numpy(np.array(weights[name])))
+        for name, value in module.state_dict().items():
+            value.copy_(torch.from_numpy(np.array(weights[name])))
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> dict[str, np.ndarray]:

@@ -28,7 +28,7 @@ _LEAST_UNITS = 32
 _LEAST_PRODUCTS = 10_000_000
 
 
-def check_settings(net: Any) -> None:
+def check_settings(net: Any, may_be_none: Sequence[str] = ()) -> None:
     """Refuse settings of an estimator that are not among the choices or out of range."""
     for name, allowed in _CHOICES.items():
         check_choice(name, getattr(net, name), allowed)
@@ -38,8 +38,9 @@ def check_settings(net: Any) -> None:
         check_count(name, getattr(net, name), 1)
     for name in ("l1", "l2", "tol"):
         check_number(name, getattr(net, name), 0)
-    for name in ("dropout", "momentum"):
-        check_number(name, getattr(net, name), 0, 1)
+    check_number("momentum", net.momentum, 0, 1)
+    if "dropout" not in may_be_none or net.dropout is not None:
+        check_number("dropout", net.dropout, 0, 1)
     for name in ("lr", "lr_min"):
         check_number(name, getattr(net, name), 0, low_included=False)
     check_number("lr_decay", net.lr_decay, 0, low_included=False)

@@ -1,6 +1,6 @@
 """TrainedNetwork: the way from checked rows and targets to the weights of the best epoch, for every estimator here."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -42,7 +42,8 @@ class TrainedNetwork(ShowsProgress, BaseEstimator):
     """
 
     _LOSS: ClassVar[Loss]
-    _MODULE: ClassVar[type[torch.nn.Module]]
+    _MODULE: ClassVar[Callable[..., torch.nn.Module]]
+    _LEAST_ROWS: ClassVar[int] = 1
 
     def _module_settings(self) -> dict[str, Any]:
         """Arguments of the module, for ``n_features_in_`` and ``output_shape_``."""
@@ -67,8 +68,8 @@ class TrainedNetwork(ShowsProgress, BaseEstimator):
     def _learn_layout(self, X: Any) -> None:
         """Learn what the features of ``X`` are, as far as the module needs to know."""
 
-    def _check_left(self, y: NDArray) -> None:
-        """Refuse targets of the rows left for training that nothing can be learned from."""
+    def _learn_targets(self, y: NDArray) -> None:
+        """Learn from the targets of the rows left for training, or refuse them."""
 
     def _has_validation(self, X_val: Any, y_val: Any) -> bool:
         """Whether a development set of the user's own was given; half of one is refused."""
@@ -92,9 +93,10 @@ class TrainedNetwork(ShowsProgress, BaseEstimator):
             dev = rows_set_aside(X, groups, self.validation, self.validation_fraction, seed)
         state, save = self._checkpointed(X, y, dev, val)
         rows, device = np.flatnonzero(~dev), resolve_device(self.device)
-        self._check_left(y[rows])
+        self._learn_targets(y[rows])
         order, kind = seed if self.shuffle else None, self._LOSS.target_type
-        train = Batches(X[rows], y[rows], self.batch_size, device, order, target_type=kind)
+        least = self._LEAST_ROWS
+        train = Batches(X[rows], y[rows], self.batch_size, device, order, target_type=kind, least_rows=least)
         if val is None and dev.any():
             val = X[dev], y[dev]
         held = None if val is None else Batches(*val, self.batch_size, device, None, beside=train, target_type=kind)
@@ -133,15 +135,19 @@ class TrainedNetwork(ShowsProgress, BaseEstimator):
     def _through(self, X: Any) -> Iterator[tuple[torch.nn.Module, torch.Tensor]]:
         """The fitted network and each batch of rows, on the device."""
         check_is_fitted(self)
-        if is_binned(X):
-            check_features(X, self)
-        else:
-            X = check_arrays(self, X, reset=False, dtype=FLOATS)
+        X = self._checked_rows(X)
         device = resolve_device(self.device)
         wide = isinstance(X, np.ndarray) and X.dtype == np.float64 and device.type != "mps"  # which has no float64
         module = self.to_module().to(device, torch.float64 if wide else torch.float32)
         for batch in predicted_batches(X, self.batch_size, device):
             yield module, batch.to(device, next(module.parameters()).dtype)
+
+    def _checked_rows(self, X: Any) -> Any:
+        """Rows to predict for, like those of the fit."""
+        if not is_binned(X):
+            return check_arrays(self, X, reset=False, dtype=FLOATS)
+        check_features(X, self)
+        return X
 
     def _checkpointed(self, X: Any, y: NDArray, dev: NDArray, val: Any) -> tuple[State | None, Any]:
         """State that a run goes on from, and what saves it, None where there is none."""

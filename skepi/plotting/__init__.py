@@ -15,6 +15,7 @@ from skepi.plotting._locus import LocusDisplay
 from skepi.plotting._motif_deviations import MotifDeviationDisplay
 from skepi.plotting._parts import PartContributionsDisplay
 from skepi.plotting._prediction import PredictionDisplay
+from skepi.plotting._sequence_logo import SequenceLogoDisplay
 from skepi.plotting._sweep import SweepDisplay
 from skepi.plotting._training_curve import TrainingCurveDisplay
 
@@ -34,6 +35,7 @@ __all__ = [
     "PairLearningCurveDisplay",
     "PartContributionsDisplay",
     "PredictionDisplay",
+    "SequenceLogoDisplay",
     "SweepDisplay",
     "TrainingCurveDisplay",
 ]

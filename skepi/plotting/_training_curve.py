@@ -21,6 +21,8 @@ _LABELS = {
     "mse": "mean squared error (squared units of y)",
     "standardized mse": "mean squared error (of standardised expression)",
     "log_loss": "log loss (nats)",
+    "poisson": "Poisson loss (nats)",
+    "bce": "cross-entropy (nats)",
 }
 
 
@@ -31,7 +33,8 @@ class TrainingCurveDisplay:
     ----------
     history : DataFrame
         One row per epoch: ``epoch, train_mse, dev_mse``, as ``ExpressionMLP.history_``, or
-        ``epoch, train_log_loss, dev_log_loss``, as ``BinCNNClassifier.history_``. The development loss is NaN where no
+        ``epoch, train_log_loss, dev_log_loss``, as ``BinCNNClassifier.history_``; or with ``poisson`` or ``bce`` in
+        place of ``mse``, as ``SequenceOpenness.history_``. The development loss is NaN where no
         pairs were set aside.
     best_epoch : int, optional
         By default the epoch with the lowest development loss, the last one where there is none.
@@ -137,7 +140,8 @@ class TrainingCurveDisplay:
         -------
         TrainingCurveDisplay
         """
-        loss = "log_loss" if "train_log_loss" in getattr(self.history, "columns", ()) else "mse"
+        columns = getattr(self.history, "columns", ())
+        loss = next((name for name in _LABELS if f"train_{name}" in columns), "mse")
         names_of_loss = {f"train_{loss}": "train", f"dev_{loss}": "dev"}
         history = check_table(self.history, ["epoch", *names_of_loss], "history").rename(columns=names_of_loss)
         self.best_epoch_ = _best_epoch(history, self.best_epoch)

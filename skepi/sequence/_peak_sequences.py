@@ -28,8 +28,8 @@ class PeakSequences:
     :math:`m = \\lfloor (start + end) / 2 \\rfloor`. Codes are A 0, C 1, G 2, T 3, and 4 for N and other IUPAC codes.
     Letters beyond the ends of a chromosome are N.
 
-    ``sequences[3]`` is one window, ``sequences[10:20]`` and ``sequences[mask]`` are arrays of windows, read then;
-    ``sequences.take(rows)`` keeps rows without reading. ``numpy.asarray(sequences)`` reads all: 375,809 windows of
+    ``sequences[3]`` is one window, read then. ``sequences[10:20]`` and ``sequences[mask]`` keep these peaks without
+    reading, so splitters of scikit-learn can split them. ``numpy.asarray(sequences)`` reads all: 375,809 windows of
     500 bp are 188 MB.
 
     Parameters
@@ -190,23 +190,12 @@ class PeakSequences:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, key: Any) -> Codes:
+    def __getitem__(self, key: Any) -> Any:
         rows = self._rows(key)
-        return self._read(np.atleast_1d(rows)).reshape(*rows.shape, self.width)
+        return self._take(rows) if rows.ndim else self._read(np.atleast_1d(rows))[0]
 
-    def take(self, rows: Any) -> Self:
-        """Keep some peaks, without reading.
-
-        Parameters
-        ----------
-        rows : slice, or array of bool or int
-            As in ``sequences[rows]``.
-
-        Returns
-        -------
-        PeakSequences
-        """
-        found = np.atleast_1d(self._rows(rows))
+    def _take(self, found: IntArray) -> Self:
+        """Keep some peaks, without reading."""
         taken = type(self).__new__(type(self))
         peaks = None if self._peaks is None else self._peaks.iloc[found].reset_index(drop=True)
         taken._begin(self._windows.take(found), peaks, self._genome, self._max_n_share)
@@ -252,8 +241,10 @@ class PeakSequences:
         return counts
 
     def _rows(self, key: Any) -> IntArray:
-        if isinstance(key, tuple):
-            raise TypeError("sequences are indexed by rows alone: sequences[rows][:, columns]")
+        if isinstance(key, tuple):  # scikit-learn asks for ``X[rows, ...]``
+            key, *rest = key
+            if rest != [Ellipsis]:
+                raise TypeError("sequences are indexed by rows alone: numpy.asarray(sequences[rows])[:, columns]")
         rows = np.arange(len(self))[key if isinstance(key, slice) else _as_index(key)]
         if np.ndim(rows) > 1:
             raise TypeError(f"rows must be one number, a slice or an array of one axis, got {np.ndim(rows)} axes")
@@ -275,7 +266,7 @@ class PeakSequences:
                 f"{self._max_n_share:g}, the first {peak['chrom']}:{peak['start']}-{peak['end']} in row "
                 f"{rows[wrong[0]]} ({n_share[wrong[0]]:.0%} N). Are peaks and genome of one assembly "
                 "(skepi.sequence.check_genome)? If so, leave these peaks out: "
-                "sequences.take(sequences.n_share() <= max_n_share)"
+                "sequences[sequences.n_share() <= max_n_share]"
             )
 
     def __repr__(self) -> str:
