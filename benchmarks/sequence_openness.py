@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from motif_ridge import held_out, read_sites
-from skepi.motifs import MotifScanner, read_motifs
 from sklearn.model_selection import GroupKFold
 
+from skepi.motifs import MotifScanner, read_motifs
 from skepi.neural_network import SequenceOpenness
 from skepi.sequence import openness_scores, site_correlations
 
