@@ -108,7 +108,9 @@ def _opened(path: Path, fai: Path, gzi: Path | None, *, make: bool) -> Any:
     except pyfaidx.FastaIndexingError as error:
         raise FileFormatError(path, None, None, f"no FASTA file that can be indexed: {_line(error)}") from None
     except _DAMAGE as error:
-        what = "the file cannot be indexed as FASTA" if make else f"its index (.fai, .gzi) is damaged; {_ANEW}"
+        what = f"its index (.fai, .gzi) is damaged; {_ANEW}"
+        if make:
+            what = "the file cannot be indexed as FASTA" if gzi is None else "the bgzip file is truncated or damaged"
         raise FileFormatError(path, None, None, f"{what} ({_line(error)})") from None
 
 

@@ -150,7 +150,10 @@ class Genome:
             For letters that are no DNA, and a file that has changed since the genome was made.
         """
         if chrom not in self._lengths:
-            raise UnknownNameError(f"the genome has no chromosome {chrom!r}, but {some(self._lengths, 3)}")
+            raise UnknownNameError(
+                f"the genome has no chromosome {chrom!r}, but {some(self._lengths, 3)} (is it another assembly, or "
+                "another style of names? Genome(..., names=) renames)"
+            )
         check_count("start", start, 0)
         check_count("end", end, int(start))
         if end > self._lengths[chrom]:
