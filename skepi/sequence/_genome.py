@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._dna import Codes, codes_of
 from skepi._doors import check_count, some
 from skepi._regions import check_same_naming
 from skepi.exceptions import FileFormatError, TableError, UnknownNameError
 from skepi.io import convert_chromosomes
-from skepi.sequence._codes import Codes, codes_of
 from skepi.sequence._fasta import FastaFile, FastaIndex, index_of, is_bgzip, is_gzip
 from skepi.sequence._packed_fasta import read_packed_fasta
 from skepi.sequence._sources import FileState, InMemory, Source, state_of
