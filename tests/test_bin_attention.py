@@ -142,6 +142,17 @@ def test_gradients_by_bin_agree_with_finite_differences(kind, arrays):
         assert_within(gradients[:, k], slope, 1e-7, "central differences err by the square of the step")
 
 
+def test_gradients_outside_training_do_without_cudnn(monkeypatch):
+    """Recurrent layers of cuDNN have no gradients outside training, so there torch's own are taken, on any machine."""
+    module, seen = RecurrentAttention(2, 3, 2, 2, True, 0.0, ()), []
+    monkeypatch.setattr(torch.backends.cudnn, "enabled", True)
+    for reader in (*module.along_bins, module.over_signals):
+        reader.lstm.register_forward_pre_hook(lambda *_: seen.append(torch.backends.cudnn.enabled))
+    module.train()(torch.zeros(1, 6))
+    module.eval()(torch.zeros(1, 6))
+    assert seen == [True] * 3 + [False] * 3
+
+
 def test_queries_and_recurrent_weights_are_penalised_and_their_biases_are_not():
     module = RecurrentAttention(2, 3, 2, 2, True, 0.0, ())
     for parameter in module.parameters():
