@@ -41,8 +41,8 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
       :math:`K_{g,cd} \propto \sum_b z_{gcb} z_{gdb}`, divided by its trace and a tenth of the mean trace.
     * noise :math:`\varepsilon` with variance :math:`s^2`.
 
-    :math:`a, b, s^2` are restricted maximum likelihood (REML) estimates from what the cis part leaves. A penalty of
-    .001 :math:`(\ln^2 a + \ln^2 s^2)` per gene keeps them finite where cell types are few. (b is learned from 1,000
+    :math:`a, b, s^2` are restricted maximum likelihood (REML) estimates from the residuals of the cis part. A penalty
+    of .001 :math:`(\ln^2 a + \ln^2 s^2)` per gene keeps them finite where cell types are few. (b is learned from 1,000
     genes, and with missing pairs a and :math:`s^2` from the 1,000 most common sets of cell types, l from 100.) Then
 
     .. math:: u_g(t) = a k_t^T (a K + s^2 I)^{-1} r_g, \qquad
@@ -77,13 +77,13 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         Whether each gene has band weights of its own beside the shared ones. On 14 blood populations it gains .007
         in skill and nothing in median r; time grows with genes x cell types^3.
     cis_penalty : float, default=1e-3
-        Of the shared weights, in units of the mean diagonal; greater than 0.
+        Penalty on the shared weights, in units of the mean diagonal; greater than 0.
     sd_offset : float, default=1.0
         Added to the SD of each gene, in units of ``y`` (log expression).
     min_shared_genes : float, default=0.5
         A data set that holds a smaller share of the genes of the training data gives a warning.
     reach : {"learned", "unlimited"}, default="learned"
-        Whether states fade where training cell types say little of them, or are extrapolated without end.
+        Whether states fade where training cell types say little about them, or are extrapolated without end.
 
     Attributes
     ----------
@@ -112,8 +112,8 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         Mean of the cis part of each gene over its measured cell types.
     variance_shares_ : Series
         Estimated shares of the variance of standardised expression within genes over training pairs: ``cis, cell_state,
-        noise`` and, where learned, ``own_cis``; they add up to 1. Cis is what weights of these bands can express: of a
-        law that acts on single peaks, cell state takes the rest.
+        noise`` and, where learned, ``own_cis``; they add up to 1. Cis is only what weights of these bands can express;
+        an effect of single peaks that they miss is counted as cell state.
     cell_state_ : object
         What was learned of openness, saved as one. The attributes from here to ``columns_`` show its parts.
     cell_type_names_ : ndarray of str, shape (n_training,)
@@ -249,7 +249,7 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         Parameters
         ----------
         X : BinnedOpenness of shape (n_pairs, n_columns)
-            Of any data set: cell types and genes may be new.
+            Rows of any data set: cell types and genes may be new.
         return_std : bool, default=False
 
         Returns
