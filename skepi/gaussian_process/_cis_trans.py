@@ -32,11 +32,11 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
 
     * **cis**: w by ridge regression over all pairs, :math:`\lambda` = ``cis_penalty`` times the mean diagonal of
       :math:`\sum z z^T`.
-    * **cell state**: :math:`u_g` is a Gaussian process over cell types: a gene is expected to do in a new cell type
-      what it does in training cell types that are open at the same places of the genome. Its covariance is :math:`a K`
+    * **cell state**: :math:`u_g` is a Gaussian process over cell types: a gene is expected to be expressed in a new
+      cell type as in training cell types with similar openness over the genome. Its covariance is :math:`a K`
       with :math:`K_{cd} \propto \sum_{gb} z_{gcb} z_{gdb}` over all genes, scaled to a mean of 1 over training cell
-      types, bent by a length (see Reach). With several signals, :math:`K = \sum_s v_s K_s`: each signal has a kernel of
-      its own, scaled alike, and its weight is learned.
+      types and limited by a length (see Reach). With several signals, :math:`K = \sum_s v_s K_s`: each signal has its
+      own kernel, scaled in the same way, and its weight is learned.
     * **own cis** (``own_cis=True``): :math:`v_g` of each gene, with covariance :math:`b K_g`,
       :math:`K_{g,cd} \propto \sum_b z_{gcb} z_{gdb}`, divided by its trace and a tenth of the mean trace.
     * noise :math:`\varepsilon` with variance :math:`s^2`.
@@ -50,21 +50,22 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
 
     with all kernels centred on the n training cell types in which the gene was measured; then both fade (see Reach).
 
-    **Reach.** A linear kernel extrapolates without end, and states of cell types unlike all of training would be
-    guesses. Three things limit them (``reach="unlimited"`` leaves all three out):
+    **Reach.** A linear kernel extrapolates without limit, and the predicted state of a cell type unlike all training
+    cell types would be a guess. Three things limit it (``reach="unlimited"`` turns all three off):
 
     * Squared distances :math:`d^2` of K become :math:`l^2 \exp(-d^2 / 2 l^2)`. The length l, one of 14, maximises the
-      restricted likelihood less .1 :math:`/ l^2` per gene; the linear kernel is its limit.
+      restricted likelihood minus a penalty of .1 :math:`/ l^2` per gene; the linear kernel is the limit of large l.
     * A state is multiplied by :math:`\rho^\gamma`. The reliability :math:`\rho` is the share of its variance that
-      training cell types explain. The exponent :math:`\gamma` is what serves best when training cell types are held out
-      together with their nearest neighbours; 0 where far predictions are as good as near ones.
+      training cell types explain. The exponent :math:`\gamma` is the one with the smallest error when training cell
+      types are held out together with their nearest neighbours; 0 if far predictions are as good as near ones.
     * Beyond 1.5 times the greatest distance of a training cell type from its nearest other one (or 1.5 times the unit
-      of :meth:`distances`, if that is greater), states shrink as 1 over the distance. The whole variance grows with it:
-      nothing in the training data tells what happens there.
+      of :meth:`distances`, if that is greater), states shrink as 1 over the distance. The whole variance grows with it,
+      because the training data say nothing about what happens there.
 
-    **Depth.** Read counts of a shallow cell type are noisy, and noise makes it seem far from all others. Where openness
-    is read counts, or counts times one number per cell type, the expected counting noise is taken off the diagonal of
-    K. On erythroid stages thinned to 1 million reads each, skill rose from .865 to .881 (.901 at full depth).
+    **Depth.** Read counts of a cell type with low depth are noisy, and noise makes it seem far from all others. If
+    openness is read counts, or counts times a factor per cell type, the expected counting noise is subtracted from the
+    diagonal of K. On erythroid stages downsampled to 1 million reads each, skill rose from .865 to .881 (.901 at full
+    depth).
 
     **Contrasts.** :math:`F = \ln(1 + x)`, less its mean over the training cell types (for each gene and band), less the
     mean of that over genes (for each cell type and band), divided by the band's root mean square over genes and
@@ -74,8 +75,8 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
     Parameters
     ----------
     own_cis : bool, default=False
-        Whether each gene has band weights of its own beside the shared ones. On 14 blood populations it gains .007
-        in skill and nothing in median r; time grows with genes x cell types^3.
+        Whether each gene has its own band weights in addition to the shared ones. On 14 blood populations this raises
+        skill by .007 and leaves median r unchanged; time grows with genes x cell types^3.
     cis_penalty : float, default=1e-3
         Penalty on the shared weights, in units of the mean diagonal; greater than 0.
     sd_offset : float, default=1.0
