@@ -124,7 +124,7 @@ print(by_population.round(2).to_string())
 # -----------------------
 #
 # Fitted on all fourteen, the model needs their peaks alone. These genes are predicted highest
-# above their mean; nothing of the expression of megakaryocytes or myeloid dendritic cells was ever seen.
+# above their mean. The model never saw expression of megakaryocytes or myeloid dendritic cells.
 
 search.fit(X, y)
 X_new = blood.atac_only.pairs()

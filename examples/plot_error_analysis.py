@@ -73,8 +73,8 @@ fig.savefig(folder / "error_analysis_data.png", dpi=120)
 # Who carries the error
 # ---------------------
 #
-# A Lasso on distance bands predicts every pair from other cell types. Of normal errors the worst 30 % carry 78 %, so
-# that the report's 80 % says nothing by itself. That one cell type carries many times its share says a lot.
+# A Lasso on distance bands predicts every pair from other cell types. If errors were normal, the worst 30 % would carry
+# 78 %, so the report's 80 % says nothing by itself. That one cell type carries many times its share says a lot.
 
 bands = symmetric_edges([0, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000])
 steps = [("bins", TSSBinner(edges=bands)), ("scale", LogZScaler()), ("model", GeneZTarget(LassoBaseline(1e-3)))]
@@ -95,8 +95,8 @@ PredictionDisplay.from_predictions(held_out, highlight=by_cell_type["error_ratio
 fig.savefig(folder / "error_analysis_concentration.png", dpi=120)
 
 # %%
-# Whom it leads astray
-# --------------------
+# Its influence on other cell types
+# ---------------------------------
 #
 # Each cell type in turn leaves the training sets, and the held-out predictions of the **others** are compared. The
 # corrupted one moves them most, and without it they get better (``skill_change`` is the skill that it adds).

@@ -43,7 +43,7 @@ log_cpm = np.log1p(1e6 * counts / library_size)
 # ----------------------------------------------------
 #
 # Log expression has two modes, silent and expressed, and a natural border would lie in the trough between them. The
-# median lies where half of the genes are on either side. It knows nothing of the trough: leaving out the silent genes
+# median lies where half of the genes are on either side. It ignores the trough: leaving out the silent genes
 # moves it, and with it the label of every gene on the way.
 
 cell_type = expression.columns[0]

@@ -84,7 +84,7 @@ models = {
 # -----------
 #
 # ``folder=`` keeps every finished fit: a second run of this script draws the table in seconds, and an interrupted one
-# goes on. Random pairs say nothing of new cell types: every population is in training. Genes of unseen chromosomes
+# goes on. Random pairs say nothing about new cell types: every population is in training. Genes of unseen chromosomes
 # have no training mean: their skill is another, and not to be compared.
 
 splits = ["random pairs", "cell types", "lineages", "chromosomes", "crossed"]

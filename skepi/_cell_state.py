@@ -22,7 +22,8 @@ FloatArray = NDArray[np.float64]
 #: such distance among the training cell types.
 DISTANT = 1.25
 
-# Of distances between equal cell types, in units of the root mean square distance of training ones from their mean.
+# Rounding of distances between equal cell types, in units of the root mean square distance of training ones from their
+# mean.
 _ROUNDING = 1e-5
 
 _HALVINGS = 12  # of the interval in which the share of noise lies

@@ -152,7 +152,7 @@ def check_signals(signals: Sequence[str], fitted: Sequence[str]) -> None:
     unknown = [signal for signal in signals if signal not in fitted]
     if missing or unknown:
         raise ValueError(
-            f"the data set has the signals {', '.join(signals)}, and that of the fit had {', '.join(fitted)}"
+            f"the data set has the signals {', '.join(signals)}, and the one in fit had {', '.join(fitted)}"
             + (f": {', '.join(missing)} missing" if missing else "")
             + (f": {', '.join(unknown)} unknown (signals=[...] says which to bin)" if unknown else "")
         )

@@ -54,7 +54,7 @@ class Rows(NamedTuple):
     table : DataFrame
         Its index is not shown.
     decimals : int or None
-        Of numbers that are not whole; None for three digits.
+        Decimals of numbers that are not whole; None for three digits.
     """
 
     caption: str

@@ -20,7 +20,7 @@ class NamedRows:
     def head(self: Any, n: int = 5) -> pd.DataFrame:
         """Show the first rows: ``gene, cell_type``, and what is known of each.
 
-        Of pairs that is the lineage, where known, and the place of the gene; of binned rows their features.
+        For pairs that is the lineage, where known, and the place of the gene; for binned rows their features.
 
         Parameters
         ----------

@@ -162,8 +162,8 @@ def check_no_leak(X: Any, whose: Any) -> None:
     """Refuse columns made from targets where folds of an estimator or function would know those of their test pairs."""
     if is_binned(X) and X.knows_targets:
         raise ValueError(
-            f"X has appended columns that were made from the targets of all training pairs, those of the inner test "
-            f"pairs of {_name(whose)} among them, so its scores would be too good; give pairs to a pipeline with "
+            f"X has appended columns that were made from the targets of all training pairs, including the inner test "
+            f"pairs of {_name(whose)}, so its scores would be too good. Give pairs to a pipeline with "
             "AppendContext, or use GridSearchCV over the whole pipeline: both make them anew in every fold"
         )
 

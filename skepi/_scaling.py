@@ -19,7 +19,7 @@ class SlotScaling:
     Attributes
     ----------
     mean : ndarray of float32, shape (n_slots,)
-        Of ln(1 + value).
+        Mean of ln(1 + value).
     inverse_scale : ndarray of float32, shape (n_slots,)
         0 where a slot has no scale: its z-scores are 0.
 
@@ -62,7 +62,7 @@ def inverse_scale(sd: NDArray, pooled: FloatArray, floor: float) -> NDArray:
 
 
 def mean_and_variance(logs: NDArray) -> tuple[FloatArray, FloatArray]:
-    """Of each row, in float64; the variance of equal values is 0, but for what rounding of the values leaves behind."""
+    """Return mean and variance of each row in float64; equal values have a variance of 0, up to rounding."""
     wide = logs.astype(np.float64)
     mean = wide.mean(axis=1)
     wide -= mean[:, None]

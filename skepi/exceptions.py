@@ -81,7 +81,7 @@ class FewGenesWarning(UserWarning):
 
 
 class DepthWarning(UserWarning):
-    """One chromosome has more than half of a signal, so that depth says little of the others."""
+    """One chromosome has more than half of a signal, so that depth says little about the others."""
 
 
 class EmptyLibraryWarning(UserWarning):

@@ -1,6 +1,6 @@
 """Skill over the training mean of the gene, and correlation within genes: the law for every comparison.
 
-All functions take one value a held-out pair and sum over **all folds before dividing**: concatenate the
+All functions take one value per held-out pair and sum over **all folds before dividing**: concatenate the
 folds first (:func:`skepi.model_selection.cross_val_pairs` does).
 """
 

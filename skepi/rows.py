@@ -233,7 +233,7 @@ class BinnedRows(PairRows, Protocol):
         ...
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
-        """What :meth:`dense` gives of all rows: estimators that know nothing of these rows ask for an array."""
+        """What :meth:`dense` gives of all rows: estimators that know nothing about these rows ask for an array."""
         ...
 
     def gene_blocks(self, gene_codes: NDArray | None = None) -> Iterator[GeneBlock]:

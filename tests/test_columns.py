@@ -683,9 +683,7 @@ def test_settings_that_cannot_be_used_are_refused(data, settings, error, match):
 
 def test_new_data_with_other_signals_are_refused(data):
     both, one = TSSBinner(edges=EDGES).fit(data.pairs()), data.subset(signals="ATAC").pairs()
-    with pytest.raises(
-        ValueError, match="has the signals ATAC, and that of the fit had ATAC, H3K27ac: H3K27ac missing"
-    ):
+    with pytest.raises(ValueError, match="has the signals ATAC, and the one in fit had ATAC, H3K27ac: H3K27ac missing"):
         both.transform(one)
     with pytest.raises(ValueError, match=r"H3K27ac unknown \(signals=\[...\] says which to bin\)"):
         TSSBinner(edges=EDGES).fit(one).transform(data.pairs())

@@ -105,7 +105,7 @@ def test_other_encodings_are_refused(put, kind, coding):
 @pytest.mark.parametrize("junk", ["\0", "\r"], ids=["NUL", "carriage return"])
 def test_lines_with_control_characters_inside_are_refused(put, kind, junk):
     path = put(VALID[kind].rstrip("\n") + junk + "x\n")
-    with pytest.raises(FileFormatError, match=at(path, 2, None, "not text with one record a line")):
+    with pytest.raises(FileFormatError, match=at(path, 2, None, "not text with one record per line")):
         READERS[kind](path)
 
 

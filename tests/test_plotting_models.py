@@ -116,7 +116,7 @@ def test_bad_paths_are_refused(plain):
         LambdaPathDisplay.from_estimator(LassoBaseline().fit(*plain))
     with pytest.raises(TypeError, match="wanted a fitted LassoBaselineCV, got 3"):
         LambdaPathDisplay.from_estimator(3)
-    with pytest.raises(ValueError, match="wanted one value a penalty in each argument"):
+    with pytest.raises(ValueError, match="wanted one value per penalty in each argument"):
         LambdaPathDisplay.from_scores([1.0, 0.1], [1.0], [1.0, 2.0])
     with pytest.raises(ValueError, match="penalties must be finite and 0 or greater"):
         LambdaPathDisplay.from_scores([-1.0], [1.0], [1.0])

@@ -263,7 +263,7 @@ def as_text(table: pd.DataFrame) -> str:
 
 
 def as_markdown(table: pd.DataFrame) -> str:
-    """Markdown, a row a claim."""
+    """Markdown, one row per claim."""
     head = "| " + " | ".join(table.columns) + " |\n|" + " --- |" * table.shape[1]
     return (
         head + "\n" + "\n".join("| " + " | ".join(map(str, row)) + " |" for row in table.itertuples(index=False)) + "\n"

@@ -29,7 +29,7 @@ class LazyRows:
     trainings : list of ndarray of int
         Row numbers of each training set; the last holds all rows.
     scales : list of GeneScale
-        Of the targets of each.
+        Scale of the targets of each.
     scaler : LogZScaler or None
         Settings of the scaling of features.
     counted : callable

@@ -68,9 +68,9 @@ class TrainingSet:
     ----------
     rows : ndarray of bool, shape (n_rows,)
     target_mean, target_scale : ndarray of float64, shape (n_genes,)
-        Of each gene's target.
+        Mean and scale of each gene's target.
     scaling : SlotScaling or None
-        Of each slot; ``None`` takes values as they come.
+        Scaling of each slot; ``None`` takes values as they come.
     """
 
     rows: NDArray[np.bool_]

@@ -26,7 +26,7 @@ class Fold:
         Row numbers.
     training : TrainingSet
     scale : GeneScale
-        Of the training targets.
+        Scale of the training targets.
     path : list of Solution
         One a penalty.
     """

@@ -17,7 +17,7 @@ class GeneMatrices:
     Parameters
     ----------
     bins_of_genes : list of ndarray of int32
-        Bin of each slot, a gene an array.
+        Bin of each slot, one array per gene.
     n_columns : int
 
     Notes

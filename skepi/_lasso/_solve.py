@@ -81,7 +81,7 @@ def solve(
     a linear system, which is taken where it has the same signs and the smaller gap. Where it has not, descent
     goes on until the gap is reached or the sweeps are used up.
     """
-    if moments.yy <= moments.n_rows * (1e-14 * moments.y_mean) ** 2:  # y is constant, but for rounding
+    if moments.yy <= moments.n_rows * (1e-14 * moments.y_mean) ** 2:  # y is constant up to rounding
         return np.zeros(moments.xy.size), 0.0, 0
     if lam == 0:
         least = _least_squares(moments.gram, moments.xy)

@@ -100,7 +100,7 @@ class DistanceDecay(GeneScoreRule, BaseEstimator):
 
     Notes
     -----
-    Of two middle bases of a peak the downstream one counts, on both strands. For other notes see :class:`PromoterSum`.
+    Where a peak has two middle bases, the downstream one counts, on both strands. :class:`PromoterSum` has other notes.
 
     References
     ----------

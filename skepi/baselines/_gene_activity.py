@@ -27,8 +27,8 @@ def gene_activity(data: Any, rule: GeneScoreRule | None = None, *, signal: str |
     Returns
     -------
     DataFrame
-        Genes x cell types, in the order of the tables: natural log of 1 + the weighted sum of openness. Of rows, only
-        genes and cell types that occur, NaN where a pair does not.
+        Genes x cell types, in the order of the tables: natural log of 1 + the weighted sum of openness. For rows, only
+        genes and cell types that occur; NaN where a pair does not.
 
     Raises
     ------

@@ -51,7 +51,7 @@ class GeneScoreRule(PairRule, StandardizesGenes):
         Parameters
         ----------
         X : GeneCellPairs or BinnedOpenness
-            Of any data set.
+            Pairs of any data set.
 
         Returns
         -------

@@ -161,7 +161,7 @@ class NearestCellTypes(CellStateViews, PairRule, BaseEstimator):
         Parameters
         ----------
         X : GeneCellPairs or BinnedOpenness
-            Of any data set: cell types and peaks may be new.
+            Pairs of any data set: cell types and peaks may be new.
 
         Returns
         -------

@@ -84,7 +84,7 @@ class TSSBinner(MakesColumns, BaseEstimator):
     TypeError
         Where ``X`` is not made of pairs.
     ValueError
-        For settings that do not fit together, and where a data set has other signals than that of the fit.
+        For settings that do not fit together, and where a data set has other signals than the one in ``fit``.
     UnknownNameError
         Where a data set lacks a signal, a feature or a column of ``cell_types`` that was asked for.
     TableError

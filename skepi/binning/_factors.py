@@ -27,7 +27,7 @@ _ENTRIES_AT_ONCE = 2_000_000
 # Places in a table of genes x columns; beyond it they are searched.
 _MOST_PLACES = 2**22
 
-# Of a slot: its column, mean and SD in the scaler, mean and scale in scaled rows.
+# What is stored per slot: its column, mean and SD in the scaler, mean and scale in scaled rows.
 _BYTES_PER_SLOT = 20
 
 
@@ -43,7 +43,7 @@ class Factors(NamedTuple):
         Number of the feature within its group.
     value : ndarray of float32
     first_row, column, stride : ndarray of int64, shape (n_bands,)
-        Of each band: ``k * n_peaks``, the column of its first feature, and how many columns lie between two features.
+        For each band: ``k * n_peaks``, the column of its first feature, and how many columns lie between two features.
     """
 
     ptr: IntArray
@@ -168,7 +168,7 @@ def with_features(
 def check_features(group: BandGroup, tables: OpennessTables) -> None:
     """Refuse features that a data set lacks, or that no peak of the signal has: their columns would be 0 throughout.
 
-    Of one signal alone, some features may have no peak, such as motifs without a hit.
+    With one signal alone, some features may have no peak, such as motifs without a hit.
     """
     if not group.features:
         return

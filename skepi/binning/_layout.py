@@ -56,7 +56,7 @@ class Layout(FittedPart):
     groups : tuple of BandGroup
         In the order of their columns.
     depths : dict
-        Of each signal that is binned.
+        Depths of each signal that is binned.
     all_signals : tuple of str or None
         The signals of the fit, where a data set may have no others.
     """

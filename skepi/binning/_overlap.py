@@ -155,7 +155,7 @@ def _by_midpoint(
 ) -> tuple[IntArray, ...]:
     """The bin that holds a peak's middle, with the whole length of the peak.
 
-    Of two middle bases the downstream one counts, on both strands.
+    Where a peak has two middle bases, the downstream one counts, on both strands.
     """
     low, high = to_offsets(start, end, tss, minus)
     bins = bin_index((low + high) // 2, edges)

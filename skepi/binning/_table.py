@@ -158,7 +158,7 @@ class BinnedTable(KeepsAppended):
         return self._values.sum(axis=2).ravel()
 
     def _with(self, **changes: Any) -> Self:
-        """Same rows but for some attributes; nothing is checked again."""
+        """Same rows except for some attributes; nothing is checked again."""
         other = type(self).__new__(type(self))
         other.__dict__.update(self.__dict__, **changes)
         return other

@@ -14,7 +14,7 @@ def summarize_probabilities(held_out: pd.DataFrame) -> pd.Series:
     """Scores of held-out probabilities, all pairs pooled, in one row.
 
     Most genes are high in all cell types or in none. A classifier that knows nothing but the gene therefore has a high
-    AUC, which says nothing of cell types: compare ``auc`` with ``auc_mean``, never with .5.
+    AUC, which says nothing about cell types: compare ``auc`` with ``auc_mean``, never with .5.
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def _own_warnings(options: Namespace) -> Iterator[None]:
-    """Show the warnings of this process, one line each, but for what is done on purpose."""
+    """Show the warnings of this process, one line each, except what is done on purpose."""
     before = os.environ.get("PYTHONWARNINGS")
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)

@@ -66,14 +66,14 @@ def compare_models(
         places. Permuting cell types should remove all skill. Permuting places should remove the skill that comes from
         matching each gene with its own surroundings.
     n_permutations : int, default=1
-        Of each control. Each moves at least two cell types or genes.
+        Number of permutations per control. Each moves at least two cell types or genes.
     replicate_variance : DataFrame, genes x cell types, optional
         Variance of the error of ``y``, squared units of ``y``, such as :func:`replicate_variance` estimates: for the
         noise ceiling. NaN where not known.
     n_bootstrap : int, default=1000
         Resamples for the intervals of skill; see :func:`skepi.inspection.bootstrap_scores`.
     level : float, default=0.95
-        Of these intervals.
+        Coverage of these intervals.
     interval_level : float, default=0.9
         Nominal level of the Gaussian intervals whose coverage is reported.
     folder : path, optional

@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
     Attributes
     ----------
     y_pred : ndarray of float64, shape (n_pairs,)
-        Of the scored pairs of the fold, in the order of ``data.pairs()``.
+        Predictions of the scored pairs of the fold, in the order of ``data.pairs()``.
     y_std : ndarray of float64, shape (n_pairs,), or None
     fit_s, predict_s : float
     shares : dict of float, or None

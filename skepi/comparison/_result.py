@@ -57,12 +57,12 @@ class ModelComparison:
     by_cell_type : DataFrame, index (split, model, cell_type)
         ``skill`` or ``within_gene_skill``, ``r_across``, ``n_pairs``.
     shares : DataFrame, index (split, model)
-        Mean over folds of ``variance_shares_`` of the fitted models that have it, one column a share.
+        Mean over folds of ``variance_shares_`` of the fitted models that have it, one column per share.
     ceilings : DataFrame, index split
         ``ceiling``: the skill (within-gene skill) that errors of measurement leave to reach, NaN where not known;
         ``n_pairs`` that it rests on.
     level : float
-        Of the intervals of skill.
+        Coverage of the intervals of skill.
     interval_level : float
         Nominal level of the Gaussian intervals whose ``coverage`` is reported.
 
@@ -159,7 +159,7 @@ class ModelComparison:
         Returns
         -------
         Path
-            Of the file.
+            Path of the file.
 
         Raises
         ------

@@ -93,7 +93,7 @@ class BatchCorrection(MetaEstimatorMixin, KeepsGeneMeans, BaseEstimator):
         Its mean over the training pairs of each gene.
     gene_mean_, gene_sd_ : Series
     grand_mean_, pooled_sd_ : float
-        Of ``y`` as it was given, as in :class:`GeneZTarget`.
+        Mean and SD of ``y`` as it was given, as in :class:`GeneZTarget`.
     n_features_in_ : int
 
     Raises

@@ -47,10 +47,10 @@ from skepi.rows import is_binned
 
 _PHENOTYPES = ("openness", "expression")
 
-# Of expression as a phenotype, in units of ``y``; predictions are those of the models.
+# SD offset of expression as a phenotype, in units of ``y``; predictions are those of the models.
 _SD_OFFSET = 1.0
 
-# Of the genes of the training data; a data set that holds fewer gives a warning.
+# Share of the training genes; warn if a data set has fewer.
 _MIN_SHARED_GENES = 0.5
 
 
@@ -91,8 +91,9 @@ class BucketedRegressor(ShowsProgress, MetaEstimatorMixin, KeepsGeneMeans, BaseE
     min_cell_types : int, default=3
         Buckets with fewer training cell types have no model; at least 2.
     max_distance : float, default=1.0
-        In units of the bucket's reach: 1 is as far as the farthest of n members, which about 1 of n + 1 further ones
-        would surpass; ``float("inf")`` lets buckets answer for all.
+        How far from a bucket a cell type may lie and still get its model, in units of the bucket's reach, the distance
+        of its farthest member. About one in n + 1 further cell types of a bucket with n members lies beyond 1.
+        ``float("inf")`` sets no limit.
     n_jobs : int, optional
         Models fitted at once; results do not depend on it.
     progress : bool, default=False
@@ -294,7 +295,7 @@ class BucketedRegressor(ShowsProgress, MetaEstimatorMixin, KeepsGeneMeans, BaseE
     def compare(self, X: Any, y: ArrayLike) -> pd.DataFrame:
         """Compare predictions with those of the pooled model on held-out pairs.
 
-        With a splitter, the tables of all folds can be put together, one row a held-out cell type::
+        With a splitter, the tables of all folds can be put together, one row per held-out cell type::
 
             folds = [clone(model).fit(X[a], y[a]).compare(X[b], y[b]) for a, b in LeaveOneCellTypeOut().split(X, y)]
             table = pd.concat(folds)
@@ -305,8 +306,8 @@ class BucketedRegressor(ShowsProgress, MetaEstimatorMixin, KeepsGeneMeans, BaseE
         Parameters
         ----------
         X : GeneCellPairs or BinnedOpenness
-            Of cell types that were not in the training pairs: on training pairs the smaller model wins by what it
-            has memorised.
+            Pairs of cell types that were not in training: on training pairs the model of the bucket looks better
+            because it has memorised them.
         y : array-like of shape (n_pairs,)
             Log expression.
 

@@ -87,7 +87,7 @@ class Centres(FittedPart):
 def in_bands(X: Any, signals: list[str] | None = None) -> BinnedOpenness:
     """Openness in bands around all genes of the data set that pairs refer to, whatever bins they have.
 
-    Of these signals; by default of those that binned rows have, or of all.
+    These signals are used; by default those that binned rows have, or all.
     """
     if signals is None and is_binned(X):
         signals = signals_of(X.columns)

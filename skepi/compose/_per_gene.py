@@ -51,7 +51,7 @@ class PerGeneRegressor(ShowsProgress, MetaEstimatorMixin, PerGeneModel, BaseEsti
     Attributes
     ----------
     gene_mean_, gene_sd_ : Series of float, index gene name
-        Of ``y`` over the training pairs of each gene, in the order of the table of genes; SDs divide by n.
+        Mean and SD of ``y`` over the training pairs of each gene, in the order of the table of genes; SDs divide by n.
     grand_mean_, pooled_sd_ : float
         Mean of ``y`` over all training pairs, and root mean square of :math:`y - \mathrm{mean}_g`.
     gene_ptr_ : ndarray of int64, shape (n_genes + 1,)
@@ -105,7 +105,7 @@ class PerGeneRegressor(ShowsProgress, MetaEstimatorMixin, PerGeneModel, BaseEsti
     On another data set, genes are found by name and slots by bin: a slot of the model that no peak touches there has
     the value 0, or what the scaler gives it; a slot new to the model is ignored.
 
-    Tables of linear models take 12 bytes a slot, 0.1 GB for 17,500 genes with 460 slots each; other models take what
+    Tables of linear models take 12 bytes per slot, 0.1 GB for 17,500 genes with 460 slots each; other models take what
     they take, many times that, and are slow to save.
 
     Warnings of estimators are put together into one a kind, which says how many genes it came from.

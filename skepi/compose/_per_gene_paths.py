@@ -29,7 +29,7 @@ class GeneSets(NamedTuple):
     trainings : ndarray of bool, shape (n_folds + 1, n_rows)
     tests : ndarray of bool, shape (n_folds, n_rows)
     scalings : list of SlotScaling or None
-        Of the gene's slots, for each training set.
+        Scaling of the gene's slots, for each training set.
     """
 
     logs: NDArray[np.float32]
@@ -51,9 +51,9 @@ class Paths(NamedTuple):
     Attributes
     ----------
     weights : csr_array, shape (n_lams, n_slots)
-        Of the final fits, the slots of one gene after those of the other.
+        Weights of the final fits, the slots of one gene after those of the other.
     intercepts, gaps : ndarray of float64, shape (n_genes, n_lams)
-        Of the final fits, and the largest gap of all fits.
+        Intercepts of the final fits, and the largest gap of all fits.
     left, total : ndarray of float64, shape (n_genes, n_lams) and (n_genes,)
         Squared errors on test rows, of the models and of the training mean.
     fold_left, fold_total : ndarray of float64, shape (n_folds, n_lams) and (n_folds,)

@@ -35,7 +35,7 @@ class GeneRows(NamedTuple):
     rows, cells : ndarray of int64, shape (n_rows,)
         Row numbers, and the cell type of each.
     slots : slice
-        Of the operator of the rows.
+        Slots of the operator of the rows.
     values : ndarray of float32, shape (n_rows, n_slots)
     """
 

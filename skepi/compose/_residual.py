@@ -74,7 +74,7 @@ class ResidualRegressor(ShowsProgress, MetaEstimatorMixin, KeepsGeneMeans, BaseE
         Fitted on the errors.
     gene_mean_, gene_sd_ : Series
     grand_mean_, pooled_sd_ : float
-        Of the base model.
+        Mean of all targets and pooled SD in the base model.
 
     Raises
     ------

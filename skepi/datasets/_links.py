@@ -75,7 +75,7 @@ def make_linked_openness(
         In bp.
     random_state : int or None, default=0
     **settings
-        Of :func:`make_paired_openness`, but for ``signals`` and ``corrupted``.
+        Settings of :func:`make_paired_openness`, except ``signals`` and ``corrupted``.
 
     Returns
     -------
@@ -153,7 +153,7 @@ def _candidates(data: PairedDataset, low: int, high: int) -> tuple[IntArray, Int
 def _log_weight(
     data: PairedDataset, truth: Bunch, gene: IntArray, peak: IntArray, distance: IntArray, preference: float
 ) -> FloatArray:
-    """Natural log of the chance of each pair, but for a constant."""
+    """Natural log of the chance of each pair, up to a constant."""
     signal = np.log(truth.signal.to_numpy().mean(axis=1, dtype=np.float64))
     level = truth.gene_mean.to_numpy()
     between = _expressed_between(data, level > _EXPRESSED_ABOVE, gene, peak)

@@ -33,7 +33,7 @@ class Local(NamedTuple):
     cis : ndarray
         Weighted sum over peaks or bands, with mean square 1.
     interaction : ndarray
-        Of proximal and distal peaks, less its projection on the cis part.
+        Interaction of proximal and distal peaks, less its projection on the cis part.
     size : float
         Root mean square of the weighted sum, by which the cis part was divided.
     """

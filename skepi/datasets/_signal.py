@@ -1,4 +1,4 @@
-"""Openness of simulated peaks: a true signal along a tree of cell types, and what is measured of it."""
+"""Openness of simulated peaks: a true signal along a tree of cell types, and its measurements."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -48,7 +48,7 @@ class Measured(NamedTuple):
     true : ndarray of float32, shape (n_peaks, n_cell_types)
         Fold enrichment.
     openness : ndarray of float32, shape (n_peaks, n_cell_types)
-        What is measured of it.
+        Measured openness.
     depth : ndarray of shape (n_cell_types,) or None
         Reads expected in all peaks; None where openness is fold enrichment.
     """

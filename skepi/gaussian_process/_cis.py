@@ -1,4 +1,4 @@
-"""Local openness of all genes under one weight a band: the part of expression that genes share."""
+"""Local openness of all genes under one weight per band: the part of expression that genes share."""
 
 from collections.abc import Iterator
 

@@ -32,17 +32,17 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
 
     * **cis**: w by ridge regression over all pairs, :math:`\lambda` = ``cis_penalty`` times the mean diagonal of
       :math:`\sum z z^T`.
-    * **cell state**: :math:`u_g` is a Gaussian process over cell types: a gene is expected to do in a new cell type
-      what it does in training cell types that are open at the same places of the genome. Its covariance is :math:`a K`
+    * **cell state**: :math:`u_g` is a Gaussian process over cell types: a gene is expected to be expressed in a new
+      cell type as in training cell types with similar openness over the genome. Its covariance is :math:`a K`
       with :math:`K_{cd} \propto \sum_{gb} z_{gcb} z_{gdb}` over all genes, scaled to a mean of 1 over training cell
-      types, bent by a length (see Reach). With several signals, :math:`K = \sum_s v_s K_s`: each signal has a kernel of
-      its own, scaled alike, and its weight is learned.
+      types and limited by a length (see Reach). With several signals, :math:`K = \sum_s v_s K_s`: each signal has its
+      own kernel, scaled in the same way, and its weight is learned.
     * **own cis** (``own_cis=True``): :math:`v_g` of each gene, with covariance :math:`b K_g`,
       :math:`K_{g,cd} \propto \sum_b z_{gcb} z_{gdb}`, divided by its trace and a tenth of the mean trace.
     * noise :math:`\varepsilon` with variance :math:`s^2`.
 
-    :math:`a, b, s^2` are restricted maximum likelihood (REML) estimates from what the cis part leaves. A penalty of
-    .001 :math:`(\ln^2 a + \ln^2 s^2)` per gene keeps them finite where cell types are few. (b is learned from 1,000
+    :math:`a, b, s^2` are restricted maximum likelihood (REML) estimates from the residuals of the cis part. A penalty
+    of .001 :math:`(\ln^2 a + \ln^2 s^2)` per gene keeps them finite where cell types are few. (b is learned from 1,000
     genes, and with missing pairs a and :math:`s^2` from the 1,000 most common sets of cell types, l from 100.) Then
 
     .. math:: u_g(t) = a k_t^T (a K + s^2 I)^{-1} r_g, \qquad
@@ -50,21 +50,22 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
 
     with all kernels centred on the n training cell types in which the gene was measured; then both fade (see Reach).
 
-    **Reach.** A linear kernel extrapolates without end, and states of cell types unlike all of training would be
-    guesses. Three things limit them (``reach="unlimited"`` leaves all three out):
+    **Reach.** A linear kernel extrapolates without limit, and the predicted state of a cell type unlike all training
+    cell types would be a guess. Three things limit it (``reach="unlimited"`` turns all three off):
 
     * Squared distances :math:`d^2` of K become :math:`l^2 \exp(-d^2 / 2 l^2)`. The length l, one of 14, maximises the
-      restricted likelihood less .1 :math:`/ l^2` per gene; the linear kernel is its limit.
+      restricted likelihood minus a penalty of .1 :math:`/ l^2` per gene; the linear kernel is the limit of large l.
     * A state is multiplied by :math:`\rho^\gamma`. The reliability :math:`\rho` is the share of its variance that
-      training cell types explain. The exponent :math:`\gamma` is what serves best when training cell types are held out
-      together with their nearest neighbours; 0 where far predictions are as good as near ones.
+      training cell types explain. The exponent :math:`\gamma` is the one with the smallest error when training cell
+      types are held out together with their nearest neighbours; 0 if far predictions are as good as near ones.
     * Beyond 1.5 times the greatest distance of a training cell type from its nearest other one (or 1.5 times the unit
-      of :meth:`distances`, if that is greater), states shrink as 1 over the distance. The whole variance grows with it:
-      nothing in the training data tells what happens there.
+      of :meth:`distances`, if that is greater), states shrink as 1 over the distance. The whole variance grows with it,
+      because the training data say nothing about what happens there.
 
-    **Depth.** Read counts of a shallow cell type are noisy, and noise makes it seem far from all others. Where openness
-    is read counts, or counts times one number per cell type, the expected counting noise is taken off the diagonal of
-    K. On erythroid stages thinned to 1 million reads each, skill rose from .865 to .881 (.901 at full depth).
+    **Depth.** Read counts of a cell type with low depth are noisy, and noise makes it seem far from all others. If
+    openness is read counts, or counts times a factor per cell type, the expected counting noise is subtracted from the
+    diagonal of K. On erythroid stages downsampled to 1 million reads each, skill rose from .865 to .881 (.901 at full
+    depth).
 
     **Contrasts.** :math:`F = \ln(1 + x)`, less its mean over the training cell types (for each gene and band), less the
     mean of that over genes (for each cell type and band), divided by the band's root mean square over genes and
@@ -74,16 +75,16 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
     Parameters
     ----------
     own_cis : bool, default=False
-        Whether each gene has band weights of its own beside the shared ones. On 14 blood populations it gains .007
-        in skill and nothing in median r; time grows with genes x cell types^3.
+        Whether each gene has its own band weights in addition to the shared ones. On 14 blood populations this raises
+        skill by .007 and leaves median r unchanged; time grows with genes x cell types^3.
     cis_penalty : float, default=1e-3
-        Of the shared weights, in units of the mean diagonal; greater than 0.
+        Penalty on the shared weights, in units of the mean diagonal; greater than 0.
     sd_offset : float, default=1.0
         Added to the SD of each gene, in units of ``y`` (log expression).
     min_shared_genes : float, default=0.5
         A data set that holds a smaller share of the genes of the training data gives a warning.
     reach : {"learned", "unlimited"}, default="learned"
-        Whether states fade where training cell types say little of them, or are extrapolated without end.
+        Whether states fade where training cell types say little about them, or are extrapolated without end.
 
     Attributes
     ----------
@@ -112,8 +113,8 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         Mean of the cis part of each gene over its measured cell types.
     variance_shares_ : Series
         Estimated shares of the variance of standardised expression within genes over training pairs: ``cis, cell_state,
-        noise`` and, where learned, ``own_cis``; they add up to 1. Cis is what weights of these bands can express: of a
-        law that acts on single peaks, cell state takes the rest.
+        noise`` and, where learned, ``own_cis``; they add up to 1. Cis is only what weights of these bands can express;
+        an effect of single peaks that they miss is counted as cell state.
     cell_state_ : object
         What was learned of openness, saved as one. The attributes from here to ``columns_`` show its parts.
     cell_type_names_ : ndarray of str, shape (n_training,)
@@ -249,7 +250,7 @@ class CisTransRegressor(CellStateViews, StandardizesGenes, BaseEstimator):
         Parameters
         ----------
         X : BinnedOpenness of shape (n_pairs, n_columns)
-            Of any data set: cell types and genes may be new.
+            Rows of any data set: cell types and genes may be new.
         return_std : bool, default=False
 
         Returns

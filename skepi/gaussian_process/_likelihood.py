@@ -21,7 +21,7 @@ _MAX_PATTERNS = 1_000
 # Sets that the length is learned from at most.
 _SETS_FOR_LENGTH = 100
 
-# Of variances, in squared units of standardised expression.
+# Smallest variance, in squared units of standardised expression.
 _SMALLEST = 1e-12
 _GREATEST_LOG = 20.0
 
@@ -52,7 +52,7 @@ class Spectrum(NamedTuple):
 
 
 def spectrum(kernel: FloatArray, residuals: FloatArray) -> Spectrum:
-    """Of a kernel, (n_observed, n_observed), and residuals, (n_genes, n_observed), less their means over cell types."""
+    """Spectrum of a kernel, (n_observed, n_observed), and residuals, (n_genes, n_observed), less means."""
     return _spectrum(kernel, residuals.T @ residuals, len(residuals))
 
 
@@ -126,7 +126,7 @@ def fit_signal_weights(residuals: Residuals, kernels: FloatArray) -> FloatArray:
     residuals : Residuals
         With the kernel of equal weights.
     kernels : ndarray of float64, shape (n_signals, n_training, n_training)
-        Of each signal, with a mean diagonal of 1, or 0 for one that does not vary.
+        Kernel of each signal, with a mean diagonal of 1, or 0 for one that does not vary.
     """
     sets = [_projected(residuals, kernels, genes, cells) for genes, cells in _largest_patterns(residuals)]
     start, floor = fit_variances(residuals), noise_floor(residuals)
@@ -152,7 +152,7 @@ class _Projected(NamedTuple):
     ----------
     kernels : ndarray of float64, shape (n_signals, n_observed - 1, n_observed - 1)
     products : ndarray of float64, shape (n_observed - 1, n_observed - 1)
-        Of the residuals, summed over genes.
+        Products of the residuals, summed over genes.
     n_genes : int
     """
 
@@ -161,7 +161,7 @@ class _Projected(NamedTuple):
     n_genes: int
 
     def minus_log_likelihood(self, variances: FloatArray) -> float:
-        """Of variances of signals and noise, summed over the genes."""
+        """Return it for variances of signals and noise, summed over the genes."""
         covariance = np.tensordot(variances[:-1], self.kernels, axes=1)
         covariance[np.diag_indices_from(covariance)] += variances[-1]
         factor = np.linalg.cholesky(covariance)

@@ -125,7 +125,7 @@ def _posterior_variance(
 
 
 def _covariance(residuals: Residuals, z: Float32Array, scale: FloatArray, variances: Variances) -> FloatArray:
-    """Of measurements less their mean, (n_genes, n_training, n_training); noise alone where there are none."""
+    """Covariance of measurements less their mean, (n_genes, n_training, n_training); noise alone where none are."""
     own = variances.own * scale[:, None, None] * _products(z, z)
     signal = _centred(variances.state * residuals.kernel + own, residuals.measured)
     return signal + variances.noise * np.eye(len(residuals.kernel))

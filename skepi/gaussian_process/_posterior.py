@@ -11,7 +11,7 @@ BoolArray = NDArray[np.bool_]
 
 
 class Variances(NamedTuple):
-    """Of cell state, of the own cis part and of noise, in squared units of standardised expression."""
+    """Variances of cell state, of the own cis part and of noise, in squared units of standardised expression."""
 
     state: float
     own: float
@@ -27,7 +27,7 @@ class Residuals(NamedTuple):
         With mean 0 over the measured cell types of each gene; 0 elsewhere.
     measured : ndarray of bool, shape (n_genes, n_training)
     kernel : ndarray of shape (n_training, n_training)
-        Of cell state.
+        Kernel of cell state.
     """
 
     values: FloatArray

@@ -22,10 +22,10 @@ class Prediction(NamedTuple):
         One row per pair; columns ``gene_mean``, ``cis``, ``cell_state`` and, where learned, ``own_cis``, in units of
         ``y``.
     scale : ndarray of float64, shape (n_pairs,)
-        Of the gene of each pair: SD + offset.
+        Scale of the gene of each pair: SD + offset.
     asked : Query
     residuals : Residuals
-        Of the genes that occur and have training pairs, with the kernel over the shared genes.
+        Residuals of the genes that occur and have training pairs, with the kernel over the shared genes.
     faded : Faded
         What is believed of the states of the cell types that occur.
     """

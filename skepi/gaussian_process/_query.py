@@ -50,7 +50,7 @@ class Query(NamedTuple):
 
     @property
     def all_genes(self) -> bool:
-        """Whether all training genes are shared, so that the kernel is that of the fit."""
+        """Whether all training genes are shared, so that the kernel is the fitted one."""
         return self.compared.contrasts.all_genes
 
     @property
@@ -82,7 +82,7 @@ def ask(X: Any, state: CellState, trained_genes: pd.Index, length: float) -> Que
 
 
 def distance_table(query: Query) -> pd.DataFrame:
-    """Of each cell type asked about: ``nearest`` training cell type, ``distance`` to it and ``relative`` distance."""
+    """The ``nearest`` training cell type, ``distance`` to it and ``relative`` distance of each new cell type."""
     compared = query.compared
     squared = compared.squared_distances()
     nearest = squared.argmin(axis=1)

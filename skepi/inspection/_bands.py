@@ -65,7 +65,7 @@ def cut_bands(columns: pd.DataFrame, bands: Any) -> BandCut:
     columns : DataFrame
         One row per column: ``signal, feature, start_bp, end_bp``.
     bands : None, "bins" or array-like of int
-        Of each signal and feature, see :func:`band_edges`.
+        Bands of each signal and feature, see :func:`band_edges`.
     """
     groups = bands_of(columns)
     tables, first, last = [], [], []

@@ -100,7 +100,7 @@ def bootstrap_scores(
 def _scores_of_weights(
     table: pd.DataFrame, moved: Deviations, groups: Groups, by: str
 ) -> Callable[[FloatArray], pd.DataFrame]:
-    """Scores as a function of the weights of groups: one row a resample."""
+    """Scores as a function of the weights of groups: one row per resample."""
     squares_of, n_pairs, error = squares_of_weights(moved, groups), groups.sums(), groups.sums(squared_error(table))
     correlations = _correlations_of_weights(table, moved, groups, by) if moved.units is None else None
 

@@ -37,8 +37,8 @@ def error_concentration(held_out: pd.DataFrame, by: str = "pair") -> pd.DataFram
 
     .. math:: s_k = \sum_{i \le k} n_i \Big/ \sum_i n_i, \qquad \sum_{i \le k} e_i \Big/ \sum_i e_i
 
-    Errors are never spread evenly, so a share means something against a reference only. Of normal errors of mean 0 and
-    equal variance the largest share s carries
+    Errors are never spread evenly, so a share means something against a reference only. If errors are normal with mean
+    0 and equal variance, the largest share s of them carries
 
     .. math:: 2 (a \varphi(a) + 1 - \Phi(a)), \qquad s = 2 (1 - \Phi(a))
 

@@ -52,14 +52,14 @@ def error_by(
     by : {"cell_type", "gene", "chromosome", "expression", "variance", "open_bins"} or array-like of shape (n_pairs,)
         ``"expression"``: quantile groups of ``y_true``; ``"variance"``: of the variance of a gene's ``y_true`` over the
         table (divided by n); ``"open_bins"``: of the number of bins of the pair with openness above 0. An array holds
-        one label a row of ``held_out``, by position.
+        one label per row of ``held_out``, by position.
     data : PairedDataset, optional
         Holds the chromosomes; needed for ``"chromosome"``.
     X : BinnedOpenness, optional
         From :class:`skepi.binning.TSSBinner`, not scaled, of a data set with these genes and cell types (matched by
         name); needed for ``"open_bins"``.
     n_groups : int, default=10
-        Of quantile groups, 2 or more.
+        Number of quantile groups, 2 or more.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def open_bin_counts(X: Any) -> IntArray:
     Parameters
     ----------
     X : BinnedOpenness
-        Of one signal, without features of peaks, and not scaled: after log and z-score, 0 no longer means closed.
+        Rows of one signal, without features of peaks, and not scaled: after log and z-score, 0 no longer means closed.
 
     Returns
     -------

@@ -142,7 +142,7 @@ def _keeps_bins(step: Any, row: Any) -> bool:
 
 
 def has_linear_coef(model: Any) -> bool:
-    """Whether a model has one weight a feature and predicts by them; a link function makes a difference."""
+    """Whether a model has one weight per feature and predicts by them; a link function makes a difference."""
     coef = getattr(model, "coef_", None)
     if coef is None or np.ndim(coef) == 0 or not _takes_arrays(model):
         return False

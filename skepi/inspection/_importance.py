@@ -60,8 +60,8 @@ def bin_importance(
         Needed by ``"permutation"`` alone, in the units that the estimator predicts.
     method : str, default="gradient"
     bands : None, "bins" or array-like of int, default=None
-        Of each signal and feature: edges in bp, each the edge of a bin, or every bin. By default 0, 1, 2, 5, 10, 20,
-        50, 100, 200, 500 and 1,000 kb on both sides, where bins have these edges.
+        Bands of each signal and feature: edges in bp, each the edge of a bin, or every bin. By default 0, 1, 2, 5, 10,
+        20, 50, 100, 200, 500 and 1,000 kb on both sides, where bins have these edges.
     by : {"band", "gene"}, default="band"
     n_steps : int, default=32
         For integrated gradients.

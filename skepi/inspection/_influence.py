@@ -41,8 +41,8 @@ def cell_type_influence(
 
     For a cell type c let the sums run over all folds with c in training and over their test pairs i of **other** cell
     types, n pairs in all; :math:`\hat L_i` is the prediction of the fold's model, :math:`\hat L_i^{-c}` that of the
-    model fitted without the training pairs of c, and :math:`\mu_i` the training mean of the gene **with** c, so that
-    the zero of the scale stays where it is:
+    model fitted without the training pairs of c, and :math:`\mu_i` the training mean of the gene **with** c, so
+    that both predictions are compared with the same baseline:
 
     .. math::
        \mathrm{prediction\_change} &= \sqrt{\textstyle\sum_i (\hat L_i^{-c} - \hat L_i)^2 / n} \\
@@ -62,7 +62,7 @@ def cell_type_influence(
     estimator : estimator
         In units of ``y``; cloned for every fit.
     X : pairs
-        Of 3 or more cell types.
+        Pairs of 3 or more cell types.
     y : array-like of shape (n_pairs,)
     cv : splitter
         Any; split once, and the same folds serve permutations.
@@ -70,7 +70,7 @@ def cell_type_influence(
         Refits of everything with cell types permuted jointly (:func:`skepi.model_selection.permute_cell_types`); 0 for
         none, else at least ``level / (1 - level)`` (19 at 0.95).
     level : float, default=0.95
-        Of the limits, for all cell types at once.
+        Coverage of the limits, for all cell types at once.
     random_state : int, RandomState or None, default=0
     n_jobs : int, optional
         Number of fits that run at the same time.

@@ -66,7 +66,7 @@ def sites_between(chrom: IntArray, start: IntArray, end: IntArray, tss: IntArray
     chrom : ndarray of int64
         Code of the chromosome of each pair.
     start, end, tss : ndarray of int64
-        Of the peak (half-open) and of the gene, in bp.
+        Positions of the peak (half-open) and of the gene, in bp.
     sites : ndarray of int64
         Sorted keys from :func:`site_keys`.
 

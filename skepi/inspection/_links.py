@@ -168,8 +168,8 @@ def bin_track(
     method : str, default="gradient"
         One of those of :func:`bin_importance`.
     y : array-like of shape (n_pairs,), optional
-        Of all pairs in ``X``, not of this gene alone. Needed by ``"permutation"`` alone, in the units that the
-        estimator predicts.
+        Targets of all pairs in ``X``, not of this gene alone, in the units that the estimator predicts. Only
+        ``"permutation"`` needs them.
     n_steps : int, default=32
         For integrated gradients.
     n_repeats : int, default=5

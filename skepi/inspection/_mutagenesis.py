@@ -51,7 +51,7 @@ def mutagenesis(
         Fraction of shuffled sequences whose largest effect lies within the limit. It needs ``level / (1 - level)``
         shuffled sequences.
     random_state : int, RandomState or None, default=None
-        Of the shuffles.
+        Seed of the shuffles.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def _predicted(model: Any, codes: NDArray[np.uint8]) -> NDArray:
 def _limits(
     model: Any, codes: NDArray[np.uint8], n_shuffles: int, level: float, random_state: Any, n_targets: int
 ) -> NDArray:
-    """Of each target, what the largest absolute effect in a shuffled sequence rarely exceeds."""
+    """Return what the largest absolute effect on each target in a shuffled sequence rarely exceeds."""
     if not n_shuffles:
         return np.full(n_targets, np.nan)
     chosen = codes[np.arange(n_shuffles) % len(codes)]

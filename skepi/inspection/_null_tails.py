@@ -33,8 +33,8 @@ class NullTails:
     def p(self, stratum: IntArray, z: FloatArray) -> FloatArray:
         r"""Two-sided p, :math:`2 (1 + k) / (1 + n)` and at most 1.
 
-        Of the n values of the stratum, k lie as far out or further on the side of z. Values of one bin count as equal,
-        which errs on the safe side. NaN stays NaN.
+        Among the n values of the stratum, k lie as far out or further on the side of z. Values of one bin count as
+        equal, which errs on the safe side. NaN stays NaN.
         """
         known = ~np.isnan(z)
         bins, of = _bins(z[known]), stratum[known]

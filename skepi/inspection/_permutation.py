@@ -35,7 +35,7 @@ class Asked(NamedTuple):
         From such rows, in units of ``y``.
     truth : ndarray of float64, shape (n_pairs,)
     training_mean : ndarray of float64, shape (n_pairs,)
-        Of the gene; NaN where it is not known.
+        Training mean of the gene; NaN where it is not known.
     """
 
     estimator: Any

@@ -37,9 +37,9 @@ class ImportanceProfile:
         Importance after each permutation of the cell types of ``y``.
     method : str
     unit : str
-        Of the importance.
+        Unit of the importance.
     level : float
-        Of the limits.
+        Coverage of the limits.
 
     Examples
     --------

@@ -15,7 +15,7 @@ from skepi.rows import BinnedRows, GeneBlock, Slots, SlotScaling
 IntArray = NDArray[np.int64]
 Float32Array = NDArray[np.float32]
 
-# Of matrices that are kept for the next band.
+# Size of the matrices that are kept for the next band.
 _REMEMBERED_BYTES = 2**30
 
 

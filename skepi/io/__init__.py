@@ -1,4 +1,4 @@
-"""Files to tables and tracks: one file a format, and the only place that converts coordinates to 0-based half-open."""
+"""Files to tables and tracks: one file per format, the only place that converts coordinates to 0-based half-open."""
 
 from skepi.io._assemblies import assembly_of_lengths, possible_assemblies
 from skepi.io._bed import read_bed, read_narrowpeak

@@ -39,7 +39,7 @@ class BigWigFile:
     Attributes
     ----------
     lengths : dict
-        Of chromosomes, in bp.
+        Lengths of chromosomes, in bp.
     """
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:

@@ -192,7 +192,7 @@ def strip_versions(names: Iterable[str]) -> pd.Index:
     Parameters
     ----------
     names : iterable of str
-        Of genes, transcripts, proteins or exons, of any species.
+        Names of genes, transcripts, proteins or exons, of any species.
 
     Returns
     -------

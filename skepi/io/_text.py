@@ -160,7 +160,7 @@ def _decoded(path: Path) -> Iterator[tuple[int, str]]:
                     raise too_long(path, number)
                 text = raw.rstrip(b"\r\n").decode("utf-8-sig" if number == 1 else "utf-8")
                 if "\0" in text or "\r" in text:
-                    raise FileFormatError(path, number, None, "the file is not text with one record a line")
+                    raise FileFormatError(path, number, None, "the file is not text with one record per line")
                 yield number, text
         except UnicodeDecodeError:
             raise FileFormatError(path, number, None, "the file is not text (UTF-8)") from None

@@ -25,7 +25,7 @@ def write_bedgraph(table: pd.DataFrame, path: str | os.PathLike, *, value: str =
     value : str, default="score"
         Name of the column of numbers.
     name : str, default="skepi"
-        Of the track, in its first line.
+        Name of the track, in its first line.
 
     Raises
     ------
@@ -62,8 +62,8 @@ def write_bedgraph(table: pd.DataFrame, path: str | os.PathLike, *, value: str =
     if overlap.any():
         one = rows.iloc[int(np.argmax(overlap))]
         raise ValueError(
-            f"a bedGraph track has one value a base, but {one['chrom']}:{one['start']}-{one['end']} overlaps the next "
-            "region"
+            f"a bedGraph track has one value per base, but {one['chrom']}:{one['start']}-{one['end']} overlaps the "
+            "next region"
         )
     if not name.isprintable() or '"' in name:
         raise ValueError(f"the name of a track cannot hold quotation marks or line breaks, got {name!r}")

@@ -108,8 +108,8 @@ class LassoBaselineCV(ShowsProgress, CrossValidatedPath, StandardizesGenes, Base
 
     Notes
     -----
-    Every fold keeps a matrix of bins and the statistics of its slots: about 130 MB a fold with 2,000 bins and 4 million
-    slots, so leaving 201 cell types out one at a time would take 27 GB there; hold out fewer, larger groups.
+    Every fold keeps a matrix of bins and the statistics of its slots: about 130 MB per fold with 2,000 bins and 4
+    million slots, so leaving 201 cell types out one at a time would take 27 GB there; hold out fewer, larger groups.
 
     Examples
     --------

@@ -39,7 +39,7 @@ class PairLearningCurve:
         over pairs, in squared units of ``y``), ``n_pairs, fold, n_cell_types, trained_on`` (names) and ``subset``
         (number of the order). A fit shared by several orders has a row for each.
     level : float
-        Of the intervals.
+        Coverage of the intervals.
 
     Examples
     --------

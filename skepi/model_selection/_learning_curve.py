@@ -92,7 +92,7 @@ def learning_curve_pairs(
     n_bootstrap : int, default=1000
         Resamples for the intervals.
     level : float, default=0.95
-        Of the intervals.
+        Coverage of the intervals.
     random_state : int, RandomState or None, default=0
         For orders and resamples.
     n_jobs : int, optional

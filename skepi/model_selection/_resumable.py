@@ -76,7 +76,7 @@ class ResumableGridSearchCV(ShowsProgress, GridSearchCV):
     **not** noticed that code changed under the same name and version, that another machine or device rounds
     differently, or that ``random_state=None`` would now draw other numbers: outcomes that were kept stay what they are.
 
-    A fit that fails is not kept and tried again in the next run; so is one of which a score equals ``error_score``.
+    A fit that fails is not kept and tried again in the next run; so is one with a score equal to ``error_score``.
     Fit and score times are those of the run that made the fit. Callbacks of scikit-learn are not called.
 
     Examples

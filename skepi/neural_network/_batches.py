@@ -106,9 +106,9 @@ class Batches:
     beside : Batches, optional
         Others on the same device: their operator is used again where it serves ``X``.
     target_type : type, default=numpy.float32
-        Of the targets in batches.
+        Type of the targets in batches.
     least_rows : int, default=1
-        Of a batch: batch normalisation needs two.
+        Fewest rows of a batch: batch normalisation needs two.
 
     Attributes
     ----------

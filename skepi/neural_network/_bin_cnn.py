@@ -35,7 +35,7 @@ class BinCNN(ConvolvesBins, NetworkRegressor):
     l1, l2 : float, default=0.0
         Penalties on the weights, in squared units of ``y``.
     activation : {"relu", "tanh", "identity"}, default="relu"
-        Of the convolution and the dense layers.
+        Activation of the convolution and the dense layers.
     penalize_bias : bool, default=False
         Whether biases are penalised, too.
     l2_norm : {"squared", "unsquared"}, default="squared"
@@ -43,7 +43,7 @@ class BinCNN(ConvolvesBins, NetworkRegressor):
     optimizer : {"adam", "sgd"}, default="adam"
         Adam has betas 0.9 and 0.999.
     momentum : float, default=0.9
-        Of ``"sgd"``, in [0, 1); Adam does not use it.
+        Momentum of ``"sgd"``, in [0, 1); Adam does not use it.
     lr : float, default=1e-3
         Learning rate of the first epoch.
     lr_schedule : {"constant", "every_epoch", "on_rise"}, default="constant"
@@ -157,7 +157,7 @@ class BinCNNClassifier(ConvolvesBins, NetworkClassifier):
     l1, l2 : float, default=0.0
         Penalties on the weights, in nats.
     activation : {"relu", "tanh", "identity"}, default="relu"
-        Of the convolution and the dense layers.
+        Activation of the convolution and the dense layers.
     penalize_bias : bool, default=False
         Whether biases are penalised, too.
     l2_norm : {"squared", "unsquared"}, default="squared"
@@ -165,7 +165,7 @@ class BinCNNClassifier(ConvolvesBins, NetworkClassifier):
     optimizer : {"adam", "sgd"}, default="adam"
         Adam has betas 0.9 and 0.999.
     momentum : float, default=0.9
-        Of ``"sgd"``, in [0, 1); Adam does not use it.
+        Momentum of ``"sgd"``, in [0, 1); Adam does not use it.
     lr : float, default=1e-3
         Learning rate of the first epoch.
     lr_schedule : {"constant", "every_epoch", "on_rise"}, default="constant"

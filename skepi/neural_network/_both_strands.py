@@ -37,7 +37,7 @@ class BothStrands(nn.Module):
     link : callable
         From the outputs of the network to what the loss takes.
     output_shape : tuple of int
-        Of one row; of two dimensions, the first is the place along the sequence, and turns with the strand.
+        Shape of one row. If it has two dimensions, the first is the place along the sequence and turns with the strand.
     shift : int, default=0
         In training, each batch is moved by a random number of bases, at most this many to either side.
     """

@@ -16,7 +16,7 @@ class Schedule(NamedTuple):
         ``k`` is 0, the number of epochs so far, or the number of epochs whose training loss was higher than that of the
         epoch before.
     lr : float
-        Of the first epoch.
+        Learning rate of the first epoch.
     decay : float
         Factor in (0, 1].
     lr_min : float

@@ -70,7 +70,7 @@ class SequenceOpenness(RegressorMixin, TrainedNetwork):
     optimizer : {"adam", "sgd"}, default="adam"
         Adam has betas 0.9 and 0.999.
     momentum : float, default=0.9
-        Of ``"sgd"``, in [0, 1); Adam does not use it.
+        Momentum of ``"sgd"``, in [0, 1); Adam does not use it.
     lr : float, default=1e-3
         Learning rate of the first epoch.
     lr_schedule : {"constant", "every_epoch", "on_rise"}, default="constant"

@@ -345,8 +345,8 @@ class PairedDataset:
     def checks(self) -> DataChecks:
         """Say what the data look like, one line per check: what a notebook shows of them, as text and as a table.
 
-        Peaks at start sites and by chance, scale and depth of openness, scale of expression, lineages. Of a data set on
-        disk, some peaks are looked at, and the line says so.
+        Peaks at start sites and by chance, scale and depth of openness, scale of expression, lineages. From a data
+        set on disk, only some peaks are read, and the line says so.
         """
         return checks_of(facts_of(self.tables, self.expression))
 

@@ -17,8 +17,8 @@ class GeneCellPairs(NamedRows):
     """Rows of ``X``: pairs of a gene and a cell type, with a reference to the openness tables.
 
     Made by :meth:`PairedDataset.pairs`. Immutable. Indexing rows by a slice, a mask or an integer array
-    gives pairs again and copies only the codes; :meth:`select` finds rows by name. There is no way from here to
-    expression.
+    gives pairs again and copies only the codes; :meth:`select` finds rows by name. Expression cannot be reached
+    from here.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ def pool(
     PairedDataset
         Its table of cell types has two more columns: ``data_set``, and ``population``, which is the same for cell types
         that two data sets share. A column ``population`` that a data set brings is kept; otherwise it is the name that
-        the cell type had. Of the other columns, those stay that all data sets have. Genes lie where the first data set
+        the cell type had. Other columns are kept if all data sets have them. Genes lie where the first data set
         places them.
 
     Raises

@@ -12,10 +12,10 @@ ln, and ln 2.30 times that of log10.
 
 **Measured.** In HSC and MPP of 14 blood and 12 erythroid populations, the range is .996 to .998 in ln(1 + CPM), and
 1.437 to 1.440 where one data set has log2. With one data set thinned to 1/200 of its reads it is 1.01 to 1.12, and
-1.45 to 1.62. Of 230 ordered pairs of libraries of one population none gives an alarm, and all do where one has log2. Of
-20 simulated pools with noise of .3 SD none gives an alarm, and all do where one has log2. Shifts of .6 SD for each gene
-give no alarm either, but they widen the range: log2 in the shifted data set is seen in all 20 pools, and ln in none
-(``benchmarks/pool_scales.py``).
+1.45 to 1.62. None of 230 ordered pairs of libraries of one population gives an alarm, and all do where one has log2.
+None of 20 simulated pools with noise of .3 SD gives an alarm, and all do where one has log2. Shifts of .6 SD for each
+gene give no alarm either, but they widen the range: log2 in the shifted data set is seen in all 20 pools, and ln in
+none (``benchmarks/pool_scales.py``).
 """
 
 import itertools

@@ -135,7 +135,7 @@ def _check_same_cell_types(matrix: Any, cell_types: pd.DataFrame, first: str, *,
     if only_here or only_there:
         raise TableError(
             f"it has other cell types than {first}: lacks {some(only_there) or 'none'}, and alone has "
-            f"{some(only_here) or 'none'}; signals must be measured in the same cell types: choose the shared columns, "
+            f"{some(only_here) or 'none'}. Signals must be measured in the same cell types: choose the shared columns, "
             "or make one data set per signal and use subset(cell_types=...)"
         )
 

@@ -48,7 +48,7 @@ def summary_of(
     ----------
     name : str
     openness : ndarray of float32, shape (n_peaks, n_cell_types)
-        Of all signals. Where it lies on disk, or is very large, only peaks from the middle are looked at.
+        Openness of all signals. Where it lies on disk, or is very large, only peaks from the middle are read.
     rows : ndarray of int64
         Peaks of the signal, increasing.
     is_counted : ndarray of bool, shape (n_peaks,)

@@ -33,8 +33,8 @@ def consensus_peaks(
 
     ``method="windows"`` takes a window of ``width`` around each summit and keeps the best of those that overlap, best
     first: within each sample, and then among what is left of all. Samples differ in depth, so their scores are
-    compared as shares, :math:`10^6 s_i / \sum_j s_j` over the windows that a sample has left. Of equal scores the
-    first in the genome is kept, so the order of samples does not matter.
+    compared as shares, :math:`10^6 s_i / \sum_j s_j` over the windows that a sample has left. If scores are equal,
+    the first in the genome is kept, so the order of samples does not matter.
 
     ``method="merged"`` joins all intervals that overlap or touch.
 
@@ -44,8 +44,8 @@ def consensus_peaks(
         Files of peak callers that :func:`skepi.io.read_peaks` reads, such as narrowPeak, or tables of them.
     method : {"windows", "merged"}, default="windows"
     width : int, default=500
-        Of a window, in bp: ``[summit - width // 2, summit - width // 2 + width)``. A peak without summit is taken at
-        its middle; a window that would begin before the chromosome is left out.
+        Width of a window, in bp: ``[summit - width // 2, summit - width // 2 + width)``. A peak without summit is taken
+        at its middle; a window that would begin before the chromosome is left out.
     score : str, default="log10_p"
         Column that orders windows, larger is better: ``"signal_value"`` where the caller gave no p-values, as for
         SEACR, HOMER and HMMRATAC.

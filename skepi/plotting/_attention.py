@@ -42,7 +42,7 @@ class AttentionDisplay:
     tss_ : Annotation or None
         Arrow in the direction of transcription, where a bin begins or ends at the TSS.
     ax_, signal_ax_ : Axes
-        Of the heat map and of the bars.
+        Axes of the heat map and of the bars.
     figure_ : Figure
 
     Examples
@@ -88,7 +88,7 @@ class AttentionDisplay:
         Parameters
         ----------
         ax : Axes, optional
-            Of the heat map; the bars stand at its right side, outside. A new figure by default.
+            Axes of the heat map; the bars stand at its right side, outside. A new figure by default.
 
         Returns
         -------

@@ -36,7 +36,7 @@ class DistributionDisplay:
     Attributes
     ----------
     bars_ : list of BarContainer
-        Of the values that are not 0, one a panel.
+        Bars of the values that are not 0, one container per panel.
     zero_bars_ : list of Rectangle or None
         Bar of the zeros of each panel; cut, with the cut marked, where it would dwarf the others.
     axes_ : list of Axes

@@ -31,7 +31,7 @@ class ImportanceDisplay:
     unit : str, default="importance"
         Label of the y axis.
     level : float, optional
-        Of the limits.
+        Coverage of the limits.
     n_permutations : int, default=0
 
     Attributes

@@ -22,7 +22,7 @@ class ImportanceStrips(NamedTuple):
     table : DataFrame
         ``start, end, importance`` of the bars.
     names : list of str
-        Of the strips, from top to bottom; one that has no name is called importance.
+        Names of the strips, from top to bottom; one that has no name is called importance.
     strip : ndarray of int64
         Strip of each bar.
     n_left_out : int

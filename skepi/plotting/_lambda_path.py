@@ -23,7 +23,7 @@ class LambdaPathDisplay:
     Parameters
     ----------
     table : DataFrame
-        One row a penalty: ``lam`` and one column a line, in the units of the score; ``n_weights`` where known.
+        One row per penalty: ``lam`` and one column per line, in the units of the score; ``n_weights`` where known.
     lines : sequence of str
         Columns to draw; the best penalty is that of the last one.
     folds : DataFrame, optional
@@ -127,7 +127,7 @@ class LambdaPathDisplay:
         columns = {"lam": lams, "train": train, "dev": dev} | ({} if n_weights is None else {"n_weights": n_weights})
         sizes = {name: np.shape(values) for name, values in columns.items()}
         if len(set(sizes.values())) != 1 or len(np.shape(lams)) != 1:
-            raise ValueError(f"wanted one value a penalty in each argument, got shapes {sizes}")
+            raise ValueError(f"wanted one value per penalty in each argument, got shapes {sizes}")
         return cls(table=pd.DataFrame(columns), lines=["train", "dev"], score_name=score_name, best=best).plot(ax)
 
     def plot(self, ax: Any = None) -> Self:

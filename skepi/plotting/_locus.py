@@ -73,10 +73,10 @@ class LocusDisplay:
     signals : sequence of str, optional
         Names of the signals from top to bottom, at most six; None for one without a name.
     expression : Series, optional
-        Of the gene in each cell type, in log units.
+        Expression of the gene in each cell type, in log units.
     importance : DataFrame, optional
         ``start, end, importance`` of bins, in genomic positions; ``signal, feature`` where bins differ in them, each of
-        which then has a strip of its own. Of more than six, those with the longest bars are drawn.
+        which then has a strip of its own. If there are more than six, those with the longest bars are drawn.
     importance_label : str, default="importance"
     openness_label : str, default="openness"
 

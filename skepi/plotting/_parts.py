@@ -88,9 +88,9 @@ class PartContributionsDisplay:
     control_line_ : Line2D or None
         Where skill is that of the control in all pairs; None where it was not run or lies outside the frame.
     names_ : list of Annotation
-        Of genes. One for which there is no room is left out.
+        Names of genes. A name for which there is no room is left out.
     bars_ : dict of str to BarContainer
-        Of each part; the first bar is that of all pairs together.
+        Bars of each part; the first bar is that of all pairs together.
     skill_points_ : Line2D or None
         Sums of the bars.
     control_points_ : Line2D or None

@@ -34,7 +34,7 @@ class Plane(NamedTuple):
     squares : ndarray of float64, shape (n_genes,)
         Sum of t^2: contributions are shares of it.
     pooled : ndarray of float64, shape (2,)
-        Of all pairs together.
+        Point of all pairs together.
     parts : list of str
     state_part : str
     left_out : frozenset of str

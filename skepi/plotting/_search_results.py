@@ -19,7 +19,7 @@ def sweep_table(
     Returns
     -------
     table : DataFrame
-        ``value, hue, mean, standard_error``, one row a setting that has the parameter and the fixed values.
+        ``value, hue, mean, standard_error``, one row per setting that has the parameter and the fixed values.
     n_folds : int
     """
     if not hasattr(search, "fit") or not hasattr(search, "cv"):

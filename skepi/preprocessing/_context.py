@@ -15,7 +15,7 @@ from skepi.rows import BinnedRows
 
 FloatArray = NDArray[np.float64]
 
-# Of the genes of the training data; a data set that holds fewer gives a warning.
+# Share of the training genes; warn if a data set has fewer.
 _MIN_SHARED_GENES = 0.5
 
 # Share of the sum of eigenvalues below which a component is rounding.
@@ -77,8 +77,8 @@ class AppendContext(KeepsPairs, CellStateViews, TransformerMixin, BaseEstimator)
     -----
     Scaled rows stay scaled; the state comes from their openness before it was scaled. Where targets were standardised
     with all training pairs of a gene, as :class:`skepi.compose.GeneZTarget` does, a trace of the left-out one stays in
-    the scale. Some of the rows that an estimator sets aside in ``fit`` to stop early have shaped the loadings of
-    others.
+    the scale. Rows that an estimator holds out in ``fit`` for early stopping have contributed to the loadings of
+    other rows.
 
     Examples
     --------
@@ -194,14 +194,14 @@ def _projection(among: FloatArray, n_components: int) -> FloatArray:
 
 
 def _onto(state: FloatArray, among: FloatArray) -> FloatArray:
-    """The same for components of fewer genes, turned so that those of the training cell types meet those of the fit."""
+    """Components from fewer genes, rotated (Procrustes) to align with those of the fit on the training cell types."""
     projection = _projection(among, state.shape[1])
     left, _, right = np.linalg.svd((among @ projection).T @ state)
     return projection @ left @ right
 
 
 def _sums(row: NDArray[np.int64], state: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Of each gene: number of pairs, sum of y, and sum of state times y less its mean, (n_genes, n_components)."""
+    """Per gene: number of pairs, sum of y, and sum of state times y less its mean, (n_genes, n_components)."""
     n, total = np.bincount(row).astype(np.float64), np.bincount(row, weights=y).astype(np.float64)
     left = y - (total / n)[row]
     return n, total, np.column_stack([np.bincount(row, weights=column * left) for column in state.T])
@@ -212,7 +212,7 @@ def _loadings_of_others(genes: NDArray[np.int64], state: FloatArray, y: FloatArr
     row = occurring(genes)[1]
     n, total, products = _sums(row, state, y)
     state_sum = np.column_stack([np.bincount(row, weights=column) for column in state.T])
-    # Of the others alone: sum s y - s_own y_own - mean_others (sum s - s_own).
+    # Without the pair itself: sum s y - s_own y_own - mean_others (sum s - s_own).
     with_mean = products[row] + (total / n)[row][:, None] * state_sum[row]
     others = np.maximum(n[row] - 1, 1)
     mean = (total[row] - y) / others

@@ -53,7 +53,8 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
     slot_column_ : ndarray of int32, shape (n_slots,)
         Bin of each slot.
     mean_, sd_ : ndarray of float32, shape (n_slots,)
-        Of ln(1 + openness) over the training cell types; shape (n_features,) and the type of ``X`` on plain arrays.
+        Mean and SD of ln(1 + openness) over the training cell types; shape (n_features,) and the type of ``X`` on plain
+        arrays.
     pooled_ : ndarray of float64, shape (n_columns,)
         Pooled scale of each column; 0 where no peak touches it.
     columns_ : DataFrame
@@ -141,7 +142,7 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
         Returns
         -------
         BinnedRows or ndarray
-            Of the shape of ``X``; rows of the same kind for binned rows, else dense: closed bins have a z-score, too.
+            Same shape as ``X``; rows of the same kind for binned rows, else dense: closed bins have a z-score, too.
         """
         check_is_fitted(self)
         if not is_binned(X):
@@ -175,7 +176,7 @@ class LogZScaler(KeepsPairs, OneToOneFeatureMixin, TransformerMixin, BaseEstimat
     def fitted_share(self, X: BinnedRows) -> float:
         """Share of the openness around the genes of a data set that lies in slots seen in ``fit``.
 
-        Of several signals the smallest share.
+        With several signals, the smallest share.
         """
         check_is_fitted(self)
         self._check_rows(X)

@@ -41,8 +41,8 @@ _COLUMNS_ARE = {
 }
 _REFITTED = "Everything is fitted again on permuted data."
 _CONTROLS_ARE = {
-    "cell types": "With the cell types of expression permuted, jointly for all genes, a sound model has a skill of "
-    "about 0 or below.",
+    "cell types": "With the cell types of expression permuted, jointly for all genes, skill should be about 0 or "
+    "below.",
     "genes": "With genes at each other's places, what is left is what the model knows of the cell type as a whole.",
 }
 

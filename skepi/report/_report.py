@@ -79,7 +79,7 @@ def write_report(
     Returns
     -------
     Path
-        Of the file.
+        Path of the file.
 
     Raises
     ------

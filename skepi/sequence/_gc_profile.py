@@ -54,7 +54,7 @@ def gc_contrast(windows: Codes, seed: int = 0) -> Contrast:
     windows : ndarray of uint8, shape (n_peaks, 1200)
         Around the middles.
     seed : int
-        Of the bootstrap.
+        Seed of the bootstrap.
     """
     contrast = _contrasts(windows)
     n_peaks, middle = len(contrast), contrast.shape[1] // 2

@@ -14,7 +14,7 @@ def openness_scores(y_true: Any, y_pred: ArrayLike) -> pd.DataFrame:
     r"""Score predicted openness in each cell type, beside a rule that knows how open each site is on average.
 
     Most sites that are open in one cell type are open in others, too. So a model that knows the mean of a site, and
-    nothing of cell types, has a high correlation of levels. Read the columns together: ``r_relative`` says what is
+    nothing about cell types, has a high correlation of levels. Read the columns together: ``r_relative`` says what is
     known of the differences between cell types, and ``r_site_mean`` what the mean of the site over the *other* cell
     types reaches alone.
 

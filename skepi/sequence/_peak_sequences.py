@@ -38,7 +38,7 @@ class PeakSequences:
     peaks : DataFrame or mapping
         Columns ``chrom, start, end``, as :class:`skepi.paired.PairedDataset` takes them: 0-based half-open, in bp.
     width : int or None, default=500
-        Of each window in bp. None takes peaks of equal width as they are.
+        Width of each window in bp. None takes peaks of equal width as they are.
     center : {"middle", "summit"}, default="middle"
         What lies in the middle of the window: the middle of the peak, or its ``summit`` (a position, not an offset, as
         :func:`skepi.io.read_peaks` gives it).

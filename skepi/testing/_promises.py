@@ -6,8 +6,8 @@ bit. Every comparison in the tests of skepi, and in its checks for others, state
 ==========================  ==========================================================================================
 ``assert_exact``            Equal to the last bit: the same steps on the same machine, or results that are never rounded
                             (counts, codes, names, copies, what was saved and opened again).
-``assert_float64_sums``     Equal but for the rounding of float64 sums.
-``assert_float32_sums``     Equal but for the rounding of float32 sums: wherever openness or features were added or
+``assert_float64_sums``     Equal up to the rounding of float64 sums.
+``assert_float32_sums``     Equal up to the rounding of float32 sums: wherever openness or features were added or
                             multiplied in float32, even if the end result is a float64.
 ``assert_within``           An estimate, or an iteration that stops early: within a stated limit, for a stated reason.
 ``pytest.approx(figure)``   A float64 result worked by hand, at the default tolerance (1e-6 of the figure).
@@ -47,7 +47,7 @@ def assert_exact(got: Any, wanted: Any) -> None:
 def assert_float32_sums(
     got: Any, wanted: Any, *, summed: Any = None, condition: float = 1, margin: float = MARGIN
 ) -> None:
-    """Equal but for the rounding of float32 sums whose terms are as large as ``summed``.
+    """Equal up to the rounding of float32 sums whose terms are as large as ``summed``.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def assert_float32_sums(
 def assert_float64_sums(
     got: Any, wanted: Any, *, summed: Any = None, condition: float = 1, margin: float = MARGIN
 ) -> None:
-    """Equal but for the rounding of float64 sums whose terms are as large as ``summed``.
+    """Equal up to the rounding of float64 sums whose terms are as large as ``summed``.
 
     Parameters are those of :func:`assert_float32_sums`.
 

@@ -68,7 +68,7 @@ def _require(holds: Any, method: str, got: Any, wanted: str) -> None:
 
 
 def _same(method: str, got: Any, wanted: Any, summed: Any = None) -> None:
-    """Equal but for the rounding of float32 sums; the message names the method."""
+    """Equal up to the rounding of float32 sums; the message names the method."""
     try:
         assert_float32_sums(got, wanted, summed=summed)
     except AssertionError as error:

@@ -149,7 +149,7 @@ class MotifDeviations(BaseEstimator):
         Parameters
         ----------
         openness : DataFrame or array-like, shape (n_peaks, n_cell_types), or PairedDataset
-            Of the training cell types, on a linear scale: counts, CPM, fold enrichment.
+            Openness of the training cell types, on a linear scale: counts, CPM, fold enrichment.
         matches : DataFrame or array-like, shape (n_peaks, n_motifs)
             Greater than 0 where a peak has the motif: truth values, numbers of hits. Columns are named after motifs,
             and may be sparse.
@@ -225,7 +225,7 @@ class MotifDeviations(BaseEstimator):
         -------
         AnnData
             ``X`` is z, the layer ``deviation`` holds d, and ``var`` has ``n_peaks``, the number of open peaks with the
-            motif. Of a data set, ``obs`` has the columns of its cell types.
+            motif. From a data set, ``obs`` has the columns of its cell types.
 
         Raises
         ------
@@ -285,7 +285,7 @@ def motif_deviations(
         Background sets per motif.
     random_state : int, RandomState or None, default=0
     **settings
-        Of :class:`MotifDeviations`.
+        Settings of :class:`MotifDeviations`.
 
     Returns
     -------
