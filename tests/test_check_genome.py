@@ -11,7 +11,8 @@ from promises import assert_float64_sums, assert_within
 from skepi.exceptions import TableError
 from skepi.io import assembly_of_lengths
 from skepi.sequence import Genome, PeakSequences, check_genome
-from skepi.sequence._gc_profile import PROFILE_BP, gc_contrast
+from skepi.sequence._check_genome import _at_middle
+from skepi.sequence._gc_profile import PROFILE_BP, Contrast, gc_contrast
 from skepi.sequence._known_bases import agreement
 
 DNA = Path(os.environ.get("SKEPI_HEME_DNA", Path(__file__).parents[2] / "shared" / "data" / "heme_dna"))
@@ -234,6 +235,11 @@ def test_known_bases_are_checked(open_regions):
             check_genome(genome, peaks.head(2), known_bases={**good, **change})
     with pytest.raises(TableError, match=r"known_bases: missing columns \['base'\]"):
         check_genome(genome, peaks.head(2), known_bases={"chrom": ["chr1"], "position": [0]})
+
+
+@pytest.mark.parametrize(("mean", "doubtful"), [(0.012, False), (0.004, False), (0.001, True), (-0.02, True)])
+def test_a_contrast_is_doubtful_where_two_errors_above_it_one_hundredth_is_not_reached(mean, doubtful):
+    assert _at_middle(Contrast(400, mean, 0.004, 0, -5, 5)).is_doubtful is doubtful
 
 
 # real DNA

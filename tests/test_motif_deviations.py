@@ -246,6 +246,14 @@ def test_settings_are_those_of_an_estimator_and_a_fitted_one_is_stored(tmp_path)
 # --- bad input
 
 
+def test_a_peak_that_is_open_in_one_training_cell_type_counts():
+    openness = OPENNESS.copy()
+    openness.iloc[:9, 1:] = 0  # no warning: warnings are errors
+    model = MotifDeviations(3).fit(openness, MATCHES, GC)
+    assert model.open_.all()
+    assert len(model.expected_share_) == len(openness)
+
+
 def test_peaks_that_no_training_cell_type_has_are_left_out_and_counted():
     training = OPENNESS[["HSC", "Ery", "B"]].copy()
     training.iloc[:7] = 0
