@@ -3,7 +3,8 @@
 ``motif_deviations.py time`` scores random matches at the size of the blood data: 375,809 peaks, 720 motifs, 14 cell
 types (``time 200``: so many cell types). ``motif_deviations.py simulated`` takes simulated DNA of five seeds, as drawn
 and shuffled: deviations of planted motifs beside those of decoys, and what motif x openness columns add to a Lasso on
-bands, on held-out cell types.
+bands, on held-out cell types. ``motif_deviations.py importance`` takes DNA of two seeds, as drawn and shuffled: the
+skill that a Lasso loses on held-out cell types without each motif, and the limits of its null.
 ``motif_deviations.py HEME_DNA HEME14 MOTIFS`` reads three folders (DNA under peaks, tables of blood, and JASPAR) and
 prints the motifs that are known to act in blood populations.
 """
@@ -21,13 +22,16 @@ from memory import peak_gb
 from sklearn.pipeline import make_pipeline
 
 from skepi.binning import BinnerUnion, TSSBinner, symmetric_edges
+from skepi.compose import GeneZTarget
 from skepi.datasets import make_genome
 from skepi.exceptions import LeftOutWarning, ShortMotifWarning
-from skepi.linear_model import LassoBaselineCV
+from skepi.inspection import importance_profile
+from skepi.linear_model import LassoBaseline, LassoBaselineCV
 from skepi.metrics import summarize
 from skepi.model_selection import CellTypeKFold, cross_val_pairs
 from skepi.motifs import Motifs, MotifScanner, read_motifs
 from skepi.paired import PairedDataset
+from skepi.preprocessing import LogZScaler
 from skepi.sequence import Genome, PeakSequences
 from skepi.tf_activity import MotifDeviations, motif_deviations, top_motifs
 
@@ -116,12 +120,15 @@ def scan(data, letters, motifs):
     return scanner.peak_features(sequences), sequences.gc_share()
 
 
+def pairs_with(data, features):
+    """Pairs of the data set with features of peaks."""
+    tables = data.openness, data.peaks, data.genes, data.expression, data.cell_types
+    return PairedDataset(*tables, peak_features=features).pairs(return_X_y=True)
+
+
 def skills(data, features):
     """Skill on held-out cell types of a Lasso on bands, and on bands and motif x openness columns."""
-    with_motifs = PairedDataset(
-        data.openness, data.peaks, data.genes, data.expression, data.cell_types, peak_features=features
-    )
-    X, y = with_motifs.pairs(return_X_y=True)
+    X, y = pairs_with(data, features)
     plain = TSSBinner(edges=_BANDS)
     both = BinnerUnion([("bands", plain), ("motifs", TSSBinner(edges=_FEW_BANDS, features=list(features)))])
     out = []
@@ -149,6 +156,27 @@ def simulated():
                 f"skill on bands {bands:.3f}, with motifs {both:.3f} ({both - bands:+.3f})",
                 flush=True,
             )
+
+
+def importance():
+    for seed in range(2):
+        for shuffled in (False, True):
+            data, letters, truth = make_genome(random_state=seed, shuffle_letters=shuffled)
+            hits, _ = scan(data, letters, truth.motifs)
+            X, y = pairs_with(data, hits)
+            columns = [
+                ("bands", TSSBinner(edges=_FEW_BANDS)),
+                ("motifs", TSSBinner(edges=_FEW_BANDS, features=[*hits])),
+            ]
+            model = make_pipeline(BinnerUnion(columns), LogZScaler(), GeneZTarget(LassoBaseline(0.01)))
+            whole = [_FEW_BANDS[0], _FEW_BANDS[-1]]
+            settings = {"method": "permutation", "n_repeats": 1, "n_permutations": 19}
+            found = importance_profile(model, X, y, CellTypeKFold(4), bands=whole, **settings).table
+            said = ", ".join(
+                f"{row.feature or 'plain'} {row.importance:.3f} ({row.null_low:.3f} to {row.null_high:.3f})"
+                for row in found.itertuples()
+            )
+            print(f"seed {seed}, {'shuffled' if shuffled else 'as drawn'}: {said}", flush=True)
 
 
 # --- cost
@@ -183,7 +211,11 @@ if __name__ == "__main__":
         cost(n_cell_types=200)
     elif arguments == ["simulated"]:
         simulated()
+    elif arguments == ["importance"]:
+        importance()
     elif len(arguments) == 3:
         blood(*map(Path, arguments))
     else:
-        sys.exit("wanted 'time', 'simulated', or three folders: motif_deviations.py HEME_DNA HEME14 MOTIFS")
+        sys.exit(
+            "wanted 'time', 'simulated', 'importance', or three folders: motif_deviations.py HEME_DNA HEME14 MOTIFS"
+        )

@@ -48,11 +48,11 @@ def main(folder, chromosomes):
     rows = X.genes["chrom"].isin(chromosomes).to_numpy()[X.gene_codes]
     X, y = X[rows], y[rows]
     models = {"distance decay, one slope": DistanceDecay()}
-    for alpha in (0.03, 0.1):
-        models[f"promoter, alpha {alpha}"] = TFProductLasso(tfs, alpha=alpha)
-        models[f"expression, alpha {alpha}"] = TFProductLasso(
-            tfs, tf_activity="expression", tf_expression=expression.loc[tfs], alpha=alpha
-        )
+    measured = {"tf_activity": "expression", "tf_expression": expression.loc[tfs]}
+    for settings in ({"alpha": 0.03}, {"alpha": 0.1}, {"alpha": 0.1, "scale_floor": 0.0}):
+        said = ", ".join(f"{name} {value:g}" for name, value in settings.items())
+        models[f"promoter, {said}"] = TFProductLasso(tfs, **settings)
+        models[f"expression, {said}"] = TFProductLasso(tfs, **measured, **settings)
     print(X)
     for name, model in models.items():
         start = time.perf_counter()

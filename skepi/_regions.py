@@ -93,9 +93,9 @@ def check_same_naming(one: Iterable[str], other: Iterable[str], what: str, what_
     said = "name the same chromosome in two ways"
     if first.isdisjoint(second):
         said = f"have no chromosome in common: {_few(first)} against {_few(second)}"
-    hint = (
-        f" ({twins[0][0]} and {twins[0][1]} are the same; skepi.io.convert_chromosomes renames them)" if twins else ""
-    )
+    hint = ": are they of one assembly and species?"
+    if twins:
+        hint = f" ({twins[0][0]} and {twins[0][1]} are the same; skepi.io.convert_chromosomes renames them)"
     raise ChromosomeMismatchError(f"{what} and {what_other} {said}{hint}")
 
 

@@ -1,6 +1,7 @@
 """Shared fixtures: small simulated data, and the real blood data where they are at hand."""
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,14 @@ BLOOD = Path(os.environ.get("SKEPI_HEME14", Path(__file__).parents[2] / "shared"
 HEME_DNA = Path(os.environ.get("SKEPI_HEME_DNA", BLOOD.parent / "heme_dna"))
 MOTIFS = Path(os.environ.get("SKEPI_MOTIFS", BLOOD.parent / "motifs"))
 MIRROR = Path(os.environ.get("SKEPI_MIRROR", Path(__file__).parents[2] / "shared" / "mirror"))
+
+
+@pytest.fixture(autouse=True)
+def _no_figures_left():
+    """Close what a test drew, so that the next one finds no figures."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 def pytest_addoption(parser):

@@ -19,7 +19,7 @@ from skepi.model_selection import CellTypeKFold
 from skepi.neural_network import BinAttention, BinAttentionClassifier, BinCNN, ExpressionMLP
 from skepi.neural_network._attention_tables import group_means
 from skepi.neural_network._module import add_penalty_gradient
-from skepi.neural_network._recurrent import Attention, RecurrentAttention
+from skepi.neural_network._recurrent import Attention, AttentiveReader, RecurrentAttention
 from skepi.persistence import load_model, save_model
 from skepi.preprocessing import AppendContext, LogZScaler
 from skepi.testing import check_pair_estimator
@@ -117,6 +117,18 @@ def test_predictions_and_attention_are_those_of_a_loop_over_places(place_scores,
         assert_within(net.signal_attention(X[[k]])["attention"], to_signals, 1e-12, "float64 throughout")
 
 
+def test_a_reader_starts_with_weights_drawn_as_it_says():
+    torch.manual_seed(0)
+    reader = AttentiveReader(5, 25, 200, True)
+    drawn = {name: value.detach().numpy() for name, value in reader.named_parameters()}
+    for name in ("lstm.weight_ih_l0", "lstm.weight_ih_l0_reverse"):
+        assert_within(drawn[name].std(), 1 / 5, 0.005, "of 20,000 draws with an SD of .2: standard error .001")
+    assert np.abs(drawn["lstm.weight_hh_l0"]).max() <= 200**-0.5
+    assert np.abs(drawn["attention.query"]).max() <= 1
+    assert_within(drawn["attention.query"].std(), 3**-0.5, 0.06, "of 400 even draws from [-1, 1]: standard error .013")
+    assert (drawn["attention.places"] == 0).all()
+
+
 @NETWORKS
 def test_gradients_by_bin_agree_with_finite_differences(kind, arrays):
     X, y = arrays
@@ -128,6 +140,17 @@ def test_gradients_by_bin_agree_with_finite_differences(kind, arrays):
         moved = step * (np.arange(12) == k)
         slope = (scores(net, X + moved) - scores(net, X - moved)) / (2 * step)
         assert_within(gradients[:, k], slope, 1e-7, "central differences err by the square of the step")
+
+
+def test_gradients_outside_training_do_without_cudnn(monkeypatch):
+    """Recurrent layers of cuDNN have no gradients outside training, so there torch's own are taken, on any machine."""
+    module, seen = RecurrentAttention(2, 3, 2, 2, True, 0.0, ()), []
+    monkeypatch.setattr(torch.backends.cudnn, "enabled", True)
+    for reader in (*module.along_bins, module.over_signals):
+        reader.lstm.register_forward_pre_hook(lambda *_: seen.append(torch.backends.cudnn.enabled))
+    module.train()(torch.zeros(1, 6))
+    module.eval()(torch.zeros(1, 6))
+    assert seen == [True] * 3 + [False] * 3
 
 
 def test_queries_and_recurrent_weights_are_penalised_and_their_biases_are_not():
@@ -282,16 +305,16 @@ def test_several_targets_and_classes(arrays):
 
 @NETWORKS
 def test_a_resumed_run_ends_with_the_result_of_an_uninterrupted_one(kind, arrays, tmp_path):
-    X, y = arrays[0], targets_of(kind, arrays[1])
+    X, y = arrays[0][:150], targets_of(kind, arrays[1][:150])
     settings = {"n_signals": 2, "lr_schedule": "on_rise", "l2": 1e-3, "dropout": 0.2, "patience": 20}
-    straight = small(kind, max_epochs=6, **settings).fit(X, y)
+    straight = small(kind, **settings).fit(X, y)
     file = tmp_path / "run.npz"
-    small(kind, max_epochs=3, checkpoint=file, **settings).fit(X, y)
-    resumed = small(kind, max_epochs=6, checkpoint=file, **settings).fit(X, y)
+    small(kind, max_epochs=2, checkpoint=file, **settings).fit(X, y)
+    resumed = small(kind, checkpoint=file, **settings).fit(X, y)
     np.testing.assert_array_equal(scores(resumed, X), scores(straight, X))
     assert_exact(resumed.history_.drop(columns="seconds"), straight.history_.drop(columns="seconds"))
     with pytest.raises(ValueError, match="belongs to another fit: max_gradient_norm differ"):
-        small(kind, checkpoint=file, max_gradient_norm=2.0, max_epochs=6, **settings).fit(X, y)
+        small(kind, checkpoint=file, max_gradient_norm=2.0, **settings).fit(X, y)
 
 
 @NETWORKS
@@ -307,7 +330,8 @@ def test_saved_and_loaded_to_the_bit(kind, binned, tmp_path):
 @NETWORKS
 def test_one_seed_gives_one_result(kind, binned):
     Z, y = binned
-    first, again, other = (small(kind, random_state=s).fit(Z, targets_of(kind, y)) for s in (0, 0, 1))
+    nets = (small(kind, max_epochs=2, random_state=s) for s in (0, 0, 1))
+    first, again, other = (net.fit(Z, targets_of(kind, y)) for net in nets)
     np.testing.assert_array_equal(scores(first, Z), scores(again, Z))
     assert not np.array_equal(scores(first, Z), scores(other, Z))
 
@@ -418,8 +442,9 @@ def test_grid_search_in_two_processes(kind):
 
 
 def test_bins_of_a_network_have_an_importance():
-    X, y = several_signals().pairs(return_X_y=True)
-    model = make_pipeline(TSSBinner(edges=BANDS), LogZScaler(), GeneZTarget(small(BinAttention))).fit(X, y)
+    X, y = several_signals(n_genes=12, n_cell_types=6).pairs(return_X_y=True)
+    network = small(BinAttention, max_epochs=2)
+    model = make_pipeline(TSSBinner(edges=BANDS), LogZScaler(), GeneZTarget(network)).fit(X, y)
     table = bin_importance(model, X, y, method="gradient")
     assert set(table["signal"]) == {"ATAC", "H3K27ac"}
     assert (table["importance"] != 0).all()

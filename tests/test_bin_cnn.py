@@ -350,10 +350,10 @@ def test_labels_that_do_not_fit_are_refused(arrays, binned):
 # --- what other estimators promise
 
 
-@NETWORKS
+@pytest.mark.parametrize("kind", [pytest.param(BinCNN, marks=pytest.mark.slow), BinCNNClassifier])
 def test_the_checks_on_pairs(kind, capsys):
-    model = small(kind, width=2)
-    bins = TSSBinner(edges=BANDS)
+    """Those of ``BinCNN`` are part of ``tests/test_estimators.py``, too."""
+    model, bins = small(kind, width=2), TSSBinner(edges=BANDS)
     if kind is BinCNN:
         outcome = check_pair_estimator(make_pipeline(bins, LogZScaler(), GeneZTarget(model)))
     else:

@@ -23,7 +23,16 @@ RUN_ELSEWHERE = {"bring_your_own_data"}
 # Fit models for seconds.
 LONG = {
     f"guide/{name}"
-    for name in ("comparing", "inspecting", "models", "new_cell_types", "reporting", "splitting", "sweeps")
+    for name in (
+        "comparing",
+        "inspecting",
+        "models",
+        "new_cell_types",
+        "reporting",
+        "splitting",
+        "sweeps",
+        "tf_activity",
+    )
 }
 # Told in words and shell commands alone.
 WITHOUT_EXAMPLES = {"api", "architecture", "changelog", "glossary", "guide/index", "replication", "support"}

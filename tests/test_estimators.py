@@ -160,8 +160,9 @@ def test_every_public_estimator_is_checked():
     assert found == {type(estimator) for estimator in ON_ARRAYS} | NEED_PAIRS | SEARCHES | OF_DNA | OF_PEAKS
 
 
-# Settings of an estimator that is checked by default with others.
-ARRAY_VARIANTS = [ON_ARRAYS[place] for place in (1, 2, 4, 5, 7, 10, 15)]
+# Settings of an estimator that is checked by default with others, and networks that share all but their module with
+# `ExpressionMLP` or with `BinCNNClassifier`.
+ARRAY_VARIANTS = [ON_ARRAYS[place] for place in (1, 2, 4, 5, 7, 10, 12, 14, 15)]
 
 
 @pytest.mark.parametrize(

@@ -58,8 +58,8 @@ def test_networks_see_the_planted_product_and_attention_the_planted_bins(tmp_pat
     output = run("examples/plot_marks.py", tmp_path)
     lasso, cnn, attention = (numbers_after(name, output)[0] for name in ("best Lasso", "convolution", "attention (Bin"))
     assert min(cnn, attention) > lasso + 0.1
-    assert re.search(r"^ *ATAC +-1000 +0 ", output, flags=re.MULTILINE)
-    assert re.search(r"^ *H3K27ac +0 +1000 ", output, flags=re.MULTILINE)
+    assert re.search(r"^ *ATAC +-1000 +0 .* True$", output, flags=re.MULTILINE)
+    assert re.search(r"^ *H3K27ac +0 +1000 .* True$", output, flags=re.MULTILINE)
     assert (tmp_path / "figures" / "marks.png").stat().st_size > 20_000
 
 

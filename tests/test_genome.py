@@ -235,7 +235,7 @@ def test_letters_that_are_no_dna_are_named_with_their_place(kind, tmp_path):
 
 def test_places_outside_the_genome_are_refused():
     genome = Genome.from_strings(LETTERS)
-    with pytest.raises(UnknownNameError, match="the genome has no chromosome '1', but 'chr2', 'chr1', 'chrM'"):
+    with pytest.raises(UnknownNameError, match=r"has no chromosome '1', but 'chr2', .* \(is it another"):
         genome.letters("1", 0, 1)
     with pytest.raises(TableError, match=r"chr1 has 210 bp, got 200-211 \(is it the same assembly\?\)"):
         genome.letters("chr1", 200, 211)
@@ -279,6 +279,9 @@ def test_truncated_bgzip_and_gzip_are_refused(tmp_path):
         path.write_bytes(content[:-n_bytes])
         with pytest.raises(FileFormatError, match=r"bgzip file is truncated \(its last block is missing\)"):
             Genome(path)
+    path.write_bytes(content[: len(content) // 2] + content[-28:])  # cut within a block, and the last block there
+    with pytest.raises(FileFormatError, match="the bgzip file is truncated or damaged"):
+        Genome(path)
     path.write_bytes(content_of("gzip", LETTERS)[:-20])
     with pytest.raises(FileFormatError, match="the gzip file is truncated or corrupt"):
         Genome(path)

@@ -196,6 +196,27 @@ def test_links_of_two_signals_with_features_equal_a_loop_over_peaks(two, feature
     assert_float32_sums(links["slope"].fillna(0) * links["score"], [slope[key] for key in keys])
 
 
+def test_links_by_feature_are_the_links_of_a_model_without_the_other_columns(two):
+    X = two.pairs()
+    bins = BinnerUnion([("plain", TSSBinner(edges=EDGES)), ("own", TSSBinner(edges=EDGES, features=FEATURES))])
+    rows = bins.fit_transform(X)
+    weights = np.random.default_rng(2).normal(size=rows.shape[1])
+    links = peak_gene_links(linear(*weights), rows, by="feature")
+    assert links.columns.tolist() == ["signal", "feature", *COLUMNS]
+    assert set(links["feature"]) == {"", *FEATURES}
+    for feature in ("", *FEATURES):
+        of_others = (rows.columns["feature"] != feature).to_numpy()
+        alone = peak_gene_links(linear(*np.where(of_others, 0, weights)), rows)
+        own = links[links["feature"] == feature]
+        place = ["signal", "chrom", "start", "end", "gene"]
+        both = own.merge(alone, on=place, validate="one_to_one", suffixes=("", "_alone"))
+        assert len(both) == len(own)
+        assert_float32_sums(both["score"], both["score_alone"])
+        assert_float32_sums(own["score"].sum(), alone["score"].sum())
+    best = peak_gene_links(linear(*weights), rows, by="feature", n_per_gene=1)
+    assert_exact(best["score"].to_numpy(), links.groupby("gene", sort=False)["score"].max().to_numpy())
+
+
 def test_links_of_two_signals_by_hand():
     # Bins of a are [-4, -2), [-2, 0), [0, 2), [2, 4) of ATAC, 0 4 4 1 (x), and of K27ac, whose second peak has 5 in
     # its halves and so 2.5 2.5 in the middle two bins. Weights 1 -1 2 10 and 3 -4 0 0, so K27ac adds |-4 x 2.5|.
@@ -435,6 +456,8 @@ def test_bad_input_is_refused(ridge, split):
         peak_gene_links(ridge[-1].regressor_, np.ones((3, 6)))
     with pytest.raises(ValueError, match="no pairs"):
         peak_gene_links(ridge, X[:0])
+    with pytest.raises(ValueError, match=r"by must be .*'peak'.*'feature'.*got 'motif'"):
+        peak_gene_links(ridge, X, by="motif")
     for method in ("gradient", "permutation"):
         with pytest.raises(ValueError, match=f"method must be one of .*integrated_gradients.* got '{method}'"):
             peak_gene_links(ridge, X, method=method)

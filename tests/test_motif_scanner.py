@@ -20,8 +20,9 @@ from sklearn.pipeline import make_pipeline
 from skepi.exceptions import ShortMotifWarning, TableError
 from skepi.motifs import Motifs, MotifScanner, _scanner, read_motifs
 from skepi.motifs._log_odds import STEPS, log_odds, tail
+from skepi.paired import PairedDataset
 from skepi.persistence import load_model, save_model
-from skepi.sequence import PeakSequences
+from skepi.sequence import Genome, PeakSequences
 
 SCORES = ("best", "occupancy", "hits", "excess")
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -279,6 +280,27 @@ def test_peak_features_are_sparse_and_named(rng):
     assert_exact(features.sparse.to_dense().to_numpy(), model.transform(letters))
     with pytest.raises(ValueError, match="wanted score='hits' or 'excess', got 'best'"):
         MotifScanner(motifs).fit(letters).peak_features(letters)
+
+
+def test_features_are_named_after_the_peaks_they_are_of(rng):
+    genome = Genome.from_strings({"chr1": "".join(rng.choice(list("ACGT"), 900))})
+    peaks = pd.DataFrame({"chrom": "chr1", "start": np.arange(8) * 100, "end": np.arange(8) * 100 + 80})
+    model = scanner(random_motifs(rng, [4, 5]), "hits", relative=0.7).fit(PeakSequences(genome, peaks, 80))
+    features = model.peak_features(PeakSequences(genome, peaks, 80))
+    assert features.index[:2].tolist() == ["chr1:0-80", "chr1:100-180"]
+
+    openness = pd.DataFrame(rng.gamma(1, size=(8, 2)), columns=["A", "B"])
+    genes = pd.DataFrame({"name": ["g"], "chrom": ["chr1"], "tss": [400], "strand": ["+"]})
+    wanted = PairedDataset(openness, peaks, genes, peak_features=features).peak_features.to_numpy()
+    assert_exact(wanted, features.to_numpy())
+    turned = model.peak_features(PeakSequences(genome, peaks[::-1], 80))
+    assert_exact(PairedDataset(openness, peaks, genes, peak_features=turned).peak_features.to_numpy(), wanted)
+    moved = model.peak_features(PeakSequences(genome, peaks.assign(start=peaks["start"] + 10), 80))
+    with pytest.raises(TableError, match=r"peak_features: row labels name .* row 0 is chr1:10-80.*another assembly"):
+        PairedDataset(openness, peaks, genes, peak_features=moved)
+    some_moved = peaks.assign(start=peaks["start"].where(peaks["start"] != 200, 210))
+    with pytest.raises(TableError, match=r"peak_features: row labels do not match peaks .*only in .*chr1:210-280"):
+        PairedDataset(openness, peaks, genes, peak_features=model.peak_features(PeakSequences(genome, some_moved, 80)))
 
 
 def test_families_have_the_greatest_number_of_their_motifs(rng):

@@ -216,6 +216,8 @@ def test_a_pickle_holds_no_letters(kind, random_genome, random_peaks, tmp_path):
 def test_unknown_chromosomes_make_think_of_another_assembly(genome):
     with pytest.raises(ChromosomeMismatchError, match=r"chr1 are the same; skepi.io.convert_chromosomes renames them"):
         PeakSequences(genome, peaks_at((0, 4), chrom="1"))
+    with pytest.raises(ChromosomeMismatchError, match=r"chr9 against chr1.*: are they of one assembly and species\?"):
+        PeakSequences(genome, peaks_at((0, 4), chrom="chr9"))
     peaks = pd.concat([peaks_at((0, 4)), peaks_at((0, 4), (5, 9), chrom="chr9")])
     with pytest.raises(TableError, match=r"2 row\(s\) lie on chromosomes that the genome lacks: 'chr9'.*assembly"):
         PeakSequences(genome, peaks)

@@ -22,12 +22,6 @@ from skepi.plotting._style import PALETTE, WORDS, axes, check_table, colours, pe
 HISTORY = pd.DataFrame({"epoch": [1, 2, 3], "train_mse": [1.0, 0.7, 0.5], "dev_mse": [1.0, 0.9, 0.95]})
 
 
-@pytest.fixture(autouse=True)
-def _no_figures_left():
-    yield
-    plt.close("all")
-
-
 def test_all_displays_are_public():
     assert set(plotting.__all__) == {name for name in vars(plotting) if name.endswith("Display")}
     assert len(plotting.__all__) == 18

@@ -21,12 +21,6 @@ BANDS = np.arange(-4_000, 4_001, 1_000)
 SMALL = {"bin_units": 2, "signal_units": 2, "max_epochs": 1, "random_state": 0}
 
 
-@pytest.fixture(autouse=True)
-def _no_figures_left():
-    yield
-    plt.close("all")
-
-
 def tables(signals, edges, seed=0):
     rng = np.random.default_rng(seed)
     of_bins = rng.dirichlet(np.ones(len(edges) - 1), size=len(signals))

@@ -21,12 +21,6 @@ LONG = "shared band weights and a cell-state process on what is left, no. "
 FIVE = ["random pairs", "cell types", "lineages", "chromosomes", "crossed"]
 
 
-@pytest.fixture(autouse=True)
-def _no_figures_left():
-    yield
-    plt.close("all")
-
-
 class Knows(RegressorMixin, BaseEstimator):
     """Mean of the gene plus a share of the difference that is true, and noise."""
 

@@ -21,12 +21,6 @@ from skepi.plotting._style import BLUE, GREY, VERMILLION
 LONG = "CD4-positive, alpha-beta memory T cell, donor"
 
 
-@pytest.fixture(autouse=True)
-def _no_figures_left():
-    yield
-    plt.close("all")
-
-
 def held_out_table(n_genes=40, n_cell_types=8, name="cell{:03d}", seed=0, worst=2):
     """Held-out pairs of a calibrated predictor; one cell type has three times the error."""
     rng = np.random.default_rng(seed)

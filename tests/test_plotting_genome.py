@@ -35,12 +35,6 @@ from skepi.preprocessing import LogZScaler
 BANDS = [-1_000_000, -100_000, -10_000, -1_000, 0, 1_000, 10_000, 100_000, 1_000_000]
 
 
-@pytest.fixture(autouse=True)
-def _no_figures_left():
-    yield
-    plt.close("all")
-
-
 @pytest.fixture(scope="module")
 def data():
     return make_paired_openness(n_genes=120, n_cell_types=16, corrupted=5)[0]

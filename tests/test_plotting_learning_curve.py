@@ -16,12 +16,6 @@ from skepi.plotting import PairLearningCurveDisplay
 LAW = SaturatingCurve(0.7, 1.0, 0.8)
 
 
-@pytest.fixture(autouse=True)
-def _no_figures_left():
-    yield
-    plt.close("all")
-
-
 def curve_of(skills, targets=(), score="skill", **settings):
     return curve_of_errors(errors_of(skills, **settings), score, list(targets), 100, 0.95, 0)
 

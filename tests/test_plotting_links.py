@@ -14,12 +14,6 @@ from skepi.plotting import GeneLinksDisplay, LinkEnrichmentDisplay
 from skepi.plotting._style import ORANGE
 
 
-@pytest.fixture(autouse=True)
-def _no_figures_left():
-    yield
-    plt.close("all")
-
-
 def table_of(*scores, peaks=("all", "without promoters")):
     """Enrichments that rise from score to score."""
     rows = [

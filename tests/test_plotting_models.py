@@ -1,7 +1,6 @@
 """Displays of penalties, epochs and searches."""
 
 import figures
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,12 +22,6 @@ from skepi.plotting._style import BLUE, ORANGE
 from skepi.preprocessing import LogZScaler
 
 EDGES = [-5_000, -1_000, 0, 1_000, 5_000]
-
-
-@pytest.fixture(autouse=True)
-def _no_figures_left():
-    yield
-    plt.close("all")
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,6 @@ from promises import assert_exact
 from skepi.plotting import MotifDeviationDisplay
 
 
-@pytest.fixture(autouse=True)
-def _no_figures_left():
-    yield
-    plt.close("all")
-
-
 def table_of(n_cell_types, n_motifs):
     """z that is high on the diagonal."""
     z = np.random.default_rng(0).normal(size=(n_cell_types, n_motifs))

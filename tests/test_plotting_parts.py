@@ -14,12 +14,6 @@ LONG = "CD4-positive, alpha-beta memory T cell, donor"
 EACH = pytest.mark.parametrize("n_genes", [2, 40, pytest.param(400, marks=pytest.mark.slow), 12_000])
 
 
-@pytest.fixture(autouse=True)
-def _no_figures_left():
-    yield
-    plt.close("all")
-
-
 def table_of(n_genes, n_cell_types=8, parts=("cis", "cell_state"), gene="gene{}", cell="cell{}", seed=0, worst=0):
     """Held-out pairs whose parts each know some of the truth, more or less of it in different genes."""
     rng = np.random.default_rng(seed)

@@ -284,7 +284,13 @@ def test_cross_validation_keeps_the_chromosomes(peak_sequences, rng):
     net = SequenceOpenness(**SMALL)
     found = cross_val_predict(net, peak_sequences, y, groups=chromosomes, cv=GroupKFold(3))
     assert np.isfinite(found).all()
-    search = GridSearchCV(net, {"scale": [0.02, 0.04]}, cv=GroupKFold(3), n_jobs=2)
+
+
+@pytest.mark.slow
+def test_grid_search_in_two_processes(peak_sequences, rng):
+    y, chromosomes = rng.normal(size=(60, 2)), peak_sequences.peaks["chrom"]
+    grid = {"scale": [0.02, 0.04]}
+    search = GridSearchCV(SequenceOpenness(**SMALL), grid, cv=GroupKFold(3), n_jobs=2, error_score="raise")
     search.fit(peak_sequences, y, groups=chromosomes)
     assert search.best_estimator_.predict(peak_sequences).shape == (60, 2)
 

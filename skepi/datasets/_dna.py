@@ -1,5 +1,6 @@
 """Letters of a simulated genome: random DNA whose GC share varies, with sites of motifs planted in peaks."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,11 +10,13 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 from scipy.special import expit
 
+from skepi._dna import Codes, codes_of, letters_of
 from skepi.datasets._genome import FLANK_BP, PEAK_BP, Genome
+from skepi.motifs import Motifs
+from skepi.sequence import reverse_complement
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-Codes = NDArray[np.uint8]
 
 #: Words that motifs of five transcription factors resemble.
 WORDS = {
@@ -31,9 +34,6 @@ _GC_LOGIT_SD = 0.3
 _GC_KEPT = 0.98  # from one block to the next
 _GC_IN_PEAKS = 0.35
 _GC_AT_PROMOTERS = 0.7
-
-_LETTERS = np.frombuffer(b"ACGT", dtype=np.uint8)
-_ROUNDING = 1e-6
 
 
 class Sites(NamedTuple):
@@ -58,23 +58,16 @@ def checked_motifs(motifs: Any) -> dict[str, FloatArray]:
     """Probabilities of A, C, G and T by motif, (width, 4); the five words by default."""
     if motifs is None:
         return {name: _matrix_of_word(word) for name, word in WORDS.items()}
-    if not hasattr(motifs, "__getitem__") or isinstance(motifs, str) or not len(motifs):
-        raise ValueError(f"motifs must be a dict of arrays of shape (width, 4), or Motifs, got {motifs!r}")
-    return {str(name): _checked(str(name), motifs[name]) for name in motifs}
-
-
-def _checked(name: str, matrix: Any) -> FloatArray:
-    rows = np.asarray(matrix, dtype=np.float64)
-    if rows.ndim != 2 or rows.shape[1] != 4 or not len(rows):
-        raise ValueError(f"motif {name!r} must have shape (width, 4), got {rows.shape}")
-    if not ((rows >= 0).all() and (np.abs(rows.sum(axis=1) - 1) < _ROUNDING).all()):
-        raise ValueError(f"motif {name!r}: wanted probabilities of A, C, G and T that add up to 1 at each position")
-    return rows
+    if not isinstance(motifs, Motifs):
+        if not isinstance(motifs, Mapping) or not motifs:
+            raise ValueError(f"motifs must be a dict of arrays of shape (width, 4), or Motifs, got {motifs!r}")
+        motifs = Motifs({str(name): matrix for name, matrix in motifs.items()})
+    return dict(zip(motifs.names, motifs.matrices, strict=True))
 
 
 def _matrix_of_word(word: str) -> FloatArray:
     rows = np.full((len(word), 4), (1 - _WORD_SHARE) / 3)
-    rows[np.arange(len(word)), ["ACGT".index(letter) for letter in word]] = _WORD_SHARE
+    rows[np.arange(len(word)), codes_of(word.encode())] = _WORD_SHARE
     return rows
 
 
@@ -119,7 +112,7 @@ def write_letters(
             codes[inside] = of_order.permuted(codes[inside], axis=1)
         in_peaks = codes[inside]
         gc_share[of_chrom] = ((in_peaks == 1) | (in_peaks == 2)).mean(axis=1)
-        letters[str(chrom)] = _LETTERS[codes].tobytes().decode()
+        letters[str(chrom)] = letters_of(codes)
     return letters, gc_share
 
 
@@ -128,7 +121,7 @@ def _drawn_words(rng: Generator, matrix: FloatArray, forward: NDArray[np.bool_])
     limits = np.cumsum(matrix, axis=1)
     drawn = rng.random((forward.size, len(matrix), 1)) * limits[:, -1:]
     codes = (drawn >= limits[:, :3]).sum(axis=2).astype(np.uint8)
-    return np.where(forward[:, None], codes, 3 - codes[:, ::-1]).astype(np.uint8)
+    return np.where(forward[:, None], codes, reverse_complement(codes))
 
 
 def _gc_of_blocks(rng: Generator, genome: Genome, chrom: str) -> FloatArray:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from skepi._doors import check_count
+from skepi._doors import check_choice, check_count
 from skepi._rows import check_targets
 from skepi.exceptions import UnknownNameError
 from skepi.inspection._attribution import attribution_chunks, check_rows
@@ -19,10 +19,17 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 _CONTRIBUTIONS = ("gradient_x_input", "integrated_gradients")
+_LINKS_BY = ("peak", "feature")
 
 
 def peak_gene_links(
-    estimator: Any, X: Any, *, method: str = "integrated_gradients", n_steps: int = 32, n_per_gene: int | None = None
+    estimator: Any,
+    X: Any,
+    *,
+    method: str = "integrated_gradients",
+    by: str = "peak",
+    n_steps: int = 32,
+    n_per_gene: int | None = None,
 ) -> pd.DataFrame:
     r"""Share what bins contribute among the peaks in them: which peak speaks for which gene, and how much.
 
@@ -39,6 +46,9 @@ def peak_gene_links(
         Pairs that were not trained on.
     method : {"gradient_x_input", "integrated_gradients"}, default="integrated_gradients"
         The same for linear models.
+    by : {"peak", "feature"}, default="peak"
+        Whether a link is of a peak, or of a peak and one feature of peaks, such as a motif, through which it speaks for
+        the gene. The scores of a peak's features add up to that of the peak.
     n_steps : int, default=32
     n_per_gene : int, optional
         Keep the links with the greatest scores of each gene.
@@ -51,12 +61,13 @@ def peak_gene_links(
         the peak's middle from the TSS, downstream positive), ``score`` (mean absolute contribution, units of the
         model's prediction) and ``slope`` (change of the prediction per unit of the bin's scaled openness, as a
         least-squares slope of contributions on features; the weight of a linear model; NaN where the feature is 0 in
-        all pairs).
+        all pairs). With ``by="feature"``, one row per (gene, peak, feature), with ``feature`` before the place; it is
+        empty for plain openness.
 
     Raises
     ------
     TypeError, ValueError
-        As in :func:`attributions`; for another method.
+        As in :func:`attributions`; for another method or ``by``.
 
     Notes
     -----
@@ -83,6 +94,7 @@ def peak_gene_links(
     """
     if method not in _CONTRIBUTIONS:
         raise ValueError(f"method must be one of {_CONTRIBUTIONS}, got {method!r}")
+    check_choice("by", by, _LINKS_BY)
     if n_per_gene is not None:
         check_count("n_per_gene", n_per_gene, 1)
     parts = take_apart(estimator, X)
@@ -93,7 +105,7 @@ def peak_gene_links(
             f"{type(parts.rows).__name__}"
         )
     genes, strength, slope = _slots(parts, method, n_steps)
-    links = _by_peak(parts, genes, strength, slope)
+    links = _by_peak(parts, genes, strength, slope, by == "feature")
     links = links.sort_values(["gene_code", "score"], ascending=[True, False], kind="stable", ignore_index=True)
     if n_per_gene is not None:
         links = links.groupby("gene_code", sort=False).head(n_per_gene).reset_index(drop=True)
@@ -101,7 +113,7 @@ def peak_gene_links(
 
 
 def peak_scores(links: pd.DataFrame, *, signal: str | None = None) -> pd.DataFrame:
-    """Sum the scores of each peak over all its genes.
+    """Sum the scores of each peak over all its genes, and over features where links name them.
 
     Parameters
     ----------
@@ -240,8 +252,10 @@ def _slots(parts: FittedParts, method: str, n_steps: int) -> tuple[IntArray, Flo
     return genes, strength, np.divide(product, square, out=np.full_like(product, np.nan), where=square > 0)
 
 
-def _by_peak(parts: FittedParts, genes: IntArray, strength: FloatArray, slope: FloatArray) -> pd.DataFrame:
-    """Score and slope of each (gene, peak), from those of slots."""
+def _by_peak(
+    parts: FittedParts, genes: IntArray, strength: FloatArray, slope: FloatArray, by_feature: bool
+) -> pd.DataFrame:
+    """Score and slope of each (gene, peak), or (gene, peak, feature), from those of slots."""
     op, tables = parts.rows.operator, parts.rows.pairs.tables
     found, slots = op.entries(genes), op.of_genes(genes)
     place, peak, weight = found.place, found.peak, found.weight.astype(np.float64)
@@ -256,7 +270,10 @@ def _by_peak(parts: FittedParts, genes: IntArray, strength: FloatArray, slope: F
     # Where a feature is 0 in all rows, its slope is not known, and its score is 0.
     known, slope = np.isfinite(slope), np.nan_to_num(slope)
     sums = {"score": score, "slope": score * slope, "weight": weight * known, "by_weight": weight * slope}
-    links = pd.DataFrame({"gene_code": gene, "peak": peak, **sums}).groupby(["gene_code", "peak"], as_index=False).sum()
+    keys = {"gene_code": gene, "peak": peak}
+    if by_feature:
+        keys["feature"] = pd.Categorical(parts.rows.columns["feature"])[op.slot_column[slots][place]]
+    links = pd.DataFrame({**keys, **sums}).groupby([*keys], as_index=False, observed=True).sum()
     # A peak that is closed throughout has no score, but its bin has a slope.
     links["slope"] = (links["slope"] / links["score"]).where(links["score"] > 0, links["by_weight"] / links["weight"])
     return links
@@ -268,6 +285,8 @@ def _named(parts: FittedParts, links: pd.DataFrame) -> pd.DataFrame:
     start, end, tss = (column.to_numpy() for column in (peaks["start"], peaks["end"], genes["tss"]))
     low, high = to_offsets(start, end, tss, (genes["strand"] == "-").to_numpy())
     named = {"signal": peaks["signal"].to_numpy()} if "signal" in peaks else {}
+    if "feature" in links:
+        named["feature"] = links["feature"].to_numpy(dtype=object)
     return pd.DataFrame(
         {
             **named,

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from skepi._dna import letters_of
 from skepi._doors import some
 from skepi.exceptions import TableError, UnknownNameError
 from skepi.motifs._meme import write_meme
@@ -107,7 +108,7 @@ class Motifs(FittedPart):
     @property
     def consensus(self) -> tuple[str, ...]:
         """Most probable letter at each position; the first of A, C, G and T where several are."""
-        return tuple("".join("ACGT"[code] for code in matrix.argmax(axis=1)) for matrix in self._matrices)
+        return tuple(letters_of(matrix.argmax(axis=1).astype(np.uint8)) for matrix in self._matrices)
 
     @property
     def information(self) -> NDArray[np.float64]:

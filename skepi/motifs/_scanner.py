@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skepi._doors import check_choice, check_flag, check_number, some
 from skepi.exceptions import ShortMotifWarning, TableError
+from skepi.io import format_intervals
 from skepi.motifs._groups import families_of, greatest
 from skepi.motifs._log_odds import log_odds, threshold_by_p, threshold_by_share
 from skepi.motifs._motifs import Motifs
@@ -185,7 +186,8 @@ class MotifScanner(TransformerMixin, BaseEstimator):
         ----------
         X : PeakSequences, or array of uint8, shape (n_peaks, width)
         index : Index, optional
-            Names of the peaks, in the order of the windows.
+            Names of the peaks, in the order of the windows. By default the places of the peaks of PeakSequences,
+            ``chrom:start-end``, by which a data set of other peaks refuses the features; row numbers for an array.
 
         Returns
         -------
@@ -201,6 +203,8 @@ class MotifScanner(TransformerMixin, BaseEstimator):
         if self.score not in _WITH_THRESHOLD:
             raise ValueError(f"features of peaks are 0 or more: wanted score='hits' or 'excess', got {self.score!r}")
         names = self.get_feature_names_out()
+        if index is None and getattr(X, "peaks", None) is not None:
+            index = format_intervals(X.peaks)
         parts = [sp.csr_array(scores) for _, scores in self._parts(X)]
         return pd.DataFrame.sparse.from_spmatrix(sp.vstack(parts, "csr"), index=index, columns=names)
 

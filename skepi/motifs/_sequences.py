@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skepi._dna import UNKNOWN, first_wrong
 from skepi.exceptions import TableError
 
 
@@ -32,21 +33,21 @@ def letters_of(sequences: Any, size: int) -> Iterator[tuple[slice, NDArray[np.ui
 def _checked(letters: NDArray, start: int) -> NDArray[np.uint8]:
     if not np.issubdtype(letters.dtype, np.integer):
         raise TypeError(f"sequences: wanted numbers 0 to 4 for A, C, G, T and N (uint8), got {letters.dtype}")
-    row, place = np.nonzero((letters < 0) | (letters > 4))
-    if row.size:
+    wrong = first_wrong(letters)
+    if wrong is not None:
         raise TableError(
-            f"sequences: wanted numbers 0 to 4 for A, C, G, T and N, got {letters[row[0], place[0]]} in row "
-            f"{start + row[0]}, position {place[0]}"
+            f"sequences: wanted numbers 0 to 4 for A, C, G, T and N, got {letters[wrong]} in row {start + wrong[0]}, "
+            f"position {wrong[1]}"
         )
     return letters.astype(np.uint8, copy=False)
 
 
 def share_of_letters(sequences: Any, size: int) -> NDArray[np.float64]:
     """Shares of A, C, G and T among the known letters."""
-    counts = np.zeros(5)
+    counts = np.zeros(UNKNOWN + 1)
     for _, letters in letters_of(sequences, size):
-        counts += np.bincount(letters.ravel(), minlength=5)
-    if not counts[:4].all():
+        counts += np.bincount(letters.ravel(), minlength=UNKNOWN + 1)
+    if not counts[:UNKNOWN].all():
         raise TableError(
             f"sequences: a letter never occurs (A, C, G, T: {counts[:4].astype(int).tolist()}), so that they give no "
             "background: give background=(0.25, 0.25, 0.25, 0.25)"

@@ -106,6 +106,12 @@ class AttendsBins(TrainedNetwork):
         16 rows with a learning rate of 2e-4 and gradients clipped at a norm of 1, for up to 30 epochs, of which the
         best is kept. The paper has five histone marks in 100 bins of 100 bp around the TSS.
 
+        What differs from the authors' PyTorch code: it starts with all weights and queries drawn from [-0.1, 0.1]; here
+        the weights of LSTMs on their inputs are drawn from a normal distribution of variance 1 / inputs, queries from
+        [-1, 1], weights of the output by Xavier's rule, and others by torch's. It keeps the epoch of the highest AUC on
+        the validation genes; here that of the least loss is kept. It has one output and a sigmoid; a classifier here
+        has one output per class and a softmax, which for two classes says the same.
+
         Parameters
         ----------
         **changes

@@ -106,7 +106,8 @@ class ConvolvesBins(TrainedNetwork):
 
         50 filters of width 10, pools of 5, dropout of one half, dense layers of 625 and 125 units, and stochastic
         gradient descent on single rows with a learning rate of .001 for up to 100 epochs, of which the best is kept.
-        The paper has five histone marks in 100 bins of 100 bp around the TSS.
+        The paper has five histone marks in 100 bins of 100 bp around the TSS. Weights are drawn by Xavier's rule, where
+        the authors' code has that of Torch.
 
         Parameters
         ----------

@@ -6,10 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from skepi._dna import UNKNOWN, first_wrong
 from skepi.neural_network._both_strands import one_hot
-
-#: Code of a letter that is not known.
-UNKNOWN = 4
 
 
 class CodedSequences:
@@ -66,9 +64,10 @@ def coded_sequences(X: Any, estimator: Any) -> CodedSequences:
         )
     if not codes.size:
         raise ValueError(f"{name} needs at least one sequence, got shape {codes.shape}")
-    if codes.max() > UNKNOWN:
-        row, place = np.argwhere(codes > UNKNOWN)[0]
-        raise ValueError(f"codes of DNA are 0 to {UNKNOWN}, got {codes[row, place]} in sequence {row} at place {place}")
+    wrong = first_wrong(codes)
+    if wrong is not None:
+        row, place = wrong
+        raise ValueError(f"codes of DNA are 0 to {UNKNOWN}, got {codes[wrong]} in sequence {row} at place {place}")
     empty = np.flatnonzero((codes == UNKNOWN).all(axis=1))
     if empty.size:
         raise ValueError(

@@ -124,15 +124,15 @@ def warn_of_lonely_genes(on_peaks: pd.Series, genes: pd.DataFrame, signal: str =
         )
 
 
-def check_interval_labels(openness: Any, peaks: pd.DataFrame) -> None:
+def check_interval_labels(matrix: Any, peaks: pd.DataFrame, what: str, way: str) -> None:
     """Refuse a DataFrame whose rows are named after other intervals than those of the table."""
-    if not isinstance(openness, pd.DataFrame) or len(openness) != len(peaks):
+    if not isinstance(matrix, pd.DataFrame) or len(matrix) != len(peaks):
         return
-    row = first_other_interval(openness.index, peaks)
+    row = first_other_interval(matrix.index, peaks)
     if row is not None:
         raise TableError(
-            f"openness: row labels name other intervals than peaks: row {row} is {openness.index[row]}, "
-            f"peaks have {interval_labels(peaks)[row]}; skepi.io.parse_intervals makes peaks of the labels"
+            f"{what}: row labels name other intervals than peaks: row {row} is {matrix.index[row]}, "
+            f"peaks have {interval_labels(peaks)[row]}; {way}"
         )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from skepi._doors import frame_of, names_of, numbers_of, some
 from skepi._labels import rows_in_order
 from skepi.exceptions import TableError, UnknownNameError
+from skepi.paired._checks import check_interval_labels
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -48,8 +49,12 @@ class PeakFeatures(NamedTuple):
         return sp.csr_array(self.matrix[:, place])
 
 
-def checked_features(features: Any, peaks: Any, n_peaks: int) -> PeakFeatures:
-    """Features as a matrix with names, or what is wrong with them; see :class:`skepi.paired.PairedDataset`."""
+def checked_features(features: Any, peaks: Any, peak_table: pd.DataFrame) -> PeakFeatures:
+    """Features as a matrix with names, or what is wrong with them; see :class:`skepi.paired.PairedDataset`.
+
+    Rows are matched by the labels of ``peaks`` as it was given; ``peak_table`` is the same once it was checked.
+    """
+    n_peaks = len(peak_table)
     what = "peak_features"
     if isinstance(features, pd.Series):
         features = features.to_frame("class" if features.name is None else features.name)
@@ -57,6 +62,8 @@ def checked_features(features: Any, peaks: Any, n_peaks: int) -> PeakFeatures:
     if len(features) != n_peaks:
         raise TableError(f"{what}: {len(features)} row(s) for {n_peaks} peaks: wanted one row for each peak")
     features = rows_in_order(features, peaks, what, "peaks")
+    way = "are they features of other peaks, or of another assembly? Compute them for these peaks"
+    check_interval_labels(features, peak_table, what, way)
     names, matrix = _sparse(features, what) if _is_sparse(features) else _joined(features, what)
     twice = pd.Index(names)[pd.Index(names).duplicated()]
     if len(twice):

@@ -56,9 +56,10 @@ def _one(openness: Any, peaks: Any, cell_types: Any, features: Any) -> Signals:
     _checks.check_orientation(openness, len(peak_table), named)
     cell_type_table = _checks.check_cell_types(None, openness) if named is None else named
     openness = rows_in_order(openness, peaks, "openness", "peaks")
-    _checks.check_interval_labels(openness, peak_table)
+    way = "skepi.io.parse_intervals makes peaks of the labels"
+    _checks.check_interval_labels(openness, peak_table, "openness", way)
     values = check_openness(openness, peak_table, cell_type_table)
-    found = None if features is None else checked_features(features, peaks, len(peak_table))
+    found = None if features is None else checked_features(features, peaks, peak_table)
     return Signals(peak_table, values, cell_type_table, found)
 
 

@@ -9,9 +9,9 @@ from bisect import bisect_right
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from skepi._dna import Codes, codes_of
 from skepi.exceptions import FileFormatError
 from skepi.intervals import MAX_POSITION
-from skepi.sequence._codes import Codes, codes_of
 
 _END_OF_BGZIP = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _BGZIP = re.compile(rb"\x1f\x8b\x08\x04.{6}..BC\x02\x00", re.DOTALL).match
@@ -108,7 +108,9 @@ def _opened(path: Path, fai: Path, gzi: Path | None, *, make: bool) -> Any:
     except pyfaidx.FastaIndexingError as error:
         raise FileFormatError(path, None, None, f"no FASTA file that can be indexed: {_line(error)}") from None
     except _DAMAGE as error:
-        what = "the file cannot be indexed as FASTA" if make else f"its index (.fai, .gzi) is damaged; {_ANEW}"
+        what = f"its index (.fai, .gzi) is damaged; {_ANEW}"
+        if make:
+            what = "the file cannot be indexed as FASTA" if gzi is None else "the bgzip file is truncated or damaged"
         raise FileFormatError(path, None, None, f"{what} ({_line(error)})") from None
 
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from skepi._dna import UNKNOWN, Codes
 from skepi.intervals import IntArray
-from skepi.sequence._codes import UNKNOWN, Codes
 
 CORE_BP = 200
 FLANK_BP = 200

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._dna import Codes, codes_of
 from skepi._doors import check_count, some
 from skepi._regions import check_same_naming
 from skepi.exceptions import FileFormatError, TableError, UnknownNameError
 from skepi.io import convert_chromosomes
-from skepi.sequence._codes import Codes, codes_of
 from skepi.sequence._fasta import FastaFile, FastaIndex, index_of, is_bgzip, is_gzip
 from skepi.sequence._packed_fasta import read_packed_fasta
 from skepi.sequence._sources import FileState, InMemory, Source, state_of
@@ -150,7 +150,10 @@ class Genome:
             For letters that are no DNA, and a file that has changed since the genome was made.
         """
         if chrom not in self._lengths:
-            raise UnknownNameError(f"the genome has no chromosome {chrom!r}, but {some(self._lengths, 3)}")
+            raise UnknownNameError(
+                f"the genome has no chromosome {chrom!r}, but {some(self._lengths, 3)} (is it another assembly, or "
+                "another style of names? Genome(..., names=) renames)"
+            )
         check_count("start", start, 0)
         check_count("end", end, int(start))
         if end > self._lengths[chrom]:

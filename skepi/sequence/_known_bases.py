@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._dna import UNKNOWN, Codes, codes_of
 from skepi._doors import frame_of, names_of, positions_of
 from skepi.exceptions import TableError
 from skepi.intervals import IntArray
-from skepi.sequence._codes import UNKNOWN, Codes, codes_of
 from skepi.sequence._genome import Genome, lengths_of
 from skepi.sequence._windows import GenomeWindows
 

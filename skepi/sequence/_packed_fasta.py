@@ -5,9 +5,9 @@ import zlib
 from pathlib import Path
 
 from skepi._dense import check_size
+from skepi._dna import Codes, codes_of
 from skepi._limits import Unpacked
 from skepi.exceptions import FileFormatError
-from skepi.sequence._codes import Codes, codes_of
 
 #: Letters that are kept in memory at most, in bytes.
 MOST_BYTES = 512 << 20

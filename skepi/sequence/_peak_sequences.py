@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._dna import UNKNOWN, Codes, check_codes, codes_of, letters_of
 from skepi._doors import check_choice, check_count, check_number, frame_of, positions_of
 from skepi._html import count
 from skepi._regions import check_regions
 from skepi.exceptions import TableError
 from skepi.intervals import IntArray
 from skepi.io import possible_assemblies
-from skepi.sequence._codes import UNKNOWN, Codes, check_codes, codes_of, letters_of
 from skepi.sequence._genome import Genome, check_chromosomes
 from skepi.sequence._windows import CodesInMemory, GenomeWindows, Windows
 

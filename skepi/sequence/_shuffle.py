@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skepi.sequence._codes import UNKNOWN, Codes, check_codes
+from skepi._dna import UNKNOWN, Codes, check_codes
 
 _N_CODES = UNKNOWN + 1
 

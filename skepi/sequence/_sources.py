@@ -5,8 +5,8 @@ import stat
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from skepi._dna import Codes
 from skepi.exceptions import FileFormatError
-from skepi.sequence._codes import Codes
 
 
 class Source(Protocol):

@@ -11,9 +11,9 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skepi._dna import Codes, codes_of
 from skepi.exceptions import FileFormatError
 from skepi.intervals import MAX_POSITION
-from skepi.sequence._codes import Codes, codes_of
 
 _MAGIC, _MAGIC_REVERSED = 0x1A412743, 0x4327411A
 _HEADER_BYTES = 16

@@ -7,8 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from skepi._dna import UNKNOWN, Codes
 from skepi.intervals import IntArray
-from skepi.sequence._codes import UNKNOWN, Codes
 from skepi.sequence._genome import Genome
 
 _STRETCH_BP = 1 << 22

@@ -15,7 +15,6 @@ UNKNOWN = 4
 _STRANGE = 255
 _LETTERS = b"ACGTN"
 _OPEN = b"NRYSWKMBDHV"  # IUPAC
-_COMPLEMENT = np.array([3, 2, 1, 0, UNKNOWN], np.uint8)
 
 
 def _table() -> Codes:
@@ -73,39 +72,24 @@ def letters_of(codes: Codes) -> str:
     return np.frombuffer(_LETTERS, np.uint8)[codes].tobytes().decode("ascii")
 
 
-def reverse_complement(codes: Codes) -> Codes:
-    """Read sequences on the other strand: the last letter first, each replaced by its partner.
-
-    With :math:`c_i` the code of letter :math:`i` of :math:`n`, the result is :math:`3 - c_{n - 1 - i}`; 4 (N) stays 4.
-
-    Parameters
-    ----------
-    codes : ndarray of uint8, shape (..., n)
-        A 0, C 1, G 2, T 3, N 4; letters along the last axis.
-
-    Returns
-    -------
-    ndarray of uint8, shape (..., n)
-        A new array.
-
-    Raises
-    ------
-    TableError
-        For an array of another type, or with numbers above 4.
-
-    Examples
-    --------
-    >>> reverse_complement(np.array([0, 0, 1, 4], np.uint8)).tolist()  # AACN becomes NGTT
-    [4, 2, 3, 3]
-    """
-    check_codes(codes)
-    return _COMPLEMENT[codes[..., ::-1]]
-
-
 def check_codes(codes: Codes) -> None:
     """Refuse what is no array of codes of letters."""
     if not isinstance(codes, np.ndarray) or codes.dtype != np.uint8 or codes.ndim == 0:
         kind = f"dtype {codes.dtype}" if isinstance(codes, np.ndarray) else type(codes).__name__
         raise TableError(f"codes: wanted an array of uint8 with letters along its last axis, got {kind}")
-    if codes.size and codes.max() > UNKNOWN:
-        raise TableError(f"codes: wanted 0 to {UNKNOWN} (A, C, G, T, N), got {codes.max()}")
+    wrong = first_wrong(codes)
+    if wrong is not None:
+        raise TableError(f"codes: wanted 0 to {UNKNOWN} (A, C, G, T, N), got {codes[wrong]}")
+
+
+def first_wrong(codes: NDArray[np.integer]) -> tuple[int, ...] | None:
+    """Place of the first number that is no code of a letter; None where all are.
+
+    Examples
+    --------
+    >>> first_wrong(np.array([[0, 4], [7, 9]], np.uint8)), first_wrong(np.array([0, 4], np.uint8))
+    ((1, 0), None)
+    """
+    if not codes.size or (codes.max() <= UNKNOWN and codes.min() >= 0):
+        return None
+    return tuple(map(int, np.argwhere((codes < 0) | (codes > UNKNOWN))[0]))
