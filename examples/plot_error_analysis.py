@@ -12,7 +12,7 @@ its distance to every relative, its share of the error, and its influence on the
 # Data with a fault
 # -----------------
 #
-# Noise of four SDs of each gene is added to the expression of one cell type. Its openness is sound.
+# Noise of four SDs of each gene is added to the expression of one cell type. Its openness is unchanged.
 
 from pathlib import Path
 
@@ -70,8 +70,8 @@ folder.mkdir(exist_ok=True)
 fig.savefig(folder / "error_analysis_data.png", dpi=120)
 
 # %%
-# Who carries the error
-# ---------------------
+# Where the error comes from
+# --------------------------
 #
 # A Lasso on distance bands predicts every pair from other cell types. If errors were normal, the worst 30 % would carry
 # 78 %, so the report's 80 % says nothing by itself. That one cell type carries many times its share says a lot.
@@ -98,8 +98,8 @@ fig.savefig(folder / "error_analysis_concentration.png", dpi=120)
 # Its influence on other cell types
 # ---------------------------------
 #
-# Each cell type in turn leaves the training sets, and the held-out predictions of the **others** are compared. The
-# corrupted one moves them most, and without it they get better (``skill_change`` is the skill that it adds).
+# Each cell type in turn is left out of training, and the held-out predictions of the **others** are compared. The
+# corrupted one changes them most, and they are better without it (``skill_change`` is the skill that it adds).
 
 influence = cell_type_influence(model, X, y, CellTypeKFold(3))
 print(influence.head(3).round(3).to_string())
@@ -108,10 +108,10 @@ print(influence.head(3).round(3).to_string())
 # What shrinkage means
 # --------------------
 #
-# The slope of predictions on the truth is far below 1, as the report saw. That is no fault: for a calibrated predictor
-# it equals the skill. The slope of the **truth on predictions** should be 1. It is 1.2, with or without the corrupted
-# cell type: predictions are a little timid, because floors on the scales of bins and genes hold back the variable ones.
-# Without floors it is 1; they are there for data where few cell types make scales uncertain.
+# The slope of predictions on the truth is far below 1, as in the report. That is not an error: for a calibrated
+# predictor it equals the skill. The slope of the **truth on predictions** should be 1. It is 1.2, with or without the
+# corrupted cell type: predictions vary too little, because floors under the scales of bins and genes shrink the most
+# variable ones. Without floors the slope is 1. Floors are there for data in which few cell types make scales uncertain.
 
 clean = data.subset(cell_types=[name for name in data.cell_types["name"] if name != truth.corrupted])
 X_clean, y_clean = clean.pairs(return_X_y=True)

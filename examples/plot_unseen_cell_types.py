@@ -2,12 +2,12 @@
 Cell types never seen: every model and every rule
 =================================================
 
-What a model is for: openness of a new cell type is measured, its expression is read off. Here all that skepi has
-predicts sorted blood populations under five splits, beside the simple rules that a model must beat; then the best of
-them predicts two populations whose expression was never measured.
+A model should predict expression in a new cell type for which only openness was measured. Here all models of skepi, and
+the simple rules that they must beat, predict sorted blood populations under five splits. Then the best model predicts
+two populations whose expression was never measured.
 
-In the comparison everything is learned from training populations, the normalisation of expression included. Genes are
-every sixteenth of all chromosomes, so that the whole table takes minutes; the last section has all genes.
+In the comparison everything is learned from training populations, including the normalisation of expression. It uses
+every sixteenth gene, so that the whole table takes minutes; the last section uses all genes.
 ``benchmarks/unseen_cell_types.py`` measures the models on all genes.
 
 Takes about six minutes on two cores.
@@ -17,8 +17,8 @@ Takes about six minutes on two cores.
 # Data
 # ----
 #
-# Read counts and openness of 14 populations. Progenitors belong to the lineage that they have begun, so that holding a
-# lineage out leaves no sister behind.
+# Read counts and openness of 14 populations. Progenitors are assigned to the lineage that they have begun, so that no
+# close relative is in training when a lineage is held out.
 
 import warnings
 from pathlib import Path
@@ -57,7 +57,8 @@ print(counts)
 # Models and rules
 # ----------------
 #
-# Bands that widen away from the TSS, but for the report's kind of model: 2,000 bins of 1 kb and an L1 penalty.
+# All models use bands that widen away from the TSS, except the report's kind of model, which has 2,000 bins of 1 kb and
+# an L1 penalty.
 
 bands = TSSBinner(edges=symmetric_edges())
 one_scale = LogZScaler(scale_floor=float("inf"))
@@ -83,9 +84,9 @@ models = {
 # Five splits
 # -----------
 #
-# ``folder=`` keeps every finished fit: a second run of this script draws the table in seconds, and an interrupted one
-# goes on. Random pairs say nothing about new cell types: every population is in training. Genes of unseen chromosomes
-# have no training mean: their skill is another, and not to be compared.
+# ``folder=`` keeps every finished fit: a second run of this script draws the table in seconds, and an interrupted run
+# continues. Random pairs say nothing about new cell types, because every population is in training. Genes of unseen
+# chromosomes have no training mean. Their score is within-gene skill, which cannot be compared with skill.
 
 splits = ["random pairs", "cell types", "lineages", "chromosomes", "crossed"]
 normalizer = ExpressionNormalizer("quantile", min_mean_cpm=1)
@@ -118,8 +119,8 @@ folder.mkdir(exist_ok=True)
 display.figure_.savefig(folder / "unseen_cell_types.png", dpi=120)
 
 # %%
-# Skill differs widely between populations: with sisters in training it is high, for the only dendritic or erythroid one
-# it is not. State it by cell type.
+# Skill differs widely between populations: it is high with close relatives in training, and low for the only dendritic
+# and the only erythroid population. Report it by cell type.
 
 by_cell_type = ComparisonDisplay.from_comparison(compared, split="cell types", kind="cell_types")
 by_cell_type.figure_.savefig(folder / "unseen_by_cell_type.png", dpi=120)
@@ -128,11 +129,12 @@ by_cell_type.figure_.savefig(folder / "unseen_by_cell_type.png", dpi=120)
 # Local openness or the state of the cell?
 # ----------------------------------------
 #
-# The parts of the prediction say what the model used. Contributions of all genes, one population held out at a time;
-# for each gene they add up to its skill. The control says what it needed: everything is fitted a second time with genes
-# at each other's places, and its skill is a line among the genes. What lies between the line and the diamond is what
-# matching genes with their own surroundings adds; it is less than the contribution of cis, because related populations
-# share local openness as well as cell state. (From here on expression is normalised once, over all populations.)
+# The parts of the prediction say what the model used. The figure shows contributions for all genes, with one population
+# held out at a time; for each gene they add up to its skill. The control says what the model needed: everything is
+# fitted a second time with the positions of genes permuted, and the skill that remains is drawn as a line. The
+# difference between the line and the diamond is what matching genes to the openness around them adds. It is less than
+# the contribution of cis, because related populations share local openness as well as cell state. (From here on
+# expression is normalised once, over all populations.)
 
 X, y = blood.data, blood.target
 model = make_pipeline(bands, CisTransRegressor())
@@ -142,8 +144,9 @@ shown = PartContributionsDisplay.from_predictions(parts, genes=["GATA1", "SPI1",
 shown.figure_.savefig(folder / "unseen_parts.png", dpi=120)
 
 # %%
-# By population: where sisters are in training (T cells, stem cells), the model does not need to know which peaks belong
-# to which gene. For erythroid cells and monocytes, which have none, nearly all skill is lost without it.
+# The same by population. With close relatives in training (T cells, stem cells), the model does not need to know which
+# peaks belong to which gene. Erythroid cells and monocytes have no close relatives, and nearly all of their skill is
+# lost without it.
 
 shown = PartContributionsDisplay.from_predictions(parts, by="cell_type")
 shown.figure_.savefig(folder / "unseen_parts_by_cell_type.png", dpi=120)
@@ -152,7 +155,8 @@ shown.figure_.savefig(folder / "unseen_parts_by_cell_type.png", dpi=120)
 # How many more would help?
 # -------------------------
 #
-# Skill by the number of training populations, on the genes of the comparison: every point has the same baseline.
+# Skill as a function of the number of training populations, on the genes of the comparison. All points have the same
+# baseline.
 
 log_cpm = counts.transform_expression(normalizer)
 curve = learning_curve_pairs(
@@ -166,7 +170,7 @@ drawn.figure_.savefig(folder / "unseen_learning_curve.png", dpi=120)
 # Two populations without expression
 # ----------------------------------
 #
-# Megakaryocytes and myeloid dendritic cells have openness alone. This is all it takes:
+# Megakaryocytes and myeloid dendritic cells have only openness. A few lines predict their expression:
 
 model.fit(X, y)
 new = blood.atac_only.pairs()
@@ -175,7 +179,7 @@ above = predicted.sub(model[-1].gene_mean_, axis=0)
 print(pd.DataFrame({name: above[name].nlargest(12).index for name in above}).to_string(index=False))
 
 # %%
-# How far they are from what was seen says how much to trust it; intervals say it gene by gene.
+# Distances to the training populations say how much to trust a prediction; intervals say it for each gene.
 
 print(model[-1].distances(model[0].transform(new)).round(2).to_string())
 _, std = model.predict(new, return_std=True)
