@@ -18,15 +18,21 @@ def simulated():
     return make_landmark_expression(2_000, 20, 30, n_programs=4)
 
 
-def test_landmarks_follow_programs_and_targets_saturate(simulated):
-    _, truth = simulated
+@pytest.mark.parametrize("saturation", [0.5, 2.0])
+def test_landmarks_follow_programs_and_targets_saturate(saturation):
+    _, truth = make_landmark_expression(2_000, 20, 30, n_programs=4, saturation=saturation)
     drive = truth.loadings.to_numpy() @ truth.programs.to_numpy().T
     assert_float64_sums(np.linalg.norm(truth.loadings, axis=1), np.ones(50))
     assert_float64_sums(truth.signal.loc[truth.landmarks].to_numpy(), 5 + np.sqrt(0.7) * drive[:20])
-    curve = np.tanh(2 * (drive[20:] - truth.threshold.to_numpy()[:, None]))
+    curve = np.tanh(saturation * (drive[20:] - truth.threshold.to_numpy()[:, None]))
     for target, values in zip(truth.targets, curve, strict=True):
         expected = 5 + np.sqrt(0.8) * (values - values.mean()) / values.std()
         assert_float64_sums(truth.signal.loc[target].to_numpy(), expected, summed=10)
+
+
+def test_thresholds_have_an_sd_of_one_half():
+    _, truth = make_landmark_expression(2, 1, 4_000)
+    assert_within(truth.threshold.std(), 0.5, 0.03, "of 4,000 normal draws: standard error .006")
 
 
 def test_noise_has_its_share(simulated):

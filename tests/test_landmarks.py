@@ -176,14 +176,15 @@ def test_one_target_stays_one_dimensional(data):
 
 
 def test_errors_by_hand():
-    X, y = np.array([[0.0], [2.0]]), np.array([[0.0, 5.0], [4.0, 5.0]])
-    model = LandmarkRegressor(LinearRegression()).fit(X, y)  # 2 x, and 5; means are 2 and 5
-    errors = model.gene_errors([[1.0], [3.0]], [[3.0, 5.0], [6.0, 5.0]])
-    # Predicted 2 and 6: errors 1 and 0, of the mean 1 and 4.
+    X, y = np.array([[0.0], [2.0]]), np.array([[0.0, 5.0, 1.0], [4.0, 5.0, 3.0]])
+    model = LandmarkRegressor(LinearRegression()).fit(X, y)  # 2 x, 5 and x + 1; means are 2, 5 and 2
+    errors = model.gene_errors([[1.0], [3.0]], [[3.0, 5.0, 2.0], [6.0, 5.0, 2.0]])
+    # Predicted 2 and 6: errors 1 and 0, of the mean 1 and 4. The third is predicted at 2 and 4, and lies at its mean.
     numbers = errors[["mae", "mae_mean", "mse", "mse_mean"]].to_numpy()
     assert_float64_sums(numbers[0], [0.5, 2.5, 0.5, 8.5])
     assert_float64_sums(errors.loc[0, "skill"], 1 - 1 / 17)
-    assert np.isnan(errors.loc[1, "skill"])
+    assert_float64_sums(errors.loc[2, "mse"], 2.0)
+    assert errors.loc[[1, 2], "skill"].isna().all()
     assert (errors["n_samples"] == 2).all()
 
 

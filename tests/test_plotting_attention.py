@@ -54,6 +54,7 @@ def test_the_figure_is_the_table_and_can_be_read(signals, edges):
     figures.assert_readable(display.figure_)
     drawn = display.image_.get_array()
     assert drawn.tolist() == given["bins"]["attention"].to_numpy().reshape(len(signals), -1).tolist()
+    assert display.image_.get_clim() == (0, given["bins"]["attention"].max())
     assert [float(bar.get_width()) for bar in display.bars_] == given["signals"]["attention"].tolist()
     top, bottom = display.ax_.get_ylim()[::-1]
     assert top < bottom  # the first signal is on top
