@@ -245,6 +245,15 @@ def test_clones_share_nothing_with_a_module_that_was_given(codes, openness):
     assert net.predict(codes).shape == (50, 2)
 
 
+def test_a_module_that_was_given_starts_as_it_came(codes, openness):
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4 * WIDTH, 2))
+    net = SequenceOpenness(module, **{**SMALL, "max_epochs": 1}, lr=1e-12, shift=0, early_stopping=False)
+    found = net.fit(codes, openness + 5).predict(codes)
+    with torch.no_grad():
+        strands = [module(one_hot(torch.from_numpy(one))).numpy() for one in (codes, 3 - codes[:, ::-1])]
+    assert_within(found, np.mean(strands, axis=0), 1e-5, "one step with next to no rate")
+
+
 def make_linear(length, output_shape):
     return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4 * length, *output_shape))
 
@@ -381,6 +390,6 @@ def test_bins_along_a_sequence_that_do_not_fit(length, n_bins):
 
 def test_a_module_with_another_output_than_y(codes, openness):
     with pytest.raises(
-        ValueError, match=r"gives outputs of shape \(2, 3\) for 2 sequences of 170 bases, wanted \(2, 2\)"
+        ValueError, match=r"gives outputs of shape \(3,\) for each sequence of 170 bases, wanted \(2,\)"
     ):
         fitted(codes, openness, architecture=torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4 * WIDTH, 3)))

@@ -1,5 +1,7 @@
 """BothStrands: any network on DNA, made blind to the strand that a sequence is read from."""
 
+import math
+
 import torch
 from torch import nn
 
@@ -63,7 +65,13 @@ class BothStrands(nn.Module):
         return torch.where(other[:, None, None], found.flip(1), found)
 
     def _forward(self, X: torch.Tensor) -> torch.Tensor:
-        return self.link(self.network(X)).reshape(-1, *self.output_shape)
+        found = self.network(X)
+        if found.shape[1:] not in {self.output_shape, (math.prod(self.output_shape),)}:
+            raise ValueError(
+                f"the architecture gives outputs of shape {tuple(found.shape[1:])} for each sequence of {X.shape[-1]} "
+                f"bases, wanted {self.output_shape}: one output for each target in y"
+            )
+        return self.link(found).reshape(-1, *self.output_shape)
 
     def _backward(self, X: torch.Tensor) -> torch.Tensor:
         found = self._forward(reverse_complement(X))

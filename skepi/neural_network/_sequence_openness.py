@@ -112,7 +112,7 @@ class SequenceOpenness(RegressorMixin, TrainedNetwork):
     weights_ : dict of str to ndarray
         Weights, biases and running statistics by their names in the network.
     target_mean_ : ndarray of shape (n_cell_types,)
-        Mean of the targets over the peaks trained on, which is what the network predicts before training.
+        Mean of the targets over the peaks trained on. A named architecture predicts about this before training.
     width_ : int
         Bases of a sequence.
     history_ : DataFrame
