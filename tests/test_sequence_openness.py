@@ -9,6 +9,7 @@ from promises import assert_exact, assert_float32_sums, assert_within
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 
+from skepi.motifs import Motifs
 from skepi.neural_network import SequenceOpenness
 from skepi.neural_network._architectures import ARCHITECTURES, basenji, basset, danq, deepsea, least_length
 from skepi.neural_network._both_strands import BothStrands, one_hot, reverse_complement, shifted
@@ -221,6 +222,12 @@ def test_resumed_to_the_same_result(codes, openness, tmp_path):
     assert resumed.n_iter_ == whole.n_iter_ == 4
 
 
+def test_a_run_with_other_motifs_of_the_same_names_is_not_gone_on_with(codes, openness, tmp_path):
+    fitted(codes, openness, motifs=Motifs({"GATA": GATA}), checkpoint=tmp_path / "a")
+    with pytest.raises(ValueError, match="belongs to another fit: motifs differ"):
+        fitted(codes, openness, motifs=Motifs({"GATA": GATA[::-1]}), checkpoint=tmp_path / "a")
+
+
 def test_running_statistics_are_those_of_the_best_epoch(codes, openness):
     net = fitted(codes, openness, architecture="basset", max_epochs=3, early_stopping=False)
     assert net.weights_["network.1.running_var"].min() > 0
@@ -324,7 +331,8 @@ def test_one_chromosome_leaves_nothing_to_set_aside(peak_sequences):
             {"motifs": {str(k): GATA for k in range(14)}},
             "14 motifs for 13 first filters: give fewer motifs, or a larger",
         ),
-        ({"motifs": {"GATA": GATA.T}}, r"motifs: 'GATA' has shape \(4, 6\), wanted probabilities of A, C, G, T"),
+        ({"motifs": {"GATA": GATA.T}}, r"motif 'GATA': wanted shape \(width, 4\)"),
+        ({"motifs": {"GATA": 10 * GATA}}, "motif 'GATA': wanted probabilities .* divide counts by their sum"),
         ({"architecture": make_linear, "motifs": {"GATA": GATA}}, "needs a network whose first convolution"),
     ],
 )

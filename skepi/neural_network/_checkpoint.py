@@ -21,7 +21,7 @@ _MAY_DIFFER = {"max_epochs", "device", "checkpoint", "progress"}
 def identity_of(net: Any, X: Any, y: NDArray, dev: NDArray, val: tuple[Any, NDArray] | None) -> dict[str, Any]:
     """What tells one fit from another: settings, sizes, targets, rows set aside and some features."""
     kept = sorted(net.get_params(deep=False).keys() - _MAY_DIFFER)
-    content = {"rows set aside": dev, **_content(X, y)}
+    content = {"rows set aside": dev, **_content(X, y), **net._identifying()}
     if val is not None:
         content |= {f"{name} of the development set": array for name, array in _content(*val).items()}
     sums = {name: zlib.crc32(np.ascontiguousarray(array).tobytes()) for name, array in content.items()}

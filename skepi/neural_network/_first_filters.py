@@ -1,5 +1,6 @@
 """First filters of a network on DNA from position probability matrices of motifs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,26 +8,20 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from skepi.motifs import Motifs
+
 #: Added to each probability, so that a letter which never occurs has a finite score.
 _PSEUDO = 0.01
 #: Standard deviations of the score in uniform DNA below which a filter answers 0.
 _THRESHOLD = 2.0
 
 
-def matrices_of(motifs: Any) -> list[NDArray]:
-    """Matrices of motifs, given as ``Motifs`` or as a mapping, or what is wrong with them."""
-    if isinstance(motifs, str | bytes) or not (hasattr(motifs, "__iter__") and hasattr(motifs, "__getitem__")):
-        raise TypeError(f"motifs must be skepi.motifs.Motifs, or a mapping of names to matrices, got {motifs!r:.60}")
-    matrices = {name: np.asarray(motifs[name]) for name in motifs}
-    for name, matrix in matrices.items():
-        if matrix.ndim != 2 or matrix.shape[1] != 4 or not len(matrix) or not (matrix >= 0).all():
-            raise ValueError(
-                f"motifs: {name!r} has shape {matrix.shape}, wanted probabilities of A, C, G, T, one row per position"
-            )
-    return list(matrices.values())
+def motifs_of(motifs: Any) -> Motifs:
+    """Motifs that were given as such or as a mapping of names to matrices, or what is wrong with them."""
+    return motifs if isinstance(motifs, Motifs) else Motifs(motifs)
 
 
-def set_first_filters(network: nn.Module, matrices: list[NDArray]) -> None:
+def set_first_filters(network: nn.Module, matrices: Sequence[NDArray]) -> None:
     """Start the first filters of the first convolution at the log-odds of motifs, one motif per filter.
 
     Scores are divided by their standard deviation in uniform DNA. A motif wider than the filters gives its most

@@ -11,7 +11,7 @@ from torch import nn
 
 from skepi.neural_network._architectures import ARCHITECTURES
 from skepi.neural_network._both_strands import BothStrands
-from skepi.neural_network._first_filters import matrices_of, set_first_filters
+from skepi.neural_network._first_filters import motifs_of, set_first_filters
 from skepi.neural_network._losses import CROSS_ENTROPY, POISSON, SQUARED_ERROR, Loss
 
 LOSSES: dict[str, Loss] = {"mse": SQUARED_ERROR, "poisson": POISSON, "bce": CROSS_ENTROPY}
@@ -37,7 +37,7 @@ def sequence_network(
     """
     network = _network_of(architecture, length, output_shape, scale, dropout)
     if motifs is not None:
-        set_first_filters(network, matrices_of(motifs))
+        set_first_filters(network, motifs_of(motifs).matrices)
     if isinstance(architecture, str):  # a network of the user's own starts as it came
         _start_at(network, start, loss)
     return BothStrands(network, _LINKS[loss](), output_shape, shift)

@@ -13,7 +13,7 @@ from sklearn.base import RegressorMixin
 
 from skepi._doors import check_choice, check_count, check_number
 from skepi.neural_network._architectures import ARCHITECTURES, check_length
-from skepi.neural_network._first_filters import matrices_of
+from skepi.neural_network._first_filters import motifs_of
 from skepi.neural_network._letters import CodedSequences, coded_sequences
 from skepi.neural_network._losses import Loss
 from skepi.neural_network._sequence_network import LOSSES, sequence_network
@@ -254,7 +254,7 @@ class SequenceOpenness(RegressorMixin, TrainedNetwork):
         check_number("scale", self.scale, 0, low_included=False)
         check_count("shift", self.shift, 0)
         if self.motifs is not None:
-            matrices_of(self.motifs)
+            motifs_of(self.motifs)
         if isinstance(self.architecture, str):
             check_choice("architecture", self.architecture, tuple(ARCHITECTURES))
         elif not callable(self.architecture):
@@ -272,6 +272,9 @@ class SequenceOpenness(RegressorMixin, TrainedNetwork):
 
     def _learn_targets(self, y: NDArray) -> None:
         self.target_mean_ = np.atleast_1d(y.mean(axis=tuple(range(max(y.ndim - 1, 1)))))
+
+    def _identifying(self) -> dict[str, NDArray]:
+        return {} if self.motifs is None else {"motifs": np.concatenate(motifs_of(self.motifs).matrices)}
 
     def _keep_weights(self, weights: dict[str, NDArray]) -> None:
         self.weights_ = weights

@@ -68,6 +68,10 @@ class TrainedNetwork(ShowsProgress, BaseEstimator):
     def _learn_layout(self, X: Any) -> None:
         """Learn what the features of ``X`` are, as far as the module needs to know."""
 
+    def _identifying(self) -> dict[str, NDArray]:
+        """Arrays among the settings that tell one fit from another; their text leaves most numbers out."""
+        return {}
+
     def _learn_targets(self, y: NDArray) -> None:
         """Learn from the targets of the rows left for training, or refuse them."""
 
