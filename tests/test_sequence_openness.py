@@ -3,12 +3,14 @@
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from promises import assert_exact, assert_float32_sums, assert_within
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 
+from skepi.exceptions import TableError
 from skepi.motifs import Motifs
 from skepi.neural_network import SequenceOpenness
 from skepi.neural_network._architectures import ARCHITECTURES, basenji, basset, danq, deepsea, least_length
@@ -293,6 +295,18 @@ def test_chromosomes_of_peaks_are_set_aside_whole(peak_sequences, rng, monkeypat
     net = SequenceOpenness(**SMALL).fit(peak_sequences, y := rng.normal(size=(60, 2)))
     assert seen[0].tolist() == peak_sequences.peaks["chrom"].tolist()
     assert_exact(net.target_mean_, y[np.r_[:20, 40:60]].mean(axis=0))
+
+
+def test_targets_are_matched_with_peaks_by_name(peak_sequences, rng):
+    peaks = peak_sequences.peaks
+    names = peaks["chrom"] + ":" + peaks["start"].astype(str) + "-" + peaks["end"].astype(str)
+    y = pd.DataFrame(rng.normal(size=(60, 2)), index=names)
+    net = SequenceOpenness(**SMALL)
+    wanted = clone(net).fit(peak_sequences, y.to_numpy()).predict(peak_sequences)
+    assert_exact(clone(net).fit(peak_sequences, y.sample(frac=1, random_state=0)).predict(peak_sequences), wanted)
+    half = y.set_axis([*names[:30], *(f"chr9:{k}-{k + 5}" for k in range(30))])
+    with pytest.raises(TableError, match="y: "):
+        net.fit(peak_sequences, half)
 
 
 def test_cross_validation_keeps_the_chromosomes(peak_sequences, rng):

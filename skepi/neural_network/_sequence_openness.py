@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
+from pandas.api.types import is_numeric_dtype
 from scipy.special import expit
 from sklearn.base import RegressorMixin
 
 from skepi._doors import check_choice, check_count, check_number
+from skepi._labels import rows_in_order
 from skepi.neural_network._architectures import ARCHITECTURES, check_length
 from skepi.neural_network._first_filters import motifs_of
 from skepi.neural_network._letters import CodedSequences, coded_sequences
@@ -228,12 +230,13 @@ class SequenceOpenness(RegressorMixin, TrainedNetwork):
         X : PeakSequences, or ndarray of uint8 of shape (n_peaks, width)
         y : array-like of shape (n_peaks,) or (n_peaks, n_cell_types)
             Openness, in the unit that the loss takes. A network that predicts along the sequence takes (n_peaks,
-            n_bins, n_cell_types).
+            n_bins, n_cell_types). Rows of a table that are named after peaks, as ``chrom:start-end``, are put into
+            the order of ``X.peaks``.
         groups : array-like of shape (n_peaks,), optional
             What is kept whole when sequences are set aside; by default the chromosomes of ``X.peaks``.
         """
         self._check_settings()
-        sequences, y = coded_sequences(X, self), np.asarray(y)
+        sequences, y = coded_sequences(X, self), np.asarray(_in_order_of_peaks(y, X))
         self._keep_targets(y, len(sequences))
         self.width_ = sequences.shape[1]
         if groups is None and self.early_stopping:
@@ -303,6 +306,14 @@ class SequenceOpenness(RegressorMixin, TrainedNetwork):
                 f"loss='bce' takes calls, 0 for closed and 1 for open, and y goes from {y.min():g} to {y.max():g}: "
                 "give y > 0 for calls, or loss='poisson' for counts"
             )
+
+
+def _in_order_of_peaks(y: Any, X: Any) -> Any:
+    """Targets in the order of the sequences, where both are named; numbers as labels name nothing."""
+    peaks = getattr(X, "peaks", None)
+    if peaks is None or not isinstance(y, pd.DataFrame | pd.Series) or is_numeric_dtype(y.index):
+        return y
+    return rows_in_order(y, peaks, "y", "peaks")
 
 
 def _chromosomes_of(X: Any, estimator: Any) -> NDArray:
