@@ -133,6 +133,17 @@ def test_names_of_another_number_of_targets(rng):
         mutagenesis(Motif(), with_motif(rng, 3), cell_types=["B"], n_shuffles=0)
 
 
+@pytest.mark.parametrize("shape", [(40,), (0, 40)])
+def test_one_sequence_is_asked_for_as_an_array_of_sequences(shape):
+    with pytest.raises(ValueError, match=r"give sequences\[\[row\]\] for a single one"):
+        mutagenesis(Motif(), np.zeros(shape, np.uint8))
+
+
+def test_letters_are_no_codes():
+    with pytest.raises(TableError, match="uint8"):
+        mutagenesis(Motif(), np.array([list("ACGT")]))
+
+
 def test_too_few_shuffles_for_a_level(rng):
     with pytest.raises(ValueError, match="need at least 19 permutations"):
         mutagenesis(Motif(), with_motif(rng, 3), n_shuffles=18)

@@ -83,6 +83,11 @@ def test_tables_in_another_order(tables):
         openness_scores(truth, prediction.iloc[::-1])
 
 
+def test_a_cell_type_called_mean(tables):
+    with pytest.raises(ValueError, match="a cell type is called 'mean'"):
+        openness_scores(tables[0].rename(columns={"a": "mean"}), tables[1].to_numpy())
+
+
 def test_two_cell_types_are_too_few_for_a_site():
     with pytest.raises(ValueError, match="at least 3 of them, got 2"):
         site_correlations(np.zeros((3, 2)), np.zeros((3, 2)))

@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skepi._dna import UNKNOWN, check_codes
 from skepi.inspection._null import check_permutations
 from skepi.sequence import shuffle_dinucleotides
 
 _LETTERS = np.array(list("ACGT"))
-_UNKNOWN = 4
+
 #: Letters of variants that are predicted at once.
 _AT_ONCE = 2**22
 
@@ -63,7 +64,8 @@ def mutagenesis(
     Raises
     ------
     ValueError
-        For another number of cell types than of targets, and too few shuffles for the level.
+        For sequences that are no codes of DNA of shape (n_sequences, width), another number of cell types than of
+        targets, and too few shuffles for the level.
 
     Examples
     --------
@@ -77,6 +79,12 @@ def mutagenesis(
     """
     check_permutations(n_shuffles, level)
     codes = np.asarray(sequences)
+    check_codes(codes)
+    if codes.ndim != 2 or not codes.size:
+        raise ValueError(
+            f"mutagenesis needs at least one sequence, as codes of shape (n_sequences, width), got shape "
+            f"{codes.shape}: give sequences[[row]] for a single one"
+        )
     effects = [_effects(model, sequence) for sequence in codes]
     names = _names(cell_types, effects[0].shape[-1])
     limits = _limits(model, codes, n_shuffles, level, random_state, len(names))
@@ -94,7 +102,7 @@ def _effects(model: Any, sequence: NDArray[np.uint8]) -> NDArray:
 
 def _variants(sequence: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
     """All sequences with one letter changed, in the order of positions and then of letters, some at a time."""
-    places = np.repeat(np.flatnonzero(sequence != _UNKNOWN), 3)
+    places = np.repeat(np.flatnonzero(sequence != UNKNOWN), 3)
     letters = _others(sequence)
     step = max(1, _AT_ONCE // len(sequence))
     for first in range(0, len(places), step):
@@ -106,7 +114,7 @@ def _variants(sequence: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
 
 def _others(sequence: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """The three letters that each known letter can become, in order."""
-    known = sequence[sequence != _UNKNOWN]
+    known = sequence[sequence != UNKNOWN]
     letters = np.tile(np.arange(4, dtype=np.uint8), (len(known), 1))
     return letters[letters != known[:, None]]
 
@@ -140,7 +148,7 @@ def _names(cell_types: Any, n_targets: int) -> list[Any]:
 
 def _table(row: int, sequence: NDArray[np.uint8], effects: NDArray, names: list[Any], limits: NDArray) -> pd.DataFrame:
     """Rows in the order of positions, letters and cell types."""
-    places = np.flatnonzero(sequence != _UNKNOWN)
+    places = np.flatnonzero(sequence != UNKNOWN)
     others = _others(sequence)
     n_targets = len(names)
     position = np.repeat(places, 3 * n_targets)

@@ -61,6 +61,8 @@ def openness_scores(y_true: Any, y_pred: ArrayLike) -> pd.DataFrame:
         "r_site_mean": _correlations(truth, _mean_of_others(truth)),
         **(_call_scores(truth, prediction) if np.isin(truth, (0, 1)).all() else {}),
     }
+    if "mean" in names:
+        raise ValueError("a cell type is called 'mean', as the row of means is: rename it")
     table = pd.DataFrame(scores, index=pd.Index(names, name="cell_type"))
     table.loc["mean"] = table.mean()
     return table
